@@ -1,0 +1,271 @@
+"""Billing mode, provisioned capacity and on-demand limits of the table and of its indexes: UpdateTable couples them.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/switching.capacitymode.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dynatus_ci.schema import indexes
+from dynatus_ci.schema.indexes import GLOBAL
+from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Value
+from dynatus_ci.schema.settings import warm_throughput
+from dynatus_ci.schema.settings.base import Bounds, Context, covers
+
+MODE = ("BillingMode",)
+PROVISIONED = "ProvisionedThroughput"
+LIMITS = "OnDemandThroughput"
+WARM = "WarmThroughput"
+DECREASES_A_DAY = 4
+
+
+def read(description: Mapping[str, Any]) -> dict[str, Value]:
+    """The live billing mode and what belongs to it. The summary is absent on a table that was never on demand."""
+    mode = (description.get("BillingModeSummary") or {}).get("BillingMode", "PROVISIONED")
+    if mode == "PROVISIONED":
+        return {"BillingMode": mode, PROVISIONED: indexes.units(description)}
+    return {"BillingMode": mode, LIMITS: indexes.limits(description)}
+
+
+def differences(context: Context, *, within: Mapping[Path, tuple[str, ...]]) -> Iterator[Difference]:
+    """The mode, then capacity and limits of the table and of the indexes that stay.
+
+    Args:
+        context: The two sides.
+        within: For the table `()` and each index, the ids of the differences that would have made it.
+    """
+    mode = context.desired.at(MODE)
+    if mode != context.is_at(MODE):
+        risk = Risk.DISRUPTIVE if mode == "PROVISIONED" else Risk.SAFE
+        yield context.difference(MODE, mode, risk=risk, within=within.get((), ()))
+    for owner in _owners(context):
+        for member in (PROVISIONED, LIMITS, WARM) if owner else (PROVISIONED, LIMITS):
+            yield from _difference(context, (*owner, member), within.get(owner, ()))
+
+
+def steps(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
+    """A switch carries all that it needs; else what rises goes together, and each decrease alone: it has a quota."""
+    mode = [difference for difference in served if difference.path == MODE]
+    capacity = [difference for difference in served if difference.path[-1] == PROVISIONED]
+    limits = [difference for difference in served if difference.path[-1] == LIMITS]
+    table_limits = [difference for difference in limits if len(difference.path) == 1]
+    if mode and mode[0].desired == "PROVISIONED":
+        yield _to_provisioned(context, (*mode, *capacity))
+    elif mode:
+        yield _to_on_demand(context, (*mode, *table_limits))
+        limits = [difference for difference in limits if difference not in table_limits]
+    else:
+        yield from _capacity(context, capacity)
+    yield from _limits(context, limits)
+    yield from _warm(context, [difference for difference in served if difference.path[-1] == WARM])
+
+
+def notes(context: Context, found: Sequence[Difference]) -> Iterator[str]:
+    """Auto scaling, decreases that are left today, and what cannot be lowered."""
+    yield from _scaling_notes(context)
+    for difference in found:
+        if difference.path[-1] == PROVISIONED and _lowers(difference.actual, difference.desired):
+            yield from _decrease_note(context, difference.path[:-1])
+    for name, index in context.desired.indexes().items():
+        live = context.is_at((GLOBAL, name))
+        if live and WARM in index:
+            yield from warm_throughput.lower_note(f"index {name}", live.get(WARM), index[WARM])
+    unmentioned = _unmentioned(context)
+    if unmentioned and any(d.path == MODE and d.desired == "PROVISIONED" for d in found):
+        yield f"Indexes that the file does not mention get the table's capacity: {', '.join(unmentioned)}."
+
+
+def scaling_matters(context: Context) -> bool:
+    """Whether Application Auto Scaling must be asked before the capacities can be compared."""
+    if context.desired.at(MODE) != "PROVISIONED" or context.is_at(MODE) != "PROVISIONED":
+        return False
+    paths = ((*owner, PROVISIONED) for owner in _owners(context))
+    return any(not covers(context.is_at(path), context.desired.at(path)) for path in paths)
+
+
+def _owners(context: Context) -> list[Path]:
+    """The table and the indexes that live and stay as they are."""
+    going = indexes.to_rebuild(context)
+    live = context.actual.indexes() if context.actual else {}
+    return [(), *((GLOBAL, name) for name in context.desired.indexes() if name in live and name not in going)]
+
+
+def _difference(context: Context, path: Path, within: tuple[str, ...]) -> Iterator[Difference]:
+    desired, actual = context.desired.at(path), context.is_at(path)
+    if desired is None:
+        return
+    if path[-1] == WARM:
+        if warm_throughput.higher(actual, desired):
+            yield context.difference(path, desired, within=within)
+        return
+    if path[-1] == PROVISIONED and _left_alone(context, path):
+        return
+    if not covers(actual, wanted(context, path)):
+        risk = Risk.DISRUPTIVE if _lowers(actual, desired) else Risk.SAFE
+        yield context.difference(path, desired, risk=risk, within=within)
+
+
+def wanted(context: Context, path: Path) -> Value:
+    """The capacity at a path as it is to be sent: a dimension that auto scaling holds in its bounds stays as it lives."""
+    desired, actual = context.desired.at(path), context.is_at(path)
+    if path[-1] != PROVISIONED or not actual:
+        return desired
+    return {
+        member: actual[member] if _scaled(context, path[:-1], member, actual[member]) else units
+        for member, units in desired.items()
+    }
+
+
+def _left_alone(context: Context, path: Path) -> bool:
+    return context.situation.scaling_denied and context.is_at(path) is not None
+
+
+def _bounds(context: Context, owner: Path, member: str) -> Bounds | None:
+    resource = f"table/{context.name}" + (f"/index/{owner[1]}" if owner else "")
+    dimension = f"dynamodb:{'index' if owner else 'table'}:{member}"
+    return (context.situation.scaling or {}).get((resource, dimension))
+
+
+def _scaled(context: Context, owner: Path, member: str, units: int) -> bool:
+    bounds = _bounds(context, owner, member)
+    return bounds is not None and units in bounds
+
+
+def _lowers(actual: Value, desired: Value) -> bool:
+    """Whether a member goes down; -1 is no limit, so above all."""
+    return any(_height(units) < _height((actual or {}).get(member, 0)) for member, units in desired.items())
+
+
+def _height(units: int) -> float:
+    return float("inf") if units == -1 else units
+
+
+def _unmentioned(context: Context) -> list[str]:
+    live = context.actual.indexes() if context.actual else {}
+    going = indexes.to_rebuild(context)
+    return sorted(name for name in live if name not in going and name not in context.desired.indexes())
+
+
+def _to_provisioned(context: Context, served: Sequence[Difference]) -> Step:
+    """AWS asks for the capacity of every index that lives at that moment, in the same call."""
+    table = context.desired.at((PROVISIONED,))
+    live = [owner[1] for owner in _owners(context) if owner]
+    capacities = {name: context.desired.at((GLOBAL, name, PROVISIONED)) for name in live}
+    capacities |= dict.fromkeys(_unmentioned(context), table)
+    updates = [_update(name, PROVISIONED, units) for name, units in sorted(capacities.items())]
+    parameters = {"BillingMode": "PROVISIONED", PROVISIONED: table}
+    return _step(
+        context,
+        {**parameters, **({"GlobalSecondaryIndexUpdates": updates} if updates else {})},
+        "switch to PROVISIONED",
+        served,
+        seconds=(60, 112),
+    )
+
+
+def _to_on_demand(context: Context, served: Sequence[Difference]) -> Step:
+    limits = {
+        LIMITS: {member: units for member, units in difference.desired.items()}
+        for difference in served
+        if difference.path == (LIMITS,)
+    }
+    parameters = {"BillingMode": "PAY_PER_REQUEST", **limits}
+    return _step(context, parameters, "switch to PAY_PER_REQUEST", served, seconds=(4, 172))
+
+
+def _capacity(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
+    rising = [difference for difference in served if not _lowers(difference.actual, wanted(context, difference.path))]
+    groups = [rising, *([difference] for difference in served if difference not in rising)]
+    for group in groups:
+        if group:
+            parameters = _throughput(group, {d.path: wanted(context, d.path) for d in group})
+            yield _step(context, parameters, f"set the capacity of {_names(group)}", group, seconds=(1, 4))
+
+
+def _throughput(group: Sequence[Difference], values: Mapping[Path, Value]) -> dict[str, Value]:
+    table = {PROVISIONED: values[(PROVISIONED,)]} if (PROVISIONED,) in values else {}
+    updates = [_update(d.path[1], PROVISIONED, values[d.path]) for d in group if len(d.path) > 1]
+    return {**table, **({"GlobalSecondaryIndexUpdates": updates} if updates else {})}
+
+
+def _limits(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
+    """Both members are sent, the one that is not written as it lives: DynamoDB Local fails on one alone."""
+    values = {d.path: {**(d.actual or {}), **d.desired} for d in served}
+    for difference in served:
+        sent = values[difference.path]
+        if len(difference.path) == 1:
+            parameters: dict[str, Value] = {LIMITS: sent}
+        else:
+            parameters = {"GlobalSecondaryIndexUpdates": [_update(difference.path[1], LIMITS, sent)]}
+        reason = f"set the on-demand limits of {_names([difference])}"
+        yield _step(context, parameters, reason, [difference], seconds=(1, 4), stage=Stage.LIMITS)
+
+
+def _warm(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
+    for difference in served:
+        sent = warm_throughput.raised(difference.actual, difference.desired)
+        parameters = {"GlobalSecondaryIndexUpdates": [_update(difference.path[1], WARM, sent)]}
+        reason = f"raise the warm throughput of {_names([difference])}"
+        yield _step(context, parameters, reason, [difference], seconds=(270, 510), stage=Stage.WARM_THROUGHPUT)
+
+
+def _update(index: str, member: str, value: Value) -> dict[str, Value]:
+    return {"Update": {"IndexName": index, member: value}}
+
+
+def _step(
+    context: Context,
+    parameters: Mapping[str, Value],
+    reason: str,
+    served: Sequence[Difference],
+    *,
+    seconds: tuple[int, int | None],
+    stage: Stage = Stage.CAPACITY,
+) -> Step:
+    return Step(
+        operation="UpdateTable",
+        parameters=context.update_table(**parameters),
+        reason=reason,
+        differences=tuple(difference.id for difference in served),
+        expects={difference.path: wanted(context, difference.path) for difference in served},
+        waits_for="table and indexes ACTIVE, values as written",
+        risk=Risk.highest(difference.risk for difference in served),
+        seconds=seconds,
+        stage=stage,
+    )
+
+
+def _names(group: Sequence[Difference]) -> str:
+    return ", ".join("the table" if len(difference.path) == 1 else difference.path[1] for difference in group)
+
+
+def _scaling_notes(context: Context) -> Iterator[str]:
+    for owner in _owners(context):
+        actual, desired = context.is_at((*owner, PROVISIONED)), context.desired.at((*owner, PROVISIONED))
+        if not actual or not desired or actual == desired:
+            continue
+        what = f"index {owner[1]}" if owner else "the table"
+        if context.situation.scaling_denied:
+            yield (
+                f"Cannot verify whether auto scaling manages the capacity of {what}: "
+                "application-autoscaling:DescribeScalableTargets is not allowed. It is left alone."
+            )
+            continue
+        for member, units in actual.items():
+            bounds = _bounds(context, owner, member)
+            if bounds and units not in bounds:
+                yield (
+                    f"{member} of {what} is {units}, outside the bounds of its auto scaling "
+                    f"({bounds.least} to {bounds.most})."
+                )
+
+
+def _decrease_note(context: Context, owner: Path) -> Iterator[str]:
+    live = context.actual.live if context.actual else None
+    used = live.decreases_today.get(owner) if live else None
+    if used is not None:
+        left = max(DECREASES_A_DAY - used, 0)
+        what = f"index {owner[1]}" if owner else "the table"
+        yield f"{left} of {DECREASES_A_DAY} decreases of {what} left today (UTC); after them one an hour."

@@ -1,0 +1,48 @@
+"""What the known emulators of DynamoDB cannot keep; found by asking each of them (DynamoDB Local 3.3.1, moto 5.2.5).
+
+A difference in such a setting gets the effect `unsupported`: it is said, and no call is made for it.
+"""
+
+from __future__ import annotations
+
+from dynatus_ci.schema.model import Path
+
+DYNAMODB_LOCAL = "dynamodb-local"
+MOTO = "moto"
+
+CANNOT_KEEP: dict[str, frozenset[str]] = {
+    DYNAMODB_LOCAL: frozenset(
+        {
+            "SSESpecification",
+            "TableClass",
+            "WarmThroughput",
+            "Tags",
+            "PointInTimeRecoverySpecification",
+            "ContributorInsightsSpecification",
+            "ResourcePolicy",
+            "KinesisStreamSpecification",
+            "Replicas",
+            "GlobalSecondaryIndexes.OnDemandThroughput",
+            "GlobalSecondaryIndexes.WarmThroughput",
+        }
+    ),
+    MOTO: frozenset(
+        {
+            "SSESpecification",
+            "TableClass",
+            "OnDemandThroughput",
+            "ContributorInsightsSpecification",
+            "KinesisStreamSpecification",
+            "Replicas",
+            "GlobalSecondaryIndexes.OnDemandThroughput",
+            "GlobalSecondaryIndexes.ContributorInsightsSpecification",
+        }
+    ),
+}
+
+NAMES = {DYNAMODB_LOCAL: "DynamoDB Local", MOTO: "moto"}
+
+
+def kind(path: Path) -> str:
+    """The setting that a path is about: "Tags", or "GlobalSecondaryIndexes.WarmThroughput" for a member of an index."""
+    return f"{path[0]}.{path[2]}" if len(path) > 2 else path[0] if path else ""

@@ -1,0 +1,56 @@
+"""What is wrong at a path of a definition, and how a stranger's text is quoted in a sentence about it.
+
+Holds no rule: shapes, rules and settings make findings, the loader gives each its place in a file.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from enum import Enum
+
+QUOTED = 40
+"""The most characters of a file that one message repeats."""
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
+"""Categories that change or forge what people see: control, format (bidi too), surrogates, separators, unassigned."""
+
+
+class At(Enum):
+    """Which part of what stands at a path a finding is about."""
+
+    VALUE = "the value"
+    KEY = "the key"
+    OPENER = "the opening delimiter of the value: something is missing inside it"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong in a definition.
+
+    Args:
+        path: Where, inside the definition: ("GlobalSecondaryIndexes", 0, "KeySchema").
+        code: A short name of the kind of fault, for machines.
+        message: What is wrong; one sentence.
+        hint: What to write instead.
+        at: Which part of what stands there.
+    """
+
+    path: tuple[str | int, ...]
+    code: str
+    message: str
+    hint: str | None = None
+    at: At = At.VALUE
+
+
+def shown(text: str, most: int = QUOTED) -> str:
+    """A stranger's text as it may stand in a sentence: short, on one line, and without what cannot be seen."""
+    cut = text if len(text) <= most else text[: most - 1] + "…"
+    if cut.isascii() and cut.isprintable():
+        return cut
+    return "".join("\ufffd" if unicodedata.category(character) in _UNSEEN else character for character in cut)
+
+
+def quoted(text: str) -> str:
+    """A stranger's text in quotation marks."""
+    return f'"{shown(text)}"'

@@ -1,0 +1,184 @@
+"""Global secondary indexes: made and deleted one at a time, built again where their keys or projection change.
+
+What changes inside an index in place (its capacity) is planned with the table's, in `capacity`.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.OnlineOps.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dynatus_ci.schema import keys
+from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step, Value
+from dynatus_ci.schema.settings import warm_throughput
+from dynatus_ci.schema.settings.base import Context
+from dynatus_ci.schema.settings.insights import Insights
+
+GLOBAL = "GlobalSecondaryIndexes"
+INSIGHTS = Insights()
+SHAPE = ("KeySchema", "AttributeDefinitions", "Projection")
+BACKFILL_SECONDS = 540
+MOST = 20
+
+
+def desired(
+    indexes: Sequence[Mapping[str, Any]], types_by_name: Mapping[str, str], *, provisioned: bool
+) -> dict[str, Value]:
+    """A definition's indexes by name, in normal form."""
+    return {
+        index["IndexName"]: {
+            **_shape(index, types_by_name),
+            **({"ProvisionedThroughput": dict(index["ProvisionedThroughput"])} if provisioned else {}),
+            **{name: dict(index[name]) for name in ("OnDemandThroughput", "WarmThroughput") if index.get(name)},
+            **({INSIGHTS.name: INSIGHTS.normalise(index[INSIGHTS.name])} if INSIGHTS.name in index else {}),
+        }
+        for index in sorted(indexes, key=lambda index: str(index["IndexName"]))
+    }
+
+
+def actual(
+    indexes: Sequence[Mapping[str, Any]], types_by_name: Mapping[str, str], *, provisioned: bool
+) -> dict[str, Value]:
+    """The live indexes by name, in normal form: read-only members left out, a missing limit as -1."""
+    return {index["IndexName"]: _actual(index, types_by_name, provisioned=provisioned) for index in indexes}
+
+
+def whole(index: Mapping[str, Value]) -> Value:
+    """An index as its creation writes it; its insights are a setting of their own."""
+    return {name: value for name, value in index.items() if name != INSIGHTS.name}
+
+
+def to_rebuild(context: Context) -> frozenset[str]:
+    """The live indexes that must go: not wanted any more, or wanted with other keys or another projection."""
+    if not context.desired.manages(GLOBAL) or context.actual is None:
+        return frozenset()
+    wanted = context.desired.indexes()
+    return frozenset(
+        name
+        for name, live in context.actual.indexes().items()
+        if name not in wanted or any(live.get(member) != wanted[name].get(member) for member in SHAPE)
+    )
+
+
+def differences(context: Context) -> Iterator[Difference]:
+    """Indexes that come, go or are built again."""
+    if not context.desired.manages(GLOBAL):
+        return
+    wanted, live = context.desired.indexes(), context.actual.indexes() if context.actual else {}
+    going = to_rebuild(context)
+    for name in sorted({*wanted, *live}):
+        path = (GLOBAL, name)
+        if name not in wanted:
+            yield context.difference(path, None, effect=Effect.DELETE, risk=Risk.DESTRUCTIVE)
+        elif name not in live:
+            yield context.difference(path, whole(wanted[name]), effect=Effect.CREATE)
+        elif name in going:
+            yield context.difference(
+                path, whole(wanted[name]), effect=Effect.REBUILD_INDEX, risk=Risk.DESTRUCTIVE
+            )
+
+
+def steps(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
+    """All deletes, then all creates: so quotas and attributes with a new type have room. One index a call."""
+    for difference in served:
+        if difference.actual is not None:
+            yield _delete(context, difference)
+    for difference in served:
+        if difference.desired is not None:
+            yield _create(context, difference)
+
+
+def notes(context: Context, found: Sequence[Difference]) -> Iterator[str]:
+    """Indexes that are not mentioned, how long a backfill takes, and the way to rebuild without downtime."""
+    live = context.actual.indexes() if context.actual else {}
+    if live and not context.desired.manages(GLOBAL):
+        yield f"Live indexes that the file does not mention, left alone: {', '.join(sorted(live))}."
+    for difference in found:
+        if difference.effect is Effect.REBUILD_INDEX:
+            yield (
+                f"While index {difference.path[1]} is built again, queries on it fail. Without downtime: create it under "
+                "a new name now, move its readers, and delete the old one in a later change."
+            )
+
+
+def parameters(name: str, index: Mapping[str, Value]) -> dict[str, Value]:
+    """An index as CreateTable and UpdateTable take it; a limit of -1 is left out there."""
+    limits = {member: units for member, units in index.get("OnDemandThroughput", {}).items() if units != -1}
+    return {
+        "IndexName": name,
+        "KeySchema": index["KeySchema"],
+        "Projection": index["Projection"],
+        **{member: index[member] for member in ("ProvisionedThroughput", "WarmThroughput") if member in index},
+        **({"OnDemandThroughput": limits} if limits else {}),
+    }
+
+
+def transitions(description: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """The indexes that are not ACTIVE, and what is raised inside one."""
+    for index in description.get(GLOBAL) or []:
+        path = (GLOBAL, index["IndexName"])
+        status = index.get("IndexStatus", "ACTIVE")
+        if status != "ACTIVE":
+            yield path, "BACKFILLING" if status == "CREATING" and index.get("Backfilling") else status
+        warming = (index.get("WarmThroughput") or {}).get("Status")
+        if warming not in {None, "ACTIVE"}:
+            yield (*path, "WarmThroughput"), warming
+
+
+def _shape(index: Mapping[str, Any], types_by_name: Mapping[str, str]) -> dict[str, Value]:
+    return {**keys.keyed(index["KeySchema"], types_by_name), "Projection": keys.projection(index["Projection"])}
+
+
+def _actual(index: Mapping[str, Any], types_by_name: Mapping[str, str], *, provisioned: bool) -> Value:
+    warm = warm_throughput.live(index)
+    return {
+        **_shape(index, types_by_name),
+        **({"ProvisionedThroughput": units(index)} if provisioned else {"OnDemandThroughput": limits(index)}),
+        **({"WarmThroughput": warm} if warm else {}),
+    }
+
+
+def units(description: Mapping[str, Any]) -> Value:
+    """The provisioned units of a table's or an index's description."""
+    throughput = description.get("ProvisionedThroughput") or {}
+    return {member: throughput.get(member, 0) for member in ("ReadCapacityUnits", "WriteCapacityUnits")}
+
+
+def limits(description: Mapping[str, Any]) -> Value:
+    """The on-demand limits of a table's or an index's description; -1 means none, and absent means that, too."""
+    throughput = description.get("OnDemandThroughput") or {}
+    return {member: throughput.get(member, -1) for member in ("MaxReadRequestUnits", "MaxWriteRequestUnits")}
+
+
+def _delete(context: Context, difference: Difference) -> Step:
+    name = difference.path[1]
+    return Step(
+        operation="UpdateTable",
+        parameters=context.update_table(GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": name}}]),
+        reason=f"delete index {name}",
+        differences=(difference.id,),
+        expects={difference.path: None},
+        waits_for=f"index {name} gone",
+        risk=difference.risk,
+        seconds=(3, 6),
+        stage=Stage.INDEX_DELETE,
+    )
+
+
+def _create(context: Context, difference: Difference) -> Step:
+    name, index = difference.path[1], difference.desired
+    return Step(
+        operation="UpdateTable",
+        parameters=context.update_table(
+            # The whole final set: AWS needs the index's own and ignores the rest, moto replaces its set by what is sent.
+            AttributeDefinitions=context.desired.at(("AttributeDefinitions",)),
+            GlobalSecondaryIndexUpdates=[{"Create": parameters(name, index)}],
+        ),
+        reason=f"create index {name}",
+        differences=(difference.id,),
+        expects={difference.path: {member: index[member] for member in SHAPE}},
+        waits_for=f"index {name} ACTIVE",
+        seconds=(BACKFILL_SECONDS, None),
+        stage=Stage.INDEX_CREATE,
+    )

@@ -1,0 +1,106 @@
+"""A definition and a live table become the same `Table`: defaults filled in, order and read-only members gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dynatus_ci.errors import Place
+from dynatus_ci.schema import capacity, indexes, keys
+from dynatus_ci.schema.model import Live, Path, Table, Value
+from dynatus_ci.schema.settings import SETTINGS
+from dynatus_ci.schema.settings.base import Setting
+
+
+def desired(definition: Mapping[str, Any], *, place: Place | None = None) -> Table:
+    """The table that a valid definition asks for.
+
+    Args:
+        definition: A map in CreateTable's shape, with the settings that CreateTable lacks beside it; already checked.
+        place: Where it stands.
+    """
+    name = definition["TableName"]
+    if definition.get("Absent"):
+        return Table(name, place=place, absent=True)
+    types = keys.types(definition["AttributeDefinitions"])
+    mode = definition.get("BillingMode") or "PROVISIONED"
+    provisioned = mode == "PROVISIONED"
+    values: dict[str, Value] = {
+        "KeySchema": keys.keyed(definition["KeySchema"], types),
+        "AttributeDefinitions": keys.definitions(types),
+        "BillingMode": mode,
+    }
+    for member in ("ProvisionedThroughput",) if provisioned else ("OnDemandThroughput",):
+        if definition.get(member):
+            values[member] = dict(definition[member])
+    if keys.LOCAL in definition:
+        values[keys.LOCAL] = keys.local_indexes(definition[keys.LOCAL] or [], types)
+    if indexes.GLOBAL in definition:
+        values[indexes.GLOBAL] = indexes.desired(definition[indexes.GLOBAL] or [], types, provisioned=provisioned)
+    for setting in SETTINGS:
+        if definition.get(setting.name) is not None:
+            values[setting.name] = setting.normalise(definition[setting.name])
+    return Table(name, values, place=place)
+
+
+def actual(description: Mapping[str, Any], answers: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A live table from DescribeTable's `Table` and the answers of the settings' readers.
+
+    Args:
+        description: DescribeTable's `Table`.
+        answers: Operation → answer (all pages in one). A setting whose reader is not here was not read.
+    """
+    types = keys.types(description.get("AttributeDefinitions") or [])
+    values: dict[str, Value] = {
+        "KeySchema": keys.keyed(description["KeySchema"], types),
+        keys.LOCAL: keys.local_indexes(description.get(keys.LOCAL) or [], types),
+        **capacity.read(description),
+    }
+    provisioned = values["BillingMode"] == "PROVISIONED"
+    values[indexes.GLOBAL] = indexes.actual(description.get(indexes.GLOBAL) or [], types, provisioned=provisioned)
+    transitions = dict(_transitions(description))
+    for setting, answer in _answered(answers):
+        for path, value in setting.observe(description, answer):
+            _put(values, path, value)
+        transitions |= setting.transitions(description, answer)
+    return Table(description["TableName"], values, transitions, live=_live(description))
+
+
+def _answered(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Setting, Mapping[str, Any]]]:
+    for setting in SETTINGS:
+        if setting.reader is None:
+            yield setting, {}
+        elif setting.reader in answers:
+            yield setting, answers[setting.reader]
+
+
+def _transitions(description: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    if description.get("TableStatus") in {"CREATING", "UPDATING", "DELETING"}:
+        yield (), description["TableStatus"]
+    yield from indexes.transitions(description)
+
+
+def _put(values: dict[str, Value], path: Path, value: Value) -> None:
+    *owners, last = path
+    for name in owners:
+        values = values[name]
+    values[last] = value
+
+
+def _live(description: Mapping[str, Any]) -> Live:
+    decreases = {(): description} | {
+        (indexes.GLOBAL, index["IndexName"]): index for index in description.get(indexes.GLOBAL) or []
+    }
+    return Live(
+        table_id=description.get("TableId", ""),
+        arn=description.get("TableArn", ""),
+        status=description.get("TableStatus", "ACTIVE"),
+        items=description.get("ItemCount", 0),
+        bytes=description.get("TableSizeBytes", 0),
+        stream_arn=description.get("LatestStreamArn"),
+        decreases_today={
+            path: owner["ProvisionedThroughput"]["NumberOfDecreasesToday"]
+            for path, owner in decreases.items()
+            if "NumberOfDecreasesToday" in (owner.get("ProvisionedThroughput") or {})
+        },
+    )

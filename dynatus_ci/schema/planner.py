@@ -1,0 +1,260 @@
+"""From two tables to one change: the action, the differences, and the steps in the order they run.
+
+Read-only and pure: the same two tables and the same situation give the same change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from dynatus_ci.schema import capacity, emulators, indexes, keys, replacement
+from dynatus_ci.schema.model import (
+    Action,
+    Difference,
+    Effect,
+    Failure,
+    Path,
+    Risk,
+    Step,
+    Table,
+    TableChange,
+)
+from dynatus_ci.schema.settings import SETTINGS
+from dynatus_ci.schema.settings.base import Context, Emptiness, Setting, Situation
+
+UNUSABLE = frozenset({"ARCHIVING", "ARCHIVED", "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "REPLICATION_NOT_AUTHORIZED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What must be asked before the change of a table can be told; all False and None where it can."""
+
+    scaling: bool = False
+    emptiness: bool = False
+    key: str | None = None
+
+    def __bool__(self) -> bool:
+        return self.scaling or self.emptiness or self.key is not None
+
+
+def change(desired: Table, actual: Table | None, situation: Situation) -> TableChange:
+    """What a table needs.
+
+    Args:
+        desired: The definition.
+        actual: The live table; None where it is missing.
+        situation: What is known around them.
+    """
+    deleting = actual is not None and actual.transitions.get(()) == "DELETING"
+    context = Context(desired, None if deleting else actual, situation)
+    if context.actual and context.actual.live and context.actual.live.status in UNUSABLE:
+        return _unusable(context)
+    if desired.absent:
+        found = _deletion(context)
+    elif context.actual is None:
+        found = _creation(context)
+    elif tuple(keys.differences(context, risk=Risk.SAFE)):
+        found = _recreation(context)
+    else:
+        found = _update(context)
+    return _with_notes(found, ["The table is being deleted now; that is waited for."] if deleting else [])
+
+
+def questions(desired: Table, actual: Table | None, situation: Situation) -> Questions:
+    """What must be asked first, beyond the table itself; account-wide facts only when they are needed."""
+    if actual is None or actual.transitions.get(()) == "DELETING":
+        return Questions()
+    context = Context(desired, actual, situation)
+    goes = desired.absent or any(keys.differences(context, risk=Risk.SAFE))
+    if goes:
+        return Questions(emptiness=situation.emptiness is Emptiness.NOT_ASKED)
+    unasked = situation.scaling is None and not situation.scaling_denied
+    scaling = unasked and (capacity.scaling_matters(context) or _makes_replicas(context))
+    found = (setting.unknown_key(context) for setting in _readable(context))
+    return Questions(scaling=scaling, key=next((key for key in found if key), None))
+
+
+def as_live(definition: Table | None) -> Table | None:
+    """A definition as a table that agrees with it, to compare another definition with; what it leaves out is initial."""
+    if definition is None:
+        return None
+    values = {setting.name: setting.initial for setting in SETTINGS} | dict(definition.values)
+    return replace(definition, values={keys.LOCAL: {}, indexes.GLOBAL: {}, **values})
+
+
+def _deletion(context: Context) -> TableChange:
+    if context.actual is None:
+        return _table_change(context, Action.NOOP)
+    live = {name: context.actual.at((name,)) for name in ("KeySchema", "BillingMode")}
+    risk = replacement.risk(context)
+    difference = Difference(context.name, (), live, None, Effect.DELETE, risk)
+    return _replacing(context, Action.DELETE, (difference,), ())
+
+
+def _recreation(context: Context) -> TableChange:
+    risk = replacement.risk(context)
+    itself, *rest = replacement.creation(context)
+    itself = replace(itself, effect=Effect.RECREATE, risk=risk)
+    supported, unsupported = _split(context, (itself, *keys.differences(context, risk=risk), *rest))
+    return _replacing(context, Action.RECREATE, (*supported, *unsupported), tuple(_building(context, supported)))
+
+
+def _replacing(
+    context: Context, action: Action, differences: tuple[Difference, ...], after: tuple[Step, ...]
+) -> TableChange:
+    refusal = replacement.refusal(context)
+    found = _table_change(
+        context,
+        action,
+        differences=differences,
+        steps=(*replacement.steps(context, differences), *after) if refusal is None else (),
+        notes=tuple(replacement.notes(context)),
+    )
+    unproven = found.risk is Risk.DESTRUCTIVE and context.situation.emptiness is Emptiness.UNKNOWN
+    lost = not context.desired.absent and any(replacement.unmentioned(context))
+    return replace(found, refusal=refusal, unproven=unproven and not lost)
+
+
+def _creation(context: Context) -> TableChange:
+    supported, unsupported = _split(context, replacement.creation(context))
+    return _table_change(
+        context, Action.CREATE, differences=(*supported, *unsupported), steps=tuple(_building(context, supported))
+    )
+
+
+def _building(context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
+    """CreateTable, then what it does not take."""
+    missing = Context(context.desired, None, context.situation)
+    unsupported = frozenset(
+        setting.name for setting in SETTINGS if not _keeps(context, (setting.name,))
+    )
+    create = replacement.create_step(missing, differences, unsupported)
+    left = tuple(difference for difference in differences if difference.id not in create.differences)
+    after = _setting_steps(missing, SETTINGS, left)
+    yield create
+    yield from sorted(after, key=lambda step: step.stage)
+
+
+def _update(context: Context) -> TableChange:
+    settings = tuple(_readable(context))
+    of_indexes, of_capacity = indexes.differences(context), capacity.differences(context, within=_makers(context))
+    of_settings = (difference for setting in settings for difference in setting.differences(context))
+    supported, unsupported = _split(context, (*of_indexes, *of_capacity, *of_settings))
+    steps = sorted(_steps(context, settings, supported), key=lambda step: step.stage)
+    refusals = (setting.refusal(context, _of(setting, supported)) for setting in settings)
+    refusal = next((sentence for sentence in refusals if sentence), None)
+    found = _table_change(
+        context,
+        Action.UPDATE if supported else Action.NOOP,
+        differences=(*supported, *unsupported),
+        steps=tuple(steps) if refusal is None else (),
+        notes=tuple(_notes(context, settings, supported)),
+    )
+    return replace(found, refusal=refusal)
+
+
+def _steps(context: Context, settings: Sequence[Setting], differences: tuple[Difference, ...]) -> Iterator[Step]:
+    yield from indexes.steps(context, [d for d in differences if d.path[0] == indexes.GLOBAL and len(d.path) == 2])
+    own = {*capacity.MODE, capacity.PROVISIONED, capacity.LIMITS}
+    coupled = [d for d in differences if d.path[-1] in own or (d.path[0] == indexes.GLOBAL and d.path[-1] == capacity.WARM)]
+    yield from capacity.steps(context, [d for d in coupled if d.path[0] in {*own, indexes.GLOBAL}])
+    yield from _setting_steps(context, settings, differences)
+
+
+def _setting_steps(
+    context: Context, settings: Sequence[Setting], differences: tuple[Difference, ...]
+) -> Iterator[Step]:
+    for setting in settings:
+        yield from setting.steps(context, _of(setting, differences))
+
+
+def _of(setting: Setting, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
+    """The differences of a setting, of the table or inside an index."""
+    return tuple(d for d in differences if emulators.kind(d.path).rpartition(".")[2] == setting.name
+                 and (len(d.path) < 3 or setting.name == indexes.INSIGHTS.name))  # fmt: skip
+
+
+def _readable(context: Context) -> Iterator[Setting]:
+    """The settings that the file mentions and that were read: their readers fail while a table is being made."""
+    for setting in SETTINGS:
+        read = context.actual is None or setting.reader is None or context.actual.manages(setting.name)
+        if setting.managed(context.desired) and read:
+            yield setting
+
+
+def _makers(context: Context) -> dict[Path, tuple[str, ...]]:
+    """For the table and each index, the ids of the differences that would have made it."""
+    missing = Context(context.desired, None, context.situation)
+    made = {(): (Difference(context.name, (), None, replacement.body(context)).id,)}
+    return made | {difference.path: (difference.id,) for difference in indexes.differences(missing)}
+
+
+def _split(
+    context: Context, differences: Sequence[Difference]
+) -> tuple[tuple[Difference, ...], tuple[Difference, ...]]:
+    """What this endpoint can keep, and what it cannot: that becomes `unsupported`, without a step."""
+    kept = tuple(difference for difference in differences if _keeps(context, difference.path))
+    rest = (difference for difference in differences if difference not in kept)
+    return kept, tuple(replace(difference, effect=Effect.UNSUPPORTED, risk=Risk.SAFE) for difference in rest)
+
+
+def _keeps(context: Context, path: Path) -> bool:
+    return not {path[0] if path else "", emulators.kind(path)} & _cannot_keep(context.situation)
+
+
+def _cannot_keep(situation: Situation) -> frozenset[str]:
+    return situation.unsupported | emulators.CANNOT_KEEP.get(situation.emulator or "", frozenset())
+
+
+def _makes_replicas(context: Context) -> bool:
+    wanted, live = context.desired.at(("Replicas",)) or {}, context.is_at(("Replicas",)) or {}
+    return bool(wanted.keys() - live.keys()) and context.desired.at(("BillingMode",)) == "PROVISIONED"
+
+
+def _table_change(
+    context: Context,
+    action: Action,
+    *,
+    differences: tuple[Difference, ...] = (),
+    steps: tuple[Step, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> TableChange:
+    live, place = context.actual.live if context.actual else None, context.desired.place
+    lost = any(d.risk is Risk.DESTRUCTIVE or d.effect in {Effect.RECREATE, Effect.DELETE} for d in differences)
+    return TableChange(
+        table=context.name,
+        action=action,
+        file=place.file if place else None,
+        line=place.line if place else None,
+        table_id=live.table_id if live and lost else None,
+        differences=differences,
+        steps=steps,
+        notes=(*notes, *_unsupported_notes(context, differences)),
+        live=live,
+    )
+
+
+def _notes(context: Context, settings: Sequence[Setting], differences: Sequence[Difference]) -> Iterator[str]:
+    yield from indexes.notes(context, differences)
+    yield from capacity.notes(context, differences)
+    for setting in settings:
+        yield from setting.notes(context)
+
+
+def _unsupported_notes(context: Context, differences: Sequence[Difference]) -> Iterator[str]:
+    names = sorted({emulators.kind(d.path) for d in differences if d.effect is Effect.UNSUPPORTED})
+    if names:
+        endpoint = emulators.NAMES.get(context.situation.emulator or "", "This endpoint")
+        yield f"{endpoint} cannot keep {', '.join(names)}; on AWS it would be set."
+
+
+def _with_notes(found: TableChange, notes: Sequence[str]) -> TableChange:
+    return replace(found, notes=(*notes, *found.notes)) if notes else found
+
+
+def _unusable(context: Context) -> TableChange:
+    assert context.actual is not None and context.actual.live is not None  # noqa: S101  # the caller looked
+    status = context.actual.live.status
+    message = f"Table {context.name} is {status}; DynamoDB takes no change of it until that is mended."
+    return replace(_table_change(context, Action.NOOP), action=None, error=Failure(code=status, message=message))

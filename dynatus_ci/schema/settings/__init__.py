@@ -1,0 +1,32 @@
+"""The settings of a table that have a life of their own; loader, observer, planner, report and IAM policy walk this list."""
+
+from __future__ import annotations
+
+from dynatus_ci.schema.settings.backups import PointInTimeRecovery
+from dynatus_ci.schema.settings.base import Setting
+from dynatus_ci.schema.settings.encryption import Encryption
+from dynatus_ci.schema.settings.insights import Insights
+from dynatus_ci.schema.settings.kinesis import Kinesis
+from dynatus_ci.schema.settings.policy import Policy
+from dynatus_ci.schema.settings.protection import Protection
+from dynatus_ci.schema.settings.replicas import Replicas
+from dynatus_ci.schema.settings.stream import Stream
+from dynatus_ci.schema.settings.table_class import TableClass
+from dynatus_ci.schema.settings.tags import Tags
+from dynatus_ci.schema.settings.ttl import TimeToLive
+from dynatus_ci.schema.settings.warm_throughput import WarmThroughput
+
+SETTINGS: tuple[Setting, ...] = (
+    Protection(),
+    Stream(),
+    TableClass(),
+    Encryption(),
+    WarmThroughput(),
+    TimeToLive(),
+    PointInTimeRecovery(),
+    Tags(),
+    Policy(),
+    Kinesis(),
+    Insights(),
+    Replicas(),
+)

@@ -1,0 +1,59 @@
+"""PointInTimeRecoverySpecification: continuous backups and how far back they reach.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateContinuousBackups.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dynatus_ci.schema.model import Difference, Risk, Stage, Step, Value
+from dynatus_ci.schema.settings.base import Context, Setting
+
+LONGEST_PERIOD = 35
+OFF: Value = {"PointInTimeRecoveryEnabled": False}
+
+
+class PointInTimeRecovery(Setting):
+    """Point-in-time recovery. Off, or a shorter period, loses a window that no revert brings back."""
+
+    name = "PointInTimeRecoverySpecification"
+    stage = Stage.BACKUPS
+    reader = "DescribeContinuousBackups"
+    writers = ("UpdateContinuousBackups",)
+    initial = OFF
+
+    def normalise(self, value: Value) -> Value:
+        """Off has one form."""
+        return dict(value) if value.get("PointInTimeRecoveryEnabled") else OFF
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        """ContinuousBackupsStatus is always ENABLED; the recovery's own status tells."""
+        recovery = (answer.get("ContinuousBackupsDescription") or {}).get("PointInTimeRecoveryDescription") or {}
+        if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
+            return OFF
+        period = recovery.get("RecoveryPeriodInDays", LONGEST_PERIOD)
+        return {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": period}
+
+    def risk(self, actual: Value, desired: Value) -> Risk:
+        """The window that is lost."""
+        if not actual["PointInTimeRecoveryEnabled"]:
+            return Risk.SAFE
+        period = desired.get("RecoveryPeriodInDays", LONGEST_PERIOD)
+        shorter = not desired["PointInTimeRecoveryEnabled"] or period < actual["RecoveryPeriodInDays"]
+        return Risk.DESTRUCTIVE if shorter else Risk.SAFE
+
+    def reason(self, actual: Value, desired: Value) -> str:
+        """On, off, or for how long."""
+        if not desired["PointInTimeRecoveryEnabled"]:
+            return "turn point-in-time recovery off"
+        period = desired.get("RecoveryPeriodInDays")
+        return f"keep point-in-time recovery on{f' for {period} days' if period else ''}"
+
+    def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """A call of its own, synchronous."""
+        for difference in differences:
+            parameters = {"TableName": context.name, self.name: difference.desired}
+            expects = {difference.path: difference.desired}
+            yield self.step("UpdateContinuousBackups", parameters, difference, expects=expects)

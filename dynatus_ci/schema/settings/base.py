@@ -1,0 +1,222 @@
+"""What every setting with a life of its own can do; each file beside this one is one of them.
+
+A setting says how it is read, normalised and compared, what a difference of it risks, and which calls carry it out.
+To add one: a file here, an entry in `SETTINGS`, a case file in the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar
+
+from dynatus_ci.schema.findings import Finding
+from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step, Table, Value
+
+
+class Emptiness(Enum):
+    """What is known of a table's items; only a consistent scan, paged to its end, proves it empty."""
+
+    NOT_ASKED = "not asked"
+    EMPTY = "empty"
+    ITEMS = "holds items"
+    RECOVERABLE = "its recovery window holds items"
+    UNKNOWN = "may not be looked at"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What Application Auto Scaling keeps one dimension of a capacity within."""
+
+    least: int
+    most: int
+    scaled: bool = True
+    """Whether a scaling policy uses the target."""
+
+    def __contains__(self, units: int) -> bool:
+        return self.least <= units <= self.most
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a plan of one table rests on beside its two sides: what this run knows of the account and the endpoint.
+
+    What is None or NOT_ASKED has not been asked yet; `planner.questions` says when it must be.
+
+    Args:
+        emulator: The emulator that answers in AWS's place, if one was recognised.
+        unsupported: The settings that this endpoint cannot keep.
+        ignore_tags: Patterns of tag keys that are left alone.
+        scaling: (resource id, dimension) → bounds; `denied` where it may not be read.
+        keys: KMS key id or alias → key ARN; None where it cannot be looked up.
+        backup: The ARN of the backup of this table that this run made, once it is AVAILABLE.
+        backups: Whether the endpoint can make backups.
+    """
+
+    region: str = ""
+    emulator: str | None = None
+    unsupported: frozenset[str] = frozenset()
+    ignore_tags: tuple[str, ...] = ()
+    scaling: Mapping[tuple[str, str], Bounds] | None = None
+    scaling_denied: bool = False
+    keys: Mapping[str, str | None] = field(default_factory=dict)
+    emptiness: Emptiness = Emptiness.NOT_ASKED
+    backup: str | None = None
+    backups: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One table's two sides and what is known around them. `actual` is None where the table is missing."""
+
+    desired: Table
+    actual: Table | None
+    situation: Situation
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.desired.name
+
+    @property
+    def creating(self) -> bool:
+        """Whether there is no table yet."""
+        return self.actual is None
+
+    def is_at(self, path: Path) -> Value:
+        """The live value at a path; None where it, or the table, is absent."""
+        return self.actual.at(path) if self.actual else None
+
+    def difference(
+        self,
+        path: Path,
+        desired: Value,
+        *,
+        effect: Effect = Effect.IN_PLACE,
+        risk: Risk = Risk.SAFE,
+        within: tuple[str, ...] = (),
+    ) -> Difference:
+        """A difference of this table at a path. With a table that is only being made nothing is at risk."""
+        if self.creating:
+            effect, risk = Effect.CREATE, Risk.SAFE
+        return Difference(self.name, path, self.is_at(path), desired, effect, risk, within)
+
+    def update_table(self, **parameters: Value) -> dict[str, Value]:
+        """The parameters of an UpdateTable call on this table."""
+        return {"TableName": self.name, **parameters}
+
+
+class Setting:
+    """A setting of a table. The defaults fit a member of DescribeTable that UpdateTable changes alone."""
+
+    name: ClassVar[str]
+    """The member's name in a definition."""
+    stage: ClassVar[Stage]
+    """Where its steps stand in one reconcile."""
+    reader: ClassVar[str | None] = None
+    """The operation that reads it; None where DescribeTable shows it."""
+    writers: ClassVar[tuple[str, ...]] = ("UpdateTable",)
+    """The operations that change it."""
+    in_create: ClassVar[bool] = False
+    """Whether CreateTable takes it."""
+    seconds: ClassVar[tuple[int, int | None]] = (0, 1)
+    """How long a change takes, [least, most]."""
+    initial: ClassVar[Value] = None
+    """The value on a table that was made without mentioning it."""
+
+    def normalise(self, value: Value) -> Value:
+        """A definition's value in the normal form that `read` gives, too."""
+        return value
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """What AWS would refuse about this setting of a definition, as far as the file alone shows it."""
+        yield from ()
+
+    def managed(self, desired: Table) -> bool:
+        """Whether a definition mentions this setting."""
+        return desired.manages(self.name)
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        """The live value in normal form, from DescribeTable's table and the reader's answer. None means absent."""
+        raise NotImplementedError
+
+    def observe(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, Value]]:
+        """All live values that this setting is about, with their paths."""
+        yield (self.name,), self.read(description, answer)
+
+    def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        """What is under way at this setting."""
+        yield from ()
+
+    def risk(self, actual: Value, desired: Value) -> Risk:
+        """What it risks to go from the live to the desired value."""
+        return Risk.SAFE
+
+    def reason(self, actual: Value, desired: Value) -> str:
+        """Why a step is taken, in one plain phrase."""
+        return f"set {self.name}"
+
+    def differences(self, context: Context) -> Iterator[Difference]:
+        """How the two sides differ at this setting. On a new table its initial value is no difference."""
+        path = (self.name,)
+        desired = context.desired.at(path)
+        actual = self.initial if context.creating else context.is_at(path)
+        if not covers(actual, desired):
+            yield context.difference(path, desired, risk=self.risk(actual, desired))
+
+    def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """The calls that carry this setting's differences out, in order."""
+        for difference in differences:
+            yield self.step(
+                "UpdateTable",
+                context.update_table(**self.parameters(difference.desired)),
+                difference,
+                expects={difference.path: difference.desired},
+            )
+
+    def parameters(self, value: Value) -> dict[str, Value]:
+        """The value as a member of CreateTable or UpdateTable."""
+        return {self.name: value}
+
+    def refusal(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
+        """Why AWS would never take these differences of this live table; None where it would."""
+        return None
+
+    def notes(self, context: Context) -> Iterator[str]:
+        """What people should know of this setting besides its differences."""
+        yield from ()
+
+    def unknown_key(self, context: Context) -> str | None:
+        """The KMS key that must be looked up before the two sides can be compared."""
+        return None
+
+    def step(
+        self, operation: str, parameters: Mapping[str, Value], difference: Difference, *, expects: Mapping[Path, Value]
+    ) -> Step:
+        """A step of this setting that serves one difference."""
+        return Step(
+            operation=operation,
+            parameters=parameters,
+            reason=self.reason(difference.actual, difference.desired),
+            differences=(difference.id,),
+            expects=expects,
+            waits_for=f"{self.name} as written",
+            risk=difference.risk,
+            seconds=self.seconds,
+            stage=self.stage,
+        )
+
+
+def covers(actual: Value, desired: Value) -> bool:
+    """Whether the live value has all that is desired; members that are not written are not compared."""
+    if isinstance(desired, Mapping) and isinstance(actual, Mapping):
+        return all(name in actual and covers(actual[name], value) for name, value in desired.items())
+    return bool(actual == desired and isinstance(actual, bool) == isinstance(desired, bool))
+
+
+def satisfied(path: Path, actual: Value, expected: Value) -> bool:
+    """Whether the live value at a path is what a step expects; warm throughput may be higher."""
+    if path[-1:] == ("WarmThroughput",) and actual and expected:
+        return all(actual.get(member, 0) >= units for member, units in expected.items())
+    return covers(actual, expected)

@@ -1,0 +1,91 @@
+"""SSESpecification: encryption with a KMS key instead of the key that AWS owns.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_SSESpecification.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Value
+from dynatus_ci.schema.settings.base import Context, Setting, covers
+
+OFF: Value = {"Enabled": False}
+
+
+class Encryption(Setting):
+    """Server-side encryption. An alias or a key id is compared by the ARN of its key, and never sent again when equal:
+    AWS re-encrypts, and counts it, whenever it is sent.
+    """
+
+    name = "SSESpecification"
+    stage = Stage.ENCRYPTION
+    in_create = True
+    initial = OFF
+    seconds = (20, 30)
+
+    def normalise(self, value: Value) -> Value:
+        """Off has one form; on is always by KMS."""
+        if not value.get("Enabled"):
+            return OFF
+        return {"SSEType": "KMS", **value}
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        """SSEDescription is absent for the key that AWS owns, and after a disable."""
+        sse = description.get("SSEDescription") or {}
+        if sse.get("Status") in {None, "DISABLED", "DISABLING"}:
+            return OFF
+        key = {"KMSMasterKeyId": sse["KMSMasterKeyArn"]} if "KMSMasterKeyArn" in sse else {}
+        return {"Enabled": True, "SSEType": sse.get("SSEType", "KMS"), **key}
+
+    def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        """Encryption changes while TableStatus is ACTIVE; only its own status tells."""
+        status = (description.get("SSEDescription") or {}).get("Status")
+        if status in {"ENABLING", "DISABLING", "UPDATING"}:
+            yield (self.name,), status
+
+    def differences(self, context: Context) -> Iterator[Difference]:
+        """Keys are compared as ARNs; a key that cannot be looked up is left alone."""
+        path = (self.name,)
+        desired = context.desired.at(path)
+        actual = OFF if context.creating else context.is_at(path)
+        if not covers(actual, self._resolved(context, desired)):
+            risk = Risk.DISRUPTIVE if actual["Enabled"] else Risk.SAFE
+            yield context.difference(path, desired, risk=risk)
+
+    def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """One call, expected by the key's ARN."""
+        for difference in differences:
+            yield self.step(
+                "UpdateTable",
+                context.update_table(SSESpecification=difference.desired),
+                difference,
+                expects={difference.path: self._resolved(context, difference.desired)},
+            )
+
+    def reason(self, actual: Value, desired: Value) -> str:
+        """With which key."""
+        if not desired["Enabled"]:
+            return "go back to the key that AWS owns"
+        return f"encrypt with {desired.get('KMSMasterKeyId', 'the KMS key that AWS manages')}"
+
+    def unknown_key(self, context: Context) -> str | None:
+        """A key by alias or id, where the live table has a key to compare it with."""
+        key = context.desired.at((self.name, "KMSMasterKeyId"))
+        live = context.is_at((self.name, "KMSMasterKeyId"))
+        return key if key and live and key != live and key not in context.situation.keys else None
+
+    def notes(self, context: Context) -> Iterator[str]:
+        """A key that could not be compared."""
+        key = context.desired.at((self.name, "KMSMasterKeyId"))
+        if key and context.situation.keys.get(key, key) is None:
+            yield f"Cannot verify that the KMS key {key} is the live one: kms:DescribeKey is not allowed. It is left alone."
+
+    def _resolved(self, context: Context, desired: Value) -> Value:
+        key = desired.get("KMSMasterKeyId")
+        if key is None:
+            return desired
+        arn = context.situation.keys.get(key, key)
+        rest = {name: value for name, value in desired.items() if name != "KMSMasterKeyId"}
+        return {**rest, "KMSMasterKeyId": arn} if arn else rest

@@ -1,0 +1,96 @@
+"""ContributorInsightsSpecification of the table and of each global secondary index.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/contributorinsights.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Table, Value
+from dynatus_ci.schema.settings.base import Context, Setting, covers
+
+DEFAULT_MODE = "ACCESSED_AND_THROTTLED_KEYS"
+INDEXES = "GlobalSecondaryIndexes"
+OFF: Value = {"Enabled": False}
+
+
+class Insights(Setting):
+    """Contributor insights. FAILED, at the quota of rules, never heals by itself: it counts as off."""
+
+    name = "ContributorInsightsSpecification"
+    stage = Stage.INSIGHTS
+    reader = "ListContributorInsights"
+    writers = ("UpdateContributorInsights",)
+    initial = OFF
+    seconds = (1, 16)
+
+    def managed(self, desired: Table) -> bool:
+        """Mentioned for the table or for one of its indexes."""
+        return desired.manages(self.name) or any(self.name in index for index in desired.indexes().values())
+
+    def normalise(self, value: Value) -> Value:
+        """Off has one form."""
+        return dict(value) if value.get("Enabled") else OFF
+
+    def observe(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, Value]]:
+        """One call tells of the table and of all its indexes; what was never on is not listed."""
+        summaries = {item.get("IndexName"): item for item in answer.get("ContributorInsightsSummaries") or []}
+        yield (self.name,), self._value(summaries.get(None, {}))
+        for index in description.get(INDEXES) or []:
+            yield (INDEXES, index["IndexName"], self.name), self._value(summaries.get(index["IndexName"], {}))
+
+    def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        """ENABLING and DISABLING, of each target."""
+        for item in answer.get("ContributorInsightsSummaries") or []:
+            if item["ContributorInsightsStatus"] in {"ENABLING", "DISABLING"}:
+                target = (INDEXES, item["IndexName"]) if item.get("IndexName") else ()
+                yield (*target, self.name), item["ContributorInsightsStatus"]
+
+    def differences(self, context: Context) -> Iterator[Difference]:
+        """Of the table, then of each index."""
+        for path in self._targets(context.desired):
+            desired, actual = context.desired.at(path), context.is_at(path) or OFF
+            if not covers(actual, desired):
+                yield context.difference(path, desired, risk=self.risk(actual, desired))
+
+    def risk(self, actual: Value, desired: Value) -> Risk:
+        """Off: its reports end."""
+        return Risk.SAFE if desired["Enabled"] else Risk.DISRUPTIVE
+
+    def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """One call for each target; those of an index that is still to be made come after it."""
+        for difference in differences:
+            index = difference.path[1] if len(difference.path) > 1 else None
+            desired = difference.desired
+            waits = index is not None and context.is_at((INDEXES, index)) is None
+            yield Step(
+                operation="UpdateContributorInsights",
+                parameters={
+                    "TableName": context.name,
+                    **({"IndexName": index} if index else {}),
+                    "ContributorInsightsAction": "ENABLE" if desired["Enabled"] else "DISABLE",
+                    **({"ContributorInsightsMode": desired["Mode"]} if "Mode" in desired else {}),
+                },
+                reason=f"turn contributor insights {'on' if desired['Enabled'] else 'off'}"
+                + (f" for index {index}" if index else ""),
+                differences=(difference.id,),
+                expects={difference.path: desired},
+                waits_for=f"insights {'on' if desired['Enabled'] else 'off'}",
+                risk=difference.risk,
+                seconds=self.seconds,
+                stage=Stage.INDEX_INSIGHTS if waits else self.stage,
+            )
+
+    def _targets(self, desired: Table) -> Iterator[Path]:
+        if desired.manages(self.name):
+            yield (self.name,)
+        for name, index in desired.indexes().items():
+            if self.name in index:
+                yield (INDEXES, name, self.name)
+
+    def _value(self, summary: Mapping[str, Any]) -> Value:
+        if summary.get("ContributorInsightsStatus") not in {"ENABLED", "ENABLING"}:
+            return OFF
+        return {"Enabled": True, "Mode": summary.get("ContributorInsightsMode", DEFAULT_MODE)}

@@ -1,0 +1,78 @@
+"""ResourcePolicy of the table: a JSON text or a map, compared as parsed JSON.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/rbac-create-table.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dynatus_ci.schema.model import Difference, Risk, Stage, Step, Value, canonical
+from dynatus_ci.schema.settings.base import Context, Setting
+
+LISTS = frozenset({"Action", "NotAction", "Resource", "NotResource", "AWS", "Service", "Federated"})
+"""Members in which AWS gives a list of one back as the one."""
+
+
+class Policy(Setting):
+    """The resource-based policy. An empty map or text means: no policy."""
+
+    name = "ResourcePolicy"
+    stage = Stage.POLICY
+    reader = "GetResourcePolicy"
+    writers = ("PutResourcePolicy", "DeleteResourcePolicy")
+    in_create = True
+    seconds = (1, 3)
+
+    def normalise(self, value: Value) -> Value:
+        """The parsed policy in the form that AWS gives back; None for no policy."""
+        parsed = json.loads(value) if isinstance(value, str) and value.strip() else value
+        return _plain(parsed) if parsed else None
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        """None where there is none."""
+        return self.normalise(answer.get("Policy"))
+
+    def differences(self, context: Context) -> Iterator[Difference]:
+        """A policy is the same as a whole or not at all."""
+        desired, actual = context.desired.at((self.name,)), context.is_at((self.name,))
+        if desired != actual:
+            yield context.difference((self.name,), desired, risk=self.risk(actual, desired))
+
+    def risk(self, actual: Value, desired: Value) -> Risk:
+        """Without it, those whom it let in are out."""
+        return Risk.SAFE if desired else Risk.DISRUPTIVE
+
+    def reason(self, actual: Value, desired: Value) -> str:
+        """Put or remove."""
+        return "put the resource policy" if desired else "remove the resource policy"
+
+    def parameters(self, value: Value) -> dict[str, Value]:
+        """As CreateTable takes it: a text."""
+        return {self.name: canonical(value)} if value else {}
+
+    def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """By the table's ARN."""
+        if context.actual is None or context.actual.live is None:
+            return
+        arn = context.actual.live.arn
+        for difference in differences:
+            expects = {difference.path: difference.desired}
+            if difference.desired is None:
+                yield self.step("DeleteResourcePolicy", {"ResourceArn": arn}, difference, expects=expects)
+            else:
+                sent = {"ResourceArn": arn, "Policy": canonical(difference.desired)}
+                yield self.step("PutResourcePolicy", sent, difference, expects=expects)
+
+
+def _plain(value: Value, member: str | None = None) -> Value:
+    if isinstance(value, Mapping):
+        return {name: _plain(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        inner = [_plain(item) for item in value]
+        if member in LISTS:
+            return inner[0] if len(inner) == 1 else sorted(inner, key=canonical)
+        return inner
+    return value

@@ -1,0 +1,40 @@
+"""DeletionProtectionEnabled: on before everything else, off after everything else.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithTables.Basics.html#WorkingWithTables.Basics.DeletionProtection
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dynatus_ci.schema.model import Difference, Risk, Stage, Step, Value
+from dynatus_ci.schema.settings.base import Context, Setting
+
+
+class Protection(Setting):
+    """Deletion protection of the table; it does not protect indexes."""
+
+    name = "DeletionProtectionEnabled"
+    stage = Stage.PROTECTION_ON
+    in_create = True
+    initial = False
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        """False where an emulator leaves it out."""
+        return bool(description.get("DeletionProtectionEnabled"))
+
+    def risk(self, actual: Value, desired: Value) -> Risk:
+        """Off: somebody may then delete the table."""
+        return Risk.SAFE if desired else Risk.DISRUPTIVE
+
+    def reason(self, actual: Value, desired: Value) -> str:
+        """On or off."""
+        return f"turn deletion protection {'on' if desired else 'off'}"
+
+    def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """On first, off last."""
+        for step in super().steps(context, differences):
+            on = step.parameters[self.name]
+            yield step if on else replace(step, stage=Stage.PROTECTION_OFF)

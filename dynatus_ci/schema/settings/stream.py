@@ -1,0 +1,76 @@
+"""StreamSpecification: the table's change stream, on, off and by view.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_StreamSpecification.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dynatus_ci.schema.model import Difference, Risk, Stage, Step, Value
+from dynatus_ci.schema.settings.base import Context, Setting
+
+OFF: Value = {"StreamEnabled": False}
+
+
+class Stream(Setting):
+    """The change stream. A view cannot be changed: the stream goes off and on again, with a new ARN."""
+
+    name = "StreamSpecification"
+    stage = Stage.STREAM
+    in_create = True
+    initial = OFF
+    seconds = (4, 5)
+
+    def normalise(self, value: Value) -> Value:
+        """Off has one form, whatever view type stands beside it."""
+        return dict(value) if value.get("StreamEnabled") else OFF
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        """The live stream; DescribeTable leaves it out where none was ever on."""
+        return self.normalise(description.get("StreamSpecification") or OFF)
+
+    def risk(self, actual: Value, desired: Value) -> Risk:
+        """Consumers lose their stream when it goes off, also for a moment."""
+        return Risk.DISRUPTIVE if actual["StreamEnabled"] else Risk.SAFE
+
+    def reason(self, actual: Value, desired: Value) -> str:
+        """On, or off."""
+        return "turn the stream on" if desired["StreamEnabled"] else "turn the stream off"
+
+    def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """Off and on for another view, since AWS refuses to enable an enabled stream."""
+        for difference in differences:
+            if difference.actual and difference.actual["StreamEnabled"]:
+                yield self._switch(context, difference, OFF)
+            if difference.desired["StreamEnabled"]:
+                yield self._switch(context, difference, difference.desired)
+
+    def _switch(self, context: Context, difference: Difference, value: Value) -> Step:
+        return Step(
+            operation="UpdateTable",
+            parameters=context.update_table(StreamSpecification=value),
+            reason=self.reason(None, value),
+            differences=(difference.id,),
+            expects={difference.path: value},
+            waits_for="stream on" if value["StreamEnabled"] else "stream off",
+            risk=difference.risk if value is OFF else Risk.SAFE,
+            seconds=self.seconds,
+            stage=self.stage,
+        )
+
+    def refusal(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
+        """With a replica the stream is immutable."""
+        if not differences or not context.is_at(("Replicas",)):
+            return None
+        return "The table has replicas, and AWS refuses every change of a global table's stream."
+
+    def notes(self, context: Context) -> Iterator[str]:
+        """A stream that ends, and the ARN that its consumers read."""
+        live = context.actual.live if context.actual else None
+        if live and live.stream_arn and any(d.risk is not Risk.SAFE for d in self.differences(context)):
+            yield (
+                f"The stream {live.stream_arn} ends; it stays readable for 24 hours. "
+                "Event source mappings must be moved to the new stream's ARN."
+            )

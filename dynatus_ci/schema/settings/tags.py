@@ -1,0 +1,85 @@
+"""Tags: exactly those of the file, except `aws:` tags and those that `ignore-tags` leaves alone.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Tagging.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from dynatus_ci.schema.model import Difference, Stage, Step, Value
+from dynatus_ci.schema.settings.base import Context, Setting
+
+MOST = 50
+NONE: Value = {}
+
+
+class Tags(Setting):
+    """Tags by key. One TagResource with everything, then one UntagResource; at the limit of 50 the other way round."""
+
+    name = "Tags"
+    stage = Stage.TAGS
+    reader = "ListTagsOfResource"
+    writers = ("TagResource", "UntagResource")
+    in_create = True
+    initial = NONE
+    seconds = (1, 3)
+
+    def normalise(self, value: Value) -> Value:
+        """A mapping from key to value, in key order."""
+        return {tag["Key"]: tag["Value"] for tag in sorted(value, key=lambda tag: str(tag["Key"]))}
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        """All pages of the list."""
+        return self.normalise(answer.get("Tags") or [])
+
+    def differences(self, context: Context) -> Iterator[Difference]:
+        """One for each tag."""
+        desired = context.desired.at((self.name,))
+        actual = context.is_at((self.name,)) or {}
+        for key in sorted({*desired, *actual}):
+            if desired.get(key) != actual.get(key) and not (key not in desired and self._left_alone(context, key)):
+                yield context.difference((self.name, key), desired.get(key))
+
+    def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """AWS checks the limit on what is there and what comes, so at 50 the old ones go first."""
+        if not differences or context.actual is None or context.actual.live is None:
+            return
+        arn, actual = context.actual.live.arn, context.is_at((self.name,)) or {}
+        coming = tuple(difference for difference in differences if difference.desired is not None)
+        going = tuple(difference for difference in differences if difference.desired is None)
+        kept = {key for key in (*actual, *(d.path[1] for d in coming)) if not key.startswith("aws:")}
+        calls = [self._tag(arn, coming), self._untag(arn, going)]
+        for step in reversed(calls) if len(kept) > MOST else calls:
+            if step.differences:
+                yield step
+
+    def parameters(self, value: Value) -> dict[str, Value]:
+        """As CreateTable takes them."""
+        return {self.name: [{"Key": key, "Value": text} for key, text in value.items()]}
+
+    def _tag(self, arn: str, coming: tuple[Difference, ...]) -> Step:
+        tags = {difference.path[1]: difference.desired for difference in coming}
+        return self._call("TagResource", {"ResourceArn": arn, **self.parameters(tags)}, "set", coming)
+
+    def _untag(self, arn: str, going: tuple[Difference, ...]) -> Step:
+        keys = [difference.path[1] for difference in going]
+        return self._call("UntagResource", {"ResourceArn": arn, "TagKeys": keys}, "remove", going)
+
+    def _call(self, operation: str, parameters: dict[str, Value], verb: str, served: tuple[Difference, ...]) -> Step:
+        return Step(
+            operation=operation,
+            parameters=parameters,
+            reason=f"{verb} tag{'s' if len(served) > 1 else ''} {', '.join(d.path[1] for d in served)}",
+            differences=tuple(difference.id for difference in served),
+            expects={difference.path: difference.desired for difference in served},
+            waits_for="tags as written",
+            seconds=self.seconds,
+            stage=self.stage,
+        )
+
+    def _left_alone(self, context: Context, key: str) -> bool:
+        patterns = ("aws:*", *context.situation.ignore_tags)
+        return any(fnmatchcase(key, pattern) for pattern in patterns)
