@@ -1,0 +1,187 @@
+"""What a failed call means: its class, its missing permission, and when it may be tried again.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from enum import Enum
+from typing import Any
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError as BotoConnectionError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from botocore.parsers import ResponseParserError
+
+from dynatus_ci.errors import AwsError
+
+
+class Kind(Enum):
+    """What to do about a failed call."""
+
+    MISSING = "what it names is not there"
+    BUSY = "something else is under way; look again shortly"
+    THROTTLED = "too many calls; look again later"
+    QUOTA = "a quota is used up; other concerns go on"
+    COOLDOWN = "changed too recently; other concerns go on"
+    AMBIGUOUS = "it may or may not have happened; observe first"
+    UNCHANGED = "it says that there is nothing to do; observe first"
+    DENIED = "the credentials may not do it"
+    EXPIRED = "the credentials are over"
+    UNSUPPORTED = "the endpoint does not know it"
+    UNREACHABLE = "nobody answers at the endpoint"
+    PERMANENT = "AWS refuses it"
+
+
+class CallFailed(AwsError):
+    """A failed call with its class; `wait` is in how many seconds AWS takes it again, where that is known."""
+
+    def __init__(self, message: str, *, kind: Kind, wait: int | None = None, **rest: Any) -> None:
+        super().__init__(message, **rest)
+        self.kind = kind
+        self.wait = wait
+
+
+HOUR = 3_600
+_MISSING = {"ResourceNotFoundException", "TableNotFoundException", "ResourceNotFound", "BackupNotFoundException"}
+_DENIED = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized"}
+_EXPIRED = {"ExpiredTokenException", "ExpiredToken", "RequestExpired"}
+_THROTTLED = {"ThrottlingException", "Throttling", "RequestLimitExceeded", "ProvisionedThroughputExceededException"}
+_UNSUPPORTED = {"UnknownOperationException", "InvalidAction", "UnknownOperation", "NotImplemented"}
+_CREDENTIALS = {"UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """An error text of AWS, in words that stay, and what it means."""
+
+    code: str
+    pattern: str
+    kind: Kind
+    wait: int | None = None
+
+
+_TEXTS = (
+    _Text("LimitExceededException", r"decrease", Kind.QUOTA, HOUR),
+    _Text("LimitExceededException", r"Encryption mode changes|SSE", Kind.QUOTA, 6 * HOUR),
+    _Text("LimitExceededException", r"Updates to TableClass|table class", Kind.QUOTA, 24 * HOUR),
+    _Text("LimitExceededException", r"PayPerRequest mode|billing mode", Kind.QUOTA, 24 * HOUR),
+    _Text("LimitExceededException", r"being updated|only 1 online|simultaneously|being created", Kind.BUSY),
+    _Text("LimitExceededException", r"", Kind.PERMANENT),
+    _Text("ResourceInUseException", r"already has an enabled stream", Kind.UNCHANGED),
+    _Text("ResourceInUseException", r"already exists|preexisting", Kind.UNCHANGED),
+    _Text("ResourceInUseException", r"", Kind.BUSY),
+    _Text("ContinuousBackupsUnavailableException", r"", Kind.BUSY),
+    _Text("PolicyNotFoundException", r"", Kind.UNCHANGED),
+    _Text("ValidationException", r"modified multiple times within a fixed interval", Kind.COOLDOWN),
+    _Text("ValidationException", r"being created, updated,? or deleted|is being (created|updated|deleted)", Kind.BUSY),
+    _Text(
+        "ValidationException",
+        r"will not change|equals the current value|already (enabled|disabled|exists)|no stream to disable"
+        r"|has an enabled stream|is already",
+        Kind.UNCHANGED,
+    ),
+    _Text("ValidationException", r"Nothing to update|At least one of", Kind.UNSUPPORTED),
+)
+_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d| ?UTC)?")
+
+
+def explain(error: Exception, *, operation: str, table: str | None, service: str = "dynamodb") -> CallFailed:
+    """The error of a call in our terms: which call, which table, which permission is missing, what to do.
+
+    Args:
+        error: What boto3 raised.
+        operation: AWS's name of the call.
+        table: The table that it was about.
+        service: The IAM prefix of the call.
+    """
+    about = f"{operation} of table {table}" if table else operation
+    if isinstance(error, ClientError):
+        return _answered(error, about=about, operation=operation, table=table, service=service)
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        hint = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use aws-actions/configure-aws-credentials first."
+        return CallFailed(
+            f"{about} failed: there are no AWS credentials.",
+            kind=Kind.DENIED, operation=operation, code="NoCredentials", table=table, hint=hint,
+        )  # fmt: skip
+    if isinstance(error, ResponseParserError):  # an emulator's answer in another protocol: it does not know the call
+        message = f"{about} failed: the endpoint's answer cannot be read."
+        return CallFailed(message, kind=Kind.UNSUPPORTED, operation=operation, code="UnreadableAnswer", table=table)
+    kind = Kind.UNREACHABLE if isinstance(error, EndpointConnectionError) else Kind.AMBIGUOUS
+    if not isinstance(error, HTTPClientError | BotoConnectionError | EndpointConnectionError):
+        kind = Kind.PERMANENT
+    name = type(error).__name__
+    return CallFailed(f"{about} failed: {error}", kind=kind, operation=operation, code=name, table=table)
+
+
+def _answered(error: ClientError, *, about: str, operation: str, table: str | None, service: str) -> CallFailed:
+    answer = error.response
+    code, text = str(answer["Error"].get("Code", "")), str(answer["Error"].get("Message", ""))
+    kind, wait = _classify(code, text, int(answer["ResponseMetadata"].get("HTTPStatusCode", 400)))
+    permission = None
+    if kind is Kind.DENIED and code in _DENIED:
+        found = _ACTION.search(text)
+        permission = found[1] if found else f"{service}:{operation}"
+    return CallFailed(
+        f"{about} failed: {code}: {text}" if text else f"{about} failed: {code}",
+        kind=kind,
+        wait=_until(text) if kind in {Kind.QUOTA, Kind.THROTTLED} and _until(text) is not None else wait,
+        operation=operation,
+        code=code,
+        table=table,
+        missing_permission=permission,
+        hint=_hint(kind, permission),
+    )
+
+
+def _classify(code: str, text: str, status: int) -> tuple[Kind, int | None]:
+    for codes, kind in (
+        (_MISSING, Kind.MISSING),
+        (_DENIED | _CREDENTIALS, Kind.DENIED),
+        (_EXPIRED, Kind.EXPIRED),
+        (_THROTTLED, Kind.THROTTLED),
+        (_UNSUPPORTED, Kind.UNSUPPORTED),
+    ):
+        if code in codes:
+            return kind, None
+    for known in _TEXTS:
+        if known.code == code and re.search(known.pattern, text, re.IGNORECASE):
+            return known.kind, known.wait
+    return (Kind.AMBIGUOUS if status >= HTTP_SERVER_ERROR else Kind.PERMANENT), None
+
+
+HTTP_SERVER_ERROR = 500
+
+
+def _until(text: str) -> int | None:
+    """Seconds until the time that an error text names."""
+    found = _TIME.search(text)
+    if not found:
+        return None
+    moment = found[0].replace(" UTC", "+00:00").replace("UTC", "+00:00").replace("Z", "+00:00").replace(" ", "T", 1)
+    time = datetime.fromisoformat(moment)
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=timezone.utc)
+    return max(int((time - datetime.now(timezone.utc)).total_seconds()) + 1, 1)
+
+
+def _hint(kind: Kind, permission: str | None) -> str | None:
+    if permission:
+        return f"Allow {permission} to these credentials; `dynatus policy` prints the least policy."
+    if kind is Kind.EXPIRED:
+        return "The credentials ran out in the middle. Ask for longer ones (role-duration-seconds) and run it again."
+    return None
+
+
+CALL_ERRORS = (ClientError, BotoCoreError, HTTPClientError, ResponseParserError)
+"""What boto3 raises for a call that did not go well."""

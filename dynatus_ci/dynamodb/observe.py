@@ -1,0 +1,203 @@
+"""Reading one table as it lives: DescribeTable, and one call for each setting with a reader that the file mentions.
+
+Read-only. Denied is an error, throttled is tried again, missing is None: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from threading import Lock
+from typing import Any
+
+from dynatus_ci.dynamodb.client import Aws
+from dynatus_ci.dynamodb.failures import CallFailed, Kind
+from dynatus_ci.schema import emulators, normalise
+from dynatus_ci.schema.model import Table
+from dynatus_ci.schema.planner import Questions
+from dynatus_ci.schema.settings import SETTINGS
+from dynatus_ci.schema.settings.base import Bounds, Emptiness, Setting, Situation
+
+Reader = Callable[[Aws, Mapping[str, Any]], dict[str, Any]]
+
+
+def _by_name(operation: str) -> Reader:
+    return lambda aws, table: aws.read(operation, table=table["TableName"], TableName=table["TableName"])
+
+
+def _policy(aws: Aws, table: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return aws.read("GetResourcePolicy", table=table["TableName"], ResourceArn=table["TableArn"])
+    except CallFailed as failed:
+        if failed.code == "PolicyNotFoundException":
+            return {}
+        raise
+
+
+READERS: dict[str, Reader] = {
+    "DescribeTimeToLive": _by_name("DescribeTimeToLive"),
+    "DescribeContinuousBackups": _by_name("DescribeContinuousBackups"),
+    "DescribeKinesisStreamingDestination": _by_name("DescribeKinesisStreamingDestination"),
+    "GetResourcePolicy": _policy,
+    "ListTagsOfResource": lambda aws, table: aws.read_pages(
+        "ListTagsOfResource", "Tags", table=table["TableName"], ResourceArn=table["TableArn"]
+    ),
+    "ListContributorInsights": lambda aws, table: aws.read_pages(
+        "ListContributorInsights",
+        "ContributorInsightsSummaries",
+        table=table["TableName"],
+        TableName=table["TableName"],
+    ),
+}
+
+
+def table(aws: Aws, desired: Table) -> Table | None:
+    """The live table of a definition, with the settings that the definition mentions; None where it is missing.
+
+    Raises:
+        CallFailed: A read was denied, or did not succeed.
+    """
+    description = describe(aws, desired.name)
+    if description is None:
+        return None
+    if description.get("TableStatus") in {"CREATING", "DELETING"}:
+        return normalise.actual(description, {})
+    wanted = [setting for setting in SETTINGS if setting.managed(desired)]
+    return normalise.actual(description, answers(aws, description, wanted))
+
+
+def describe(aws: Aws, name: str) -> dict[str, Any] | None:
+    """DescribeTable's `Table`; None where there is no such table."""
+    try:
+        description: dict[str, Any] = aws.read("DescribeTable", table=name, TableName=name)["Table"]
+    except CallFailed as failed:
+        if failed.kind is Kind.MISSING:
+            return None
+        raise
+    return description
+
+
+def answers(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Setting]) -> dict[str, dict[str, Any]]:
+    """The answers of the readers of some settings; what the endpoint does not know is remembered and left out."""
+    found: dict[str, dict[str, Any]] = {}
+    for setting in wanted:
+        if setting.reader is None or setting.name in cannot_keep(aws):
+            continue
+        try:
+            found[setting.reader] = READERS[setting.reader](aws, description)
+        except CallFailed as failed:
+            if failed.kind is Kind.MISSING:
+                continue  # a reader answers so while a table is being made: it is read when that has ended
+            if failed.kind is not Kind.UNSUPPORTED or aws.endpoint is None:
+                raise
+            aws.cannot_keep(setting.name)
+    return found
+
+
+def cannot_keep(aws: Aws) -> frozenset[str]:
+    """The settings that this endpoint is known not to keep."""
+    return emulators.CANNOT_KEEP.get(aws.emulator or "", frozenset()) | aws.unsupported
+
+
+class Surroundings:
+    """What a run knows of the account beyond its tables; each fact is asked for once, when it is first needed."""
+
+    def __init__(self, aws: Aws, *, ignore_tags: tuple[str, ...] = ()) -> None:
+        self._aws = aws
+        self._lock = Lock()
+        self._known = Situation(region=aws.region, ignore_tags=ignore_tags)
+
+    def situation(self) -> Situation:
+        """What is known now."""
+        aws = self._aws
+        backups = aws.emulator != emulators.DYNAMODB_LOCAL and "backups" not in aws.unsupported
+        unsupported = frozenset(aws.unsupported)
+        return replace(self._known, emulator=aws.emulator, unsupported=unsupported, backups=backups)
+
+    def answer(self, questions: Questions, name: str, situation: Situation) -> Situation:
+        """The situation with the questions answered; a table's emptiness is asked anew each time."""
+        with self._lock:
+            if questions.scaling and self._known.scaling is None and not self._known.scaling_denied:
+                self._known = _scaling(self._aws, self._known)
+            if questions.key and questions.key not in self._known.keys:
+                keys = {**self._known.keys, questions.key: _key(self._aws, questions.key)}
+                self._known = replace(self._known, keys=keys)
+        emptiness = emptiness_of(self._aws, name) if questions.emptiness else situation.emptiness
+        return replace(self.situation(), emptiness=emptiness, backup=situation.backup)
+
+
+def emptiness_of(aws: Aws, name: str) -> Emptiness:
+    """Whether a table is proven empty: a consistent scan to its end, and recovery off (denied counts as on)."""
+    try:
+        if _holds_items(aws, name):
+            return Emptiness.ITEMS
+    except CallFailed as failed:
+        if failed.kind is not Kind.DENIED:
+            raise
+        return Emptiness.UNKNOWN
+    try:
+        answer = aws.read("DescribeContinuousBackups", table=name, TableName=name)
+    except CallFailed as failed:
+        if failed.kind is Kind.UNSUPPORTED and aws.endpoint:
+            return Emptiness.EMPTY
+        if failed.kind is Kind.DENIED:
+            return Emptiness.RECOVERABLE
+        raise
+    recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription") or {}
+    on = recovery.get("PointInTimeRecoveryStatus") == "ENABLED"
+    return Emptiness.RECOVERABLE if on else Emptiness.EMPTY
+
+
+def _holds_items(aws: Aws, name: str) -> bool:
+    start: dict[str, Any] = {}
+    while True:
+        page = aws.read("Scan", table=name, TableName=name, ConsistentRead=True, Select="COUNT", Limit=1, **start)
+        if page["Count"]:
+            return True
+        if not page.get("LastEvaluatedKey"):
+            return False
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def _key(aws: Aws, key: str) -> str | None:
+    try:
+        return str(aws.ask("kms", "DescribeKey", KeyId=key)["KeyMetadata"]["Arn"])
+    except CallFailed as failed:
+        if failed.kind in {Kind.DENIED, Kind.UNSUPPORTED} or aws.endpoint:
+            return None
+        raise
+
+
+def _scaling(aws: Aws, known: Situation) -> Situation:
+    """All scalable targets of DynamoDB in the account, in a few pages, and which of them a policy uses."""
+    service = "application-autoscaling"
+    try:
+        targets = _all(aws, service, "DescribeScalableTargets", "ScalableTargets")
+        policies = _all(aws, service, "DescribeScalingPolicies", "ScalingPolicies") if targets else []
+    except CallFailed as failed:
+        if failed.kind is Kind.DENIED:
+            return replace(known, scaling_denied=True)
+        if aws.endpoint:
+            return replace(known, scaling={})
+        raise
+    scaled = {(policy["ResourceId"], policy["ScalableDimension"]) for policy in policies}
+    bounds = {
+        (target["ResourceId"], target["ScalableDimension"]): Bounds(
+            least=target["MinCapacity"],
+            most=target["MaxCapacity"],
+            scaled=(target["ResourceId"], target["ScalableDimension"]) in scaled,
+        )
+        for target in targets
+    }
+    return replace(known, scaling=bounds)
+
+
+def _all(aws: Aws, service: str, operation: str, items: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    token: dict[str, str] = {}
+    while True:
+        page = aws.ask(service, operation, ServiceNamespace="dynamodb", **token)
+        found += page[items]
+        if not page.get("NextToken"):
+            return found
+        token = {"NextToken": page["NextToken"]}

@@ -1,0 +1,135 @@
+"""The one poll loop: until what a step expects holds and nothing is under way there, or the time is over.
+
+botocore's own waiters know neither indexes nor encryption nor TTL, and sleep 20 s between looks.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from enum import Enum
+from threading import Event
+from typing import Protocol
+
+from dynatus_ci.schema.model import Path, Table, Value
+from dynatus_ci.schema.settings.base import satisfied
+
+FIRST_POLL = 0.2
+LONGEST_POLL = 10.0
+SETTLE = 60.0
+"""Seconds for which a value may still not show although nothing is under way: tags, policies and tables lag."""
+SETTLE_AT_EMULATOR = 3.0
+
+
+class Clock(Protocol):
+    """Time, so that tests can scale it."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def wait(self, seconds: float, stop: Event) -> None:
+        """Let time pass; returns early when `stop` is set."""
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def wait(self, seconds: float, stop: Event) -> None:
+        """Let time pass; returns early when `stop` is set."""
+        stop.wait(seconds)
+
+
+class Ended(Enum):
+    """How a wait ended."""
+
+    DONE = "done"
+    NOT_SHOWN = "nothing is under way, and yet the value does not show"
+    DEADLINE = "the time is over"
+    STOPPED = "the run was told to stop"
+
+
+def met(table: Table | None, expects: Mapping[Path, Value]) -> bool:
+    """Whether a table is as expected, and nothing is under way at the paths in question."""
+    if table is None:
+        return all(value is None for value in expects.values())
+    if any(path == () and value is None for path, value in expects.items()):
+        return False
+    return not busy(table, expects) and all(
+        satisfied(path, table.at(path), value) for path, value in expects.items()
+    )
+
+
+def busy(table: Table, expects: Mapping[Path, Value]) -> dict[Path, str]:
+    """What is under way at the expected paths, above and below them."""
+    return {where: status for path in expects for where, status in table.under_way(path)}
+
+
+class Poll:
+    """When to look again: exponentially later, with jitter, never beyond the deadline.
+
+    Args:
+        clock: The time.
+        deadline: Seconds since the epoch.
+        stop: Set when the run is to end.
+        first: Seconds of the first pause.
+    """
+
+    def __init__(self, *, clock: Clock, deadline: float, stop: Event, first: float = FIRST_POLL) -> None:
+        self._clock = clock
+        self._deadline = deadline
+        self._stop = stop
+        self._pause = min(first, LONGEST_POLL)
+
+    def over(self) -> Ended | None:
+        """Why the wait must end now; None where it may go on."""
+        if self._stop.is_set():
+            return Ended.STOPPED
+        return Ended.DEADLINE if self._clock.now() >= self._deadline else None
+
+    def pause(self) -> None:
+        """Let a moment pass."""
+        left = max(self._deadline - self._clock.now(), 0)
+        jittered = self._pause * random.uniform(0.8, 1.2)  # noqa: S311  # to spread calls, not to hide anything
+        self._clock.wait(min(jittered, left), self._stop)
+        self._pause = min(self._pause * 1.6, LONGEST_POLL)
+
+
+def until(
+    look: Callable[[], Table | None],
+    expects: Mapping[Path, Value],
+    *,
+    poll: Poll,
+    clock: Clock,
+    settle: float,
+    on_progress: Callable[[Mapping[Path, str]], None],
+) -> Ended:
+    """Look until a table is as expected.
+
+    Args:
+        look: Observes the table.
+        expects: Path → value.
+        poll: When to look again.
+        clock: The time.
+        settle: Seconds after which a value that does not show, with nothing under way, is given up.
+        on_progress: Told what is under way.
+    """
+    quiet_since = clock.now()
+    while True:
+        table = look()
+        if met(table, expects):
+            return Ended.DONE
+        under_way = busy(table, expects) if table else {}
+        if under_way:
+            quiet_since = clock.now()
+            on_progress(under_way)
+        elif clock.now() - quiet_since > settle:
+            return Ended.NOT_SHOWN
+        over = poll.over()
+        if over:
+            return over
+        poll.pause()

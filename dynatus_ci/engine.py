@@ -1,0 +1,556 @@
+"""Plan and apply. Apply is a loop: observe, plan, run the first step, wait until it is done, observe again.
+
+It knows AWS through `dynamodb` and what was approved through one function; it does not know GitHub.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from enum import StrEnum
+from threading import Event as Flag
+from threading import Lock
+from typing import Any
+
+from dynatus_ci.approval import Refusal
+from dynatus_ci.dynamodb import observe, waits
+from dynatus_ci.dynamodb.client import CONNECTIONS, Aws
+from dynatus_ci.dynamodb.failures import CallFailed, Kind
+from dynatus_ci.dynamodb.waits import Clock, Ended, Poll, SystemClock
+from dynatus_ci.errors import DynatusError, FailureReason
+from dynatus_ci.schema import emulators, planner
+from dynatus_ci.schema.model import (
+    Action,
+    Failure,
+    Outcome,
+    Path,
+    Plan,
+    Result,
+    Risk,
+    Status,
+    Step,
+    StepResult,
+    Table,
+    TableChange,
+    TableResult,
+)
+from dynatus_ci.schema.settings.base import Situation
+from dynatus_ci.schema.settings.ttl import COOLDOWN
+
+MayRun = Callable[[TableChange, Step], Refusal | None]
+"""The gate: why a step may not run; None where it may."""
+
+MOST_ATTEMPTS = 2
+"""How often a step that changes nothing is sent before it is reported."""
+MOST_FAILURES = 8
+"""How often a step is tried again after "busy", "throttled" or an answer that nobody got."""
+EXCLUSIVE = frozenset({"UpdateTable", "DeleteTable", "CreateBackup"})
+"""Operations that wait until nothing of the table is under way; the others are admitted beside a backfill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to plan and apply.
+
+    Args:
+        ignore_tags: Patterns of tag keys that are left alone.
+        max_parallel: How many tables are changed at once.
+        wait_seconds: How long apply may take before it stops waiting.
+        detach: Do not wait for backfills, cooldowns and quotas.
+    """
+
+    ignore_tags: tuple[str, ...] = ()
+    max_parallel: int = 4
+    wait_seconds: float = 3_600
+    detach: bool = False
+
+
+class EventKind(StrEnum):
+    """What an event tells."""
+
+    STEP = "step"
+    WAITING = "waiting"
+    DONE = "done"
+    BACKUP = "backup"
+    RETRY = "retry"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened while a table was changed; `backup` is the ARN of a backup that is AVAILABLE."""
+
+    kind: EventKind
+    table: str
+    text: str
+    step: Step | None = None
+    backup: str | None = None
+
+
+OnEvent = Callable[[Event], None]
+
+
+# --- plan --------------------------------------------------------------------------------------------------------------
+
+
+def plan(aws: Aws, tables: Sequence[Table], *, options: Options = Options()) -> Plan:  # noqa: B008  # frozen
+    """What would happen to each table. Read-only; a table that cannot be read carries its error."""
+    surroundings = observe.Surroundings(aws, ignore_tags=options.ignore_tags)
+    with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
+        changes = list(pool.map(lambda table: _plan_table(aws, table, surroundings), tables))
+    return Plan(
+        tables=tuple(sorted(changes, key=lambda change: change.table)),
+        account=aws.account,
+        region=aws.region,
+        endpoint=aws.endpoint,
+        notes=aws.notes,
+    )
+
+
+def plan_against(
+    baseline: Sequence[Table], tables: Sequence[Table], *, region: str | None, endpoint: str | None
+) -> Plan:
+    """What would happen if the account agreed with other definitions. Makes no call."""
+    before = {table.name: table for table in baseline if not table.absent}
+    situation = Situation(region=region or "", scaling={})
+    changes = [planner.change(table, planner.as_live(before.get(table.name)), situation) for table in tables]
+    return Plan(
+        tables=tuple(sorted(changes, key=lambda change: change.table)),
+        region=region,
+        endpoint=endpoint,
+        notes=tuple(_disappeared(before, tables)),
+    )
+
+
+def _disappeared(before: Mapping[str, Table], tables: Sequence[Table]) -> Iterator[str]:
+    """Definitions that are gone leave their tables alone; one under a new name is a new, empty table."""
+    gone = sorted(before.keys() - {table.name for table in tables})
+    new = sorted({table.name for table in tables} - before.keys())
+    files = {table.place.file: table.name for table in tables if table.place and table.name in new}
+    for name in gone:
+        place = before[name].place
+        renamed = files.get(place.file) if place else None
+        if renamed:
+            yield f"{name} is now called {renamed} in its file: that is a new, empty table, and {name} is left alone."
+        else:
+            yield f"The definition of {name} is gone; its table is left alone. To delete it, write :Absent true."
+
+
+def _plan_table(aws: Aws, desired: Table, surroundings: observe.Surroundings) -> TableChange:
+    try:
+        return _observed(aws, desired, surroundings, backup=None)[1]
+    except CallFailed as failed:
+        place = desired.place
+        return TableChange(
+            desired.name,
+            None,
+            file=place.file if place else None,
+            line=place.line if place else None,
+            error=failure(failed),
+        )
+
+
+def _observed(
+    aws: Aws, desired: Table, surroundings: observe.Surroundings, *, backup: str | None
+) -> tuple[Table | None, TableChange]:
+    """One observation of a table, and what it needs."""
+    actual = observe.table(aws, desired)
+    situation = replace(surroundings.situation(), backup=backup)
+    questions = planner.questions(desired, actual, situation)
+    while questions:
+        situation = surroundings.answer(questions, desired.name, situation)
+        questions = planner.questions(desired, actual, situation)
+    return actual, planner.change(desired, actual, situation)
+
+
+def failure(error: DynatusError) -> Failure:
+    """An error as documents hold it."""
+    if isinstance(error, CallFailed):
+        reason = FailureReason.TIMEOUT if error.kind is Kind.EXPIRED else error.reason
+        return Failure(error.code, str(error), error.operation, error.missing_permission, reason)
+    return Failure(error.reason.value, str(error), reason=error.reason)
+
+
+# --- apply -------------------------------------------------------------------------------------------------------------
+
+
+def apply(
+    aws: Aws,
+    tables: Sequence[Table],
+    *,
+    plan: Plan,
+    may_run: MayRun,
+    options: Options = Options(),  # noqa: B008  # frozen
+    on_event: OnEvent = lambda _: None,
+    stop: Flag | None = None,
+    clock: Clock | None = None,
+) -> Result:
+    """Make the account agree with the definitions, as far as may be.
+
+    Args:
+        aws: The connection.
+        tables: The definitions.
+        plan: What was planned, and shown, for them.
+        may_run: The gate.
+        options: How.
+        on_event: Told what happens, one event at a time; an error that it raises ends that table.
+        stop: Set it to end after the current call.
+        clock: The time.
+    """
+    clock = clock or SystemClock()
+    run = _Run(aws, may_run, options, _serial(on_event), stop or Flag(), clock, clock.now() + options.wait_seconds)
+    planned = {change.table: change for change in plan.tables}
+    surroundings = observe.Surroundings(aws, ignore_tags=options.ignore_tags)
+    with ThreadPoolExecutor(max_workers=options.max_parallel) as pool:
+        results = list(
+            pool.map(lambda table: _TableLoop(run, table, planned[table.name], surroundings).run(), tables)
+        )
+    results.sort(key=lambda result: result.table)
+    outcome = Outcome.worst(result.result for result in results)
+    return Result(plan, tuple(results), outcome, _reason(outcome, results))
+
+
+def _serial(on_event: OnEvent) -> OnEvent:
+    lock = Lock()
+
+    def told(event: Event) -> None:
+        with lock:
+            on_event(event)
+
+    return told
+
+
+def _reason(outcome: Outcome, results: Sequence[TableResult]) -> FailureReason | None:
+    """The reason of the first table with the worst result; a cancelled run is cancelled."""
+    if outcome not in {Outcome.FAILED, Outcome.REFUSED}:
+        return None
+    reasons = [result.error.reason for result in results if result.result is outcome and result.error]
+    return FailureReason.CANCELLED if FailureReason.CANCELLED in reasons else next(iter(reasons), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What all tables of one apply share."""
+
+    aws: Aws
+    may_run: MayRun
+    options: Options
+    on_event: OnEvent
+    stop: Flag
+    clock: Clock
+    deadline: float
+
+
+class _End(Exception):
+    """The table's loop ends here, with this outcome."""
+
+    def __init__(self, outcome: Outcome, error: Failure | None = None, *, resume: float | None = None) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+        self.error = error
+        self.resume = resume
+
+
+@dataclass(slots=True)
+class _TableLoop:
+    """The loop of one table. Its state is what this run did; what the table is, it looks up each time."""
+
+    shared: _Run
+    desired: Table
+    planned: TableChange
+    surroundings: observe.Surroundings
+    done: list[StepResult] = field(default_factory=list)
+    left: tuple[Step, ...] = ()
+    postponed: dict[str, float] = field(default_factory=dict)
+    attempts: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    backup: str | None = None
+    quota: CallFailed | None = None
+
+    def run(self) -> TableResult:
+        """Bring the table to agreement with its definition, or say why not."""
+        self.left = self.planned.steps
+        try:
+            while self._turn():
+                pass
+            outcome = Outcome.APPLIED if self.done else Outcome.NOOP
+            return self._result(outcome, agrees=True)
+        except _End as end:
+            return self._result(end.outcome, error=end.error, resume=end.resume)
+        except DynatusError as error:
+            return self._result(Outcome.FAILED, error=failure(error), resume=self._resume_of(error))
+
+    # One turn: observe, plan, run the first step that may run now. False when nothing remains.
+    def _turn(self) -> bool:
+        self._check_time()
+        if self.planned.error:
+            raise _End(Outcome.FAILED, self.planned.error)
+        actual, change = _observed(self.shared.aws, self.desired, self.surroundings, backup=self.backup)
+        if change.error:
+            raise _End(Outcome.FAILED, change.error)
+        self.left = change.steps
+        if change.refusal:
+            raise _End(Outcome.REFUSED, _refused(FailureReason.DESTRUCTIVE_BLOCKED, change.refusal))
+        if actual and () in actual.transitions and not actual.transitions[()].startswith("INACCESSIBLE"):
+            self._wait_for(actual, {(): actual.transitions[()]})
+            return True
+        step = self._next(change, actual)
+        if step is None:
+            return self._rest(actual)
+        self._gate(change, step)
+        if actual and actual.transitions and step.operation in EXCLUSIVE:
+            self._wait_for(actual, actual.transitions)
+            return True
+        self._take(change, step)
+        return True
+
+    def _next(self, change: TableChange, actual: Table | None) -> Step | None:
+        """The first step that is not put off; with `detach`, the first that nothing keeps from running."""
+        for step in change.steps:
+            if any(identity in self.postponed for identity in step.differences):
+                continue
+            blocked = bool(actual and actual.transitions) and step.operation in EXCLUSIVE
+            if not (blocked and self.shared.options.detach):
+                return step
+        return None
+
+    def _rest(self, actual: Table | None) -> bool:
+        """Nothing can run now: wait for what is under way or was put off, or end."""
+        under_way = _managed_transitions(self.desired, actual)
+        if under_way and not self.shared.options.detach:
+            self._wait_for(actual, under_way)
+            return True
+        if self.postponed:
+            self._wait_for_quota()
+            return True
+        if under_way or self.left:
+            raise _End(Outcome.PENDING, resume=self.shared.clock.now())
+        return False
+
+    def _gate(self, change: TableChange, step: Step) -> None:
+        """A table of which one step may not run runs none; and each step is asked for again before it runs."""
+        if self.planned.table_id and change.table_id and change.table_id != self.planned.table_id:
+            message = f"Table {change.table} is another table than the one that was planned: its TableId differs."
+            raise _End(Outcome.REFUSED, _refused(FailureReason.DESTRUCTIVE_BLOCKED, message))
+        for asked in (step, *change.steps):
+            refusal = self.shared.may_run(change, asked)
+            if refusal:
+                message = f"{refusal.message} {refusal.hint}" if refusal.hint else refusal.message
+                raise _End(Outcome.REFUSED, _refused(refusal.reason, message))
+
+    def _take(self, change: TableChange, step: Step) -> None:
+        self._tell(EventKind.STEP, f"{step.operation}: {step.reason}", step=step)
+        began = self.shared.clock.now()
+        try:
+            answer = self.shared.aws.write(step.operation, table=self.desired.name, parameters=step.parameters)
+        except CallFailed as failed:
+            self._failed(step, failed)
+            return
+        ended = self._wait_backup(answer) if step.operation == "CreateBackup" else self._wait(step)
+        self._ended(change, step, ended, took=self.shared.clock.now() - began)
+
+    def _ended(self, change: TableChange, step: Step, ended: Ended | None, *, took: float) -> None:
+        status = Status.DONE if ended is Ended.DONE else Status.RUNNING
+        self.done.append(StepResult(step, status, took if status is Status.DONE else None))
+        if ended is Ended.NOT_SHOWN:
+            self._not_shown(step)
+        elif ended is Ended.DONE:
+            self._tell(EventKind.DONE, f"{step.reason}: done in {took:.0f} s", step=step)
+            self._put_off_cooldown(change, step)
+        self._check_time()
+
+    def _put_off_cooldown(self, change: TableChange, step: Step) -> None:
+        """The step after this one has a cooldown from now on; emulators have none."""
+        following = change.steps[change.steps.index(step) + 1 :]
+        cooldown = max((s.cooldown for s in following if set(s.differences) & set(step.differences)), default=0)
+        if cooldown and self.shared.aws.emulator is None:
+            until = self.shared.clock.now() + cooldown
+            self.postponed |= dict.fromkeys(step.differences, until)
+
+    # A call that failed: its class says what to do; the next turn observes before anything is sent again.
+    def _failed(self, step: Step, failed: CallFailed) -> None:
+        key = _key(step)
+        self.failures[key] += 1
+        now = self.shared.clock.now()
+        if failed.kind in {Kind.QUOTA, Kind.COOLDOWN}:
+            wait = failed.wait or COOLDOWN
+            self.quota = failed
+            self.postponed |= dict.fromkeys(step.differences, now + wait)
+        elif failed.kind is Kind.UNSUPPORTED and self.shared.aws.endpoint:
+            self._unsupported(step)
+        elif failed.kind in _AGAIN and self.failures[key] < MOST_FAILURES:
+            self._tell(EventKind.RETRY, f"{failed.operation}: {failed.code}; looking again", step=step)
+            self._poll(skip=self.failures[key]).pause()
+        else:
+            self.done.append(StepResult(step, Status.FAILED))
+            raise failed
+
+    def _unsupported(self, step: Step) -> None:
+        if step.operation == "CreateBackup":
+            self.shared.aws.cannot_keep("backups")
+            return
+        for path in step.expects:
+            self.shared.aws.cannot_keep(emulators.kind(path))
+
+    def _not_shown(self, step: Step) -> None:
+        """Accepted, nothing under way, and yet not there: an emulator cannot keep it; on AWS it is an error."""
+        key = _key(step)
+        self.attempts[key] += 1
+        if self.attempts[key] < MOST_ATTEMPTS:
+            return
+        if self.shared.aws.emulator or (self.shared.aws.endpoint and self.shared.aws.unsupported):
+            self._unsupported(step)
+            return
+        self.done[-1] = StepResult(step, Status.FAILED)
+        message = f"{step.operation} of table {self.desired.name} was accepted, but what it sets does not show: {step.reason}."
+        raise _End(Outcome.FAILED, Failure("NotShown", message, step.operation))
+
+    # Waiting.
+    def _wait(self, step: Step) -> Ended | None:
+        """Until the step's expectation holds; None where `detach` leaves it running."""
+        if self.shared.options.detach and step.seconds[1] is None:
+            return None
+        settle = waits.SETTLE_AT_EMULATOR if self.shared.aws.emulator else waits.SETTLE
+        return waits.until(
+            lambda: observe.table(self.shared.aws, _only(self.desired, step.expects)),
+            step.expects,
+            poll=self._poll(),
+            clock=self.shared.clock,
+            settle=settle,
+            on_progress=self._progress(step.reason),
+        )
+
+    def _wait_for(self, actual: Table | None, under_way: Mapping[Path, str]) -> None:
+        """Until some transitions have ended."""
+        words = ", ".join(f"{'/'.join(path[1:2]) or 'table'} {status}" for path, status in under_way.items())
+        self._tell(EventKind.WAITING, f"waiting: {words}")
+        poll = self._poll()
+        while actual is not None and any(path in actual.transitions for path in under_way):
+            over = poll.over()
+            if over:
+                self._check_time()
+            poll.pause()
+            actual = observe.table(self.shared.aws, _only(self.desired, under_way))
+
+    def _wait_for_quota(self) -> None:
+        """Until the first of what was put off may go on, where the deadline allows it; else the table ends here."""
+        moment = min(self.postponed.values())
+        if self.shared.options.detach:
+            raise _End(Outcome.PENDING, resume=moment)
+        if moment >= self.shared.deadline:
+            message = str(self.quota) if self.quota else "AWS asks for a pause before the next step."
+            raise _End(Outcome.FAILED, Failure("Later", message, reason=FailureReason.QUOTA), resume=moment)
+        self._tell(EventKind.WAITING, f"AWS says later: going on at {_iso(moment)}")
+        self.shared.clock.wait(moment - self.shared.clock.now(), self.shared.stop)
+        self._check_time()
+        self.postponed = {key: until for key, until in self.postponed.items() if until > self.shared.clock.now()}
+
+    def _wait_backup(self, answer: Mapping[str, Any]) -> Ended:
+        """Until the backup is AVAILABLE; then it is told of, before anything is deleted."""
+        arn = str(answer["BackupDetails"]["BackupArn"])
+        poll = self._poll()
+        while True:
+            description = self.shared.aws.read("DescribeBackup", table=self.desired.name, BackupArn=arn)
+            if description["BackupDescription"]["BackupDetails"]["BackupStatus"] == "AVAILABLE":
+                break
+            over = poll.over()
+            if over:
+                return over
+            poll.pause()
+        self._tell(EventKind.BACKUP, f"backup {arn} is AVAILABLE", backup=arn)
+        self.backup = arn
+        return Ended.DONE
+
+    def _poll(self, *, skip: int = 0) -> Poll:
+        return Poll(
+            clock=self.shared.clock, deadline=self.shared.deadline, stop=self.shared.stop, first=waits.FIRST_POLL * 2**skip
+        )
+
+    def _progress(self, reason: str) -> Callable[[Mapping[Path, str]], None]:
+        began, last = self.shared.clock.now(), ""
+
+        def told(under_way: Mapping[Path, str]) -> None:
+            nonlocal last
+            words = ", ".join(sorted(set(under_way.values())))
+            minutes = int((self.shared.clock.now() - began) // 60)
+            text = f"{reason}: {words}" + (f", {minutes} min so far" if minutes else "")
+            if text != last:
+                self._tell(EventKind.WAITING, text)
+                last = text
+
+        return told
+
+    def _check_time(self) -> None:
+        """End where the run was told to stop or its time is over."""
+        if self.shared.stop.is_set():
+            message = "The run was cancelled; the call that was under way was finished. Run it again to go on."
+            raise _End(Outcome.FAILED, Failure("Cancelled", message, reason=FailureReason.CANCELLED))
+        if self.shared.clock.now() >= self.shared.deadline:
+            message = "The time that apply may take (`wait-minutes`) is over. Run it again to go on."
+            error = Failure("Timeout", message, reason=FailureReason.TIMEOUT)
+            raise _End(Outcome.FAILED, error, resume=self.shared.clock.now())
+
+    def _resume_of(self, error: DynatusError) -> float | None:
+        return self.shared.clock.now() if isinstance(error, CallFailed) and error.kind is Kind.EXPIRED else None
+
+    # Telling.
+    def _tell(self, kind: EventKind, text: str, *, step: Step | None = None, backup: str | None = None) -> None:
+        self.shared.on_event(Event(kind, self.desired.name, text, step, backup))
+
+    def _result(
+        self, outcome: Outcome, *, error: Failure | None = None, resume: float | None = None, agrees: bool = False
+    ) -> TableResult:
+        rest = () if agrees else tuple(self._left(outcome))
+        self._tell(EventKind.FINISHED, outcome.value)
+        return TableResult(
+            table=self.desired.name,
+            action=self.planned.action,
+            result=outcome,
+            steps=(*self.done, *rest),
+            resume_at=_iso(resume) if resume is not None else None,
+            backup=self.backup,
+            error=error,
+            agrees=agrees,
+        )
+
+    def _left(self, outcome: Outcome) -> Iterator[StepResult]:
+        """The steps that did not run."""
+        ran = {_key(result.step) for result in self.done if result.status is not Status.DONE}
+        status = Status.REFUSED if outcome is Outcome.REFUSED else Status.NOT_RUN
+        for step in self.left:
+            if _key(step) not in ran:
+                yield StepResult(step, status)
+
+
+_AGAIN = frozenset(
+    {Kind.BUSY, Kind.THROTTLED, Kind.AMBIGUOUS, Kind.UNCHANGED, Kind.MISSING, Kind.UNREACHABLE}
+)
+"""After these the loop observes and goes on from what it finds."""
+
+
+def _refused(reason: FailureReason, message: str) -> Failure:
+    return Failure(reason.value, message, reason=reason)
+
+
+def _key(step: Step) -> str:
+    return f"{step.operation} {sorted(step.differences)} {step.reason}"
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, tz=timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _only(desired: Table, paths: Mapping[Path, Any]) -> Table:
+    """The definition cut to the settings in question, so that a poll reads no more than it needs."""
+    names = {path[0] for path in paths if path} | {path[-1] for path in paths if path}
+    return replace(desired, values={name: value for name, value in desired.values.items() if name in names})
+
+
+def _managed_transitions(desired: Table, actual: Table | None) -> dict[Path, str]:
+    """What is under way at settings that the file mentions."""
+    if actual is None:
+        return {}
+    return {path: status for path, status in actual.transitions.items() if not path or desired.manages(path[0])}
