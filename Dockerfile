@@ -1,0 +1,28 @@
+# The image that the action runs in (action.yml), and that a release publishes.
+# The base is named by tag: a build takes Debian's and Python's latest fixes. What a release runs is fixed by digest.
+FROM python:3.13-slim AS build
+WORKDIR /build
+COPY requirements/build.txt requirements/runtime.txt ./
+RUN python -m venv tools \
+ && tools/bin/pip install --no-cache-dir --require-hashes -r build.txt \
+ && python -m venv --without-pip /opt/dynatus \
+ && tools/bin/pip --python /opt/dynatus/bin/python install --no-cache-dir --require-hashes -r runtime.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY dynatus_ci dynatus_ci
+# Without an index: the locks above are all that ever comes from the network.
+RUN tools/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir dist . \
+ && tools/bin/pip --python /opt/dynatus/bin/python install --no-cache-dir --no-index --no-deps dist/*.whl
+
+FROM python:3.13-slim
+LABEL org.opencontainers.image.title="Dynatus CI" \
+      org.opencontainers.image.description="Plan, review and apply DynamoDB tables that live as EDN files in a repository." \
+      org.opencontainers.image.licenses="MIT"
+COPY --from=build /opt/dynatus /opt/dynatus
+COPY entrypoint.py /app/
+# The base image comes without the standard library's bytecode: what the action imports is compiled once, here.
+RUN /opt/dynatus/bin/python -P -c "import dynatus_ci.action"
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+# No USER: the workspace and the runner's files belong to root in here, as GitHub's rules for actions ask.
+# Exec form: a shell would drop the inputs with a hyphen. -P: a file in the workspace is never imported.
+ENTRYPOINT ["/opt/dynatus/bin/python", "-P", "/app/entrypoint.py"]

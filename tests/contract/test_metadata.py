@@ -1,0 +1,97 @@
+"""action.yml, the inputs as the code reads them, the README, the locks and the version agree with each other."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.inputs import NAMES, Inputs
+
+ROOT = Path(__file__).parents[2]
+ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def documented(section: str) -> dict[str, str]:
+    """The rows of the README's table in a section, by the names in the first column (a row may have several)."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = readme.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").partition("|") for line in text.splitlines() if line.startswith("| `")]
+    return {name: rest for first, _, rest in rows for name in re.findall(r"`([^`]+)`", first)}
+
+
+def locked(name: str) -> set[str]:
+    """The requirements of a lock file, each with its version."""
+    return set(re.findall(r"^\S+==\S+", (ROOT / "requirements" / name).read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_the_action_has_the_inputs_that_the_code_reads() -> None:
+    assert tuple(ACTION["inputs"]) == NAMES
+
+
+def test_defaults_in_the_action_are_those_of_the_code() -> None:
+    given = {name: entry["default"] for name, entry in ACTION["inputs"].items() if "default" in entry}
+    assert given.pop("github-token") == "${{ github.token }}"
+    assert Inputs.from_texts(given) == Inputs()
+
+
+@pytest.mark.parametrize("kind", ["inputs", "outputs"])
+def test_every_input_and_output_is_described_in_a_sentence(kind: str) -> None:
+    assert [name for name, entry in ACTION[kind].items() if not entry["description"].endswith(".")] == []
+
+
+@pytest.mark.parametrize("kind", ["inputs", "outputs"])
+def test_the_readme_lists_the_inputs_and_outputs_in_the_order_of_the_action(kind: str) -> None:
+    assert list(documented(kind.capitalize())) == list(ACTION[kind])
+
+
+def test_the_readme_gives_the_defaults_of_the_action() -> None:
+    rows = documented("Inputs")
+    defaults = {name: entry["default"] for name, entry in ACTION["inputs"].items() if "default" in entry}
+    assert {name: rows[name].partition("|")[0].strip(" `") for name in defaults} == defaults
+
+
+def test_the_action_names_every_failure_reason_in_order() -> None:
+    described = ACTION["outputs"]["failure-reason"]["description"].partition("then")[2]
+    assert re.findall(r"`([^`]+)`", described) == list(FailureReason)
+
+
+def test_the_action_runs_the_image_of_this_repository() -> None:
+    assert ACTION["runs"] == {"using": "docker", "image": "Dockerfile"}
+
+
+def test_the_newest_entry_of_the_changelog_is_the_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    entries = [entry for entry in re.findall(r"^## \[(.+?)\]", changelog, re.MULTILINE) if entry != "Unreleased"]
+    assert entries[0] == PROJECT["version"]
+
+
+def test_the_locks_are_made_from_the_dependencies_of_the_package() -> None:
+    lines = (ROOT / "requirements" / "runtime.in").read_text(encoding="utf-8").splitlines()
+    assert {line.lower() for line in lines if not line.startswith("#")} == {
+        dependency.lower() for dependency in PROJECT["dependencies"]
+    }
+
+
+def test_what_is_tested_is_what_ships() -> None:
+    for name in ("runtime.txt", "build.txt", "demo.txt", "publish.txt"):
+        assert locked(name) <= locked("dev.txt"), name
+
+
+def test_locks_name_no_index_and_no_folder() -> None:
+    for lock in (ROOT / "requirements").glob("*.txt"):
+        text = lock.read_text(encoding="utf-8")
+        assert re.findall(r"^-.*|\S+://\S+|\s/\S+", text, re.MULTILINE) == [], lock.name
+
+
+def test_locks_have_a_hash_for_everything() -> None:
+    for lock in (ROOT / "requirements").glob("*.txt"):
+        text = lock.read_text(encoding="utf-8")
+        hashed = re.findall(r"^\S+==.* \\\n    --hash=sha256:", text, re.MULTILINE)
+        assert len(hashed) == len(locked(lock.name)), lock.name
