@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from enum import StrEnum
 from threading import Event as Flag
 from threading import Lock
@@ -23,13 +23,11 @@ from dynatus_ci.dynamodb.waits import Clock, Ended, Poll, SystemClock
 from dynatus_ci.errors import DynatusError, FailureReason
 from dynatus_ci.schema import emulators, planner
 from dynatus_ci.schema.model import (
-    Action,
     Failure,
     Outcome,
     Path,
     Plan,
     Result,
-    Risk,
     Status,
     Step,
     StepResult,
@@ -93,10 +91,10 @@ class Event:
 OnEvent = Callable[[Event], None]
 
 
-# --- plan --------------------------------------------------------------------------------------------------------------
+# --- plan ------------------------------------------------------------------------------------------------------------
 
 
-def plan(aws: Aws, tables: Sequence[Table], *, options: Options = Options()) -> Plan:  # noqa: B008  # frozen
+def plan(aws: Aws, tables: Sequence[Table], *, options: Options = Options()) -> Plan:  # frozen
     """What would happen to each table. Read-only; a table that cannot be read carries its error."""
     surroundings = observe.Surroundings(aws, ignore_tags=options.ignore_tags)
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
@@ -174,7 +172,7 @@ def failure(error: DynatusError) -> Failure:
     return Failure(error.reason.value, str(error), reason=error.reason)
 
 
-# --- apply -------------------------------------------------------------------------------------------------------------
+# --- apply -----------------------------------------------------------------------------------------------------------
 
 
 def apply(
@@ -183,7 +181,7 @@ def apply(
     *,
     plan: Plan,
     may_run: MayRun,
-    options: Options = Options(),  # noqa: B008  # frozen
+    options: Options = Options(),  # frozen
     on_event: OnEvent = lambda _: None,
     stop: Flag | None = None,
     clock: Clock | None = None,
@@ -205,9 +203,7 @@ def apply(
     planned = {change.table: change for change in plan.tables}
     surroundings = observe.Surroundings(aws, ignore_tags=options.ignore_tags)
     with ThreadPoolExecutor(max_workers=options.max_parallel) as pool:
-        results = list(
-            pool.map(lambda table: _TableLoop(run, table, planned[table.name], surroundings).run(), tables)
-        )
+        results = list(pool.map(lambda table: _TableLoop(run, table, planned[table.name], surroundings).run(), tables))
     results.sort(key=lambda result: result.table)
     outcome = Outcome.worst(result.result for result in results)
     return Result(plan, tuple(results), outcome, _reason(outcome, results))
@@ -405,7 +401,8 @@ class _TableLoop:
             self._unsupported(step)
             return
         self.done[-1] = StepResult(step, Status.FAILED)
-        message = f"{step.operation} of table {self.desired.name} was accepted, but what it sets does not show: {step.reason}."
+        about = f"{step.operation} of table {self.desired.name}"
+        message = f"{about} was accepted, but what it sets does not show: {step.reason}."
         raise _End(Outcome.FAILED, Failure("NotShown", message, step.operation))
 
     # Waiting.
@@ -466,7 +463,10 @@ class _TableLoop:
 
     def _poll(self, *, skip: int = 0) -> Poll:
         return Poll(
-            clock=self.shared.clock, deadline=self.shared.deadline, stop=self.shared.stop, first=waits.FIRST_POLL * 2**skip
+            clock=self.shared.clock,
+            deadline=self.shared.deadline,
+            stop=self.shared.stop,
+            first=waits.FIRST_POLL * 2**skip,
         )
 
     def _progress(self, reason: str) -> Callable[[Mapping[Path, str]], None]:
@@ -525,9 +525,7 @@ class _TableLoop:
                 yield StepResult(step, status)
 
 
-_AGAIN = frozenset(
-    {Kind.BUSY, Kind.THROTTLED, Kind.AMBIGUOUS, Kind.UNCHANGED, Kind.MISSING, Kind.UNREACHABLE}
-)
+_AGAIN = frozenset({Kind.BUSY, Kind.THROTTLED, Kind.AMBIGUOUS, Kind.UNCHANGED, Kind.MISSING, Kind.UNREACHABLE})
 """After these the loop observes and goes on from what it finds."""
 
 
@@ -540,7 +538,7 @@ def _key(step: Step) -> str:
 
 
 def _iso(moment: float) -> str:
-    return datetime.fromtimestamp(moment, tz=timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return datetime.fromtimestamp(moment, tz=UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _only(desired: Table, paths: Mapping[Path, Any]) -> Table:

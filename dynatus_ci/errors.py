@@ -149,6 +149,7 @@ class AwsError(DynatusError):
 
     @property
     def reason(self) -> FailureReason:  # type: ignore[override]  # decided by what is known of the answer
+        """Denied where a permission is missing, else AWS's own error."""
         return FailureReason.ACCESS_DENIED if self.missing_permission else FailureReason.AWS_ERROR
 
 
@@ -166,7 +167,8 @@ class Refused(DynatusError):
         self.refused_for = reason
 
     @property
-    def reason(self) -> FailureReason:  # type: ignore[override]
+    def reason(self) -> FailureReason:  # type: ignore[override]  # each refusal has its own
+        """Why it was refused."""
         return self.refused_for
 
 
@@ -182,3 +184,9 @@ class NotAllowed(GitHubError):
     def __init__(self, message: str, *, permission: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.permission = permission
+
+
+class Cancelled(DynatusError):
+    """The run was told to stop, by a signal, before it had begun to change anything."""
+
+    reason = FailureReason.CANCELLED

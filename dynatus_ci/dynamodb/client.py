@@ -140,9 +140,7 @@ class Aws:
             if (service, slot) not in self._clients:
                 make: Any = self._session.client if self._session else None
                 url = self.endpoint or (self._dynamodb_url if service == "dynamodb" else None)
-                self._clients[service, slot] = make(
-                    service, region_name=self.region, endpoint_url=url, config=config
-                )
+                self._clients[service, slot] = make(service, region_name=self.region, endpoint_url=url, config=config)
             return self._clients[service, slot]
 
     def _call(
@@ -224,7 +222,9 @@ def _find_out(aws: Aws, *, expect_account: str | None, on_notice: Callable[[str]
     if expect_account is None:
         return
     if aws.account is None:
-        raise InvalidInput(f"`account` cannot be checked: {aws.endpoint} has no STS.", hint="Leave `account` out there.")
+        raise InvalidInput(
+            f"`account` cannot be checked: {aws.endpoint} has no STS.", hint="Leave `account` out there."
+        )
     if aws.account != expect_account:
         ending = aws.account[-4:]
         raise WrongAccount(f"The credentials belong to the account that ends in {ending}, not to the one in `account`.")
@@ -287,7 +287,7 @@ def _recognise(aws: Aws) -> None:
 
 
 def _is_moto(endpoint: str) -> bool:
-    """moto's server lists its state at a path that no other server has."""
+    """Moto's server lists its state at a path that no other server has."""
     try:
         with urllib.request.urlopen(f"{endpoint.rstrip('/')}/moto-api/data.json", timeout=5) as answer:  # noqa: S310
             return isinstance(json.load(answer), dict)
@@ -310,7 +310,8 @@ def _configured_region(core: botocore.session.Session) -> str | None:
 
 
 def _chosen_url(core: botocore.session.Session, region: str) -> str:
-    client = core.create_client("dynamodb", region_name=region, aws_access_key_id="x", aws_secret_access_key="x")
+    keys = {"aws_access_key_id": DUMMY_KEY, "aws_secret_access_key": DUMMY_KEY}
+    client = core.create_client("dynamodb", region_name=region, **keys)
     return str(client.meta.endpoint_url)
 
 

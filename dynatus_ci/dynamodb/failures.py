@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionError as BotoConnectionError,
     EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
+)
+from botocore.exceptions import (
+    ConnectionError as BotoConnectionError,
 )
 from botocore.parsers import ResponseParserError
 
@@ -57,7 +59,12 @@ _DENIED = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "No
 _EXPIRED = {"ExpiredTokenException", "ExpiredToken", "RequestExpired"}
 _THROTTLED = {"ThrottlingException", "Throttling", "RequestLimitExceeded", "ProvisionedThroughputExceededException"}
 _UNSUPPORTED = {"UnknownOperationException", "InvalidAction", "UnknownOperation", "NotImplemented"}
-_CREDENTIALS = {"UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch"}
+_CREDENTIALS = {
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +178,8 @@ def _until(text: str) -> int | None:
     moment = found[0].replace(" UTC", "+00:00").replace("UTC", "+00:00").replace("Z", "+00:00").replace(" ", "T", 1)
     time = datetime.fromisoformat(moment)
     if time.tzinfo is None:
-        time = time.replace(tzinfo=timezone.utc)
-    return max(int((time - datetime.now(timezone.utc)).total_seconds()) + 1, 1)
+        time = time.replace(tzinfo=UTC)
+    return max(int((time - datetime.now(UTC)).total_seconds()) + 1, 1)
 
 
 def _hint(kind: Kind, permission: str | None) -> str | None:

@@ -59,9 +59,7 @@ def met(table: Table | None, expects: Mapping[Path, Value]) -> bool:
         return all(value is None for value in expects.values())
     if any(path == () and value is None for path, value in expects.items()):
         return False
-    return not busy(table, expects) and all(
-        satisfied(path, table.at(path), value) for path, value in expects.items()
-    )
+    return not busy(table, expects) and all(satisfied(path, table.at(path), value) for path, value in expects.items())
 
 
 def busy(table: Table, expects: Mapping[Path, Value]) -> dict[Path, str]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dynatus_ci.schema import indexes
+from dynatus_ci.schema import emulators, indexes
 from dynatus_ci.schema.indexes import GLOBAL
-from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Value
+from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings import warm_throughput
 from dynatus_ci.schema.settings.base import Bounds, Context, covers
 
@@ -104,11 +104,13 @@ def _difference(context: Context, path: Path, within: tuple[str, ...]) -> Iterat
         return
     if not covers(actual, wanted(context, path)):
         risk = Risk.DISRUPTIVE if _lowers(actual, desired) else Risk.SAFE
-        yield context.difference(path, desired, risk=risk, within=within)
+        kept = path[-1] != LIMITS or keeps_limits(context, {**(actual or {}), **desired})
+        effect = Effect.IN_PLACE if kept else Effect.UNSUPPORTED
+        yield context.difference(path, desired, effect=effect, risk=risk, within=within)
 
 
 def wanted(context: Context, path: Path) -> Value:
-    """The capacity at a path as it is to be sent: a dimension that auto scaling holds in its bounds stays as it lives."""
+    """The capacity at a path as it is to be sent: what auto scaling holds in its bounds stays as it lives."""
     desired, actual = context.desired.at(path), context.is_at(path)
     if path[-1] != PROVISIONED or not actual:
         return desired
@@ -116,6 +118,12 @@ def wanted(context: Context, path: Path) -> Value:
         member: actual[member] if _scaled(context, path[:-1], member, actual[member]) else units
         for member, units in desired.items()
     }
+
+
+def keeps_limits(context: Context, limits: Mapping[str, int]) -> bool:
+    """DynamoDB Local keeps both limits or none."""
+    given = [units for units in limits.values() if units != -1]
+    return len(given) != 1 or context.situation.emulator != emulators.DYNAMODB_LOCAL
 
 
 def _left_alone(context: Context, path: Path) -> bool:
@@ -154,7 +162,11 @@ def _to_provisioned(context: Context, served: Sequence[Difference]) -> Step:
     live = [owner[1] for owner in _owners(context) if owner]
     capacities = {name: context.desired.at((GLOBAL, name, PROVISIONED)) for name in live}
     capacities |= dict.fromkeys(_unmentioned(context), table)
-    updates = [_update(name, PROVISIONED, units) for name, units in sorted(capacities.items())]
+    updates = [
+        _update(name, PROVISIONED, units)
+        for name, units in sorted(capacities.items())
+        if units != _stored(context, name)
+    ]
     parameters = {"BillingMode": "PROVISIONED", PROVISIONED: table}
     return _step(
         context,
@@ -165,13 +177,15 @@ def _to_provisioned(context: Context, served: Sequence[Difference]) -> Step:
     )
 
 
+def _stored(context: Context, index: str) -> Value:
+    """DynamoDB Local keeps an index's units while it is on demand, and then refuses the same ones as no change."""
+    live = context.actual.live if context.actual else None
+    return live.stored_units.get((GLOBAL, index)) if live else None
+
+
 def _to_on_demand(context: Context, served: Sequence[Difference]) -> Step:
-    limits = {
-        LIMITS: {member: units for member, units in difference.desired.items()}
-        for difference in served
-        if difference.path == (LIMITS,)
-    }
-    parameters = {"BillingMode": "PAY_PER_REQUEST", **limits}
+    limits = [difference.desired for difference in served if difference.path == (LIMITS,)]
+    parameters = {"BillingMode": "PAY_PER_REQUEST", **({LIMITS: limits[0]} if limits else {})}
     return _step(context, parameters, "switch to PAY_PER_REQUEST", served, seconds=(4, 172))
 
 

@@ -74,9 +74,7 @@ def differences(context: Context) -> Iterator[Difference]:
         elif name not in live:
             yield context.difference(path, whole(wanted[name]), effect=Effect.CREATE)
         elif name in going:
-            yield context.difference(
-                path, whole(wanted[name]), effect=Effect.REBUILD_INDEX, risk=Risk.DESTRUCTIVE
-            )
+            yield context.difference(path, whole(wanted[name]), effect=Effect.REBUILD_INDEX, risk=Risk.DESTRUCTIVE)
 
 
 def steps(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
@@ -97,8 +95,8 @@ def notes(context: Context, found: Sequence[Difference]) -> Iterator[str]:
     for difference in found:
         if difference.effect is Effect.REBUILD_INDEX:
             yield (
-                f"While index {difference.path[1]} is built again, queries on it fail. Without downtime: create it under "
-                "a new name now, move its readers, and delete the old one in a later change."
+                f"While index {difference.path[1]} is built again, queries on it fail. Without downtime: create it "
+                "under a new name now, move its readers, and delete the old one in a later change."
             )
 
 
@@ -171,7 +169,7 @@ def _create(context: Context, difference: Difference) -> Step:
     return Step(
         operation="UpdateTable",
         parameters=context.update_table(
-            # The whole final set: AWS needs the index's own and ignores the rest, moto replaces its set by what is sent.
+            # The whole final set: AWS ignores what the index does not use, moto replaces its set by what is sent.
             AttributeDefinitions=context.desired.at(("AttributeDefinitions",)),
             GlobalSecondaryIndexUpdates=[{"Create": parameters(name, index)}],
         ),

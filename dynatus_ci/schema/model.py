@@ -92,7 +92,8 @@ class Stage(IntEnum):
 class Live:
     """What only a live table has: its identity and its size. Never compared with a definition.
 
-    `items` and `bytes` are DescribeTable's, up to six hours old: shown to people, never used to decide.
+    `items` and `bytes` are DescribeTable's, up to six hours old: shown to people, never used to decide. `stored_units`
+    are the provisioned units of each index, also on demand: 0 on AWS, the old ones on emulators.
     """
 
     table_id: str
@@ -102,6 +103,7 @@ class Live:
     bytes: int = 0
     stream_arn: str | None = None
     decreases_today: Mapping[Path, int] = field(default_factory=dict)
+    stored_units: Mapping[Path, Value] = field(default_factory=dict)
 
     @property
     def settled(self) -> bool:

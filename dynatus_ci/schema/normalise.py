@@ -88,9 +88,7 @@ def _put(values: dict[str, Value], path: Path, value: Value) -> None:
 
 
 def _live(description: Mapping[str, Any]) -> Live:
-    decreases = {(): description} | {
-        (indexes.GLOBAL, index["IndexName"]): index for index in description.get(indexes.GLOBAL) or []
-    }
+    by_path = {(indexes.GLOBAL, index["IndexName"]): index for index in description.get(indexes.GLOBAL) or []}
     return Live(
         table_id=description.get("TableId", ""),
         arn=description.get("TableArn", ""),
@@ -100,7 +98,8 @@ def _live(description: Mapping[str, Any]) -> Live:
         stream_arn=description.get("LatestStreamArn"),
         decreases_today={
             path: owner["ProvisionedThroughput"]["NumberOfDecreasesToday"]
-            for path, owner in decreases.items()
+            for path, owner in ({(): description} | by_path).items()
             if "NumberOfDecreasesToday" in (owner.get("ProvisionedThroughput") or {})
         },
+        stored_units={path: indexes.units(index) for path, index in by_path.items()},
     )

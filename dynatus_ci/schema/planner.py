@@ -76,7 +76,7 @@ def questions(desired: Table, actual: Table | None, situation: Situation) -> Que
 
 
 def as_live(definition: Table | None) -> Table | None:
-    """A definition as a table that agrees with it, to compare another definition with; what it leaves out is initial."""
+    """A definition as a table that agrees with it, to compare another with; what it leaves out is initial."""
     if definition is None:
         return None
     values = {setting.name: setting.initial for setting in SETTINGS} | dict(definition.values)
@@ -126,9 +126,7 @@ def _creation(context: Context) -> TableChange:
 def _building(context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
     """CreateTable, then what it does not take."""
     missing = Context(context.desired, None, context.situation)
-    unsupported = frozenset(
-        setting.name for setting in SETTINGS if not _keeps(context, (setting.name,))
-    )
+    unsupported = frozenset(setting.name for setting in SETTINGS if not _keeps(context, (setting.name,)))
     create = replacement.create_step(missing, differences, unsupported)
     left = tuple(difference for difference in differences if difference.id not in create.differences)
     after = _setting_steps(missing, SETTINGS, left)
@@ -140,24 +138,27 @@ def _update(context: Context) -> TableChange:
     settings = tuple(_readable(context))
     of_indexes, of_capacity = indexes.differences(context), capacity.differences(context, within=_makers(context))
     of_settings = (difference for setting in settings for difference in setting.differences(context))
-    supported, unsupported = _split(context, (*of_indexes, *of_capacity, *of_settings))
+    found = (*of_indexes, *of_capacity, *of_settings, *_out_of_reach(context))
+    supported, unsupported = _split(context, found)
     steps = sorted(_steps(context, settings, supported), key=lambda step: step.stage)
     refusals = (setting.refusal(context, _of(setting, supported)) for setting in settings)
     refusal = next((sentence for sentence in refusals if sentence), None)
-    found = _table_change(
+    change = _table_change(
         context,
         Action.UPDATE if supported else Action.NOOP,
         differences=(*supported, *unsupported),
         steps=tuple(steps) if refusal is None else (),
         notes=tuple(_notes(context, settings, supported)),
     )
-    return replace(found, refusal=refusal)
+    return replace(change, refusal=refusal)
 
 
 def _steps(context: Context, settings: Sequence[Setting], differences: tuple[Difference, ...]) -> Iterator[Step]:
     yield from indexes.steps(context, [d for d in differences if d.path[0] == indexes.GLOBAL and len(d.path) == 2])
     own = {*capacity.MODE, capacity.PROVISIONED, capacity.LIMITS}
-    coupled = [d for d in differences if d.path[-1] in own or (d.path[0] == indexes.GLOBAL and d.path[-1] == capacity.WARM)]
+    coupled = [
+        d for d in differences if d.path[-1] in own or (d.path[0] == indexes.GLOBAL and d.path[-1] == capacity.WARM)
+    ]
     yield from capacity.steps(context, [d for d in coupled if d.path[0] in {*own, indexes.GLOBAL}])
     yield from _setting_steps(context, settings, differences)
 
@@ -179,8 +180,16 @@ def _readable(context: Context) -> Iterator[Setting]:
     """The settings that the file mentions and that were read: their readers fail while a table is being made."""
     for setting in SETTINGS:
         read = context.actual is None or setting.reader is None or context.actual.manages(setting.name)
-        if setting.managed(context.desired) and read:
+        if setting.managed(context.desired) and read and _keeps(context, (setting.name,)):
             yield setting
+
+
+def _out_of_reach(context: Context) -> Iterator[Difference]:
+    """What the file asks for and this endpoint cannot keep, nor even show."""
+    missing = Context(context.desired, None, context.situation)
+    for setting in SETTINGS:
+        if setting.managed(context.desired) and not _keeps(context, (setting.name,)):
+            yield from setting.differences(missing)
 
 
 def _makers(context: Context) -> dict[Path, tuple[str, ...]]:
@@ -194,8 +203,8 @@ def _split(
     context: Context, differences: Sequence[Difference]
 ) -> tuple[tuple[Difference, ...], tuple[Difference, ...]]:
     """What this endpoint can keep, and what it cannot: that becomes `unsupported`, without a step."""
-    kept = tuple(difference for difference in differences if _keeps(context, difference.path))
-    rest = (difference for difference in differences if difference not in kept)
+    kept = tuple(d for d in differences if d.effect is not Effect.UNSUPPORTED and _keeps(context, d.path))
+    rest = [difference for difference in differences if difference not in kept]
     return kept, tuple(replace(difference, effect=Effect.UNSUPPORTED, risk=Risk.SAFE) for difference in rest)
 
 
@@ -235,11 +244,11 @@ def _table_change(
     )
 
 
-def _notes(context: Context, settings: Sequence[Setting], differences: Sequence[Difference]) -> Iterator[str]:
+def _notes(context: Context, settings: Sequence[Setting], differences: tuple[Difference, ...]) -> Iterator[str]:
     yield from indexes.notes(context, differences)
     yield from capacity.notes(context, differences)
     for setting in settings:
-        yield from setting.notes(context)
+        yield from setting.notes(context, _of(setting, differences))
 
 
 def _unsupported_notes(context: Context, differences: Sequence[Difference]) -> Iterator[str]:
@@ -254,7 +263,6 @@ def _with_notes(found: TableChange, notes: Sequence[str]) -> TableChange:
 
 
 def _unusable(context: Context) -> TableChange:
-    assert context.actual is not None and context.actual.live is not None  # noqa: S101  # the caller looked
-    status = context.actual.live.status
+    status = context.actual.live.status if context.actual and context.actual.live else ""
     message = f"Table {context.name} is {status}; DynamoDB takes no change of it until that is mended."
     return replace(_table_change(context, Action.NOOP), action=None, error=Failure(code=status, message=message))

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dynatus_ci.schema import indexes, keys
+from dynatus_ci.schema import capacity, indexes, keys
 from dynatus_ci.schema.model import Difference, Effect, Risk, Stage, Step, Value, digest
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.base import Context, Emptiness, covers
 
 WHOLE = ("KeySchema", keys.LOCAL, "BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
 NEVER_KEPT = (
-    "A new table never keeps: the stream's ARN, the recovery window, unmentioned tags, TTL, resource policy, contributor "
-    "insights, Kinesis destination, scaling targets, alarms."
+    "A new table never keeps: the stream's ARN, the recovery window, unmentioned tags, TTL, resource policy, "
+    "contributor insights, Kinesis destination, scaling targets, alarms."
 )
-WRITERS_STOP = "Writers must stop first: what is written after the backup's start is in no backup. Items are not copied back."
+WRITERS_STOP = (
+    "Writers must stop first: what is written after the backup's start is in no backup. Items are not copied back."
+)
 
 
 def body(context: Context) -> Value:
@@ -187,7 +189,7 @@ def _table(context: Context) -> dict[str, Value]:
         "KeySchema": key["KeySchema"],
         "BillingMode": context.desired.at(("BillingMode",)),
         **({"ProvisionedThroughput": throughput} if throughput else {}),
-        **({"OnDemandThroughput": limits} if limits else {}),
+        **({"OnDemandThroughput": limits} if limits and capacity.keeps_limits(context, limits) else {}),
         **({keys.LOCAL: [_local(name, index) for name, index in local.items()]} if local else {}),
         **({indexes.GLOBAL: made} if made else {}),
     }

@@ -1,4 +1,4 @@
-"""The settings of a table that have a life of their own; loader, observer, planner, report and IAM policy walk this list."""
+"""The settings of a table that have a life of their own; loader, observer, planner and IAM policy walk this list."""
 
 from __future__ import annotations
 

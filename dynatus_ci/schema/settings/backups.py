@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dynatus_ci.schema.findings import At, Finding
 from dynatus_ci.schema.model import Difference, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
 
@@ -27,6 +28,13 @@ class PointInTimeRecovery(Setting):
     def normalise(self, value: Value) -> Value:
         """Off has one form."""
         return dict(value) if value.get("PointInTimeRecoveryEnabled") else OFF
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """A period belongs to a recovery that is on."""
+        recovery = definition.get(self.name) or OFF
+        if "RecoveryPeriodInDays" in recovery and not recovery["PointInTimeRecoveryEnabled"]:
+            message = "Point-in-time recovery that is off has no :RecoveryPeriodInDays."
+            yield Finding((self.name, "RecoveryPeriodInDays"), "recovery-period", message, "Leave it out.", At.KEY)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """ContinuousBackupsStatus is always ENABLED; the recovery's own status tells."""

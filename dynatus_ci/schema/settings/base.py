@@ -183,7 +183,7 @@ class Setting:
         """Why AWS would never take these differences of this live table; None where it would."""
         return None
 
-    def notes(self, context: Context) -> Iterator[str]:
+    def notes(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[str]:
         """What people should know of this setting besides its differences."""
         yield from ()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dynatus_ci.schema.findings import At, Finding
 from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting, covers
 
@@ -15,8 +16,9 @@ OFF: Value = {"Enabled": False}
 
 
 class Encryption(Setting):
-    """Server-side encryption. An alias or a key id is compared by the ARN of its key, and never sent again when equal:
-    AWS re-encrypts, and counts it, whenever it is sent.
+    """Server-side encryption. An alias or a key id is compared by the ARN of its key.
+
+    It is never sent again when equal: AWS re-encrypts, and counts it, whenever it is sent.
     """
 
     name = "SSESpecification"
@@ -30,6 +32,22 @@ class Encryption(Setting):
         if not value.get("Enabled"):
             return OFF
         return {"SSEType": "KMS", **value}
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """A key needs the type KMS, which is the only one that DynamoDB takes; off takes neither."""
+        sse = definition.get(self.name) or OFF
+        for member in ("SSEType", "KMSMasterKeyId"):
+            if member in sse and not sse["Enabled"]:
+                message = f"Encryption that is off takes no :{member}."
+                yield Finding((self.name, member), "encryption", message, "Leave it out.", At.KEY)
+        if not sse["Enabled"]:
+            return
+        if sse.get("SSEType") == "AES256":
+            message = "DynamoDB refuses AES256: that is what it does without a KMS key."
+            yield Finding((self.name, "SSEType"), "encryption", message, 'Write "KMS", or :Enabled false alone.')
+        if "KMSMasterKeyId" in sse and "SSEType" not in sse:
+            message = 'A :KMSMasterKeyId needs :SSEType "KMS".'
+            yield Finding((self.name,), "encryption", message, "Write it beside the key.", At.OPENER)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """SSEDescription is absent for the key that AWS owns, and after a disable."""
@@ -76,11 +94,11 @@ class Encryption(Setting):
         live = context.is_at((self.name, "KMSMasterKeyId"))
         return key if key and live and key != live and key not in context.situation.keys else None
 
-    def notes(self, context: Context) -> Iterator[str]:
+    def notes(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[str]:
         """A key that could not be compared."""
         key = context.desired.at((self.name, "KMSMasterKeyId"))
         if key and context.situation.keys.get(key, key) is None:
-            yield f"Cannot verify that the KMS key {key} is the live one: kms:DescribeKey is not allowed. It is left alone."
+            yield f"Cannot verify that {key} is the live KMS key: kms:DescribeKey is not allowed. It is left alone."
 
     def _resolved(self, context: Context, desired: Value) -> Value:
         key = desired.get("KMSMasterKeyId")

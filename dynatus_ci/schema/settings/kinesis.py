@@ -5,14 +5,18 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/kds.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dynatus_ci.schema.findings import At, Finding, quoted
 from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
 
 PRECISION = "ApproximateCreationDateTimePrecision"
 DEFAULT_PRECISION = "MILLISECOND"
+STREAM_ARN = r"arn:[a-z0-9-]+:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[a-zA-Z0-9_.-]{1,128}"
+EXAMPLE_ARN = "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME"
 
 
 class Kinesis(Setting):
@@ -31,6 +35,17 @@ class Kinesis(Setting):
     def normalise(self, value: Value) -> Value:
         """None for no destination."""
         return dict(value) if value.get("StreamArn") else None
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """A destination is the ARN of a data stream."""
+        kinesis = definition.get(self.name) or {}
+        arn = kinesis.get("StreamArn")
+        if arn is not None and not re.fullmatch(STREAM_ARN, arn):
+            message = f"{quoted(arn)} is not the ARN of a Kinesis data stream."
+            yield Finding((self.name, "StreamArn"), "stream-arn", message, f"Write {EXAMPLE_ARN}.")
+        if kinesis and arn is None:
+            message = "A Kinesis destination needs its :StreamArn."
+            yield Finding((self.name,), "missing-key", message, "Write {} for no destination.", At.OPENER)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """DISABLED entries linger for days; only a live one counts."""
@@ -59,18 +74,20 @@ class Kinesis(Setting):
             if same:
                 changed = {PRECISION: desired[PRECISION]}
                 parameters = {"StreamArn": desired["StreamArn"], "UpdateKinesisStreamingConfiguration": changed}
-                yield self._call(context, "Update", difference, parameters, desired)
+                yield self._call(context, "Update", difference, parameters=parameters, expected=desired)
                 continue
             if actual:
-                yield self._call(context, "Disable", difference, {"StreamArn": actual["StreamArn"]}, None)
+                yield self._call(
+                    context, "Disable", difference, parameters={"StreamArn": actual["StreamArn"]}, expected=None
+                )
             if desired:
                 chosen = {PRECISION: desired[PRECISION]} if PRECISION in desired else {}
                 configuration = {"EnableKinesisStreamingConfiguration": chosen} if chosen else {}
                 parameters = {"StreamArn": desired["StreamArn"], **configuration}
-                yield self._call(context, "Enable", difference, parameters, desired)
+                yield self._call(context, "Enable", difference, parameters=parameters, expected=desired)
 
     def _call(
-        self, context: Context, verb: str, difference: Difference, parameters: dict[str, Value], expected: Value
+        self, context: Context, verb: str, difference: Difference, *, parameters: dict[str, Value], expected: Value
     ) -> Step:
         return Step(
             operation=f"{verb}KinesisStreamingDestination",

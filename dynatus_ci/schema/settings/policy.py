@@ -9,11 +9,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dynatus_ci.schema.findings import At, Finding
 from dynatus_ci.schema.model import Difference, Risk, Stage, Step, Value, canonical
 from dynatus_ci.schema.settings.base import Context, Setting
 
 LISTS = frozenset({"Action", "NotAction", "Resource", "NotResource", "AWS", "Service", "Federated"})
 """Members in which AWS gives a list of one back as the one."""
+MOST_BYTES = 20 * 1024
 
 
 class Policy(Setting):
@@ -30,6 +32,19 @@ class Policy(Setting):
         """The parsed policy in the form that AWS gives back; None for no policy."""
         parsed = json.loads(value) if isinstance(value, str) and value.strip() else value
         return _plain(parsed) if parsed else None
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """A policy has statements, and an end."""
+        policy = definition.get(self.name)
+        if not policy:
+            return
+        size = len(canonical(policy).encode())
+        if size > MOST_BYTES:
+            message = f"The policy is {size:,} bytes long; DynamoDB takes {MOST_BYTES:,}."
+            yield Finding((self.name,), "policy-size", message)
+        if "Statement" not in policy:
+            message = 'The policy has no "Statement".'
+            yield Finding((self.name,), "missing-key", message, "Write {} for no policy.", At.OPENER)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """None where there is none."""

@@ -1,6 +1,6 @@
 """DeletionProtectionEnabled: on before everything else, off after everything else.
 
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithTables.Basics.html#WorkingWithTables.Basics.DeletionProtection
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithTables.Basics.html
 """
 
 from __future__ import annotations

@@ -5,14 +5,17 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ReplicaUpdate
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dynatus_ci.schema.findings import At, Finding, quoted
 from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting, covers
 
 INDEXES = "GlobalSecondaryIndexes"
 NONE: Value = {}
+REGION = r"[a-z]+(-[a-z]+)+-[0-9]+"
 
 
 class Replicas(Setting):
@@ -26,6 +29,30 @@ class Replicas(Setting):
     def normalise(self, value: Value) -> Value:
         """By region, without what the region's name says already."""
         return {replica["RegionName"]: _members(replica) for replica in value}
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """Regions, each once, and what AWS refuses of a table that has replicas."""
+        replicas = definition.get(self.name) or ()
+        own_key = "KMSMasterKeyId" in definition.get("SSESpecification", {})
+        seen: set[str] = set()
+        for number, replica in enumerate(replicas):
+            region, path = replica["RegionName"], (self.name, number)
+            if not re.fullmatch(REGION, region):
+                message = f"{quoted(region)} is not the name of a region."
+                yield Finding((*path, "RegionName"), "region-name", message, 'Write "eu-west-1", for instance.')
+            if region in seen:
+                message = f"The region {quoted(region)} has two replicas."
+                yield Finding((*path, "RegionName"), "duplicate-replica", message)
+            seen.add(region)
+            if own_key and "KMSMasterKeyId" not in replica:
+                message = "The table is encrypted with a key of its own, so each replica needs a :KMSMasterKeyId."
+                yield Finding(path, "replica-key", message, "Name a key of the replica's region.", At.OPENER)
+            for where, owner in _owners(replica, path):
+                yield from _override_findings(definition, owner, path=where)
+        if replicas and definition.get("StreamSpecification", {}).get("StreamEnabled") is False:
+            message = "The stream of a table with replicas cannot be off."
+            hint = "Leave :StreamSpecification out; the replicas turn it on."
+            yield Finding(("StreamSpecification", "StreamEnabled"), "replica-stream", message, hint)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """The local region is not listed."""
@@ -48,20 +75,20 @@ class Replicas(Setting):
             elif region not in actual:
                 yield context.difference(path, desired[region], effect=Effect.CREATE)
             elif not covers(_comparable(actual[region], desired[region]), desired[region]):
-                yield context.difference(
-                    path, desired[region], effect=Effect.REBUILD_REPLICA, risk=Risk.DESTRUCTIVE
-                )
+                yield context.difference(path, desired[region], effect=Effect.REBUILD_REPLICA, risk=Risk.DESTRUCTIVE)
 
     def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
         """All that go, then all that come; ReplicaUpdates is alone in its call."""
         for difference in differences:
             if difference.actual is not None:
                 region = difference.path[1]
-                yield self._update(context, difference, "Delete", {"RegionName": region}, None)
+                yield self._update(context, difference, "Delete", sent={"RegionName": region}, expected=None)
         for difference in differences:
             if difference.desired is not None:
                 region, members = difference.path[1], difference.desired
-                yield self._update(context, difference, "Create", {"RegionName": region, **_sent(members)}, {})
+                yield self._update(
+                    context, difference, "Create", sent={"RegionName": region, **_sent(members)}, expected={}
+                )
 
     def refusal(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
         """A provisioned table must scale its writes before it can have a replica."""
@@ -82,7 +109,7 @@ class Replicas(Setting):
         for index in (context.actual or context.desired).indexes():
             yield f"table/{context.name}/index/{index}"
 
-    def _update(self, context: Context, difference: Difference, verb: str, sent: Value, expected: Value) -> Step:
+    def _update(self, context: Context, difference: Difference, verb: str, *, sent: Value, expected: Value) -> Step:
         region, creates = difference.path[1], verb == "Create"
         return Step(
             operation="UpdateTable",
@@ -95,6 +122,31 @@ class Replicas(Setting):
             seconds=self.seconds if creates else (121, 244),
             stage=self.stage,
         )
+
+
+def _owners(
+    replica: Mapping[str, Any], path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], Mapping[str, Any]]]:
+    """The replica and its indexes: what may have overrides."""
+    yield path, replica
+    for number, index in enumerate(replica.get(INDEXES, ())):
+        yield (*path, INDEXES, number), index
+
+
+def _override_findings(
+    definition: Mapping[str, Any], owner: Mapping[str, Any], *, path: tuple[str | int, ...]
+) -> Iterator[Finding]:
+    """An override is of what the table has."""
+    on_demand = definition.get("BillingMode") == "PAY_PER_REQUEST"
+    mode, wrong = "PROVISIONED", "OnDemandThroughputOverride"
+    if on_demand:
+        mode, wrong = "PAY_PER_REQUEST", "ProvisionedThroughputOverride"
+    if wrong in owner:
+        yield Finding((*path, wrong), "billing-mode", f"{mode} takes no :{wrong}.", "Leave it out.", At.KEY)
+    names = [index["IndexName"] for index in definition.get(INDEXES, ())]
+    if "IndexName" in owner and INDEXES in definition and owner["IndexName"] not in names:
+        message = f"The table has no global secondary index {quoted(owner['IndexName'])}."
+        yield Finding((*path, "IndexName"), "replica-index", message)
 
 
 def _members(replica: Mapping[str, Any]) -> dict[str, Value]:

@@ -6,9 +6,12 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_StreamSpecifi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from dynatus_ci.schema.model import Difference, Risk, Stage, Step, Value
+from dynatus_ci.schema import emulators
+from dynatus_ci.schema.findings import At, Finding
+from dynatus_ci.schema.model import Difference, Effect, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
 
 OFF: Value = {"StreamEnabled": False}
@@ -27,6 +30,19 @@ class Stream(Setting):
         """Off has one form, whatever view type stands beside it."""
         return dict(value) if value.get("StreamEnabled") else OFF
 
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """A view belongs to a stream that is on, and to no other."""
+        stream = definition.get(self.name)
+        if stream is None:
+            return
+        has_view = "StreamViewType" in stream
+        if stream["StreamEnabled"] and not has_view:
+            message = "A stream that is on needs a :StreamViewType."
+            yield Finding((self.name,), "stream-view", message, 'Write "NEW_AND_OLD_IMAGES", for instance.', At.OPENER)
+        if has_view and not stream["StreamEnabled"]:
+            message = "A stream that is off has no :StreamViewType."
+            yield Finding((self.name, "StreamViewType"), "stream-view", message, "Leave it out.", At.KEY)
+
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """The live stream; DescribeTable leaves it out where none was ever on."""
         return self.normalise(description.get("StreamSpecification") or OFF)
@@ -34,6 +50,13 @@ class Stream(Setting):
     def risk(self, actual: Value, desired: Value) -> Risk:
         """Consumers lose their stream when it goes off, also for a moment."""
         return Risk.DISRUPTIVE if actual["StreamEnabled"] else Risk.SAFE
+
+    def differences(self, context: Context) -> Iterator[Difference]:
+        """Moto cannot turn a stream on a second time, so another view is out of its reach."""
+        for difference in super().differences(context):
+            moves = difference.actual and difference.actual["StreamEnabled"] and difference.desired["StreamEnabled"]
+            stuck = moves and context.situation.emulator == emulators.MOTO
+            yield replace(difference, effect=Effect.UNSUPPORTED) if stuck else difference
 
     def reason(self, actual: Value, desired: Value) -> str:
         """On, or off."""
@@ -66,10 +89,10 @@ class Stream(Setting):
             return None
         return "The table has replicas, and AWS refuses every change of a global table's stream."
 
-    def notes(self, context: Context) -> Iterator[str]:
+    def notes(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[str]:
         """A stream that ends, and the ARN that its consumers read."""
         live = context.actual.live if context.actual else None
-        if live and live.stream_arn and any(d.risk is not Risk.SAFE for d in self.differences(context)):
+        if live and live.stream_arn and any(difference.risk is not Risk.SAFE for difference in differences):
             yield (
                 f"The stream {live.stream_arn} ends; it stays readable for 24 hours. "
                 "Event source mappings must be moved to the new stream's ARN."

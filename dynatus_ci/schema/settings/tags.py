@@ -5,15 +5,19 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Tagging.html
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from dynatus_ci.schema.findings import At, Finding, quoted
 from dynatus_ci.schema.model import Difference, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
 
 MOST = 50
 NONE: Value = {}
+MARKS = "+-=._:/@"
+"""What a tag may hold beside letters, digits and spaces of any script."""
 
 
 class Tags(Setting):
@@ -30,6 +34,29 @@ class Tags(Setting):
     def normalise(self, value: Value) -> Value:
         """A mapping from key to value, in key order."""
         return {tag["Key"]: tag["Value"] for tag in sorted(value, key=lambda tag: str(tag["Key"]))}
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """One bad tag fails the whole CreateTable."""
+        tags = definition.get(self.name) or ()
+        if len(tags) > MOST:
+            yield Finding((self.name, MOST), "too-many-tags", f"A table can have at most {MOST} tags.", at=At.OPENER)
+        seen: set[str] = set()
+        for number, tag in enumerate(tags):
+            path, key = (self.name, number, "Key"), tag["Key"]
+            if key in seen:
+                yield Finding(path, "duplicate-tag", f"The tag {quoted(key)} is here twice.")
+            if key.lower().startswith("aws:"):
+                message = f"The tag {quoted(key)} begins with aws:, which AWS keeps for itself."
+                yield Finding(path, "tag-text", message)
+            for member in ("Key", "Value"):
+                yield from self._text(tag[member], (self.name, number, member))
+            seen.add(key)
+
+    def _text(self, text: str, path: tuple[str | int, ...]) -> Iterator[Finding]:
+        bad = next((c for c in text if c not in MARKS and unicodedata.category(c)[0] not in "LNZ"), None)
+        if bad is not None:
+            message = f"The tag's text {quoted(text)} holds the character U+{ord(bad):04X}, which AWS refuses."
+            yield Finding(path, "tag-text", message, f"Letters, digits, spaces and {' '.join(MARKS)} are taken.")
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """All pages of the list."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dynatus_ci.schema.findings import At, Finding
 from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
 
 OFF: Value = {"Enabled": False}
 COOLDOWN = 1_860
-"""Seconds between two changes: refused after 1,811 s, accepted after 1,871 s (measured); documented as up to an hour."""
+"""Seconds between two changes: refused after 1,811 s, accepted after 1,871 s (measured); documented: up to an hour."""
 
 
 class TimeToLive(Setting):
@@ -28,6 +29,13 @@ class TimeToLive(Setting):
     def normalise(self, value: Value) -> Value:
         """Off has one form, whatever attribute stands beside it."""
         return dict(value) if value.get("Enabled") else OFF
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """Items expire by an attribute."""
+        ttl = definition.get(self.name) or OFF
+        if ttl["Enabled"] and "AttributeName" not in ttl:
+            message = "Expiry needs the :AttributeName that holds the time."
+            yield Finding((self.name,), "missing-key", message, at=At.OPENER)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """On from the moment that it is being turned on."""
@@ -55,12 +63,16 @@ class TimeToLive(Setting):
         for difference in differences:
             live = difference.actual or OFF
             if live["Enabled"]:
-                yield self._update(context, difference, {**live, "Enabled": False}, OFF)
+                yield self._update(context, difference, sent={**live, "Enabled": False}, expected=OFF)
             if difference.desired["Enabled"]:
                 cooldown = COOLDOWN if live["Enabled"] else 0
-                yield self._update(context, difference, difference.desired, difference.desired, cooldown)
+                yield self._update(
+                    context, difference, sent=difference.desired, expected=difference.desired, cooldown=cooldown
+                )
 
-    def _update(self, context: Context, difference: Difference, sent: Value, expected: Value, cooldown: int = 0) -> Step:
+    def _update(
+        self, context: Context, difference: Difference, *, sent: Value, expected: Value, cooldown: int = 0
+    ) -> Step:
         return Step(
             operation="UpdateTimeToLive",
             parameters={"TableName": context.name, self.name: sent},
@@ -74,8 +86,10 @@ class TimeToLive(Setting):
             cooldown=cooldown,
         )
 
-    def notes(self, context: Context) -> Iterator[str]:
+    def notes(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[str]:
         """What happens to items between two attributes."""
-        live, desired = context.is_at((self.name,)), context.desired.at((self.name,))
-        if live and live["Enabled"] and desired["Enabled"] and live != desired:
-            yield "Expiry moves to another attribute: AWS asks for about 31 minutes between off and on; nothing expires meanwhile."
+        if any(d.actual and d.actual["Enabled"] and d.desired["Enabled"] for d in differences):
+            yield (
+                "Expiry moves to another attribute: AWS asks for about 31 minutes between off and on, "
+                "and nothing expires meanwhile."
+            )

@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dynatus_ci.schema.findings import Finding
 from dynatus_ci.schema.model import Difference, Path, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
 
 MEMBERS = ("ReadUnitsPerSecond", "WriteUnitsPerSecond")
+ON_DEMAND = "PAY_PER_REQUEST"
+LEAST_ON_DEMAND = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000}
+"""What every table on demand takes at once."""
+CAPACITY = {"ReadUnitsPerSecond": "ReadCapacityUnits", "WriteUnitsPerSecond": "WriteCapacityUnits"}
 
 
 def live(answer: Mapping[str, Any]) -> Value:
@@ -37,6 +42,20 @@ def lower_note(what: str, actual: Value, desired: Value) -> Iterator[str]:
             yield f"WarmThroughput.{member} of {what} is {actual[member]} and cannot be lowered to {units}."
 
 
+def _findings(owner: Mapping[str, Any], *, path: tuple[str | int, ...], on_demand: bool) -> Iterator[Finding]:
+    """What is wrong with the warm throughput of a table or an index."""
+    warm = owner.get("WarmThroughput")
+    if warm == {}:
+        yield Finding(path, "empty-throughput", ":WarmThroughput is empty.", "Leave it out, or name a value.")
+    capacity = owner.get("ProvisionedThroughput", {})
+    for member, units in (warm or {}).items():
+        least = LEAST_ON_DEMAND[member] if on_demand else capacity.get(CAPACITY[member], 1)
+        if units < least:
+            why = "PAY_PER_REQUEST always has" if on_demand else "is provisioned"
+            message = f":{member} {units} is less than {why}: {least}."
+            yield Finding((*path, member), "warm-throughput", message, f"Write at least {least}, or leave it out.")
+
+
 class WarmThroughput(Setting):
     """The table's warm throughput; an index's is planned with the indexes."""
 
@@ -44,6 +63,13 @@ class WarmThroughput(Setting):
     stage = Stage.WARM_THROUGHPUT
     in_create = True
     seconds = (270, 510)
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """Of the table and of its indexes: a value below what any such table has cannot be reached."""
+        on_demand = definition.get("BillingMode") == ON_DEMAND
+        yield from _findings(definition, path=(self.name,), on_demand=on_demand)
+        for number, index in enumerate(definition.get("GlobalSecondaryIndexes", ())):
+            yield from _findings(index, path=("GlobalSecondaryIndexes", number, self.name), on_demand=on_demand)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """Always present on AWS, absent on emulators that do not keep it."""
@@ -68,7 +94,7 @@ class WarmThroughput(Setting):
             expects = {difference.path: difference.desired}
             yield self.step("UpdateTable", context.update_table(**sent), difference, expects=expects)
 
-    def notes(self, context: Context) -> Iterator[str]:
+    def notes(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[str]:
         """What is wanted lower than it is."""
         yield from lower_note("the table", context.is_at((self.name,)), context.desired.at((self.name,)))
 

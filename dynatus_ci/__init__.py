@@ -1,0 +1,40 @@
+"""Dynatus CI: DynamoDB tables as EDN files; the account made to agree with them.
+
+The public Python API. The first three functions answer as the Clojure library Dynatus does, except that a failed call
+is never reported as success and nothing that loses data runs unless it is named.
+"""
+
+from __future__ import annotations
+
+from dynatus_ci.api import (
+    Migration,
+    SyncResult,
+    apply_tables,
+    execute_tables_sync,
+    load_definitions,
+    plan_tables,
+    synchronize,
+    syncronizate,
+    wait_for_table_active,
+)
+from dynatus_ci.errors import DynatusError, Fault, InvalidDefinitions, Refused
+from dynatus_ci.schema.model import Plan, Result, Table
+
+__all__ = [
+    "DynatusError",
+    "Fault",
+    "InvalidDefinitions",
+    "Migration",
+    "Plan",
+    "Refused",
+    "Result",
+    "SyncResult",
+    "Table",
+    "apply_tables",
+    "execute_tables_sync",
+    "load_definitions",
+    "plan_tables",
+    "synchronize",
+    "syncronizate",
+    "wait_for_table_active",
+]

@@ -1,0 +1,234 @@
+"""The Python door (DESIGN 9): a caller's own boto3 client in, plain results out. The package re-exports it by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from threading import Event as Flag
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+
+from dynatus_ci import approval, engine
+from dynatus_ci.definitions import loader
+from dynatus_ci.dynamodb import client as connection
+from dynatus_ci.dynamodb import observe, waits
+from dynatus_ci.errors import DynatusError, InvalidDefinitions, NoDefinitions, Refused
+from dynatus_ci.schema import normalise
+from dynatus_ci.schema.model import Outcome, Plan, Result, Table, TableResult
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+DEFAULT_PATH = "resources/dynamo"
+Definition = Table | Mapping[str, Any]
+"""A `Table`, or a mapping in CreateTable's shape with the settings that CreateTable lacks beside it."""
+
+
+class Migration(TypedDict):
+    """What was done to a table: create, update, recreate, delete or noop."""
+
+    table: str
+    action: str
+
+
+class SyncResult(TypedDict):
+    """What `synchronize` answers: `count` where it went well, `reason` where it did not."""
+
+    sync: bool
+    migrated: NotRequired[list[Migration]]
+    count: NotRequired[int]
+    reason: NotRequired[str]
+    error: NotRequired[str]
+    path: NotRequired[str]
+
+
+def synchronize(
+    client: DynamoDBClient,
+    path: str | Path = DEFAULT_PATH,
+    *,
+    allow_destructive: Sequence[str] = (),
+    session: boto3.Session | None = None,
+) -> SyncResult:
+    """Make the account agree with the definitions at a path. Never raises for what AWS or the files say.
+
+    Args:
+        client: A boto3 DynamoDB client.
+        path: A folder, searched recursively, or a file.
+        allow_destructive: Patterns of tables (or `table/index`) that may lose data.
+        session: For STS, KMS and auto scaling; without it what only they know is left alone.
+
+    Returns:
+        `{"sync": True, "count": …, "migrated": […]}`, noops too; else `sync` False with a `reason`, and in `migrated`
+        what was finished.
+    """
+    try:
+        tables = load_definitions(path)
+    except NoDefinitions:
+        return {"sync": False, "reason": "No DynamoDB migration files found.", "path": str(path)}
+    except InvalidDefinitions as invalid:
+        return {"sync": False, "reason": "Invalid DynamoDB migration files.", "error": str(invalid), "migrated": []}
+    try:
+        result = apply_tables(client, tables, allow_destructive=allow_destructive, session=session)
+    except DynatusError as error:
+        return {"sync": False, "reason": FAILED, "error": str(error), "migrated": []}
+    return _answer(result, tables)
+
+
+syncronizate = synchronize
+"""The Clojure library's spelling."""
+
+FAILED = "Exception while executing DynamoDB sync."
+
+
+def execute_tables_sync(
+    client: DynamoDBClient,
+    definitions: Sequence[Definition],
+    *,
+    allow_destructive: Sequence[str] = (),
+    session: boto3.Session | None = None,
+) -> list[Migration]:
+    """Make the account agree with some definitions; one entry for each, in their order.
+
+    Raises:
+        DynatusError: A table was refused, or a call failed; the other tables were gone on with.
+    """
+    tables = _tables(definitions)
+    result = apply_tables(client, tables, allow_destructive=allow_destructive, session=session)
+    raise_for(result)
+    return _migrated(result.tables, tables)
+
+
+def wait_for_table_active(client: DynamoDBClient, table: str, timeout: float = 300) -> bool | None:
+    """Wait until a table and its indexes are ACTIVE; a table that is missing yet is waited for, too.
+
+    Args:
+        client: A boto3 DynamoDB client.
+        table: Its name.
+        timeout: Seconds.
+
+    Returns:
+        True, or None when the time is over.
+
+    Raises:
+        DynatusError: The call is denied, or fails.
+    """
+    aws, clock = connection.Aws(session=None, given=client, region=client.meta.region_name), waits.SystemClock()
+    poll = waits.Poll(clock=clock, deadline=clock.now() + timeout, stop=Flag())
+    desired = Table(table)
+    while True:
+        if waits.met(observe.table(aws, desired), {(): {}}):
+            return True
+        if poll.over():
+            return None
+        poll.pause()
+
+
+def load_definitions(
+    path: str | Path = DEFAULT_PATH,
+    *,
+    environment: str | None = None,
+    params: Mapping[str, str] | None = None,
+    table_prefix: str = "",
+) -> tuple[Table, ...]:
+    """The tables that the files at a path define, in the order of the files.
+
+    Raises:
+        NoDefinitions: There is no such file.
+        InvalidDefinitions: All faults of all files, each with its place.
+    """
+    return loader.load(path, environment=environment, params=params, table_prefix=table_prefix).tables
+
+
+def plan_tables(
+    client: DynamoDBClient,
+    definitions: Iterable[Definition],
+    *,
+    ignore_tags: Sequence[str] = (),
+    session: boto3.Session | None = None,
+) -> Plan:
+    """What would be done. Read-only.
+
+    Raises:
+        InvalidDefinitions: A definition is wrong.
+    """
+    aws = connection.adopt(client, session)
+    return engine.plan(aws, _tables(definitions), options=engine.Options(ignore_tags=tuple(ignore_tags)))
+
+
+def apply_tables(
+    client: DynamoDBClient,
+    definitions: Iterable[Definition],
+    *,
+    reviewed: Plan | None = None,
+    allow_destructive: Sequence[str] = (),
+    on_event: Callable[[engine.Event], None] | None = None,
+    options: engine.Options = engine.Options(),  # noqa: B008  # frozen
+    session: boto3.Session | None = None,
+) -> Result:
+    """Make the account agree with some definitions, and say what was done to each table.
+
+    Args:
+        client: A boto3 DynamoDB client.
+        definitions: The tables.
+        reviewed: Only differences of this plan run; without it, what is planned now.
+        allow_destructive: Patterns of tables (or `table/index`) that may lose data.
+        on_event: Told what happens, one event at a time.
+        options: Parallelism, deadline, tags to leave alone.
+        session: For STS, KMS and auto scaling; without it what only they know is left alone.
+
+    Returns:
+        The result; a refused or failed table is in it, and is not raised (see `Result.result`).
+    """
+    aws, tables = connection.adopt(client, session), _tables(definitions)
+    judged = None
+    if reviewed is not None:
+        judged = approval.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint)
+    gate = approval.Gate(judged, tuple(allow_destructive))
+    return engine.apply(
+        aws,
+        tables,
+        plan=engine.plan(aws, tables, options=options),
+        may_run=gate.may_run,
+        options=options,
+        on_event=on_event or (lambda _: None),
+    )
+
+
+def raise_for(result: Result) -> None:
+    """Raise what kept a result from being a success.
+
+    Raises:
+        Refused: Something was not reviewed or not named.
+        DynatusError: A call failed.
+    """
+    for table in result.tables:
+        if table.result is Outcome.REFUSED and table.error:
+            raise Refused(table.error.message, reason=table.error.reason)
+        if table.result is Outcome.FAILED and table.error:
+            raise DynatusError(table.error.message)
+
+
+def _tables(definitions: Iterable[Definition]) -> tuple[Table, ...]:
+    given = list(definitions)
+    mappings = [definition for definition in given if not isinstance(definition, Table)]
+    checked = iter(loader.check(mappings))
+    return tuple(
+        definition if isinstance(definition, Table) else normalise.desired(next(checked).body) for definition in given
+    )
+
+
+def _answer(result: Result, tables: Sequence[Table]) -> SyncResult:
+    migrated = _migrated(result.tables, tables)
+    try:
+        raise_for(result)
+    except Refused as refused:
+        return {"sync": False, "reason": f"Refused: {refused.message}", "error": str(refused), "migrated": migrated}
+    except DynatusError as error:
+        return {"sync": False, "reason": FAILED, "error": str(error), "migrated": migrated}
+    return {"sync": True, "count": len(migrated), "migrated": migrated}
+
+
+def _migrated(results: Iterable[TableResult], tables: Sequence[Table]) -> list[Migration]:
+    """What was finished, in the order of the definitions."""
+    finished = {r.table: r.action for r in results if r.result in {Outcome.APPLIED, Outcome.NOOP} and r.action}
+    return [{"table": t.name, "action": finished[t.name].value} for t in tables if t.name in finished]

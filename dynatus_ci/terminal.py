@@ -1,0 +1,39 @@
+"""What a person sees while tables change: one live line for each table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+Told = Callable[[str, str], None]
+"""Takes a table and what is happening to it."""
+
+
+def confirm(question: str) -> bool:
+    """Ask on standard error; only `yes` is a yes."""
+    print(f"{question} Only `yes` is a yes: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() == "yes"
+
+
+@contextmanager
+def progress() -> Iterator[Told]:
+    """Show progress on standard error for as long as the context lasts."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda table, text: print(f"{table}: {text}", file=sys.stderr, flush=True)
+        return
+    # markup off: names and texts come from definitions
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as shown:
+        tasks: dict[str, TaskID] = {}
+
+        def told(table: str, text: str) -> None:
+            if table not in tasks:
+                tasks[table] = shown.add_task(table, total=None)
+            shown.update(tasks[table], description=f"{table}  {text}")
+
+        yield told
