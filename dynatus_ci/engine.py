@@ -45,6 +45,8 @@ MOST_ATTEMPTS = 2
 """How often a step that changes nothing is sent before it is reported."""
 MOST_FAILURES = 8
 """How often a step is tried again after "busy", "throttled" or an answer that nobody got."""
+SHORT_PAUSE = 60
+"""Seconds that are waited for also with `detach`."""
 EXCLUSIVE = frozenset({"UpdateTable", "DeleteTable", "CreateBackup"})
 """Operations that wait until nothing of the table is under way; the others are admitted beside a backfill."""
 
@@ -359,12 +361,13 @@ class _TableLoop:
         self._check_time()
 
     def _put_off_cooldown(self, change: TableChange, step: Step) -> None:
-        """The step after this one has a cooldown from now on; emulators have none."""
-        following = change.steps[change.steps.index(step) + 1 :]
-        cooldown = max((s.cooldown for s in following if set(s.differences) & set(step.differences)), default=0)
-        if cooldown and self.shared.aws.emulator is None:
-            until = self.shared.clock.now() + cooldown
-            self.postponed |= dict.fromkeys(step.differences, until)
+        """Steps after this one have a cooldown from now on; emulators have none."""
+        if self.shared.aws.emulator:
+            return
+        for later in change.steps[change.steps.index(step) + 1 :]:
+            follows = step.operation == "CreateTable" or set(later.differences) & set(step.differences)
+            if later.cooldown and follows:
+                self.postponed |= dict.fromkeys(later.differences, self.shared.clock.now() + later.cooldown)
 
     # A call that failed: its class says what to do; the next turn observes before anything is sent again.
     def _failed(self, step: Step, failed: CallFailed) -> None:
@@ -372,14 +375,17 @@ class _TableLoop:
         self.failures[key] += 1
         now = self.shared.clock.now()
         if failed.kind in {Kind.QUOTA, Kind.COOLDOWN}:
-            wait = failed.wait or COOLDOWN
             self.quota = failed
-            self.postponed |= dict.fromkeys(step.differences, now + wait)
+            until = max(failed.until or 0, now) + 1 if failed.until else now + (failed.wait or COOLDOWN)
+            self.postponed |= dict.fromkeys(step.differences, until)
         elif failed.kind is Kind.UNSUPPORTED and self.shared.aws.endpoint:
             self._unsupported(step)
         elif failed.kind in _AGAIN and self.failures[key] < MOST_FAILURES:
             self._tell(EventKind.RETRY, f"{failed.operation}: {failed.code}; looking again", step=step)
-            self._poll(skip=self.failures[key]).pause()
+            if failed.until is not None and failed.until < self.shared.deadline:
+                self.shared.clock.wait(max(failed.until - now, 0) + 1, self.shared.stop)
+            else:
+                self._poll(skip=self.failures[key]).pause()
         else:
             self.done.append(StepResult(step, Status.FAILED))
             raise failed
@@ -435,7 +441,7 @@ class _TableLoop:
     def _wait_for_quota(self) -> None:
         """Until the first of what was put off may go on, where the deadline allows it; else the table ends here."""
         moment = min(self.postponed.values())
-        if self.shared.options.detach:
+        if self.shared.options.detach and moment - self.shared.clock.now() > SHORT_PAUSE:
             raise _End(Outcome.PENDING, resume=moment)
         if moment >= self.shared.deadline:
             message = str(self.quota) if self.quota else "AWS asks for a pause before the next step."

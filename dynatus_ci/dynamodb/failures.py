@@ -45,12 +45,18 @@ class Kind(Enum):
 
 
 class CallFailed(AwsError):
-    """A failed call with its class; `wait` is in how many seconds AWS takes it again, where that is known."""
+    """A failed call with its class, and when AWS takes it again.
 
-    def __init__(self, message: str, *, kind: Kind, wait: int | None = None, **rest: Any) -> None:
+    `until` is the moment that its text names, in seconds since the epoch; `wait` is how long it usually takes.
+    """
+
+    def __init__(
+        self, message: str, *, kind: Kind, wait: int | None = None, until: float | None = None, **rest: Any
+    ) -> None:
         super().__init__(message, **rest)
         self.kind = kind
         self.wait = wait
+        self.until = until
 
 
 HOUR = 3_600
@@ -142,7 +148,8 @@ def _answered(error: ClientError, *, about: str, operation: str, table: str | No
     return CallFailed(
         f"{about} failed: {code}: {text}" if text else f"{about} failed: {code}",
         kind=kind,
-        wait=_until(text) if kind in {Kind.QUOTA, Kind.THROTTLED} and _until(text) is not None else wait,
+        wait=wait,
+        until=_until(text),
         operation=operation,
         code=code,
         table=table,
@@ -170,8 +177,8 @@ def _classify(code: str, text: str, status: int) -> tuple[Kind, int | None]:
 HTTP_SERVER_ERROR = 500
 
 
-def _until(text: str) -> int | None:
-    """Seconds until the time that an error text names."""
+def _until(text: str) -> float | None:
+    """The moment that an error text names."""
     found = _TIME.search(text)
     if not found:
         return None
@@ -179,7 +186,7 @@ def _until(text: str) -> int | None:
     time = datetime.fromisoformat(moment)
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)
-    return max(int((time - datetime.now(UTC)).total_seconds()) + 1, 1)
+    return time.timestamp()
 
 
 def _hint(kind: Kind, permission: str | None) -> str | None:

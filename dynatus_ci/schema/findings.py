@@ -5,15 +5,11 @@ Holds no rule: shapes, rules and settings make findings, the loader gives each i
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from enum import Enum
 
 QUOTED = 40
 """The most characters of a file that one message repeats."""
-
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
-"""Categories that change or forge what people see: control, format (bidi too), surrogates, separators, unassigned."""
 
 
 class At(Enum):
@@ -46,9 +42,7 @@ class Finding:
 def shown(text: str, most: int = QUOTED) -> str:
     """A stranger's text as it may stand in a sentence: short, on one line, and without what cannot be seen."""
     cut = text if len(text) <= most else text[: most - 1] + "…"
-    if cut.isascii() and cut.isprintable():
-        return cut
-    return "".join("\ufffd" if unicodedata.category(character) in _UNSEEN else character for character in cut)
+    return "".join(character if character.isprintable() else "\ufffd" for character in cut)
 
 
 def quoted(text: str) -> str:

@@ -202,7 +202,8 @@ class Step:
         expects: Path → value afterwards; done = all of them hold and nothing at those paths is under way.
         waits_for: `expects` in words.
         seconds: [least, most]; most is None where it grows with the data.
-        cooldown: Seconds that AWS lets pass between the step before this one and this one.
+        cooldown: Seconds that AWS lets pass between this step and the one before it that serves the same difference,
+            or that makes the table.
     """
 
     operation: str

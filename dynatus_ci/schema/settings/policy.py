@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/rbac-create-tab
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,9 +14,10 @@ from dynatus_ci.schema.findings import At, Finding
 from dynatus_ci.schema.model import Difference, Risk, Stage, Step, Value, canonical
 from dynatus_ci.schema.settings.base import Context, Setting
 
-LISTS = frozenset({"Action", "NotAction", "Resource", "NotResource", "AWS", "Service", "Federated"})
-"""Members in which AWS gives a list of one back as the one."""
 MOST_BYTES = 20 * 1024
+ROOT = re.compile(r"arn:[a-z-]+:iam::(\d{12}):root")
+OLD_VERSION = "2008-10-17"
+"""What AWS shows where a policy has no Version; it means something else than 2012-10-17."""
 
 
 class Policy(Setting):
@@ -31,7 +33,7 @@ class Policy(Setting):
     def normalise(self, value: Value) -> Value:
         """The parsed policy in the form that AWS gives back; None for no policy."""
         parsed = json.loads(value) if isinstance(value, str) and value.strip() else value
-        return _plain(parsed) if parsed else None
+        return _canonical(parsed) if parsed else None
 
     def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
         """A policy has statements, and an end."""
@@ -82,12 +84,26 @@ class Policy(Setting):
                 yield self.step("PutResourcePolicy", sent, difference, expects=expects)
 
 
-def _plain(value: Value, member: str | None = None) -> Value:
+def _canonical(policy: Mapping[str, Any]) -> Value:
+    """A policy in one form: AWS gives back another spelling of the same (reference: IAM JSON policy grammar)."""
+    statements = policy.get("Statement", [])
+    listed = statements if isinstance(statements, list) else [statements]
+    return {"Version": OLD_VERSION, **policy, "Statement": [_statement(statement) for statement in listed]}
+
+
+def _statement(statement: Value) -> Value:
+    if not isinstance(statement, Mapping):
+        return statement
+    effect = {"Effect": str(statement["Effect"]).capitalize()} if "Effect" in statement else {}
+    return {**{name: _plain(value) for name, value in statement.items()}, **effect}
+
+
+def _plain(value: Value) -> Value:
+    """Lists of texts are sets in a policy, and a set of one is its member; an account's root is its number."""
     if isinstance(value, Mapping):
-        return {name: _plain(inner, name) for name, inner in value.items()}
+        return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        inner = [_plain(item) for item in value]
-        if member in LISTS:
-            return inner[0] if len(inner) == 1 else sorted(inner, key=canonical)
-        return inner
-    return value
+        members = {canonical(member): member for member in map(_plain, value)}
+        return next(iter(members.values())) if len(members) == 1 else [members[key] for key in sorted(members)]
+    root = ROOT.fullmatch(value) if isinstance(value, str) else None
+    return root[1] if root else value

@@ -1,0 +1,1 @@
+"""What UpdateTable changes, one module for each concern: `prepare` checks and gives back what begins it."""

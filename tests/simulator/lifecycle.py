@@ -1,0 +1,169 @@
+"""CreateTable, DescribeTable, ListTables, DeleteTable, DescribeLimits: a table's beginning and end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.simulator import definitions, describe, errors, making
+from tests.simulator.clock import MINUTE
+from tests.simulator.concerns import encryption, stream
+from tests.simulator.operations import reads, writes
+from tests.simulator.sidecars import policy, recovery
+from tests.simulator.tables import PAY_PER_REQUEST, PROVISIONED, Json, Table
+
+if TYPE_CHECKING:
+    from tests.simulator.account import Account
+
+NOT_SIMULATED = ("GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "VectorIndexes")
+DAY_OF_A_REPLICA = 24 * 3600.0
+
+
+@writes("CreateTable")
+def create_table(account: Account, request: Json) -> Json:
+    """Make a table: CREATING first, then ACTIVE with all its indexes."""
+    refuse_not_simulated(request, NOT_SIMULATED)
+    definitions.check(request, index_limit=account.index_limit)
+    key = encryption.resolve(account, request.get("SSESpecification", {}))
+    document = policy.canonical(request["ResourcePolicy"]) if "ResourcePolicy" in request else None
+    name = account.name_of(request["TableName"])
+    if name in account.tables:
+        deleting = account.tables[name].lifecycle == "DELETING"
+        raise (
+            errors.in_use(f"Table is being deleted: {name}")
+            if deleting
+            else errors.ApiError("ResourceInUseException", f"Table already exists: {name}")
+        )
+    _check_account(account)
+    table = _new_table(account, name, request)
+    table.encryption.key, table.encryption.status = key, "ENABLED" if key else ""
+    if document is not None:
+        table.policies.now = table.policies.seen = policy.revision(account, document)
+    account.tables[name] = table
+    _start(account, table)
+    return {"TableDescription": describe.table(account, table)}
+
+
+def refuse_not_simulated(request: Json, members: tuple[str, ...]) -> None:
+    """Say so where the simulator leaves something out, rather than to accept what it does not keep."""
+    for member in members:
+        if member in request:
+            raise errors.validation(f"The simulator does not simulate {member}")
+
+
+def _check_account(account: Account) -> None:
+    if len(account.tables) >= account.table_limit:
+        raise errors.limit(f"There is a limit of {account.table_limit} tables per subscriber")
+    if sum(table.status != "ACTIVE" for table in account.tables.values()) >= account.work_limit:
+        raise errors.limit(f"Only {account.work_limit} tables can be created, updated, or deleted simultaneously")
+
+
+def _new_table(account: Account, name: str, request: Json) -> Table:
+    on_demand = request.get("BillingMode") == PAY_PER_REQUEST
+    tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+    table = Table(
+        name=name,
+        arn=account.arn(name),
+        id=account.uuid("table", name),
+        created=account.now,
+        key_schema=request["KeySchema"],
+        attributes={a["AttributeName"]: a["AttributeType"] for a in request["AttributeDefinitions"]},
+        capacity=making.capacity(request),
+        warm=making.warm(request, on_demand=on_demand),
+        billing=PAY_PER_REQUEST if on_demand else PROVISIONED,
+        billing_since=account.now if on_demand else None,
+        local_indexes=[making.local_index(index) for index in request.get("LocalSecondaryIndexes", [])],
+        indexes={
+            i["IndexName"]: making.index(i, on_demand=on_demand) for i in request.get("GlobalSecondaryIndexes", [])
+        },
+        limits=dict(request.get("OnDemandThroughput", {})),
+        table_class=request.get("TableClass"),
+        protected=request.get("DeletionProtectionEnabled", False),
+        counted=account.now,
+    )
+    table.tags.now, table.tags.seen = dict(tags), dict(tags)
+    if request.get("StreamSpecification", {}).get("StreamEnabled"):
+        stream.enable(account, table, request["StreamSpecification"]["StreamViewType"])
+    return table
+
+
+def _start(account: Account, table: Table) -> None:
+    name = "create with indexes" if table.indexes or table.local_indexes else "create"
+    table.stale, table.stale_until = None, account.now + (account.duration("stale read") if account.stale else 0)
+
+    def ready() -> None:
+        table.lifecycle = ""
+        for index in table.indexes.values():
+            index.status = "ACTIVE"
+        table.recovery.ready = account.now + account.duration("recovery start-up", table.name)
+
+    account.later(account.duration(name, table.name), ready)
+
+
+@reads("DescribeTable")
+def describe_table(account: Account, request: Json) -> Json:
+    """The table as it is, or was a moment ago where stale reads are switched on."""
+    table = account.table(request["TableName"])
+    if account.now < table.stale_until:
+        if table.stale is None:
+            raise errors.no_table(table.name)
+        return {"Table": table.stale}
+    return {"Table": describe.table(account, table)}
+
+
+@reads("ListTables")
+def list_tables(account: Account, request: Json) -> Json:
+    """Names in order, 100 a page."""
+    names = sorted(name for name in account.tables if name > request.get("ExclusiveStartTableName", ""))
+    page = names[: request.get("Limit", 100)]
+    return {"TableNames": page} | ({"LastEvaluatedTableName": page[-1]} if len(page) < len(names) else {})
+
+
+@writes("DeleteTable")
+def delete_table(account: Account, request: Json) -> Json:
+    """Delete a table that nothing holds; its name is free when it is gone."""
+    table = account.table(request["TableName"])
+    _check_deletable(account, table)
+    table.lifecycle = "DELETING"
+
+    def gone() -> None:
+        del account.tables[table.name]
+        recovery.keep_deleted(account, table)
+
+    account.later(account.duration("delete", table.name), gone)
+    return {"TableDescription": describe.table(account, table)}
+
+
+def _check_deletable(account: Account, table: Table) -> None:
+    if table.lifecycle:
+        raise errors.in_use(f"Table is being {'created' if table.lifecycle == 'CREATING' else 'deleted'}: {table.name}")
+    if table.protected:
+        raise errors.validation(
+            "Resource cannot be deleted as it is currently protected against deletion. "
+            "Disable deletion protection first."
+        )
+    if any(index.status != "ACTIVE" for index in table.indexes.values()):
+        raise errors.in_use("Cannot delete table while indexes are being created, updated, or deleted.")
+    warm = [table.warm, *(index.warm for index in table.indexes.values())]
+    if table.busy or table.replica_work or any(one.status == "UPDATING" for one in warm):
+        raise errors.in_use(f"Table: {table.name} is in the process of being updated.")
+    if any(backup.status == "CREATING" and backup.source["TableId"] == table.id for backup in account.backups.values()):
+        raise errors.in_use(f"A backup of the table is being made: {table.name}")
+    if any(account.now - replica.made < DAY_OF_A_REPLICA for replica in table.replicas.values()):
+        raise errors.validation(
+            "Replica cannot be deleted because it has acted as a source region for new replica(s) being added to the "
+            "table in the last 24 hours."
+        )
+
+
+@reads("DescribeLimits")
+def describe_limits(account: Account, _: Json) -> Json:
+    """The account's capacity limits; asked for more than once a minute, it throttles."""
+    if account.quotas and account.now - account.limits_read < MINUTE:
+        raise errors.ApiError("ThrottlingException", "Rate exceeded")
+    account.limits_read = account.now
+    return {
+        "AccountMaxReadCapacityUnits": 80000,
+        "AccountMaxWriteCapacityUnits": 80000,
+        "TableMaxReadCapacityUnits": 40000,
+        "TableMaxWriteCapacityUnits": 40000,
+    }

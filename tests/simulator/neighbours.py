@@ -1,0 +1,71 @@
+"""The neighbours of DynamoDB on the same port: STS, KMS and Application Auto Scaling, as far as they are asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.simulator.account import AWS_KEY_ALIAS
+from tests.simulator.errors import ApiError
+from tests.simulator.operations import reads
+
+if TYPE_CHECKING:
+    from tests.simulator.account import Account
+    from tests.simulator.tables import Json
+
+
+@reads("GetCallerIdentity", "sts")
+def get_caller_identity(account: Account, _: Json) -> Json:
+    """Who asks: always the same role of the account."""
+    return {
+        "Arn": f"arn:aws:sts::{account.id}:assumed-role/deployer/session",
+        "UserId": "AROAEXAMPLE:session",
+        "Account": account.id,
+    }
+
+
+@reads("DescribeKey", "kms")
+def describe_key(account: Account, request: Json) -> Json:
+    """A key by id, alias or ARN."""
+    key = account.find_key(request["KeyId"])
+    if key is None:
+        raise ApiError("NotFoundException", f"Key '{request['KeyId']}' does not exist")
+    return {
+        "KeyMetadata": {
+            "AWSAccountId": account.id,
+            "KeyId": key.id,
+            "Arn": key.arn,
+            "Enabled": key.enabled,
+            "KeyState": "Enabled" if key.enabled else "Disabled",
+            "KeyUsage": "ENCRYPT_DECRYPT",
+            "KeySpec": key.spec,
+            "KeyManager": "AWS" if AWS_KEY_ALIAS in key.aliases else "CUSTOMER",
+            "MultiRegion": False,
+        }
+    }
+
+
+@reads("DescribeScalableTargets", "application-autoscaling")
+def describe_scalable_targets(account: Account, request: Json) -> Json:
+    """The scalable targets of the account, filtered, in pages."""
+    return _page(account, request, "ScalableTargets", account.scalable_targets)
+
+
+@reads("DescribeScalingPolicies", "application-autoscaling")
+def describe_scaling_policies(account: Account, request: Json) -> Json:
+    """The scaling policies of the account, filtered, in pages."""
+    return _page(account, request, "ScalingPolicies", account.scaling_policies)
+
+
+def _page(account: Account, request: Json, member: str, known: list[Json]) -> Json:
+    resources = request.get("ResourceIds", [request["ResourceId"]] if "ResourceId" in request else None)
+    chosen = [
+        one
+        for one in known
+        if one.get("ServiceNamespace", "dynamodb") == request["ServiceNamespace"]
+        and (resources is None or one["ResourceId"] in resources)
+        and one["ScalableDimension"] == request.get("ScalableDimension", one["ScalableDimension"])
+    ]
+    start = int(request.get("NextToken", 0))
+    end = start + min(request.get("MaxResults", account.target_page), account.target_page)
+    page = [{"ServiceNamespace": "dynamodb", "CreationTime": account.now, **one} for one in chosen[start:end]]
+    return {member: page} | ({"NextToken": str(end)} if end < len(chosen) else {})

@@ -1,0 +1,1 @@
+"""Settings with operations of their own, one module for each: TTL, tags, recovery, insights, policy, Kinesis."""
