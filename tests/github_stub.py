@@ -1,0 +1,412 @@
+"""A small GitHub on a real port, for what no emulator has: commits' pull requests, GraphQL, permissions, faults.
+
+Tests set the scene in Python (`stub.add_pull(…)`, `stub.faults.append(…)`), and read what was asked from `stub.calls`;
+the product reaches it over HTTP, from a container too where `host` is an address that containers reach. GraphQL is
+executed by graphql-core on the part of GitHub's published schema in `cases/github-schema.graphql`, so a query that
+GitHub would not understand fails here as well. As a program (`python tests/github_stub.py --host 0.0.0.0 --port 8080`)
+it serves one open pull request, #1, to try things by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import graphql
+
+Json: TypeAlias = Any
+Object: TypeAlias = dict[str, Any]
+Info: TypeAlias = "graphql.GraphQLResolveInfo[Any]"
+
+COMMENT_LIMIT: Final = 65_536
+BOT: Final = "github-actions[bot]"
+TOKEN: Final = "workflow_token"
+PERSON_TOKEN: Final = "person_token"
+READ_ONLY_TOKEN: Final = "fork_token"
+_ZERO: Final = "0" * 40
+
+
+@dataclass(eq=False)
+class Answer(Exception):  # raised to answer from any depth, as web frameworks do
+    """What is sent back."""
+
+    status: int
+    body: Json = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Fault:
+    """Something that goes wrong, for the next `times` requests that match.
+
+    Args:
+        call: A pattern for METHOD and path, such as `POST .*/comments`.
+        stored: Whether the request takes effect all the same.
+        dropped: Whether the connection is closed instead of answering.
+    """
+
+    call: str
+    status: int = 502
+    body: Json = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    times: int = 1
+    stored: bool = False
+    dropped: bool = False
+
+    def takes(self, call: str) -> bool:
+        """Whether this request is one of those; counts it."""
+        if self.times <= 0 or not re.fullmatch(self.call, call):
+            return False
+        self.times -= 1
+        return True
+
+
+class GitHubStub:
+    """The state of one repository, and the rules of the part of the API in use.
+
+    Args:
+        repository: `owner/name`.
+        prefix: `/api/v3` for a GitHub Enterprise Server.
+    """
+
+    def __init__(self, *, repository: str = "octocat/hello-world", prefix: str = "") -> None:
+        self.repository = repository
+        self.prefix = prefix
+        self.url = ""
+        self.logins = {TOKEN: BOT, PERSON_TOKEN: "octocat", READ_ONLY_TOKEN: BOT}
+        self.pulls: dict[int, Object] = {}
+        self.comments: dict[int, Object] = {}
+        self.editors: dict[int, str] = {}
+        self.commit_pulls: dict[str, list[int]] = {}
+        self.lag: dict[str, int] = {}
+        self.history: dict[tuple[str, str | None], list[str]] = {}
+        self.objects: dict[str, str] = {}
+        self.ancestors: dict[str, set[str]] = {}
+        self.faults: list[Fault] = []
+        self.calls: list[str] = []
+        self._ids = itertools.count(1000)
+        self._lock = threading.RLock()
+
+    # ---- setting the scene -------------------------------------------------------------------------------------------
+
+    def add_pull(
+        self, number: int, *, head: str = "a" * 40, base: str = "main", labels: tuple[str, ...] = ()
+    ) -> Object:
+        """An open pull request."""
+        pull = self.pulls[number] = {
+            "id": next(self._ids),
+            "number": number,
+            "state": "open",
+            "merged_at": None,
+            "merge_commit_sha": "7e57" * 10,
+            "base": {"ref": base, "repo": {"full_name": self.repository}},
+            "head": {"sha": head, "repo": {"full_name": self.repository}},
+            "labels": [{"name": name} for name in labels],
+            "user": {"login": "octocat"},
+        }
+        return pull
+
+    def merge(self, number: int, sha: str, *, commits: tuple[str, ...] = ()) -> None:
+        """Merge it: `sha` is what the base branch got, `commits` what came with it."""
+        self.pulls[number] |= {"state": "closed", "merged_at": "2026-08-01T12:00:00Z", "merge_commit_sha": sha}
+        for commit in (sha, *commits):
+            self.commit_pulls.setdefault(commit, []).append(number)
+
+    def add_comment(self, number: int, body: str, *, login: str | None = BOT) -> Object:
+        """A comment by anybody; None is a deleted account."""
+        id_ = next(self._ids)
+        comment = self.comments[id_] = {
+            "id": id_,
+            "node_id": f"IC_{id_}",
+            "body": body,
+            "user": login and {"login": login},
+            "html_url": f"https://github.com/{self.repository}/pull/{number}#issuecomment-{id_}",
+            "issue_url": f"/issues/{number}",
+            "created_at": "2026-08-01T12:00:00Z",
+        }
+        return comment
+
+    def bodies(self, number: int) -> list[str]:
+        """The comments of a pull request, oldest first."""
+        return [each["body"] for each in self._of(number)]
+
+    def _of(self, number: int) -> list[Object]:
+        return [each for each in self.comments.values() if each["issue_url"] == f"/issues/{number}"]
+
+    # ---- answering ---------------------------------------------------------------------------------------------------
+
+    def answer(self, method: str, *, target: str, token: str, body: Json) -> Answer:
+        """The answer to one request; faults come first."""
+        with self._lock:
+            url = urlsplit(target)
+            self.calls.append(f"{method} {url.path}")
+            fault = next((each for each in self.faults if each.takes(f"{method} {url.path}")), None)
+            if fault is None or fault.stored:
+                answer = self._answer(method, target=target, token=token, body=body)
+                if fault is None:
+                    return answer
+            if fault.dropped:
+                raise ConnectionAbortedError
+            return Answer(fault.status, fault.body or {"message": "A fault of this test"}, fault.headers)
+
+    def _answer(self, method: str, *, target: str, token: str, body: Json) -> Answer:
+        url = urlsplit(target)
+        login = self.logins.get(token)
+        if login is None:
+            return _refusal(401, "Bad credentials")
+        if method != "GET" and token == READ_ONLY_TOKEN and not url.path.endswith("/graphql"):
+            return _refusal(403, "Resource not accessible by integration")
+        request = _Request(login=login, body=body, query=parse_qs(url.query), path=url.path)
+        for pattern, route in self._routes().items():
+            if match := re.fullmatch(pattern, f"{method} {unquote(url.path)}"):
+                try:
+                    return route(request, *match.groups())
+                except Answer as answer:
+                    return answer
+        return _refusal(404, "Not Found")
+
+    def _routes(self) -> dict[str, Callable[..., Answer]]:
+        base = f"{re.escape(self.prefix)}/repos/{re.escape(self.repository)}"
+        return {
+            rf"GET {re.escape(self.prefix)}/user": self._user,
+            rf"POST {re.escape(self.prefix.removesuffix('/v3'))}/graphql": self._graphql,
+            rf"GET {base}/pulls/(\d+)": self._get_pull,
+            rf"GET {base}/issues/(\d+)/comments": self._list_comments,
+            rf"POST {base}/issues/(\d+)/comments": self._create_comment,
+            rf"PATCH {base}/issues/comments/(\d+)": self._edit_comment,
+            rf"DELETE {base}/issues/(\d+)/labels/(.+)": self._remove_label,
+            rf"GET {base}/commits/(\w+)/pulls": self._pulls_of_commit,
+            rf"GET {base}/compare/(\w+)\.\.\.(\w+)": self._compare,
+        }
+
+    def _user(self, request: _Request) -> Answer:
+        if request.login.endswith("[bot]"):
+            return _refusal(403, "Resource not accessible by integration")
+        return Answer(200, {"id": 1, "login": request.login})
+
+    def _get_pull(self, _request: _Request, number: str) -> Answer:
+        return Answer(200, self._pull(int(number)))
+
+    def _pull(self, number: int) -> Object:
+        if number not in self.pulls:
+            raise _refusal(404, "Not Found")
+        return self.pulls[number]
+
+    def _list_comments(self, request: _Request, number: str) -> Answer:
+        self._pull(int(number))
+        return self._page(request, self._of(int(number)))
+
+    def _page(self, request: _Request, items: list[Object]) -> Answer:
+        size, page = request.number("per_page", 30), request.number("page", 1)
+        headers = {}
+        if page * size < len(items):
+            headers["Link"] = f'<{self.url}{request.path}?per_page={size}&page={page + 1}>; rel="next"'
+        return Answer(200, items[(page - 1) * size : page * size], headers)
+
+    def _create_comment(self, request: _Request, number: str) -> Answer:
+        self._pull(int(number))
+        comment = self.add_comment(int(number), request.text(), login=request.login)
+        return Answer(201, comment, {"Location": f"{self.url}/comment"})
+
+    def _edit_comment(self, request: _Request, id_: str) -> Answer:
+        comment = self.comments.get(int(id_))
+        if comment is None:
+            return _refusal(404, "Not Found")
+        comment["body"] = request.text()
+        self.editors[int(id_)] = request.login
+        return Answer(200, comment)
+
+    def _remove_label(self, _request: _Request, number: str, name: str) -> Answer:
+        pull = self._pull(int(number))
+        left = [label for label in pull["labels"] if label["name"] != name]
+        if len(left) == len(pull["labels"]):
+            return _refusal(404, "Label does not exist")
+        pull["labels"] = left
+        return Answer(200, left)
+
+    def _pulls_of_commit(self, request: _Request, sha: str) -> Answer:
+        if sha == _ZERO:
+            return _refusal(422, f"No commit found for SHA: {sha}")
+        if self.lag.get(sha, 0) > 0:
+            self.lag[sha] -= 1
+            return Answer(200, [])
+        return self._page(request, [self.pulls[number] for number in self.commit_pulls.get(sha, [])])
+
+    def _compare(self, _request: _Request, base: str, head: str) -> Answer:
+        if base == head:
+            return Answer(200, {"status": "identical"})
+        return Answer(200, {"status": "ahead" if base in self.ancestors.get(head, set()) else "diverged"})
+
+    # ---- GraphQL -----------------------------------------------------------------------------------------------------
+
+    def _graphql(self, request: _Request) -> Answer:
+        result = graphql.graphql_sync(
+            _schema(),
+            request.body["query"],
+            root_value={"viewer": {"login": request.login}, "node": self._node, "repository": self._repository},
+            context_value=request.login,
+            variable_values=request.body.get("variables"),
+        )
+        errors = [
+            {"type": (error.extensions or {}).get("type"), "message": error.message} for error in result.errors or []
+        ]
+        return Answer(200, {"data": result.data, **({"errors": errors} if errors else {})})
+
+    def _node(self, info: Info, **arguments: str) -> Object | None:
+        id_ = int(arguments["id"].removeprefix("IC_"))
+        comment = self.comments.get(id_)
+        if comment is None:
+            raise graphql.GraphQLError("Could not resolve to a node", extensions={"type": "NOT_FOUND"})
+        author, editor = (comment["user"] or {}).get("login"), self.editors.get(id_)
+        return {
+            "__typename": "IssueComment",
+            "body": comment["body"],
+            "viewerDidAuthor": author == info.context,
+            "author": _actor(author),
+            "editor": _actor(editor),
+        }
+
+    def _repository(self, _info: Info, **arguments: Any) -> Object | None:  # noqa: ANN401
+        known = f"{arguments['owner']}/{arguments['name']}" == self.repository
+        return {"nameWithOwner": self.repository, "object": self._object} if known else None
+
+    def _object(self, _info: Info, *, expression: str) -> Object | None:
+        def history(_info: Info, *, first: int, path: str | None, after: str | None) -> Object:
+            commits, start = self.history.get((expression, path), []), int(after or 0)
+            end = start + first
+            return {
+                "nodes": [self._commit(sha) for sha in commits[start:end]],
+                "pageInfo": {"hasNextPage": end < len(commits), "endCursor": str(end)},
+            }
+
+        oid = self.objects.get(expression)
+        if oid is None and all(known != expression for known, _ in self.history):
+            return None
+        return {"__typename": "Tree" if ":" in expression else "Commit", "oid": oid or expression, "history": history}
+
+    def _commit(self, sha: str) -> Object:
+        pulls = [_pull_node(self.pulls[number]) for number in self.commit_pulls.get(sha, [])]
+        return {"__typename": "Commit", "oid": sha, "associatedPullRequests": {"nodes": pulls}}
+
+
+@dataclass
+class _Request:
+    login: str
+    body: Json
+    query: Mapping[str, list[str]]
+    path: str
+
+    def number(self, name: str, default: int) -> int:
+        return int(self.query.get(name, [str(default)])[0])
+
+    def text(self) -> str:
+        body = self.body.get("body")
+        if not isinstance(body, str) or len(body) > COMMENT_LIMIT:
+            raise _refusal(422, "Validation Failed")
+        return body
+
+
+def _refusal(status: int, message: str) -> Answer:
+    return Answer(status, {"message": message, "documentation_url": "https://docs.github.com/rest"})
+
+
+def _actor(login: str | None) -> Object | None:
+    """GraphQL shows a bot's login without `[bot]`."""
+    if login is None:
+        return None
+    return {"__typename": "Bot" if login.endswith("[bot]") else "User", "login": login.removesuffix("[bot]")}
+
+
+def _pull_node(pull: Object) -> Object:
+    merged = pull["merged_at"] is not None
+    return {
+        "number": pull["number"],
+        "state": "MERGED" if merged else pull["state"].upper(),
+        "mergedAt": pull["merged_at"],
+        "baseRefName": pull["base"]["ref"],
+        "headRefOid": pull["head"]["sha"],
+        "baseRepository": {"nameWithOwner": pull["base"]["repo"]["full_name"]},
+        "mergeCommit": {"oid": pull["merge_commit_sha"]} if merged else None,
+        "author": _actor((pull["user"] or {}).get("login")),
+        "labels": {"nodes": pull["labels"]},
+    }
+
+
+@cache
+def _schema() -> graphql.GraphQLSchema:
+    return graphql.build_schema((Path(__file__).parent / "cases" / "github-schema.graphql").read_text("utf-8"))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    stub: GitHubStub
+
+    def _handle(self) -> None:
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        token = self.headers.get("Authorization", "").rpartition(" ")[2]
+        try:
+            answer = self.stub.answer(
+                self.command, target=self.path, token=token, body=json.loads(sent) if sent else None
+            )
+        except ConnectionAbortedError:
+            self.close_connection = True
+            return
+        text = json.dumps(answer.body).encode()
+        self.send_response(answer.status, HTTPStatus(answer.status).phrase)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = do_PATCH = do_DELETE = _handle  # noqa: N815  # the names that http.server looks for
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name in http.server
+        """Nothing: `GitHubStub.calls` has it."""
+
+
+@contextmanager
+def serving(stub: GitHubStub, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[GitHubStub]:
+    """Serve the stub; `stub.url` is its address without the prefix, `stub.url + stub.prefix` the API's."""
+    handler = type("Handler", (_Handler,), {"stub": stub})
+    with ThreadingHTTPServer((host, port), handler) as server:
+        stub.url = f"http://{host}:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield stub
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def main() -> None:
+    """Serve one open pull request until interrupted."""
+    parser = argparse.ArgumentParser(description="A small GitHub to try things by hand.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--prefix", default="")
+    options = parser.parse_args()
+    stub = GitHubStub(prefix=options.prefix)
+    stub.add_pull(1)
+    with serving(stub, host=options.host, port=options.port):
+        print(f"{stub.url}{stub.prefix} tokens: {', '.join(stub.logins)}", flush=True)  # noqa: T201
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,304 @@
+"""Inputs as the runner sends them: defaults, exact spelling, paths, secrets, and what an event says."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dynatus_ci import inputs
+from dynatus_ci.errors import InvalidInput
+from dynatus_ci.inputs import Approval, Inputs, Mode, Run
+
+ZERO = "0" * 40
+WORKSPACE = "/github/workspace"
+
+
+def environ(**texts: str) -> dict[str, str]:
+    """What the runner sends: every input of action.yml, empty where it was not given."""
+    sent = {f"INPUT_{name.upper()}": "" for name in inputs.NAMES}
+    given = {f"INPUT_{name.upper().replace('_', '-')}": text for name, text in texts.items()}
+    return {"GITHUB_WORKSPACE": WORKSPACE, "GITHUB_REPOSITORY": "octocat/hello-world", **sent, **given}
+
+
+def refusal(**texts: str) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        Inputs.from_environ(environ(**texts))
+    return str(caught.value)
+
+
+def test_inputs_that_were_not_given_have_their_defaults() -> None:
+    assert Inputs.from_environ(environ()) == Inputs()
+    assert Inputs() == Inputs(
+        mode=Mode.PLAN, path="resources/dynamo", table_prefix="", max_parallel=4, wait_minutes=60, detach=False
+    )
+    assert Inputs().github.comment
+
+
+def test_every_field_is_an_input_and_every_input_a_field() -> None:
+    fields = [each.name for kind in (Inputs, inputs.GitHubInputs) for each in dataclasses.fields(kind)]
+    assert sorted(name.replace("_", "-") for name in fields if name != "github") == sorted(inputs.NAMES)
+
+
+def test_hyphenated_inputs_arrive_with_their_hyphens() -> None:
+    read = Inputs.from_environ(
+        environ(
+            mode="apply",
+            endpoint_url="http://dynamodb:8000",
+            account="012345678901",
+            table_prefix="staging-",
+            max_parallel="8",
+            wait_minutes="0.5",
+            detach="true",
+            comment="false",
+            pull_request="17",
+            github_token="s3cret",
+        )
+    )
+    assert (read.mode, read.endpoint_url, read.account) == (Mode.APPLY, "http://dynamodb:8000", "012345678901")
+    assert (read.table_prefix, read.max_parallel, read.wait_minutes, read.detach) == ("staging-", 8, 0.5, True)
+    assert (read.github.comment, read.github.pull_request, read.github.github_token) == (False, 17, "s3cret")
+
+
+def test_list_inputs_are_one_a_line_without_blank_lines() -> None:
+    read = Inputs.from_environ(environ(allow_destructive="users\r\n\n  orders/by-*  \n", ignore_tags="team:*\n"))
+    assert read.allow_destructive == ("users", "orders/by-*")
+    assert read.ignore_tags == ("team:*",)
+
+
+def test_params_keep_their_values_as_they_are() -> None:
+    read = Inputs.from_environ(environ(params="team=a = b\r\n\nempty=\n quota =7 \n"))
+    assert read.params == {"team": "a = b", "empty": "", "quota": "7 "}
+
+
+def test_the_command_gives_repeated_options_as_a_sequence() -> None:
+    read = Inputs.from_texts({"params": ["text=two\nlines"], "allow-destructive": ["users", "orders"]})
+    assert read.params == {"text": "two\nlines"}
+    assert read.allow_destructive == ("users", "orders")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("mode", "Plan", "`plan`, `apply`, `drift`, `validate`"),
+        ("mode", "aply", "`plan`, `apply`, `drift`, `validate`"),
+        ("approval", "reviewed", "`reviewed-plan`, `none`"),
+        ("comment", "True", "`true`, `false`"),
+        ("detach", "yes", "`true`, `false`"),
+        ("detach", "1", "`true`, `false`"),
+        ("account", "1234", "12 digits"),
+        ("account", "١٢٣٤٥٦٧٨٩٠١٢", "12 digits"),
+        ("max_parallel", "0", "positive whole number"),
+        ("max_parallel", "2.5", "positive whole number"),
+        ("max_parallel", "-1", "positive whole number"),
+        ("wait_minutes", "0", "positive number"),
+        ("wait_minutes", "0.0", "positive number"),
+        ("wait_minutes", "nan", "positive number"),
+        ("wait_minutes", "1e9", "positive number"),
+        ("pull_request", "#7", "positive whole number"),
+        ("region", "eu-west-1/..", "region"),
+        ("region", "eu-west-1.evil.example", "region"),
+        ("endpoint_url", "dynamodb:8000", "http://dynamodb:8000"),
+        ("endpoint_url", "ftp://dynamodb", "http://dynamodb:8000"),
+        ("endpoint_url", "http://", "http://dynamodb:8000"),
+        ("endpoint_url", "http://[::1", "http://dynamodb:8000"),
+        ("endpoint_url", "http://host:port", "http://dynamodb:8000"),
+        ("endpoint_url", "http://host/?a=b", "http://dynamodb:8000"),
+        ("table_prefix", "a b", "beginning of a table name"),
+        ("environment", "prod\nstaging", "more than one line"),
+        ("environment", "prod\u202e", "cannot be seen"),
+        ("path", "a\nb", "not one path"),
+        ("params", "novalue", "NAME=VALUE"),
+        ("params", "a b=c", "NAME=VALUE"),
+        ("params", "a=1\na=2", "given twice"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_with_what_is_allowed(name: str, text: str, says: str) -> None:
+    message = refusal(**{name: text})
+    assert f"`{name.replace('_', '-')}`" in message
+    assert says in message
+
+
+def test_all_faults_are_said_at_once() -> None:
+    message = refusal(mode="plam", account="1", unheard_of="x")
+    assert message.count("\n") == 2
+
+
+def test_an_unknown_input_names_the_inputs_and_the_nearest() -> None:
+    message = refusal(wait_minuts="5")
+    assert "'wait-minuts'" in message
+    assert "Did you mean `wait-minutes`?" in message
+    assert all(f"`{name}`" in message for name in inputs.NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "goes_with"),
+    [
+        ("baseline", "apply", "`plan`, `validate`"),
+        ("baseline", "drift", "`plan`, `validate`"),
+        ("out", "apply", "`plan`"),
+        ("reviewed", "plan", "`apply`"),
+    ],
+)
+def test_an_input_of_another_mode_is_refused_instead_of_ignored(name: str, mode: str, goes_with: str) -> None:
+    message = refusal(mode=mode, **{name: "there"})
+    assert f"`{name}`" in message
+    assert message.endswith(f"it goes with {goes_with}.")
+
+
+def test_secrets_are_in_no_repr_and_no_message() -> None:
+    assert "s3cret" not in repr(Inputs.from_environ(environ(github_token="s3cret")))
+    assert "s3cret" not in refusal(github_token="s3cret token")
+    assert "s3cret" not in refusal(params="s3cret")
+    assert "s3cret" not in refusal(endpoint_url="http://user:s3cret@host")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "approval"),
+    [
+        (None, Approval.REVIEWED_PLAN),
+        ("http://dynamodb:8000", Approval.NONE),
+        ("HTTP://localhost:8000", Approval.NONE),
+        ("https://dynamodb.example.com", Approval.REVIEWED_PLAN),
+        ("http://dynamodb.eu-west-1.amazonaws.com", Approval.REVIEWED_PLAN),
+        ("https://vpce-1-2.dynamodb.eu-west-1.vpce.amazonaws.com", Approval.REVIEWED_PLAN),
+    ],
+)
+def test_only_a_plain_endpoint_of_ones_own_needs_no_review(endpoint: str | None, approval: Approval) -> None:
+    assert Inputs().approval_at(endpoint) is approval
+    said = Inputs.from_environ(environ(approval="reviewed-plan"))
+    assert said.approval_at(endpoint) is Approval.REVIEWED_PLAN
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("resources/dynamo", "resources/dynamo"),
+        ("./resources//dynamo/", "resources/dynamo"),
+        ("a/../b", "b"),
+        (".", "."),
+        ("tables with späces\\", "tables with späces\\"),
+        ("/github/workspace/schema", "schema"),
+        ("/github/workspace", "."),
+        ("/github/workspace/a/../b.edn", "b.edn"),
+        ("/home/runner/work/hello-world/hello-world/schema", "schema"),
+    ],
+)
+def test_paths_are_normalised_and_relative_to_the_workspace(text: str, path: str) -> None:
+    on_host = {"RUNNER_WORKSPACE": "/home/runner/work/hello-world"}
+    assert Inputs.from_environ({**environ(path=text), **on_host}).path == path
+
+
+@pytest.mark.parametrize(
+    "text", ["..", "../other", "a/../../b", "/etc/passwd", "/github/workspace/../x", "/github/workspaces", "//x"]
+)
+@pytest.mark.parametrize("name", ["path", "baseline"])
+def test_paths_out_of_the_workspace_are_refused(name: str, text: str) -> None:
+    assert f"`{name}`: {text!r} is outside the workspace" in refusal(**{name: text})
+
+
+def test_a_plan_file_may_be_a_temporary_file() -> None:
+    temporary = {"RUNNER_TEMP": "/github/runner_temp"}
+    planned = Inputs.from_environ({**environ(out="/github/runner_temp/plan.json"), **temporary})
+    assert planned.out == "/github/runner_temp/plan.json"
+    applied = Inputs.from_environ({**environ(mode="apply", reviewed="plans/plan.json"), **temporary})
+    assert applied.reviewed == "plans/plan.json"
+    with pytest.raises(InvalidInput, match="`path`"):
+        Inputs.from_environ({**environ(path="/github/runner_temp/tables"), **temporary})
+    for outside in ("/github/runner_temp/../x", "/github/runner_temp"):
+        with pytest.raises(InvalidInput, match="`out`"):
+            Inputs.from_environ({**environ(out=outside), **temporary})
+
+
+def test_a_link_is_followed_inside_the_workspace_only(tmp_path: Path) -> None:
+    workspace, outside = tmp_path / "workspace", tmp_path / "outside"
+    (workspace / "real").mkdir(parents=True)
+    outside.mkdir()
+    (workspace / "inside").symlink_to("real")
+    (workspace / "away").symlink_to(outside)
+    run = Run(workspace=workspace)
+    assert run.real_path("path", "inside") == workspace / "real"
+    assert run.real_path("out", "not/there/yet.json") == workspace / "not/there/yet.json"
+    for path in ("away", "away/deeper.edn"):
+        with pytest.raises(InvalidInput, match="symbolic link"):
+            run.real_path("path", path)
+
+
+def run_of(event: dict[str, Any], **variables: str) -> Run:
+    always = {"GITHUB_WORKSPACE": WORKSPACE, "GITHUB_REPOSITORY": "octocat/hello-world"}
+    return Run.from_environ(always | variables, event)
+
+
+def test_outside_github_actions_the_command_is_named() -> None:
+    with pytest.raises(InvalidInput, match="`dynatus`"):
+        Run.from_environ({})
+
+
+def test_a_run_knows_its_page_and_its_files() -> None:
+    run = run_of(
+        {"repository": {"default_branch": "trunk"}},
+        GITHUB_SERVER_URL="https://ghe.example.com",
+        GITHUB_API_URL="https://ghe.example.com/api/v3",
+        GITHUB_RUN_ID="42",
+        GITHUB_RUN_ATTEMPT="2",
+        GITHUB_OUTPUT="/github/file_commands/out",
+        GITHUB_REF="refs/heads/trunk",
+    )
+    assert run.url == "https://ghe.example.com/octocat/hello-world/actions/runs/42/attempts/2"
+    assert run.api_url == "https://ghe.example.com/api/v3"
+    assert (run.output, run.summary) == (Path("/github/file_commands/out"), None)
+    assert (run.branch, run.default_branch) == ("trunk", "trunk")
+
+
+@pytest.mark.parametrize(
+    ("ref", "branch"), [("refs/heads/a/b", "a/b"), ("refs/tags/v1", None), ("refs/pull/1/merge", None)]
+)
+def test_only_a_branch_is_a_branch(ref: str, branch: str | None) -> None:
+    assert run_of({}, GITHUB_REF=ref).branch == branch
+
+
+def pull(repository: str | None) -> dict[str, Any]:
+    return {"number": 7, "head": {"sha": "abc", "repo": repository and {"full_name": repository}}}
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ({"pull_request": pull("octocat/hello-world")}, {"pull_request": 7, "head_sha": "abc", "from_fork": False}),
+        ({"pull_request": pull("stranger/fork")}, {"pull_request": 7, "head_sha": "abc", "from_fork": True}),
+        ({"pull_request": pull(None)}, {"pull_request": 7, "head_sha": "abc", "from_fork": True}),
+        ({"issue": {"number": 8, "pull_request": {}}}, {"pull_request": None, "head_sha": None}),
+        ({"issue": {"number": 8, "pull_request": {"url": "u"}}}, {"pull_request": 8, "head_sha": None}),
+        ({"merge_group": {"head_sha": "def"}}, {"pull_request": None, "head_sha": "def", "deleted": False}),
+        ({"after": "abc"}, {"pull_request": None, "head_sha": None, "deleted": False, "from_fork": False}),
+        ({"after": ZERO}, {"deleted": True}),
+        ({}, {"pull_request": None, "deleted": False, "default_branch": None}),
+    ],
+)
+def test_what_an_event_says(event: dict[str, Any], expected: dict[str, Any]) -> None:
+    run = run_of(event)
+    assert {name: getattr(run, name) for name in expected} == expected
+
+
+def test_the_head_is_known_of_the_events_own_pull_request_only() -> None:
+    run = run_of({"pull_request": pull("octocat/hello-world")})
+    assert (run.head_of(7), run.head_of(8)) == ("abc", None)
+
+
+def test_the_event_is_read_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps({"after": ZERO}), encoding="utf-8")
+    assert inputs.read_event({"GITHUB_EVENT_PATH": str(path)}) == {"after": ZERO}
+    assert inputs.read_event({"GITHUB_EVENT_PATH": ""}) == {}
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "\xff", None])
+def test_an_event_that_cannot_be_read_is_an_error_that_names_the_file(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "event.json"
+    if text is not None:
+        path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(InvalidInput, match=r"event\.json"):
+        inputs.read_event({"GITHUB_EVENT_PATH": str(path)})
