@@ -129,10 +129,12 @@ def _apply(options: argparse.Namespace) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     aws = _connect(_inputs(options, mode="plan"), options)
-    imported = importing.import_tables(aws, options.patterns, Path(options.out))
+    imported = importing.import_tables(aws, options.patterns, out_dir=Path(options.out))
     for table in imported:
-        print(f"{table.file}" if table.error is None else f"{table.table}: {table.error}",
-              file=sys.stdout if table.error is None else sys.stderr)  # fmt: skip
+        if table.error:
+            _say(f"{table.table}: {table.error}")
+        else:
+            print(table.file)
     return 1 if any(table.error for table in imported) else 0
 
 

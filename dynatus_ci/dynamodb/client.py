@@ -17,9 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-import boto3
-import botocore.session
-from botocore.config import Config
+from botocore import xform_name
 from botocore.exceptions import ProfileNotFound
 
 from dynatus_ci.dynamodb import failures
@@ -29,6 +27,8 @@ from dynatus_ci.errors import AwsError, InvalidInput, WrongAccount
 from dynatus_ci.schema import emulators
 
 if TYPE_CHECKING:
+    import boto3
+    import botocore.session
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 CONNECTIONS = 32
@@ -39,19 +39,13 @@ SLOW_READERS = frozenset({"DescribeTimeToLive", "ListTagsOfResource", "DescribeC
 """Readers that AWS throttles at about ten a second for an account; each has a rate limiter, so a client, of its own."""
 DUMMY_REGION = "us-east-1"
 DUMMY_KEY = "dynatus"
-_READS = Config(
-    retries={"mode": "adaptive", "total_max_attempts": 8},
-    max_pool_connections=CONNECTIONS,
-    connect_timeout=5,
-    read_timeout=20,
-)
-_WRITES = Config(
-    retries={"mode": "standard", "total_max_attempts": 1},
-    max_pool_connections=CONNECTIONS,
-    connect_timeout=5,
-    read_timeout=60,
-)
-_ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=3, read_timeout=10)
+_Config = dict[str, Any]
+_ADAPTIVE = {"retries": {"mode": "adaptive", "total_max_attempts": 8}, "max_pool_connections": CONNECTIONS}
+_NEVER = {"retries": {"mode": "standard", "total_max_attempts": 1}, "max_pool_connections": CONNECTIONS}
+_READS: _Config = {**_ADAPTIVE, "connect_timeout": 5, "read_timeout": 20}
+_WRITES: _Config = {**_NEVER, "connect_timeout": 5, "read_timeout": 60}
+_ONCE: _Config = {**_NEVER, "connect_timeout": 3, "read_timeout": 10}
+"""botocore's settings: reads come back by themselves, writes and first contacts never."""
 _PROBE = "arn:aws:dynamodb:ddblocal:000000000000:table/dynatus-probe"
 
 
@@ -133,14 +127,18 @@ class Aws:
         """Remember that this endpoint does not keep a setting."""
         self.unsupported.add(setting)
 
-    def _client(self, service: str, slot: str, config: Config) -> Any:
+    def _client(self, service: str, slot: str, config: _Config) -> Any:
         if self._given is not None and service == "dynamodb":
             return self._given
         with self._lock:
             if (service, slot) not in self._clients:
+                from botocore.config import Config  # noqa: PLC0415  # see `connect`
+
                 make: Any = self._session.client if self._session else None
                 url = self.endpoint or (self._dynamodb_url if service == "dynamodb" else None)
-                self._clients[service, slot] = make(service, region_name=self.region, endpoint_url=url, config=config)
+                self._clients[service, slot] = make(
+                    service, region_name=self.region, endpoint_url=url, config=Config(**config)
+                )
             return self._clients[service, slot]
 
     def _call(
@@ -177,6 +175,9 @@ def connect(
         AwsError: Nobody answers, or there are no credentials.
     """
     _forget_empty_variables()
+    import boto3  # noqa: PLC0415  # it takes a quarter of a second, and `validate` does not need it
+    import botocore.session  # noqa: PLC0415  # likewise
+
     core = botocore.session.Session(profile=profile)
     named = region or _configured_region(core)
     try:
@@ -311,7 +312,7 @@ def _configured_region(core: botocore.session.Session) -> str | None:
 
 def _chosen_url(core: botocore.session.Session, region: str) -> str:
     keys = {"aws_access_key_id": DUMMY_KEY, "aws_secret_access_key": DUMMY_KEY}
-    client = core.create_client("dynamodb", region_name=region, **keys)
+    client: Any = core.create_client("dynamodb", region_name=region, **keys)  # type: ignore[arg-type]  # two texts
     return str(client.meta.endpoint_url)
 
 
@@ -328,4 +329,4 @@ def _dummies(core: botocore.session.Session, *, region: str | None, own: bool) -
 
 
 def _method_name(operation: str) -> str:
-    return botocore.xform_name(operation)
+    return xform_name(operation)
