@@ -1,0 +1,189 @@
+"""The same engine on DynamoDB Local and moto: what each keeps, and that every change ends in a plan without one."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dynatus_ci import api
+from dynatus_ci.schema.emulators import CANNOT_KEEP, DYNAMODB_LOCAL, MOTO
+from dynatus_ci.schema.model import Action, Effect, Outcome, TableChange
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+Definition = dict[str, Any]
+
+
+def key(*names: str) -> list[dict[str, str]]:
+    """A key schema of one or two attributes."""
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=False)]
+
+
+def attributes(**types: str) -> list[dict[str, str]]:
+    """Attribute definitions."""
+    return [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()]
+
+
+def units(read: int, write: int) -> dict[str, int]:
+    """Provisioned throughput."""
+    return {"ReadCapacityUnits": read, "WriteCapacityUnits": write}
+
+
+def index(attribute: str, **members: Any) -> dict[str, Any]:
+    """A global secondary index on one attribute."""
+    return {
+        "IndexName": f"by-{attribute}",
+        "KeySchema": key(attribute),
+        "Projection": {"ProjectionType": "ALL"},
+        **members,
+    }
+
+
+def table(**members: Any) -> Definition:
+    """A definition, on demand unless it says otherwise."""
+    return {
+        "KeySchema": key("pk"),
+        "AttributeDefinitions": attributes(pk="S"),
+        "BillingMode": "PAY_PER_REQUEST",
+        **members,
+    }
+
+
+def stream(view: str | None) -> dict[str, Any]:
+    """A stream by its view; None for off."""
+    return {"StreamEnabled": True, "StreamViewType": view} if view else {"StreamEnabled": False}
+
+
+POLICY = (
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "123456789012"},'
+    ' "Action": ["dynamodb:GetItem"], "Resource": "*"}]}'
+)
+KINESIS = "arn:aws:kinesis:us-east-1:123456789012:stream/changes"
+ON_DEMAND = attributes(pk="S", mail="S", day="S")
+PROVISIONED = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units(5, 5)}
+
+# Each setting as the definitions that a table goes through, one after another.
+JOURNEYS: dict[str, list[Definition]] = {
+    "Tags": [
+        table(Tags=[{"Key": "a", "Value": "1"}]),
+        table(Tags=[{"Key": "a", "Value": "2"}, {"Key": "b", "Value": ""}]),
+        table(Tags=[]),
+    ],
+    "TimeToLiveSpecification": [
+        table(TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"}),
+        table(TimeToLiveSpecification={"Enabled": True, "AttributeName": "ends"}),
+        table(TimeToLiveSpecification={"Enabled": False}),
+    ],
+    "StreamSpecification": [
+        table(StreamSpecification=stream("KEYS_ONLY")),
+        table(StreamSpecification=stream("NEW_IMAGE")),
+        table(StreamSpecification=stream(None)),
+    ],
+    "BillingMode": [
+        table(),
+        table(**PROVISIONED),
+        table(**PROVISIONED | {"ProvisionedThroughput": units(3, 7)}),
+        table(),
+        table(**PROVISIONED),
+    ],
+    "GlobalSecondaryIndexes": [
+        table(),
+        table(AttributeDefinitions=ON_DEMAND, GlobalSecondaryIndexes=[index("mail"), index("day")]),
+        table(
+            AttributeDefinitions=attributes(pk="S", mail="N"),
+            GlobalSecondaryIndexes=[index("mail", Projection={"ProjectionType": "KEYS_ONLY"})],
+        ),
+        table(GlobalSecondaryIndexes=[]),
+    ],
+    "GlobalSecondaryIndexes.ProvisionedThroughput": [
+        table(AttributeDefinitions=ON_DEMAND, GlobalSecondaryIndexes=[index("mail"), index("day")]),
+        table(
+            **PROVISIONED,
+            AttributeDefinitions=ON_DEMAND,
+            GlobalSecondaryIndexes=[index(name, ProvisionedThroughput=units(2, 2)) for name in ("mail", "day")],
+        ),
+        table(
+            **PROVISIONED,
+            AttributeDefinitions=ON_DEMAND,
+            GlobalSecondaryIndexes=[
+                index("mail", ProvisionedThroughput=units(1, 2)),
+                index("day", ProvisionedThroughput=units(4, 2)),
+            ],
+        ),
+        table(AttributeDefinitions=ON_DEMAND, GlobalSecondaryIndexes=[index("mail"), index("day")]),
+        table(
+            **PROVISIONED,
+            AttributeDefinitions=ON_DEMAND,
+            GlobalSecondaryIndexes=[index(name, ProvisionedThroughput=units(4, 2)) for name in ("mail", "day")],
+        ),
+    ],
+    "OnDemandThroughput": [
+        table(),
+        table(OnDemandThroughput={"MaxReadRequestUnits": 100, "MaxWriteRequestUnits": 50}),
+        table(OnDemandThroughput={"MaxReadRequestUnits": 60, "MaxWriteRequestUnits": 70}),
+        table(OnDemandThroughput={"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}),
+        table(OnDemandThroughput={"MaxReadRequestUnits": 60}),
+    ],
+    "DeletionProtectionEnabled": [
+        table(DeletionProtectionEnabled=True),
+        table(DeletionProtectionEnabled=False),
+    ],
+    "PointInTimeRecoverySpecification": [
+        table(PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}),
+        table(PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 7}),
+        table(PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}),
+    ],
+    "ResourcePolicy": [table(ResourcePolicy=POLICY), table(ResourcePolicy={})],
+    "WarmThroughput": [table(WarmThroughput={"ReadUnitsPerSecond": 13_000, "WriteUnitsPerSecond": 5_000})],
+    "SSESpecification": [table(SSESpecification={"Enabled": True, "SSEType": "KMS"})],
+    "TableClass": [table(TableClass="STANDARD_INFREQUENT_ACCESS")],
+    "ContributorInsightsSpecification": [table(ContributorInsightsSpecification={"Enabled": True})],
+    "KinesisStreamSpecification": [table(KinesisStreamSpecification={"StreamArn": KINESIS})],
+    "Replicas": [table(Replicas=[{"RegionName": "eu-west-1"}])],
+    "LocalSecondaryIndexes": [
+        table(KeySchema=key("pk", "day"), AttributeDefinitions=attributes(pk="S", day="S")),
+        table(
+            KeySchema=key("pk", "day"),
+            AttributeDefinitions=attributes(pk="S", day="S", mail="S"),
+            LocalSecondaryIndexes=[
+                {"IndexName": "by-mail", "KeySchema": key("pk", "mail"), "Projection": {"ProjectionType": "ALL"}}
+            ],
+        ),
+    ],
+    "KeySchema": [table(), table(KeySchema=key("id"), AttributeDefinitions=attributes(id="N"))],
+}
+
+
+def planned(client: DynamoDBClient, definition: Definition) -> TableChange:
+    """The plan of one definition."""
+    return api.plan_tables(client, [definition]).tables[0]
+
+
+@pytest.mark.parametrize("setting", JOURNEYS)
+def test_every_change_of_a_setting_ends_in_a_plan_without_one(emulator: DynamoDBClient, setting: str) -> None:
+    name = f"{setting}-{uuid.uuid4().hex[:8]}"
+    for step in JOURNEYS[setting]:
+        definition = {"TableName": name, **step}
+        plan = planned(emulator, definition)
+        result = api.apply_tables(emulator, [definition], allow_destructive=[name]).tables[0]
+        assert result.error is None
+        assert result.result is (Outcome.APPLIED if plan.steps else Outcome.NOOP)
+        assert planned(emulator, definition).action is Action.NOOP
+    gone = api.apply_tables(emulator, [{"TableName": name, "Absent": True}], allow_destructive=[name])
+    assert gone.tables[0].result is Outcome.APPLIED
+
+
+@pytest.mark.parametrize("setting", JOURNEYS)
+def test_an_emulator_says_what_it_cannot_keep(
+    emulator: DynamoDBClient, setting: str, request: pytest.FixtureRequest
+) -> None:
+    kind = {"dynamodb_local": DYNAMODB_LOCAL, "moto": MOTO}[request.node.callspec.params["emulator"]]
+    definition = {"TableName": f"{setting}-{uuid.uuid4().hex[:8]}", **JOURNEYS[setting][0]}
+    if setting == "OnDemandThroughput":
+        definition |= JOURNEYS[setting][1]
+    api.raise_for(api.apply_tables(emulator, [definition]))
+    unsupported = {d.path[0] for d in planned(emulator, definition).differences if d.effect is Effect.UNSUPPORTED}
+    assert unsupported == ({setting} & CANNOT_KEEP[kind])
