@@ -1,0 +1,49 @@
+"""What a report needs to know beside the plan or the result: where it is shown, and what was decided elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Plain facts, all decided by the caller.
+
+    Args:
+        mode: The mode, or the command.
+        path: Where the definitions are, as the user wrote it.
+        baseline: The definitions that the plan was compared with instead of AWS.
+        commit: The commit that was planned or applied; of a pull request its head.
+        run_url: The workflow run.
+        summary_url: Where the whole report is, for one that had to be cut.
+        comment_url: The plan that was reviewed.
+        approval: `reviewed-plan`, `none`, or `reviewed` for a plan file.
+        record: Whether the plan's record was written, so that apply can follow it.
+        label_offered: Whether the label can name destructive differences here.
+        label_removed: Whether this plan took the label off.
+        named: Ids of the destructive differences that are named, by `allow-destructive` or the label.
+        unreviewed: Ids of the differences that nobody reviewed.
+        superseded_by: The commit whose run is to apply instead of this one.
+        running: Whether the apply is still under way.
+        in_github: Whether GitHub shows the report: account numbers go, and advice is about the workflow.
+        notes: Sentences about the run as a whole.
+    """
+
+    mode: str = "plan"
+    path: str = "resources/dynamo"
+    environment: str | None = None
+    baseline: str | None = None
+    commit: str | None = None
+    run_url: str | None = None
+    summary_url: str | None = None
+    comment_url: str | None = None
+    approval: str = "none"
+    record: bool = False
+    label_offered: bool = False
+    label_removed: bool = False
+    named: frozenset[str] = frozenset()
+    unreviewed: frozenset[str] = frozenset()
+    superseded_by: str | None = None
+    running: bool = False
+    in_github: bool = False
+    notes: tuple[str, ...] = ()
