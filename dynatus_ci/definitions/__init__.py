@@ -1,0 +1,1 @@
+"""From files, and from Python, to definitions: every fault with its place."""

@@ -1,0 +1,232 @@
+"""The least IAM policy for some definitions: what the role for plan, or for apply, must be allowed. Makes no call.
+
+Not in it, because it is the least: what a recreate takes (Scan, CreateBackup, DeleteTable of a table that is to stay;
+whoever changes a key grants that for the while, or writes `:Absent true` first), and the removal of a replica from a
+region that the file no longer names. `sts:GetCallerIdentity` needs no permission. The role for plan never has Scan.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from dynatus_ci.errors import InvalidInput
+from dynatus_ci.schema.findings import quoted
+from dynatus_ci.schema.model import Table, canonical
+from dynatus_ci.schema.settings import SETTINGS
+from dynatus_ci.schema.settings.encryption import Encryption
+from dynatus_ci.schema.settings.insights import Insights
+from dynatus_ci.schema.settings.kinesis import Kinesis
+from dynatus_ci.schema.settings.replicas import Replicas
+from dynatus_ci.schema.settings.ttl import TimeToLive
+
+Mode: TypeAlias = Literal["plan", "apply"]
+
+VERSION = "2012-10-17"
+EVERY_TABLE = frozenset({"ListContributorInsights"})
+"""Operations that IAM cannot limit to a table."""
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsapplicationautoscaling.html: no resources.
+SCALING = ("DescribeScalableTargets", "DescribeScalingPolicies")
+DELETION = ("Scan", "DescribeContinuousBackups", "CreateBackup", "DeleteTable")
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2gt_IAM.html: in the regions of the replicas, since
+# DynamoDB makes, fills and deletes them on behalf of the caller.
+REPLICATION = (
+    *("CreateTable", "CreateTableReplica", "DeleteTable", "DeleteTableReplica"),
+    *("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"),
+)
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html#dynamodb-kms-authz
+# DynamoDB uses a customer's key on behalf of who chose it, from any region; the caller cannot use it without DynamoDB.
+KEY_USE = ("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey*", "ReEncrypt*")
+VIA_DYNAMODB = {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}}
+AWS_MANAGED = "alias/aws/dynamodb"
+"""Its key policy lets everybody in the account use it through DynamoDB."""
+KEY = r"(arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:(?=alias/|key/))?(?:(alias/[a-zA-Z0-9/_-]+)|(?:key/)?([a-zA-Z0-9-]+))"
+"""What owns it, if that is said, and its alias or its id."""
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/kds_iam.html
+KINESIS_READ = ("DescribeStream", "DescribeStreamSummary")
+KINESIS_USE = ("PutRecords",)
+# The pages above, and https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Contributor_Insights_IAM.html
+SERVICE_ROLES = {
+    Insights.name: ("contributorinsights", "AWSServiceRoleForDynamoDBCloudWatchContributorInsights"),
+    Kinesis.name: ("kinesisreplication", "AWSServiceRoleForDynamoDBKinesisDataStreamsReplication"),
+    Replicas.name: ("replication", "AWSServiceRoleForDynamoDBReplication"),
+}
+PURPOSES = ("Read", "Change", "Delete", "Replicate", "UseKeys", "UseKinesis", "CreateRoles")
+"""What statements are for, in their order; their Sids begin so."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    """One action on one resource, and the condition, as canonical JSON."""
+
+    purpose: str
+    action: str
+    resource: str = "*"
+    condition: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Where the tables are; `*` where that is not known."""
+
+    partition: str
+    region: str
+    account: str
+
+    def arn(self, service: str, resource: str, *, region: str | None = None) -> str:
+        return f"arn:{self.partition}:{service}:{self.region if region is None else region}:{self.account}:{resource}"
+
+    def table(self, table: Table, *, region: str | None = None) -> str:
+        return self.arn("dynamodb", f"table/{table.name}", region=region)
+
+    def replicas(self, table: Table) -> dict[str, Mapping[str, Any]]:
+        """The replicas that the definition asks for, in other regions than the table's own."""
+        return {name: replica for name, replica in (table.at((Replicas.name,)) or {}).items() if name != self.region}
+
+
+def policy(
+    tables: Sequence[Table], *, mode: Mode, region: str | None, account: str | None, partition: str = "aws"
+) -> dict[str, Any]:
+    """The policy document, the same for the same definitions in any order.
+
+    Args:
+        tables: The definitions.
+        mode: For which role.
+        region: Where the tables are; None for any region.
+        account: Whose they are; None for any account.
+        partition: AWS's partition, such as "aws-cn".
+
+    Raises:
+        InvalidInput: A definition names a KMS key in a form that AWS does not have.
+    """
+    scope = _Scope(partition, region or "*", account or "*")
+    grants = {grant for table in tables for grant in _grants(table, scope, mode=mode)}
+    return {"Version": VERSION, "Statement": list(_statements(grants))}
+
+
+# --- what each definition takes --------------------------------------------------------------------------------------
+
+
+def _grants(table: Table, scope: _Scope, *, mode: Mode) -> Iterator[_Grant]:
+    yield _Grant("Read", "dynamodb:DescribeTable", scope.table(table))
+    if not table.absent:
+        yield from _reads(table, scope)
+    if mode == "apply":
+        yield from _deletion(table, scope) if table.absent else _changes(table, scope)
+
+
+def _reads(table: Table, scope: _Scope) -> Iterator[_Grant]:
+    for setting in SETTINGS:
+        if setting.reader and setting.managed(table):
+            resource = "*" if setting.reader in EVERY_TABLE else scope.table(table)
+            yield _Grant("Read", f"dynamodb:{setting.reader}", resource)
+    if table.at(("BillingMode",)) == "PROVISIONED":
+        for operation in SCALING:
+            yield _Grant("Read", f"application-autoscaling:{operation}")
+    if key := table.at((Encryption.name, "KMSMasterKeyId")):
+        resource, alias = _key(key, scope)
+        yield _Grant("Read", "kms:DescribeKey", resource, canonical(alias))
+    if stream := table.at((Kinesis.name, "StreamArn")):
+        for operation in KINESIS_READ:
+            yield _Grant("Read", f"kinesis:{operation}", stream)
+
+
+def _deletion(table: Table, scope: _Scope) -> Iterator[_Grant]:
+    for operation in DELETION:
+        yield _Grant("Delete", f"dynamodb:{operation}", scope.table(table))
+    yield _Grant("Delete", "dynamodb:DescribeBackup", f"{scope.table(table)}/backup/*")
+
+
+def _changes(table: Table, scope: _Scope) -> Iterator[_Grant]:
+    """CreateTable, UpdateTable, and the settings' writers: CreateTable asks for those of what it carries, too."""
+    managed = [setting for setting in SETTINGS if setting.managed(table)]
+    for operation in ("CreateTable", "UpdateTable", *(writer for setting in managed for writer in setting.writers)):
+        yield _Grant("Change", f"dynamodb:{operation}", scope.table(table))
+    for name, index in table.indexes().items():
+        if Insights.name in index:
+            yield _Grant("Change", f"dynamodb:{Insights.writers[0]}", f"{scope.table(table)}/index/{name}")
+    yield from _replication(table, scope)
+    yield from _key_use(table, scope)
+    if stream := table.at((Kinesis.name, "StreamArn")):
+        yield _Grant("UseKinesis", "kinesis:ListStreams")
+        for operation in KINESIS_USE:
+            yield _Grant("UseKinesis", f"kinesis:{operation}", stream)
+    yield from _service_roles(table, scope)
+
+
+def _replication(table: Table, scope: _Scope) -> Iterator[_Grant]:
+    for region in scope.replicas(table):
+        for operation in REPLICATION:
+            yield _Grant("Replicate", f"dynamodb:{operation}", scope.table(table, region=region))
+        if table.manages(TimeToLive.name):  # it is the whole group's, and asked for in every region
+            yield _Grant("Change", f"dynamodb:{TimeToLive.writers[0]}", scope.table(table, region=region))
+
+
+def _key_use(table: Table, scope: _Scope) -> Iterator[_Grant]:
+    keys = {scope.region: table.at((Encryption.name, "KMSMasterKeyId"))}
+    keys |= {region: replica.get("KMSMasterKeyId") for region, replica in scope.replicas(table).items()}
+    for region, key in keys.items():
+        if key and not key.endswith(AWS_MANAGED):
+            resource, alias = _key(key, scope, region=region)
+            for operation in KEY_USE:
+                yield _Grant("UseKeys", f"kms:{operation}", resource, canonical({**VIA_DYNAMODB, **alias}))
+
+
+def _key(key: str, scope: _Scope, *, region: str | None = None) -> tuple[str, Mapping[str, Any]]:
+    """A key by id, alias or ARN of either as a resource and a condition; a policy knows an alias only as the latter.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+    """
+    match = re.fullmatch(KEY, key)
+    if match is None:
+        raise InvalidInput(f"{quoted(key)} is neither the id, the alias nor the ARN of a KMS key.")
+    owner, alias, identity = match.groups()
+    resource = f"key/{identity or '*'}"
+    condition = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": alias}} if alias else {}
+    return (f"{owner}{resource}" if owner else scope.arn("kms", resource, region=region)), condition
+
+
+def _service_roles(table: Table, scope: _Scope) -> Iterator[_Grant]:
+    """Roles of DynamoDB's own, which it makes in the caller's name when the account uses such a setting first."""
+    insights = [table.at((Insights.name,)), *(index.get(Insights.name) for index in table.indexes().values())]
+    uses = {
+        Insights.name: any(value and value["Enabled"] for value in insights),
+        Kinesis.name: bool(table.at((Kinesis.name,))),
+        Replicas.name: bool(scope.replicas(table)),
+    }
+    for setting, (service, role) in SERVICE_ROLES.items():
+        if uses[setting]:
+            host = f"{service}.dynamodb.amazonaws.com"
+            condition = canonical({"StringEquals": {"iam:AWSServiceName": host}})
+            resource = scope.arn("iam", f"role/aws-service-role/{host}/{role}", region="")
+            yield _Grant("CreateRoles", "iam:CreateServiceLinkedRole", resource, condition)
+
+
+# --- statements ------------------------------------------------------------------------------------------------------
+
+
+def _statements(grants: Iterable[_Grant]) -> Iterator[dict[str, Any]]:
+    """As few as say exactly this: actions with the same resources and the same condition share one."""
+    resources: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for grant in grants:
+        resources[grant.purpose, grant.condition, grant.action].add(grant.resource)
+    actions: dict[tuple[int, str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (purpose, condition, action), named in sorted(resources.items()):
+        actions[PURPOSES.index(purpose), condition, tuple(sorted(named))].append(action)
+    seen: Counter[str] = Counter()
+    for (position, condition, shared), allowed in sorted(actions.items()):
+        purpose = PURPOSES[position]
+        seen[purpose] += 1
+        yield {
+            "Sid": f"{purpose}{seen[purpose]}" if seen[purpose] > 1 else purpose,
+            "Effect": "Allow",
+            "Action": allowed,
+            "Resource": list(shared),
+            **({"Condition": json.loads(condition)} if condition != "{}" else {}),
+        }

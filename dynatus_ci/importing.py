@@ -1,0 +1,127 @@
+"""Live tables as definition files: what `dynatus import` does. Reads the account, and writes only files that are new.
+
+A file stays only if reading it back gives a plan without a change; everything else is reported, table by table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from dynatus_ci.definitions import files, loader, writer
+from dynatus_ci.dynamodb import observe
+from dynatus_ci.dynamodb.client import CONNECTIONS, Aws
+from dynatus_ci.errors import DynatusError, InvalidInput
+from dynatus_ci.schema import normalise, planner
+from dynatus_ci.schema.findings import quoted
+from dynatus_ci.schema.model import Action, Table
+from dynatus_ci.schema.settings import SETTINGS
+from dynatus_ci.schema.settings.base import Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of a table, or of a pattern that matches none: the file that was written, or why there is none."""
+
+    table: str
+    file: Path | None = None
+    error: DynatusError | None = None
+
+
+def import_tables(aws: Aws, patterns: Sequence[str], *, out_dir: Path) -> tuple[Imported, ...]:
+    """Write each live table whose name matches a pattern to a file of its own, named after the table.
+
+    Args:
+        aws: The connection.
+        patterns: Names of tables, globs allowed; none means all.
+        out_dir: Where the files go; made where it is missing. A file that exists is never overwritten.
+
+    Returns:
+        The patterns that no table matches, then the tables in name order. One that fails does not stop the others.
+
+    Raises:
+        CallFailed: The tables could not be listed.
+        InvalidInput: The folder cannot be made.
+    """
+    names = sorted(_names(aws))
+    wanted = [name for name in names if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)]
+    unmatched = [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names)]
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as broken:
+        raise InvalidInput(f"The folder {str(out_dir)!r} cannot be made: {broken.strerror}.") from broken
+    with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
+        imported = list(pool.map(lambda name: _import(aws, name, out_dir=out_dir), wanted))
+    return (*(Imported(pattern, error=InvalidInput("No table has this name.")) for pattern in unmatched), *imported)
+
+
+def _names(aws: Aws) -> Iterator[str]:
+    start: dict[str, Any] = {}
+    while True:
+        page = aws.read("ListTables", **start)
+        yield from page["TableNames"]
+        if not page.get("LastEvaluatedTableName"):
+            return
+        start = {"ExclusiveStartTableName": page["LastEvaluatedTableName"]}
+
+
+def _import(aws: Aws, name: str, *, out_dir: Path) -> Imported:
+    try:
+        table = _observed(aws, name)
+        return Imported(name, file=_write(table, _path(name, out_dir), aws=aws))
+    except DynatusError as error:
+        return Imported(name, error=error)
+
+
+def _observed(aws: Aws, name: str) -> Table:
+    """A table with all that can be read of it, if it is at rest: what is under way would soon differ from its file."""
+    description = observe.describe(aws, name)
+    if description is None:
+        raise InvalidInput("It was deleted meanwhile.")
+    status = description.get("TableStatus", "ACTIVE")
+    if status != "ACTIVE":
+        raise InvalidInput(f"It is {status}.", hint="Import it when it is ACTIVE.")
+    table = normalise.actual(description, observe.answers(aws, description, SETTINGS))
+    if table.transitions:
+        changing = ", ".join(sorted({"/".join(path) + f" {status}" for path, status in table.transitions.items()}))
+        raise InvalidInput(f"It is being changed ({changing}).", hint="Import it when that has ended.")
+    return table
+
+
+def _path(name: str, out_dir: Path) -> Path:
+    """The table's file. A name that begins with a dot would make a hidden file, which is not read."""
+    if not re.fullmatch(r"[a-zA-Z0-9_.-]+", name):
+        raise InvalidInput(f"{quoted(name)} is no table name of DynamoDB, so no file is named after it.")
+    return out_dir / f"{'_' * name.startswith('.')}{name}{files.SUFFIX}"
+
+
+def _write(table: Table, path: Path, *, aws: Aws) -> Path:
+    """Write a table's file, and take it away again if it does not say what the table is."""
+    text = writer.text(table)
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError as exists:
+        raise InvalidInput(f"{path} exists; it was left alone.") from exists
+    except OSError as broken:
+        raise InvalidInput(f"{path} cannot be written: {broken.strerror}.") from broken
+    try:
+        _verify(table, path, aws=aws)
+    except DynatusError:
+        path.unlink()
+        raise
+    return path
+
+
+def _verify(table: Table, path: Path, *, aws: Aws) -> None:
+    (desired,) = loader.load(path.name, root=path.parent).tables
+    situation = Situation(region=aws.region, emulator=aws.emulator, unsupported=frozenset(aws.unsupported), scaling={})
+    change = planner.change(desired, table, situation)
+    if change.action is not Action.NOOP:
+        named = ", ".join(sorted({"/".join(difference.path) for difference in change.differences}))
+        raise InvalidInput(f"No definition can say what it is: a plan on it would change {named}.")

@@ -1,0 +1,308 @@
+"""The least IAM policy: exactly what is called, on exactly what is named, and the same every time."""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import json
+from collections.abc import Iterator
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+
+import dynatus_ci
+from dynatus_ci import iam
+from dynatus_ci.dynamodb import observe
+from dynatus_ci.errors import InvalidInput
+from dynatus_ci.schema import normalise
+from dynatus_ci.schema.model import Table
+from dynatus_ci.schema.settings import SETTINGS
+from dynatus_ci.schema.settings.base import Setting
+
+PACKAGE = Path(dynatus_ci.__file__).parent
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+STREAM = "arn:aws:kinesis:eu-west-1:111122223333:stream/orders"
+TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders"
+ABSENT = normalise.desired({"TableName": "old", "Absent": True})
+PERMISSION_ONLY = {"dynamodb:CreateTableReplica", "dynamodb:DeleteTableReplica"}
+"""Actions that no operation has: AWS asks for them when it makes and deletes replicas on behalf of the caller."""
+
+
+def table(name: str = "orders", **members: object) -> Table:
+    return normalise.desired(
+        {
+            "TableName": name,
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "BillingMode": "PAY_PER_REQUEST",
+            **members,
+        }
+    )
+
+
+def index(**members: object) -> dict[str, Any]:
+    keys = [{"AttributeName": "id", "KeyType": "HASH"}]
+    return {"IndexName": "by-id", "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}, **members}
+
+
+EVERYTHING = table(
+    BillingMode="PROVISIONED",
+    ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+    GlobalSecondaryIndexes=[
+        index(
+            ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+            ContributorInsightsSpecification={"Enabled": True},
+        )
+    ],
+    SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY},
+    TimeToLiveSpecification={"Enabled": True, "AttributeName": "gone_at"},
+    PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    Tags=[{"Key": "team", "Value": "sales"}],
+    ResourcePolicy={"Version": "2012-10-17", "Statement": []},
+    KinesisStreamSpecification={"StreamArn": STREAM},
+    ContributorInsightsSpecification={"Enabled": True},
+    Replicas=[{"RegionName": "us-east-1", "KMSMasterKeyId": "alias/orders"}],
+)
+
+
+def policy(*tables: Table, mode: iam.Mode = "apply", region: str | None = "eu-west-1") -> dict[str, Any]:
+    return iam.policy(tables, mode=mode, region=region, account="111122223333")
+
+
+def allowed(document: dict[str, Any]) -> dict[str, set[str]]:
+    """Action → resources, over all statements."""
+    found: dict[str, set[str]] = {}
+    for statement in document["Statement"]:
+        for action in statement["Action"]:
+            found.setdefault(action, set()).update(statement["Resource"])
+    return found
+
+
+def conditions(document: dict[str, Any], action: str) -> list[dict[str, Any]]:
+    return [statement.get("Condition", {}) for statement in document["Statement"] if action in statement["Action"]]
+
+
+def operations(service: str) -> set[str]:
+    return set(botocore.session.get_session().get_service_model(service).operation_names)
+
+
+def called() -> Iterator[str]:
+    """Every operation whose name stands in the modules that call: the engine, the observer and the schema's steps."""
+    services = ("application-autoscaling", "kms", "dynamodb")  # where two have a name, DynamoDB's is meant
+    names = {operation: service for service in services for operation in operations(service)}
+    for path in (PACKAGE / "engine.py", PACKAGE / "dynamodb" / "observe.py", *(PACKAGE / "schema").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and node.value in names:
+                yield f"{names[node.value]}:{node.value}"
+
+
+# --- the contract with what is called --------------------------------------------------------------------------------
+
+
+def test_every_operation_that_can_be_called_is_allowed_to_who_needs_it() -> None:
+    found = set(called())
+    assert {"dynamodb:UpdateTable", "dynamodb:DescribeBackup", "kms:DescribeKey"} < found
+    assert found <= allowed(policy(EVERYTHING, ABSENT)).keys()
+
+
+def test_every_reader_is_in_the_policy_for_plan_and_every_writer_in_that_for_apply() -> None:
+    readers = {f"dynamodb:{setting.reader}" for setting in SETTINGS if setting.reader}
+    writers = {f"dynamodb:{writer}" for setting in SETTINGS for writer in setting.writers}
+    assert readers == {f"dynamodb:{reader}" for reader in observe.READERS}
+    assert readers <= allowed(policy(EVERYTHING, mode="plan")).keys()
+    assert readers | writers <= allowed(policy(EVERYTHING)).keys()
+
+
+def test_every_action_is_an_operation_that_aws_has() -> None:
+    for action in allowed(policy(EVERYTHING, ABSENT)).keys() - PERMISSION_ONLY:
+        service, _, name = action.partition(":")
+        assert fnmatch.filter(operations(service), name), action
+
+
+# --- plan ------------------------------------------------------------------------------------------------------------
+
+
+def test_plan_of_a_plain_table_takes_one_action() -> None:
+    assert policy(table(), mode="plan") == {
+        "Version": "2012-10-17",
+        "Statement": [{"Sid": "Read", "Effect": "Allow", "Action": ["dynamodb:DescribeTable"], "Resource": [TABLE]}],
+    }
+
+
+@pytest.mark.parametrize("tables", [(EVERYTHING,), (ABSENT,), (EVERYTHING, ABSENT)])
+def test_plan_may_only_read_and_never_scan(tables: tuple[Table, ...]) -> None:
+    for action in allowed(policy(*tables, mode="plan")):
+        assert action.partition(":")[2].startswith(("Describe", "List", "GetResourcePolicy")), action
+
+
+@pytest.mark.parametrize(
+    "setting", [setting for setting in SETTINGS if setting.reader], ids=lambda setting: setting.name
+)
+def test_a_setting_that_is_not_mentioned_is_not_read(setting: Setting) -> None:
+    values = {name: value for name, value in EVERYTHING.values.items() if name != setting.name}
+    values["GlobalSecondaryIndexes"] = {}
+    document = policy(Table("orders", values))
+    assert not {f"dynamodb:{name}" for name in (setting.reader, *setting.writers)} & allowed(document).keys()
+
+
+def test_auto_scaling_is_asked_for_provisioned_tables_alone() -> None:
+    assert allowed(policy(EVERYTHING, mode="plan"))["application-autoscaling:DescribeScalableTargets"] == {"*"}
+    assert not any("autoscaling" in action for action in allowed(policy(table())))
+
+
+def test_what_iam_cannot_limit_to_a_table_is_allowed_on_all() -> None:
+    found = allowed(policy(table(ContributorInsightsSpecification={"Enabled": True}), mode="plan"))
+    assert found["dynamodb:ListContributorInsights"] == {"*"}
+
+
+# --- apply -----------------------------------------------------------------------------------------------------------
+
+
+def test_apply_of_a_plain_table_makes_and_updates_it_and_deletes_nothing() -> None:
+    found = allowed(policy(table()))
+    assert found == {
+        "dynamodb:CreateTable": {TABLE},
+        "dynamodb:DescribeTable": {TABLE},
+        "dynamodb:UpdateTable": {TABLE},
+    }
+
+
+def test_tags_and_a_policy_are_allowed_where_create_table_carries_them() -> None:
+    found = allowed(policy(table(Tags=[], ResourcePolicy={"Version": "2012-10-17", "Statement": []})))
+    assert found["dynamodb:TagResource"] == found["dynamodb:PutResourcePolicy"] == {TABLE}
+
+
+def test_a_table_that_is_to_go_may_be_looked_at_copied_and_deleted_and_no_other() -> None:
+    found = allowed(policy(table(), ABSENT))
+    old = TABLE.replace("orders", "old")
+    for action in ("Scan", "DescribeContinuousBackups", "CreateBackup", "DeleteTable"):
+        assert found[f"dynamodb:{action}"] == {old}
+    assert found["dynamodb:DescribeBackup"] == {f"{old}/backup/*"}
+    assert old not in found["dynamodb:UpdateTable"]
+
+
+def test_insights_of_an_index_are_allowed_on_the_index_too() -> None:
+    found = allowed(policy(table(GlobalSecondaryIndexes=[index(ContributorInsightsSpecification={"Enabled": False})])))
+    assert found["dynamodb:UpdateContributorInsights"] == {TABLE, f"{TABLE}/index/by-id"}
+    assert "iam:CreateServiceLinkedRole" not in found
+
+
+def test_a_kinesis_stream_may_be_described_by_plan_and_written_to_by_apply() -> None:
+    orders = table(KinesisStreamSpecification={"StreamArn": STREAM})
+    assert allowed(policy(orders, mode="plan"))["kinesis:DescribeStream"] == {STREAM}
+    found = allowed(policy(orders))
+    assert (found["kinesis:PutRecords"], found["kinesis:ListStreams"]) == ({STREAM}, {"*"})
+    assert not any(action.startswith("kinesis:") for action in allowed(policy(table(KinesisStreamSpecification={}))))
+
+
+@pytest.mark.parametrize(
+    ("member", "host", "role"),
+    [
+        (
+            {"ContributorInsightsSpecification": {"Enabled": True}},
+            "contributorinsights.dynamodb.amazonaws.com",
+            "AWSServiceRoleForDynamoDBCloudWatchContributorInsights",
+        ),
+        (
+            {"KinesisStreamSpecification": {"StreamArn": STREAM}},
+            "kinesisreplication.dynamodb.amazonaws.com",
+            "AWSServiceRoleForDynamoDBKinesisDataStreamsReplication",
+        ),
+        (
+            {"Replicas": [{"RegionName": "us-east-1"}]},
+            "replication.dynamodb.amazonaws.com",
+            "AWSServiceRoleForDynamoDBReplication",
+        ),
+    ],
+)
+def test_the_role_that_dynamodb_makes_for_a_setting_may_be_made(member: dict[str, Any], host: str, role: str) -> None:
+    document = policy(table(**member))
+    resource = f"arn:aws:iam::111122223333:role/aws-service-role/{host}/{role}"
+    assert allowed(document)["iam:CreateServiceLinkedRole"] == {resource}
+    assert conditions(document, "iam:CreateServiceLinkedRole") == [{"StringEquals": {"iam:AWSServiceName": host}}]
+
+
+# --- replicas --------------------------------------------------------------------------------------------------------
+
+
+def test_replicas_are_allowed_in_their_regions_and_never_in_the_tables_own() -> None:
+    replicas = [{"RegionName": "us-east-1"}, {"RegionName": "eu-west-1"}]
+    found = allowed(policy(table(Replicas=replicas, TimeToLiveSpecification={"Enabled": False})))
+    there = TABLE.replace("eu-west-1", "us-east-1")
+    assert found["dynamodb:CreateTableReplica"] == found["dynamodb:DeleteTable"] == found["dynamodb:Scan"] == {there}
+    assert found["dynamodb:CreateTable"] == found["dynamodb:UpdateTimeToLive"] == {TABLE, there}
+    assert found["dynamodb:UpdateTable"] == {TABLE}
+
+
+# --- keys ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "resource", "alias"),
+    [
+        (KEY, KEY, None),
+        ("1234-ab", "arn:aws:kms:eu-west-1:111122223333:key/1234-ab", None),
+        ("mrk-1234", "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234", None),
+        ("alias/orders/1", "arn:aws:kms:eu-west-1:111122223333:key/*", "alias/orders/1"),
+        ("arn:aws:kms:eu-west-1:444455556666:alias/o", "arn:aws:kms:eu-west-1:444455556666:key/*", "alias/o"),
+    ],
+)
+def test_a_key_is_looked_up_directly_and_used_through_dynamodb_only(key: str, resource: str, alias: str | None) -> None:
+    orders = table(SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key})
+    by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": alias}} if alias else {}
+    via = {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}}
+    assert allowed(policy(orders, mode="plan"))["kms:DescribeKey"] == {resource}
+    assert conditions(policy(orders, mode="plan"), "kms:DescribeKey") == [by_alias]
+    assert allowed(policy(orders))["kms:CreateGrant"] == {resource}
+    assert conditions(policy(orders), "kms:CreateGrant") == [via | by_alias]
+    assert conditions(policy(orders), "kms:DescribeKey") == [by_alias, via | by_alias]
+
+
+def test_a_replicas_key_is_used_in_its_region_and_not_looked_up() -> None:
+    orders = table(Replicas=[{"RegionName": "us-east-1", "KMSMasterKeyId": "1234"}])
+    assert "kms:DescribeKey" not in allowed(policy(orders, mode="plan"))
+    assert allowed(policy(orders))["kms:Decrypt"] == {"arn:aws:kms:us-east-1:111122223333:key/1234"}
+
+
+@pytest.mark.parametrize("key", [None, "alias/aws/dynamodb"])
+def test_the_key_that_aws_manages_needs_no_grant(key: str | None) -> None:
+    named = {"KMSMasterKeyId": key} if key else {}
+    assert "kms:CreateGrant" not in allowed(policy(table(SSESpecification={"Enabled": True, **named})))
+
+
+@pytest.mark.parametrize(
+    "key", ["*", "alias/*", "key/?", "arn:aws:kms:eu-west-1:111122223333:*", "a b", 'x"', "alias/"]
+)
+def test_what_is_no_key_never_widens_the_policy(key: str) -> None:
+    with pytest.raises(InvalidInput, match="neither"):
+        policy(table(SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}))
+
+
+# --- the document ----------------------------------------------------------------------------------------------------
+
+
+def test_the_policy_is_the_same_in_any_order_of_the_definitions() -> None:
+    tables = (EVERYTHING, ABSENT, table("users", Tags=[]), table("carts", Tags=[]))
+    documents = {json.dumps(policy(*order)) for order in permutations(tables)}
+    assert len(documents) == 1
+
+
+def test_tables_alike_share_their_statements() -> None:
+    tables = [table(f"t{number:03}", Tags=[], TimeToLiveSpecification={"Enabled": False}) for number in range(100)]
+    document = policy(*tables)
+    assert [statement["Sid"] for statement in document["Statement"]] == ["Read", "Change"]
+    assert document["Statement"][0]["Resource"] == sorted(document["Statement"][0]["Resource"])
+
+
+def test_every_sid_is_used_once_and_holds_letters_and_digits_alone() -> None:
+    sids = [statement["Sid"] for statement in policy(EVERYTHING, ABSENT, table("users"))["Statement"]]
+    assert len(set(sids)) == len(sids)
+    assert all(sid.isascii() and sid.isalnum() for sid in sids)
+
+
+def test_what_is_not_known_is_any() -> None:
+    document = iam.policy([table()], mode="plan", region=None, account=None, partition="aws-cn")
+    assert document["Statement"][0]["Resource"] == ["arn:aws-cn:dynamodb:*:*:table/orders"]

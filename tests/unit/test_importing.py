@@ -1,0 +1,228 @@
+"""`dynatus import` against an account that is played at the client's wire: what is written, and what is reported."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from dynatus_ci import engine, importing
+from dynatus_ci.definitions import loader
+from dynatus_ci.dynamodb.client import Aws
+from dynatus_ci.dynamodb.failures import CallFailed
+from dynatus_ci.errors import InvalidInput
+from dynatus_ci.schema.model import Action
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
+
+LIVE = Path(__file__).parents[1] / "cases" / "live"
+AWS_CASES = [
+    found for path in sorted(LIVE.glob("*.json")) if not (found := json.loads(path.read_text("utf-8")))["emulator"]
+]
+
+
+class Account:
+    """Answers the reads of some tables in AWS's place, two names of ListTables a page."""
+
+    def __init__(self, cases: Sequence[Mapping[str, Any]]) -> None:
+        self.cases = {case["table"]["TableName"]: case for case in cases}
+        self.gone: set[str] = set()
+        self.denied: set[tuple[str, str]] = set()
+        client = boto3.client("dynamodb", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+        client.meta.events.register("before-call.dynamodb", self._call)  # type: ignore[arg-type]  # an answer ends the call
+        self.aws = Aws(session=None, given=client, region="eu-west-1")
+
+    def _call(self, model: OperationModel, params: Mapping[str, Any], **_: object) -> tuple[Any, dict[str, Any]]:
+        answer = self._answer(model.name, json.loads(params["body"]))
+        return SimpleNamespace(status_code=400 if "Error" in answer else 200), answer
+
+    def _answer(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        name = asked.get("TableName") or asked.get("ResourceArn", "").partition(":table/")[2]
+        if (name, operation) in self.denied:
+            return _error("AccessDeniedException", f"User: x is not authorized to perform: dynamodb:{operation}")
+        if operation == "ListTables":
+            return self._page(asked.get("ExclusiveStartTableName", ""))
+        if name in self.gone:
+            return _error("ResourceNotFoundException", "no such table")
+        if operation == "DescribeTable":
+            return {"Table": self.cases[name]["table"]}
+        answer: dict[str, Any] = self.cases[name]["answers"][operation]
+        return answer or _error("PolicyNotFoundException", "no policy")
+
+    def _page(self, after: str) -> dict[str, Any]:
+        names = [name for name in sorted(self.cases) if name > after]
+        more = {"LastEvaluatedTableName": names[1]} if len(names) > 2 else {}
+        return {"TableNames": names[:2], **more}
+
+
+def _error(code: str, message: str) -> dict[str, Any]:
+    return {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+
+
+def case(name: str, **members: object) -> dict[str, Any]:
+    found = json.loads((LIVE / "bare-provisioned.json").read_text("utf-8"))
+    found["table"] |= {
+        "TableName": name,
+        "TableArn": f"arn:aws:dynamodb:eu-west-1:111122223333:table/{name}",
+        **members,
+    }
+    return dict(found)
+
+
+def errors(imported: Sequence[importing.Imported]) -> dict[str, str]:
+    return {one.table: str(one.error) for one in imported if one.error}
+
+
+def test_all_tables_become_files_that_plan_as_noop(tmp_path: Path) -> None:
+    account = Account(AWS_CASES)
+    imported = importing.import_tables(account.aws, [], out_dir=tmp_path / "new" / "tables")
+    assert [(one.table, one.file and one.file.name, one.error) for one in imported] == [
+        (name, f"{name}.edn", None) for name in sorted(account.cases)
+    ]
+    loaded = loader.load("new", root=tmp_path)
+    plan = engine.plan(account.aws, loaded.tables)
+    assert {change.action for change in plan.tables} == {Action.NOOP}
+    assert len(plan.tables) == len(AWS_CASES)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "names"),
+    [
+        ([], ["orders", "orders-old", "Users"]),
+        (["orders"], ["orders"]),
+        (["orders*", "*s"], ["orders", "orders-old", "Users"]),
+        (["users"], []),
+    ],
+)
+def test_patterns_choose_tables_with_their_case(tmp_path: Path, patterns: list[str], names: list[str]) -> None:
+    account = Account([case("orders"), case("orders-old"), case("Users")])
+    imported = importing.import_tables(account.aws, patterns, out_dir=tmp_path)
+    assert sorted(one.table for one in imported if one.file) == sorted(names)
+
+
+def test_a_pattern_that_matches_nothing_is_reported(tmp_path: Path) -> None:
+    imported = importing.import_tables(Account([case("orders")]).aws, ["ordres", "orders"], out_dir=tmp_path)
+    assert errors(imported) == {"ordres": "No table has this name."}
+
+
+def test_an_existing_file_is_left_alone_and_named(tmp_path: Path) -> None:
+    mine = tmp_path / "orders.edn"
+    mine.write_text("; mine", encoding="utf-8")
+    imported = importing.import_tables(Account([case("orders"), case("users")]).aws, [], out_dir=tmp_path)
+    assert mine.read_text(encoding="utf-8") == "; mine"
+    assert errors(imported) == {"orders": f"{mine} exists; it was left alone."}
+    assert (tmp_path / "users.edn").exists()
+
+
+def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
+    os.symlink(tmp_path / "elsewhere", tmp_path / "orders.edn")  # noqa: PTH211  # dangling on purpose
+    imported = importing.import_tables(Account([case("orders")]).aws, [], out_dir=tmp_path)
+    assert "exists" in errors(imported)["orders"]
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_second_import_writes_nothing(tmp_path: Path) -> None:
+    account = Account([case("orders")])
+    importing.import_tables(account.aws, [], out_dir=tmp_path)
+    first = (tmp_path / "orders.edn").stat()
+    assert errors(importing.import_tables(account.aws, [], out_dir=tmp_path)).keys() == {"orders"}
+    assert (tmp_path / "orders.edn").stat().st_mtime_ns == first.st_mtime_ns
+
+
+@pytest.mark.parametrize("name", ["../escape", "a/b", "tab\tle"])
+def test_what_is_no_table_name_becomes_no_path(tmp_path: Path, name: str) -> None:
+    out = tmp_path / "out"
+    imported = importing.import_tables(Account([case("fine"), case(name)]).aws, [], out_dir=out)
+    assert list(errors(imported)) == [name]
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "fine.edn"]
+
+
+def test_a_name_that_begins_with_a_dot_makes_no_hidden_file(tmp_path: Path) -> None:
+    (imported,) = importing.import_tables(Account([case("...")]).aws, [], out_dir=tmp_path)
+    assert imported.file == tmp_path / "_....edn"
+    assert loader.load(".", root=tmp_path).tables[0].name == "..."
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ({"TableStatus": "CREATING"}, "CREATING"),
+        ({"TableStatus": "UPDATING"}, "UPDATING"),
+        ({"TableStatus": "ARCHIVED"}, "ARCHIVED"),
+        ({"TableStatus": "INACCESSIBLE_ENCRYPTION_CREDENTIALS"}, "INACCESSIBLE_ENCRYPTION_CREDENTIALS"),
+        ({"SSEDescription": {"Status": "UPDATING", "SSEType": "KMS"}}, "SSESpecification UPDATING"),
+        ({"WarmThroughput": {"ReadUnitsPerSecond": 5, "Status": "UPDATING"}}, "WarmThroughput UPDATING"),
+    ],
+)
+def test_a_table_that_is_not_at_rest_is_reported_and_does_not_stop_others(
+    tmp_path: Path, members: dict[str, Any], told: str
+) -> None:
+    account = Account([case("busy", **members), case("calm")])
+    imported = importing.import_tables(account.aws, [], out_dir=tmp_path)
+    assert told in errors(imported)["busy"]
+    assert [path.name for path in tmp_path.iterdir()] == ["calm.edn"]
+
+
+def test_a_denied_read_is_reported_with_the_permission_and_does_not_stop_others(tmp_path: Path) -> None:
+    account = Account([case("secret"), case("open")])
+    account.denied = {("secret", "ListTagsOfResource")}
+    imported = importing.import_tables(account.aws, [], out_dir=tmp_path)
+    assert "dynamodb:ListTagsOfResource" in errors(imported)["secret"]
+    assert [path.name for path in tmp_path.iterdir()] == ["open.edn"]
+
+
+def test_a_table_that_goes_meanwhile_is_reported(tmp_path: Path) -> None:
+    account = Account([case("gone")])
+    account.gone = {"gone"}
+    assert errors(importing.import_tables(account.aws, [], out_dir=tmp_path)) == {"gone": "It was deleted meanwhile."}
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ({"AttributeDefinitions": []}, "lacks :AttributeType"),
+        ({"KeySchema": [{"AttributeName": "\ud800", "KeyType": "HASH"}]}, "surrogate"),
+        ({"ProvisionedThroughput": {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}}, "ReadCapacityUnits"),
+    ],
+)
+def test_no_file_stays_that_our_own_reader_refuses(tmp_path: Path, members: dict[str, Any], told: str) -> None:
+    imported = importing.import_tables(Account([case("odd", **members)]).aws, [], out_dir=tmp_path)
+    assert told in errors(imported)["odd"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_file_stays_that_would_change_its_table(tmp_path: Path) -> None:
+    odd = case("odd")
+    odd["answers"]["ListTagsOfResource"] = {
+        "Tags": [{"Key": "AWS:reserved", "Value": ""}, {"Key": "team", "Value": ""}]
+    }
+    imported = importing.import_tables(Account([odd]).aws, [], out_dir=tmp_path)
+    assert "would change Tags/AWS:reserved" in errors(imported)["odd"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_written_is_reported(tmp_path: Path) -> None:
+    long = "n" * 255  # a name of a table, and with its suffix none of a file
+    imported = importing.import_tables(Account([case(long), case("orders")]).aws, [], out_dir=tmp_path)
+    assert "cannot be written" in errors(imported)[long]
+    assert [path.name for path in tmp_path.iterdir()] == ["orders.edn"]
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(InvalidInput, match="cannot be made"):
+        importing.import_tables(Account([case("orders")]).aws, [], out_dir=tmp_path / "file")
+
+
+def test_tables_that_may_not_be_listed_are_an_error(tmp_path: Path) -> None:
+    account = Account([case("orders")])
+    account.denied = {("", "ListTables")}
+    with pytest.raises(CallFailed, match="dynamodb:ListTables"):
+        importing.import_tables(account.aws, [], out_dir=tmp_path)

@@ -1,0 +1,93 @@
+"""The fixtures for the users' own tests: tables from definitions on an emulator, and never in an account."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from dynatus_ci import testing
+from dynatus_ci.dynamodb import local
+from dynatus_ci.errors import InvalidDefinitions, InvalidInput, NoDefinitions
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+DEFINITION = """
+{:TableName            #profile {:test "users-of-test" :default "users"}
+ :KeySchema            [{:AttributeName "id" :KeyType "HASH"}]
+ :AttributeDefinitions [{:AttributeName "id" :AttributeType #param [type "S"]}]
+ :BillingMode          "PAY_PER_REQUEST"
+ :TimeToLiveSpecification {:Enabled true :AttributeName "gone_at"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "users.edn").write_text(DEFINITION, encoding="utf-8")
+    return Path("tables")
+
+
+def key_type(client: DynamoDBClient, table: str) -> str:
+    return client.describe_table(TableName=table)["Table"]["AttributeDefinitions"][0]["AttributeType"]
+
+
+def test_tables_are_there_when_it_returns_with_what_create_table_lacks(emulator: str, definitions: Path) -> None:
+    client = local.client(emulator)
+    assert testing.dynamodb_tables(client, definitions) == ("users",)
+    answer = client.describe_time_to_live(TableName="users")
+    assert answer["TimeToLiveDescription"].get("AttributeName") == "gone_at"
+    assert testing.dynamodb_tables(client, definitions) == ("users",)
+
+
+def test_environment_parameters_and_prefix_are_those_of_the_loader(emulator: str, definitions: Path) -> None:
+    client = local.client(emulator)
+    names = testing.dynamodb_tables(client, definitions, environment="test", params={"type": "N"}, table_prefix="mine-")
+    assert names == ("mine-users-of-test",)
+    assert key_type(client, names[0]) == "N"
+
+
+def test_a_wrong_definition_raises_its_faults(emulator: str, definitions: Path) -> None:
+    (definitions / "users.edn").write_text("{:TableName 1}", encoding="utf-8")
+    with pytest.raises(InvalidDefinitions, match=r"users\.edn:1"):
+        testing.dynamodb_tables(local.client(emulator), definitions)
+    with pytest.raises(NoDefinitions):
+        testing.dynamodb_tables(local.client(emulator), definitions / "none")
+
+
+def test_an_account_of_aws_is_never_touched(definitions: Path) -> None:
+    client = boto3.client("dynamodb", region_name="eu-west-1")
+    with pytest.raises(InvalidInput, match="no emulator"):
+        testing.dynamodb_tables(client, definitions)
+
+
+def test_a_client_of_an_emulator_takes_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "real")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "https://dynamodb.eu-west-1.amazonaws.com")
+    client = local.client("http://localhost:1")
+    credentials = client._request_signer._credentials  # type: ignore[attr-defined]  # noqa: SLF001  # what it signs with
+    assert (credentials.access_key, credentials.token) == ("dynatus", None)
+    assert client.meta.endpoint_url == "http://localhost:1"
+
+
+def test_without_testcontainers_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "testcontainers.core.container", None)
+    with pytest.raises(InvalidInput, match="pip install testcontainers"), testing.dynamodb_local():
+        pytest.fail("there is no container")

@@ -1,0 +1,154 @@
+"""A live table as a definition file: as a person would write it, and read back as exactly what the table is."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dynatus_ci.definitions import edn, loader, writer
+from dynatus_ci.errors import InvalidDefinitions
+from dynatus_ci.schema import normalise, planner
+from dynatus_ci.schema.model import Action, Effect, Table
+from dynatus_ci.schema.settings import SETTINGS
+from dynatus_ci.schema.settings.base import Situation
+from tests import strategies
+
+LIVE = Path(__file__).parents[1] / "cases" / "live"
+CASES = sorted(LIVE.glob("*.json"))
+
+
+def live(path: Path) -> tuple[Table, Situation]:
+    case = json.loads(path.read_text(encoding="utf-8"))
+    situation = Situation(region="eu-west-1", emulator=case["emulator"])
+    return normalise.actual(case["table"], case["answers"]), situation
+
+
+def read_back(text: str) -> Table:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "table.edn")
+        path.write_text(text, encoding="utf-8")
+        (table,) = loader.load(path, root=folder).tables
+        return table
+
+
+def alive(definition: Table) -> Table:
+    """A definition as the table that agrees with it; on demand, where there is no limit it reads -1."""
+    table = planner.as_live(definition)
+    assert table is not None
+    if table.at(("BillingMode",)) == "PROVISIONED":
+        return table
+    indexes = {name: index | limits(index) for name, index in table.indexes().items()}
+    return replace(table, values={**table.values, **limits(table.values), "GlobalSecondaryIndexes": indexes})
+
+
+def limits(owner: Mapping[str, Any]) -> dict[str, Any]:
+    none = {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}
+    return {"OnDemandThroughput": none | owner.get("OnDemandThroughput", {})}
+
+
+def bare() -> dict[str, Any]:
+    return {
+        "TableName": "things",
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
+    }
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_live_table_is_written_as_approved(path: Path) -> None:
+    table, _ = live(path)
+    assert writer.text(table) == path.with_suffix(".edn").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_what_is_written_plans_as_noop_and_asks_nothing_more(path: Path) -> None:
+    table, situation = live(path)
+    desired = read_back(path.with_suffix(".edn").read_text(encoding="utf-8"))
+    assert not planner.questions(desired, table, situation)
+    change = planner.change(desired, table, situation)
+    assert (change.action, change.steps) == (Action.NOOP, ())
+    assert {difference.effect for difference in change.differences} <= {Effect.UNSUPPORTED}
+    assert not change.differences or situation.emulator
+
+
+def test_the_golden_tables_have_every_setting_that_is_written() -> None:
+    written = {member for path in CASES for member in writer.definition(live(path)[0])}
+    assert {setting.name for setting in SETTINGS} - written == writer.UNWRITTEN
+
+
+def test_every_golden_text_has_its_table() -> None:
+    assert {path.stem for path in LIVE.glob("*.edn")} == {path.stem for path in CASES}
+
+
+def test_the_text_does_not_depend_on_the_order_of_the_answer() -> None:
+    case = json.loads((LIVE / "every-setting.json").read_text(encoding="utf-8"))
+    text = writer.text(normalise.actual(case["table"], case["answers"]))
+    for members in (
+        case["table"]["GlobalSecondaryIndexes"],
+        case["table"]["AttributeDefinitions"],
+        case["answers"]["ListTagsOfResource"]["Tags"],
+    ):
+        members.reverse()
+    assert writer.text(normalise.actual(case["table"], case["answers"])) == text
+
+
+def test_a_setting_that_was_not_read_is_left_out() -> None:
+    case = json.loads((LIVE / "every-setting.json").read_text(encoding="utf-8"))
+    written = writer.definition(normalise.actual(case["table"], {}))
+    assert not {setting.name for setting in SETTINGS if setting.reader} & written.keys()
+
+
+def test_nothing_in_a_file_is_hidden_or_reordered() -> None:
+    text = (LIVE / "hostile-names.edn").read_text(encoding="utf-8")
+    unseen = {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}
+    assert {character for character in text if unicodedata.category(character) in unseen} == {"\n", " "}
+
+
+@given(strategies.definitions())
+def test_a_file_says_all_that_a_table_is_and_nothing_else(definition: strategies.Definition) -> None:
+    table, situation = normalise.desired(definition), Situation(region=strategies.REGION, scaling={})
+    written = read_back(writer.text(table))
+    for desired, actual in ((written, table), (table, written)):
+        change = planner.change(desired, alive(actual), situation)
+        assert {difference.path[-1] for difference in change.differences} <= writer.UNWRITTEN
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255))
+def test_every_text_is_read_back_exactly(attribute: str) -> None:
+    answer = {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}}
+    table = normalise.actual(bare(), {"DescribeTimeToLive": answer})
+    assert read_back(writer.text(table)).at(("TimeToLiveSpecification", "AttributeName")) == attribute
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=200)
+@given(st.dictionaries(TEXTS, VALUES, max_size=3))
+def test_every_policy_is_read_back_exactly(condition: dict[str, Any]) -> None:
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Condition": condition}]})
+    table = normalise.actual(bare(), {"GetResourcePolicy": {"Policy": policy}})
+    assert read_back(writer.text(table)).at(("ResourcePolicy",)) == table.at(("ResourcePolicy",))
+
+
+def test_half_a_surrogate_pair_is_never_written_as_a_character() -> None:
+    answer = {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "\ud800"}}
+    text = writer.text(normalise.actual(bare(), {"DescribeTimeToLive": answer}))
+    assert text.isascii()
+    with pytest.raises(InvalidDefinitions, match="surrogate"):
+        edn.read(text, "table.edn")
