@@ -17,14 +17,18 @@ from dynatus_ci.api import (
     syncronizate,
     wait_for_table_active,
 )
-from dynatus_ci.errors import DynatusError, Fault, InvalidDefinitions, Refused
+from dynatus_ci.engine import Event, Options
+from dynatus_ci.errors import AwsError, DynatusError, Fault, InvalidDefinitions, Refused
 from dynatus_ci.schema.model import Plan, Result, Table
 
 __all__ = [
+    "AwsError",
     "DynatusError",
+    "Event",
     "Fault",
     "InvalidDefinitions",
     "Migration",
+    "Options",
     "Plan",
     "Refused",
     "Result",

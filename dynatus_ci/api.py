@@ -11,7 +11,8 @@ from dynatus_ci import approval, engine
 from dynatus_ci.definitions import loader
 from dynatus_ci.dynamodb import client as connection
 from dynatus_ci.dynamodb import observe, waits
-from dynatus_ci.errors import DynatusError, InvalidDefinitions, NoDefinitions, Refused
+from dynatus_ci.engine import Event, Options
+from dynatus_ci.errors import AwsError, DynatusError, InvalidDefinitions, NoDefinitions, Refused
 from dynatus_ci.schema import normalise
 from dynatus_ci.schema.model import Outcome, Plan, Result, Table, TableResult
 
@@ -143,16 +144,16 @@ def plan_tables(
     client: DynamoDBClient,
     definitions: Iterable[Definition],
     *,
-    ignore_tags: Sequence[str] = (),
+    options: Options = Options(),  # noqa: B008  # frozen
     session: boto3.Session | None = None,
 ) -> Plan:
-    """What would be done. Read-only.
+    """What would be done. Read-only; a table that cannot be read carries its error.
 
     Raises:
         InvalidDefinitions: A definition is wrong.
     """
     aws = connection.adopt(client, session)
-    return engine.plan(aws, _tables(definitions), options=engine.Options(ignore_tags=tuple(ignore_tags)))
+    return engine.plan(aws, _tables(definitions), options=options)
 
 
 def apply_tables(
@@ -161,8 +162,8 @@ def apply_tables(
     *,
     reviewed: Plan | None = None,
     allow_destructive: Sequence[str] = (),
-    on_event: Callable[[engine.Event], None] | None = None,
-    options: engine.Options = engine.Options(),  # noqa: B008  # frozen
+    on_event: Callable[[Event], None] | None = None,
+    options: Options = Options(),  # noqa: B008  # frozen
     session: boto3.Session | None = None,
 ) -> Result:
     """Make the account agree with some definitions, and say what was done to each table.
@@ -173,7 +174,7 @@ def apply_tables(
         reviewed: Only differences of this plan run; without it, what is planned now.
         allow_destructive: Patterns of tables (or `table/index`) that may lose data.
         on_event: Told what happens, one event at a time.
-        options: Parallelism, deadline, tags to leave alone.
+        options: Tags to leave alone, parallelism, deadline; give the same to `plan_tables`.
         session: For STS, KMS and auto scaling; without it what only they know is left alone.
 
     Returns:
@@ -199,13 +200,19 @@ def raise_for(result: Result) -> None:
 
     Raises:
         Refused: Something was not reviewed or not named.
-        DynatusError: A call failed.
+        AwsError: A call failed.
     """
     for table in result.tables:
         if table.result is Outcome.REFUSED and table.error:
             raise Refused(table.error.message, reason=table.error.reason)
         if table.result is Outcome.FAILED and table.error:
-            raise DynatusError(table.error.message)
+            raise AwsError(
+                table.error.message,
+                operation=table.error.operation or "apply",
+                code=table.error.code,
+                table=table.table,
+                missing_permission=table.error.missing_permission,
+            )
 
 
 def _tables(definitions: Iterable[Definition]) -> tuple[Table, ...]:
