@@ -579,6 +579,7 @@ _THROUGHPUT: dict[str, Shape] = {
     "OnDemandThroughput": ON_DEMAND_THROUGHPUT,
     "WarmThroughput": WARM_THROUGHPUT,
 }
+INDEX = Structure({**_INDEX, **_THROUGHPUT, "ContributorInsightsSpecification": INSIGHTS}, required=tuple(_INDEX))
 _OVERRIDES: dict[str, Shape] = {
     "ProvisionedThroughputOverride": Structure({"ReadCapacityUnits": Whole(1)}, required=("ReadCapacityUnits",)),
     "OnDemandThroughputOverride": Structure({"MaxReadRequestUnits": Whole()}, required=("MaxReadRequestUnits",)),
@@ -607,9 +608,7 @@ TABLE = Structure(
         ),
         "BillingMode": Choice(("PROVISIONED", "PAY_PER_REQUEST")),
         **_THROUGHPUT,
-        "GlobalSecondaryIndexes": Sequence(
-            Structure({**_INDEX, **_THROUGHPUT, "ContributorInsightsSpecification": INSIGHTS}, required=tuple(_INDEX))
-        ),
+        "GlobalSecondaryIndexes": Sequence(INDEX),
         "LocalSecondaryIndexes": Sequence(Structure(_INDEX, required=tuple(_INDEX))),
         "StreamSpecification": Structure(
             {
@@ -667,11 +666,13 @@ ANSWERED: Mapping[str, str | None] = {
             "TableStatus", "TableArn", "TableId", "CreationDateTime", "ItemCount", "TableSizeBytes", "LatestStreamArn",
             "LatestStreamLabel", "IndexArn", "IndexStatus", "IndexSizeBytes", "Backfilling", "LastIncreaseDateTime",
             "LastDecreaseDateTime", "NumberOfDecreasesToday", "RestoreSummary", "ArchivalSummary",
-            "GlobalTableVersion", "Status", "ReplicaStatus",
+            "GlobalTableVersion", "Status", "ReplicaStatus", "ReplicaArn", "ReplicaStatusDescription",
+            "ReplicaStatusPercentProgress", "ReplicaInaccessibleDateTime",
         )
     ),
     "BillingModeSummary": "BillingMode",
     "TableClassSummary": "TableClass",
+    "ReplicaTableClassSummary": "TableClassOverride",
     "SSEDescription": "SSESpecification",
     "TimeToLiveDescription": "TimeToLiveSpecification",
 }  # fmt: skip

@@ -1,0 +1,516 @@
+"""EDN text as a tree of values, each of which knows where it stands.
+
+Built on edn_format's lexer, not on its parser, which knows no places and lets much pass that Clojure refuses. The
+walk over the tokens is iterative and bounded; what the lexer takes too lightly (part of a token, digits of other
+scripts, escapes that are Python's) is held to Clojure's rules here. Knows nothing of tables, tags or files on disk,
+and never repeats more of a text in a message than the token that it is about.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from functools import cache
+from typing import Any, NamedTuple, NoReturn, Protocol
+
+from edn_format import edn_lex
+from edn_format.exceptions import EDNDecodeError
+
+from dynatus_ci.errors import Fault, InvalidDefinitions, Place
+from dynatus_ci.schema.findings import shown
+
+MOST_DEPTH = 64
+MOST_TOKENS = 200_000
+MOST_WHOLE = 2**63
+EXCERPT = 24
+"""The most characters that are shown of what is no token."""
+
+# The library logs its whole grammar as INFO where an application has the root logger at that level.
+logging.getLogger("edn_format").setLevel(logging.WARNING)
+
+
+class Kind(StrEnum):
+    """What a node is."""
+
+    NIL = "nil"
+    BOOLEAN = "boolean"
+    STRING = "string"
+    CHARACTER = "character"
+    KEYWORD = "keyword"
+    SYMBOL = "symbol"
+    WHOLE = "whole number"
+    FLOAT = "float"
+    RATIO = "ratio"
+    VECTOR = "vector"
+    LIST = "list"
+    SET = "set"
+    MAP = "map"
+    TAGGED = "tagged value"
+    PARAMETER = "parameter"
+    BROKEN = "broken value"
+
+
+class Span(Protocol):
+    """Whatever covers a stretch of a text."""
+
+    @property
+    def start(self) -> int:
+        """The offset of its first character."""
+
+    @property
+    def end(self) -> int:
+        """The offset behind its last character."""
+
+
+class Node(NamedTuple):
+    """A value and its stretch of the text; a named tuple, because a large folder has a million of them.
+
+    `value` is a scalar; the nodes of a VECTOR, LIST or SET; the (key, value) pairs of a MAP; the tag's name and node of
+    a TAGGED. PARAMETER (its name and text) and BROKEN (what has a fault already) come from resolving tags only.
+    """
+
+    kind: Kind
+    value: Any
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text, and how its offsets become places."""
+
+    file: str
+    text: str
+    _line_starts: tuple[int, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, file: str, text: str) -> Source:
+        """The source with this text, whose line ends are single line feeds."""
+        return cls(file, text, (0, *(match.end() for match in re.finditer("\n", text))))
+
+    def place(self, start: int, end: int) -> Place:
+        """The place of a stretch of the text."""
+        return Place(self.file, *self._position(start), *self._position(end))
+
+    def _position(self, offset: int) -> tuple[int, int]:
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def fault(self, span: Span, *, code: str, message: str, hint: str | None = None) -> Fault:
+        """A fault at a stretch of the text."""
+        return Fault(self.place(span.start, span.end), code, message, hint)
+
+
+class Document(NamedTuple):
+    """A text that was read: its forms, and whether a tag is among them."""
+
+    source: Source
+    forms: tuple[Node, ...]
+    tagged: bool = False
+
+
+def decode(data: bytes, file: str) -> str:
+    """The text of a file: UTF-8, with or without a byte order mark, any kind of line ends.
+
+    Raises:
+        InvalidDefinitions: It is not UTF-8; the place is that of the first byte that is not.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as broken:
+        before = _lines(broken.object[: broken.start].decode("utf-8-sig"))
+        at = len(before)
+        wide = data[:2] in {b"\xff\xfe", b"\xfe\xff"}
+        hint = "It looks like UTF-16. Save the file as UTF-8." if wide else "Save the file as UTF-8."
+        span = _Token("", at, at + 1)
+        fault = Source.of(file, before).fault(span, code="bad-encoding", message="This is not UTF-8.", hint=hint)
+        raise InvalidDefinitions((fault,)) from None
+    return _lines(text)
+
+
+def _lines(text: str) -> str:
+    """The text with one kind of line end: the lexer takes a carriage return for an error, or for part of a comment."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read(text: str, file: str) -> Document:
+    """Read all forms of a text.
+
+    Raises:
+        InvalidDefinitions: The text is no EDN, or uses what no definition needs; it holds exactly one fault.
+    """
+    return _Reader(_lines(text), file).read()
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
+_SPACE = "\t\n\x0b\x0c\x1c-\x1f \u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000,"
+_BLANK = re.compile(rf"(?:[{_SPACE}]+|;[^\n]*)*")
+"""What Java, and so Clojure, counts as white space, and comments."""
+_RUN = re.compile(rf'[^{_SPACE}"\\;\[\](){{}}^]+')
+"""All that Clojure reads as one token."""
+_STRING = re.compile(r'"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*"')
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
+_ESCAPES = {"t": "\t", "r": "\r", "n": "\n", "b": "\b", "f": "\f", "\\": "\\", '"': '"'}
+_NAME = re.compile(r":?(?:[^0-9/].*/)?(?:/|[^0-9/][^/]*)")
+"""Clojure's own rule for symbols and keywords …"""
+_USUAL_NAME = re.compile(r":?[a-zA-Z][a-zA-Z0-9_-]*")
+"""… and those that need no second look."""
+_INDENT = re.compile("[ \t,]*")
+_LINE_ENDS = re.compile("[ \t,]*(?:;[^\n]*)?\n")
+
+_OPENERS = {
+    "VECTOR_START": (Kind.VECTOR, "]"),
+    "LIST_START": (Kind.LIST, ")"),
+    "MAP_START": (Kind.MAP, "}"),
+    "SET_START": (Kind.SET, "}"),
+}
+_CLOSERS = {"VECTOR_END": "]", "LIST_END": ")", "MAP_OR_SET_END": "}"}
+_WHOLE_TOKENS = {*_OPENERS, *_CLOSERS, "DISCARD_TAG", "CARET"}
+"""Tokens that end where they end, whatever follows."""
+_NUMBERS = {"INTEGER", "HEX_INTEGER", "FLOAT", "RATIO"}
+_CHARACTERS = {"CHAR", "WHITESPACE"}
+_WORDS: dict[str, tuple[Kind, Any]] = {
+    "nil": (Kind.NIL, None),
+    "true": (Kind.BOOLEAN, True),
+    "false": (Kind.BOOLEAN, False),
+}
+_SYMBOLIC = {"##Inf": float("inf"), "##-Inf": float("-inf"), "##NaN": float("nan")}
+TOKENS = frozenset(
+    {*_OPENERS, *_CLOSERS, *_NUMBERS, *_CHARACTERS}
+    | {"SYMBOL", "KEYWORD", "TAG", "DISCARD_TAG", "SYMBOLIC_VALUE", "CARET", "MAP_NAMESPACE_TAG"}
+)
+"""The names of edn_format's tokens that are in use here; a contract test holds them to the library."""
+
+
+@cache
+def _lexer() -> Any:  # noqa: ANN401  # PLY has no types
+    """edn_format's lexer: built once, since that costs milliseconds, and cloned for each text."""
+    return edn_lex.lex()
+
+
+class _Token(NamedTuple):
+    type: str
+    start: int
+    end: int
+
+
+# --- the walk --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class _Frame:
+    """What is open: a collection, a tag that waits for its value, or a discard (kind None) that waits for its form."""
+
+    kind: Kind | None
+    start: int
+    end: int
+    closer: str = ""
+    items: list[Node] = field(default_factory=list)
+    margin: int | None = None
+
+
+class _Reader:
+    """One walk over the tokens of one text."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self._text = text
+        self._source = Source.of(file, text)
+        self._lexer = _lexer().clone()
+        self._lexer.input(text)
+        self._stack = [_Frame(None, 0, 0)]
+        self._behind = 0
+        self._tagged = False
+        self._stray: tuple[_Frame, int] | None = None
+
+    def read(self) -> Document:
+        """Walk to the end of the text."""
+        for number, token in enumerate(self._tokens()):
+            if number >= MOST_TOKENS:
+                self._fail(token, f"This file has more than {MOST_TOKENS:,} tokens.", code="too-long")
+            self._watch_margin(token)
+            self._take(token)
+            self._behind = token.end
+        if len(self._stack) > 1:
+            self._fail_unclosed()
+        return Document(self._source, tuple(self._stack[0].items), self._tagged)
+
+    def _tokens(self) -> Iterator[_Token]:
+        """The tokens. Strings are read here: the lexer would decode them by Python's rules first."""
+        at = 0
+        while True:
+            at = _BLANK.match(self._text, at).end()  # type: ignore[union-attr]  # it matches the empty text, too
+            if at == len(self._text):
+                return
+            token = self._string(at) if self._text[at] == '"' else self._lexed(at)
+            yield token
+            at = token.end
+
+    def _string(self, start: int) -> _Token:
+        match = _STRING.match(self._text, start)
+        if match is None:
+            line_end = self._text.find("\n", start)
+            token = _Token("STRING", start, len(self._text) if line_end < 0 else line_end)
+            hint = 'Close it with ". A quote may be missing before it; write a line break as \\n.'
+            message = "The string that opens here does not end on its line."
+            self._fail(token, message, code="unterminated-string", hint=hint)
+        return _Token("STRING", start, match.end())
+
+    def _lexed(self, start: int) -> _Token:
+        """The next token of edn_format's lexer, if it took as much as Clojure would."""
+        self._lexer.lexpos = start
+        try:
+            found = self._lexer.token()
+        except (EDNDecodeError, ValueError, ArithmeticError):
+            self._fail_token(start)
+        token = _Token(found.type, start, self._lexer.lexpos)
+        if token.type not in _WHOLE_TOKENS and token.end != self._run_end(start):
+            self._fail_token(start)
+        return token
+
+    def _run_end(self, start: int) -> int:
+        """Where Clojure sees the end of the token; a character may be one that would end other tokens."""
+        inside = start + 2 if self._text[start] == "\\" else start
+        run = _RUN.match(self._text, inside)
+        return run.end() if run else max(inside, start + 1)
+
+    def _watch_margin(self, token: _Token) -> None:
+        """Remember the first line that does not look like part of what is open: there something was not closed."""
+        if self._stray or token.type in _CLOSERS or self._text.find("\n", self._behind, token.start) < 0:
+            return
+        frame = next((frame for frame in reversed(self._stack) if frame.closer), None)
+        if frame and token.start - self._line_start(token.start) <= self._margin(frame):
+            self._stray = frame, token.start
+
+    def _margin(self, frame: _Frame) -> int:
+        """The column at or left of which a line is not indented as part of a collection; looked for once."""
+        if frame.margin is None:
+            line = self._line_start(frame.start)
+            indent = _INDENT.match(self._text, line).end()  # type: ignore[union-attr]  # it matches the empty text, too
+            frame.margin = (indent if _LINE_ENDS.match(self._text, frame.end) else frame.start) - line
+        return frame.margin
+
+    def _line_start(self, offset: int) -> int:
+        return self._text.rfind("\n", 0, offset) + 1
+
+    def _take(self, token: _Token) -> None:
+        if token.type in _OPENERS:
+            kind, closer = _OPENERS[token.type]
+            self._push(_Frame(kind, token.start, token.end, closer))
+        elif token.type in _CLOSERS:
+            self._close(token)
+        elif token.type == "DISCARD_TAG":
+            self._push(_Frame(None, token.start, token.end))
+        elif token.type == "TAG":
+            self._check_name(token, self._text[token.start + 1 : token.end])
+            self._push(_Frame(Kind.TAGGED, token.start, token.end))
+            self._tagged = True
+        else:
+            self._add(self._atom(token))
+
+    def _push(self, frame: _Frame) -> None:
+        if len(self._stack) > MOST_DEPTH:
+            token = _Token("", frame.start, frame.end)
+            self._fail(token, f"This is nested more than {MOST_DEPTH} deep.", code="too-deep")
+        self._stack.append(frame)
+
+    def _add(self, node: Node) -> None:
+        """Put a finished value where it belongs: a tag or a discard takes the next one, whatever it is."""
+        while True:
+            frame = self._stack[-1]
+            if frame.closer or frame is self._stack[0]:
+                frame.items.append(node)
+                return
+            self._stack.pop()
+            if frame.kind is None:
+                return
+            node = Node(Kind.TAGGED, (self._text[frame.start + 1 : frame.end], node), frame.start, node.end)
+
+    def _close(self, token: _Token) -> None:
+        frame = self._stack[-1]
+        if frame.closer != _CLOSERS[token.type]:
+            self._fail_mismatch(token, frame)
+        self._stack.pop()
+        value: tuple[Any, ...] = tuple(frame.items)
+        if frame.kind is Kind.MAP:
+            self._refuse_odd(frame)
+            value = tuple(zip(value[::2], value[1::2], strict=True))
+        if frame.kind is Kind.MAP or frame.kind is Kind.SET:
+            self._refuse_duplicates(frame)
+        self._add(Node(frame.kind or Kind.NIL, value, frame.start, token.end))
+
+    def _refuse_odd(self, frame: _Frame) -> None:
+        if len(frame.items) % 2:
+            key = frame.items[-1]
+            hint = "A key or a value may be missing anywhere before it." if len(frame.items) > 1 else None
+            self._fail(key, f"{self._shown(key)} has no value in this map.", code="odd-map", hint=hint)
+
+    def _refuse_duplicates(self, frame: _Frame) -> None:
+        members = frame.items[::2] if frame.kind is Kind.MAP else frame.items
+        seen: dict[str, Node] = {}
+        for node in members:
+            first = seen.setdefault(self._identity(node), node)
+            if first is not node:
+                what = "key" if frame.kind is Kind.MAP else "member"
+                message = f"{self._shown(node)} is here twice: it stands at {self._at(first.start)}, too."
+                self._fail(node, message, code=f"duplicate-{what}")
+
+    def _identity(self, node: Node) -> str:
+        """A text that equal values share; of keywords and collections, only those that are written alike."""
+        if node.kind is Kind.KEYWORD or isinstance(node.value, tuple):
+            return self._text[node.start : node.end]
+        return f"{node.kind.value} {node.value!r}"
+
+    # --- atoms
+
+    def _atom(self, token: _Token) -> Node:
+        text = self._text[token.start : token.end]
+        kind, value = self._atom_value(token, text)
+        return Node(kind, value, token.start, token.end)
+
+    def _atom_value(self, token: _Token, text: str) -> tuple[Kind, Any]:
+        if token.type == "STRING":
+            return Kind.STRING, self._unescape(token, text[1:-1])
+        if token.type in _NUMBERS:
+            return self._number(token, text)
+        if token.type in _CHARACTERS:
+            return self._character(token, text)
+        if token.type == "SYMBOLIC_VALUE":
+            return Kind.FLOAT, _SYMBOLIC[text]
+        if token.type not in {"SYMBOL", "KEYWORD"}:
+            self._fail_unused(token)
+        self._check_name(token, text)
+        return (Kind.KEYWORD, text[1:]) if token.type == "KEYWORD" else _WORDS.get(text) or (Kind.SYMBOL, text)
+
+    def _unescape(self, token: _Token, text: str) -> str:
+        if "\\" not in text:
+            return text
+        for match in _ESCAPE.finditer(text):
+            if match[2] is not None and match[2] not in _ESCAPES:
+                self._fail_escape(token.start + 1 + match.start(), match[0])
+        plain = _ESCAPE.sub(lambda match: chr(int(match[1], 16)) if match[1] else _ESCAPES[match[2]], text)
+        try:
+            return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        except UnicodeDecodeError:
+            hint = "Write both halves, or the character itself."
+            self._fail(token, "This string has half of a surrogate pair.", code="bad-escape", hint=hint)
+
+    def _number(self, token: _Token, text: str) -> tuple[Kind, Any]:
+        if not text.isascii():
+            self._fail_token(token.start)
+        if token.type == "RATIO":
+            return Kind.RATIO, Fraction(text)
+        if token.type == "FLOAT":
+            return Kind.FLOAT, Decimal(text[:-1]) if text.endswith("M") else float(text)
+        number = int(text, 16) if token.type == "HEX_INTEGER" else int(text.rstrip("N"))
+        if not -MOST_WHOLE <= number < MOST_WHOLE:
+            self._fail(token, "This number does not fit into 64 bits.", code="bad-number")
+        return Kind.WHOLE, number
+
+    def _character(self, token: _Token, text: str) -> tuple[Kind, Any]:
+        named = {"\\newline": "\n", "\\return": "\r", "\\space": " ", "\\tab": "\t"}
+        character = named.get(text) or (text[1] if len(text) == 2 else chr(int(text.removeprefix("\\u"), 16)))  # noqa: PLR2004
+        if "\ud800" <= character <= "\udfff":
+            self._fail_token(token.start)
+        return Kind.CHARACTER, character
+
+    def _check_name(self, token: _Token, text: str) -> None:
+        """Refuse what the lexer takes for a name and Clojure does not."""
+        if _USUAL_NAME.fullmatch(text):
+            return
+        namespace, slash, _ = text.rpartition("/")
+        misplaced = "@" in text or "::" in text or text.endswith(":") or (slash and namespace.endswith(":"))
+        if misplaced or text.lstrip("+-")[:1].isdigit() or not _NAME.fullmatch(text):
+            self._fail_token(token.start)
+
+    # --- faults
+
+    def _at(self, offset: int) -> str:
+        """A position in the same file, in words."""
+        place = self._source.place(offset, offset)
+        return f"{place.line}:{place.column}"
+
+    def _shown(self, part: Node | _Token) -> str:
+        return shown(self._text[part.start : part.end])
+
+    def _fail(self, span: Span, message: str, *, code: str, hint: str | None = None) -> NoReturn:
+        """Stop: one syntax error a file, since what follows it is guesswork."""
+        raise InvalidDefinitions((self._source.fault(span, code=code, message=message, hint=hint),))
+
+    def _fail_unused(self, token: _Token) -> NoReturn:
+        """What EDN has and no definition needs."""
+        if token.type == "CARET":
+            self._fail(token, "Metadata has no place in a definition.", code="metadata", hint="Leave ^ out.")
+        message = "A map with a namespace has no place in a definition."
+        self._fail(token, message, code="namespaced-map", hint="Write { alone: DynamoDB's names have no namespace.")
+
+    def _fail_escape(self, at: int, escape: str) -> NoReturn:
+        message = f"Unknown escape {shown(escape)} in a string."
+        hint = r"Known are \\, \", \n, \t, \r, \b, \f and \uXXXX; a backslash itself is written \\."
+        self._fail(_Token("", at, at + len(escape)), message, code="bad-escape", hint=hint)
+
+    def _fail_token(self, start: int) -> NoReturn:
+        """What stands here is no token: say which rule it breaks, as far as that can be told."""
+        token = _Token("", start, self._run_end(start))
+        text = self._text[start : token.end]
+        code = "bad-number" if re.match(r"[+-]?[0-9]", text) else "bad-token"
+        self._fail(token, f"{_excerpt(text)} cannot be read.", code=code, hint=_advice(text))
+
+    def _likely_cause(self, open_frame: _Frame) -> str | None:
+        """Where a delimiter is probably missing, by the indentation of what stands inside what is open."""
+        if self._stray is None or self._stray[0].start < open_frame.start:
+            return None
+        frame, at = self._stray
+        opener, line = self._text[frame.start : frame.end], self._source.place(at, at).line
+        why = f"Line {line} is not indented as part of the {opener} at {self._at(frame.start)}"
+        return f"{why}: {frame.closer} is probably missing before it."
+
+    def _fail_mismatch(self, token: _Token, frame: _Frame) -> NoReturn:
+        closer, hint = self._shown(token), self._likely_cause(frame)
+        if frame is self._stack[0]:
+            self._fail(token, f"{closer} closes nothing.", code="unmatched-delimiter", hint=hint)
+        if not frame.closer:
+            self._fail_dangling(frame)
+        opener = self._text[frame.start : frame.end]
+        message = f"{closer} cannot close the {opener} at {self._at(frame.start)}, which needs {frame.closer}."
+        self._fail(token, message, code="mismatched-delimiter", hint=hint)
+
+    def _fail_dangling(self, frame: _Frame) -> NoReturn:
+        if frame.kind is None:
+            self._fail(frame, "#_ has nothing to leave out.", code="dangling-discard")
+        self._fail(frame, f"{shown(self._text[frame.start : frame.end])} has no value.", code="dangling-tag")
+
+    def _fail_unclosed(self) -> NoReturn:
+        frame = self._stack[-1]
+        if not frame.closer:
+            self._fail_dangling(frame)
+        opener, end = self._text[frame.start : frame.end], self._at(len(self._text.rstrip()))
+        message = f"{opener} is never closed: the file ends at {end} without its {frame.closer}."
+        self._fail(frame, message, code="unclosed-delimiter", hint=self._likely_cause(frame))
+
+
+def _excerpt(text: str) -> str:
+    """The beginning of what is no token, and nothing behind an equals sign: the file may be anybody's secrets."""
+    name = re.split(r"[=\x00-\x1f]", text)[0]
+    return f"{shown(name, EXCERPT)}…" if 0 < len(name) < len(text) else shown(text, EXCERPT)
+
+
+def _advice(text: str) -> str | None:
+    """What to write in place of a text that is no token."""
+    if re.fullmatch("0+[1-9][0-9]{0,17}", text):
+        return f"Write {text.lstrip('0')}."
+    if text[0] in "'\\`":
+        return "A string is written in double quotes."
+    if text[0] == "#" and not text[1:2].isalpha():
+        return "#{ opens a set and #_ leaves out what follows; the tags are #profile, #join and #param."
+    odd = (
+        character for character in text if not (character.isprintable() if character.isascii() else character.isalnum())
+    )
+    unseen = next(odd, None)
+    return f"It holds the character U+{ord(unseen):04X}." if unseen else None

@@ -1,0 +1,137 @@
+"""Which files of a folder are definitions, and their bytes.
+
+A folder comes from a stranger's pull request: nothing is read through a symbolic link, from a device or a pipe, or
+beyond a size. Knows nothing of what the files hold.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from dynatus_ci.errors import Fault, InvalidDefinitions, InvalidInput, NoDefinitions, Place
+from dynatus_ci.schema.findings import shown
+
+SUFFIX = ".edn"
+MOST_FILES = 20_000
+MOST_BYTES = 1 << 20
+MOST_BYTES_IN_ALL = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class File:
+    """A definition file: the name that people see, relative to the working directory, and where it is."""
+
+    name: str
+    path: Path
+
+    @property
+    def place(self) -> Place:
+        """The file's beginning, for faults of the file as a whole."""
+        return Place(self.name, 1, 1, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a path holds: definition files in name order, and links to folders, which are not followed."""
+
+    files: tuple[File, ...]
+    links: tuple[File, ...] = ()
+
+
+def discover(path: Path, *, root: Path) -> Found:
+    """Find the definition files at a path: itself, or all below it. What is hidden is left out.
+
+    Args:
+        path: A file or a folder, relative to `root` or absolute.
+        root: The working directory, which names are relative to and links may not lead out of.
+
+    Raises:
+        NoDefinitions: There is none.
+        InvalidInput: The path leads out of the working directory through a link.
+    """
+    root = Path(os.path.abspath(root))  # noqa: PTH100  # resolve() would follow links, too
+    start = root / path
+    _refuse_way_out(start, root)
+    if os.path.isdir(start):  # noqa: PTH112  # unlike is_dir() it takes what may not be looked at for none
+        entries = sorted(_walk(start, root), key=lambda entry: entry[1])
+    elif start.suffix == SUFFIX and os.path.lexists(start):
+        entries = [(False, _file(start, root))]
+    else:
+        entries = []
+    files = tuple(file for is_link, file in entries if not is_link)
+    if not files:
+        raise NoDefinitions(str(path))
+    if len(files) > MOST_FILES:
+        _fail(files[0], f"There are more than {MOST_FILES:,} definition files.", code="too-many-files")
+    return Found(files, tuple(file for is_link, file in entries if is_link))
+
+
+def _refuse_way_out(start: Path, root: Path) -> None:
+    """A pull request may make the configured folder a link to another place of the machine."""
+    lexical = Path(os.path.abspath(start))  # noqa: PTH100  # resolve() would follow the links in question
+    real, home = os.path.realpath(start), os.path.realpath(root)  # a loop of links is no error here
+    if lexical.is_relative_to(root) and not Path(real).is_relative_to(home):
+        message = f"The path {shown(str(start.relative_to(root)), 200)!r} leads out of the working directory by a link."
+        raise InvalidInput(message, hint="Name the folder itself.")
+
+
+def _walk(start: Path, root: Path) -> Iterator[tuple[bool, File]]:
+    """The definition files below a folder, and the links to folders (True)."""
+    folders = [start]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as broken:
+            _fail(_file(folder, root), f"This folder cannot be read: {broken.strerror}.", code="unreadable")
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(Path(entry.path))
+            elif entry.name.endswith(SUFFIX):
+                yield False, _file(Path(entry.path), root)
+            elif entry.is_symlink() and entry.is_dir():
+                yield True, _file(Path(entry.path), root)
+
+
+def _file(path: Path, root: Path) -> File:
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100  # names are as people wrote them, links and all
+    name = (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()
+    return File(shown(name, len(name)), absolute)
+
+
+def read(file: File) -> bytes:
+    """The bytes of a definition file.
+
+    Raises:
+        InvalidDefinitions: It is no regular file, too large, or unreadable.
+    """
+    try:
+        _refuse_special(file, os.lstat(file.path).st_mode)
+        # Even if it was swapped meanwhile: not following a link, and not waiting for the other end of a pipe.
+        handle = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as stream:
+            _refuse_special(file, os.fstat(handle).st_mode)
+            data = stream.read(MOST_BYTES + 1)
+    except OSError as broken:
+        _fail(file, f"This file cannot be read: {broken.strerror}.", code="unreadable")
+    if len(data) > MOST_BYTES:
+        _fail(file, f"This file is larger than {MOST_BYTES:,} bytes.", code="too-large")
+    return data
+
+
+def _refuse_special(file: File, mode: int) -> None:
+    """Refuse links, devices, pipes and folders."""
+    if not stat.S_ISREG(mode):
+        hint = "Definitions are read from regular files only, never through a symbolic link."
+        _fail(file, "This is no regular file.", code="not-a-file", hint=hint)
+
+
+def _fail(file: File, message: str, *, code: str, hint: str | None = None) -> NoReturn:
+    raise InvalidDefinitions((Fault(file.place, code, message, hint),))

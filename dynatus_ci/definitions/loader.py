@@ -1,0 +1,322 @@
+"""Files, or mappings from Python, as checked definitions. All faults of all files, each with its place.
+
+The only module that puts the parts together: files, reader, tags, shapes, rules. It decides nothing about DynamoDB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dynatus_ci.definitions import edn, files, tagged
+from dynatus_ci.definitions.edn import Kind, Node, Source
+from dynatus_ci.errors import Fault, InvalidDefinitions, NoDefinitions, Place
+from dynatus_ci.schema import normalise, rules, shapes
+from dynatus_ci.schema.findings import At, Finding, quoted, shown
+from dynatus_ci.schema.model import Table
+
+MOST_FAULTS = 1_000
+"""In one run; what is no folder of definitions at all would otherwise fill any report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One checked definition.
+
+    Args:
+        body: Plain values in AWS's shape, with the final table name, prefix included; with "Absent" where the table is
+            to go.
+        place: The opening brace of its map; None for a definition from Python.
+    """
+
+    body: dict[str, Any]
+    place: Place | None = None
+
+    @property
+    def table(self) -> str:
+        """The final table name."""
+        return str(self.body["TableName"])
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """All definitions of a path, in the order of the files, and what is worth a warning."""
+
+    definitions: tuple[Definition, ...]
+    notes: tuple[Fault, ...] = ()
+    files: int = 0
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The definitions as tables, in the same order."""
+        return tuple(normalise.desired(definition.body, place=definition.place) for definition in self.definitions)
+
+
+def load(
+    path: str | Path,
+    *,
+    environment: str | None = None,
+    params: Mapping[str, str] | None = None,
+    table_prefix: str = "",
+    root: str | Path | None = None,
+) -> Loaded:
+    """Load the definitions at a path.
+
+    Args:
+        path: A file, or a folder that is searched for *.edn files.
+        environment: The branch of #profile.
+        params: The values of #param.
+        table_prefix: What comes before each table name.
+        root: The folder that names of files are relative to; the working directory if left out.
+
+    Raises:
+        InvalidDefinitions: Something is wrong with them; holds all faults of all files.
+        NoDefinitions: There is none.
+        InvalidInput: The path leads out of the working directory.
+    """
+    home = Path.cwd() if root is None else Path(root)
+    found = files.discover(Path(path), root=home)
+    loading = _Loading(tagged.Scope(environment, params or {}), table_prefix)
+    for file in found.files:
+        loading.add_file(file)
+        if loading.full:
+            break
+    if loading.faults:
+        raise InvalidDefinitions(tuple(loading.faults))
+    if not loading.definitions:
+        raise NoDefinitions(str(path))
+    notes = (*map(_link_note, found.links), *loading.notes, *_name_twins(loading.definitions), *loading.unused())
+    return Loaded(tuple(loading.definitions), notes, len(found.files))
+
+
+def check(definitions: Sequence[Mapping[str, Any]]) -> tuple[Definition, ...]:
+    """Check definitions from Python: CreateTable-shaped mappings.
+
+    Raises:
+        InvalidDefinitions: Something is wrong with them; each message begins with the table and the path.
+    """
+    faults: list[Fault] = []
+    checked: dict[str, Definition] = {}
+    for number, definition in enumerate(definitions, start=1):
+        body, found = _from_python(definition, number)
+        name = body.get("TableName")
+        if name in checked:
+            found.append(Fault(None, "duplicate-table", f"{shown(name)}: The table has two definitions."))
+        faults.extend(found)
+        if name is not None:
+            checked.setdefault(name, Definition(body))
+    if faults:
+        raise InvalidDefinitions(tuple(faults))
+    return tuple(checked.values())
+
+
+def _from_python(definition: object, number: int) -> tuple[dict[str, Any], list[Fault]]:
+    """The body of a definition from Python, and what is wrong with it."""
+    if not isinstance(definition, Mapping):
+        message = f"definition {number}: A definition is a mapping, not {shapes.kind(definition)}."
+        return {}, [Fault(None, "not-a-map", message)]
+    body, findings = _checked(definition)
+    name = body.get("TableName", f"definition {number}")
+    return body, [_python_fault(name, finding) for finding in findings]
+
+
+def _checked(definition: Mapping[Any, Any], prefix: str = "") -> tuple[dict[str, Any], list[Finding]]:
+    """A definition's body under its final name, and all that is wrong with it."""
+    body, findings = shapes.check(definition)
+    if "TableName" in body:
+        body["TableName"] = prefix + body["TableName"]
+    findings.extend(rules.findings(body, shapes.broken(definition, body)))
+    return body, findings
+
+
+def _python_fault(table: str, finding: Finding) -> Fault:
+    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{shown(step)}" for step in finding.path)
+    where = f"{shown(table)}: {steps.lstrip('.')}" if steps else shown(table)
+    return Fault(None, finding.code, f"{where}: {finding.message}", finding.hint)
+
+
+@dataclass(slots=True)
+class _Loading:
+    """What has been loaded so far."""
+
+    scope: tagged.Scope
+    prefix: str
+    definitions: list[Definition] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[Fault] = field(default_factory=list)
+    size: int = 0
+    places: dict[str, Place] = field(default_factory=dict)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is nothing to be gained by reading on."""
+        return len(self.faults) >= MOST_FAULTS or self.size > files.MOST_BYTES_IN_ALL
+
+    def add_file(self, file: files.File) -> None:
+        """Load one file; its tree is gone when this returns."""
+        try:
+            text = edn.decode(self._read(file), file.name)
+            faults = self._add_document(edn.read(text, file.name))
+        except InvalidDefinitions as invalid:
+            faults = list(invalid.faults)
+        self.faults.extend(sorted(faults, key=_order)[:MOST_FAULTS])
+        if len(self.faults) >= MOST_FAULTS:
+            self.faults.append(Fault(file.place, "too-many-faults", "More files were not looked at."))
+
+    def _read(self, file: files.File) -> bytes:
+        data = files.read(file)
+        self.size += len(data)
+        if self.size > files.MOST_BYTES_IN_ALL:
+            message = f"The definitions are larger than {files.MOST_BYTES_IN_ALL:,} bytes in all."
+            raise InvalidDefinitions((Fault(file.place, "too-large", message),))
+        return data
+
+    def _add_document(self, document: edn.Document) -> list[Fault]:
+        source = document.source
+        maps, faults = _maps(document)
+        if not document.forms and not faults:
+            message = "This file holds no table, only comments."
+            self.notes.append(Fault(source.place(0, 0), "no-table", message))
+        for node in maps:
+            faults.extend(self._add_map(node, document))
+            if len(faults) >= MOST_FAULTS:
+                break
+        return faults
+
+    def _add_map(self, node: Node, document: edn.Document) -> list[Fault]:
+        source, resolved = document.source, node
+        faults: list[Fault] = []
+        if document.tagged:
+            resolved, faults = tagged.resolve(node, source=source, scope=self.scope)
+        body, findings = _checked(_plain(resolved, source), self.prefix)
+        place = source.place(node.start, node.start + 1)
+        faults += [_located(finding, source=source, node=resolved) for finding in findings]
+        name = _step(resolved, "TableName", source=source)
+        faults += self._duplicate(body, source.place(name[1].start, name[1].end) if name else place)
+        if not faults:
+            self.definitions.append(Definition(body, place))
+            notes = (_located(finding, source=source, node=resolved) for finding in rules.notes(body))
+            self.notes.extend(notes)
+        return faults
+
+    def _duplicate(self, body: Mapping[str, Any], place: Place) -> Iterator[Fault]:
+        """The same table twice, after prefix and environment, names both places."""
+        name = body.get("TableName")
+        if name is not None and (first := self.places.setdefault(name, place)) is not place:
+            message = f"The table {quoted(name)} has two definitions: the first is at {first}."
+            yield Fault(place, "duplicate-table", message, "Keep one of them.")
+
+    def unused(self) -> Iterator[Fault]:
+        """What was given to this run and nothing asked for."""
+        names, environment = self.scope.environments, self.scope.environment
+        if names and environment is not None and environment not in names:
+            listed = ", ".join(shown(name) for name in sorted(names - {tagged.DEFAULT})[:20])
+            message = f"No #profile names the environment {quoted(environment)}: the :default branches are used."
+            yield Fault(None, "unknown-environment", message, f"Named are {listed}." if listed else None)
+        for name in sorted(set(self.scope.params) - self.scope.used):
+            yield Fault(None, "unused-parameter", f"No #param asks for the parameter {quoted(name)}.")
+
+
+def _order(fault: Fault) -> tuple[int, int]:
+    return (fault.place.line, fault.place.column) if fault.place else (0, 0)
+
+
+def _link_note(link: files.File) -> Fault:
+    return Fault(link.place, "link", "This folder is a symbolic link: it was not looked into.")
+
+
+def _name_twins(definitions: Iterable[Definition]) -> Iterator[Fault]:
+    """Names that differ only in case: two tables for AWS, one for DynamoDB Local."""
+    seen: dict[str, Definition] = {}
+    for definition in definitions:
+        first = seen.setdefault(definition.table.lower(), definition)
+        if first is not definition:
+            message = f"{quoted(definition.table)} differs from {quoted(first.table)} only in case."
+            yield Fault(definition.place, "name-twin", message, "DynamoDB Local takes them for one table.")
+
+
+# --- from nodes to plain values and back -----------------------------------------------------------------------------
+
+
+def _maps(document: edn.Document) -> tuple[list[Node], list[Fault]]:
+    """The maps of a file: one, or those of one vector."""
+    source, forms = document.source, document.forms
+    if not forms and not source.text.strip(", \t\n"):
+        hint = "Write a table's map, or delete the file."
+        return [], [Fault(source.place(0, 0), "empty-file", "This file is empty.", hint)]
+    if len(forms) > 1:
+        hint = "Wrap them in [ and ], or give each table a file of its own."
+        message = f"This file holds {len(forms)} forms, and one is read."
+        return [], [source.fault(_opener(forms[1]), code="several-forms", message=message, hint=hint)]
+    vector = bool(forms) and forms[0].kind in {Kind.VECTOR, Kind.LIST}
+    nodes = list(forms[0].value) if vector else list(forms)
+    if vector and not nodes:
+        return [], [source.fault(forms[0], code="empty-file", message="This vector holds no table.")]
+    faults = [_not_a_map(node, source) for node in nodes if node.kind is not Kind.MAP]
+    return [node for node in nodes if node.kind is Kind.MAP], faults
+
+
+def _not_a_map(node: Node, source: Source) -> Fault:
+    message = f"A table is a map, and this is a {node.kind.value}."
+    hint = "Write one map, or one vector of maps; tags stand inside the map."
+    return source.fault(_opener(node), code="not-a-map", message=message, hint=hint)
+
+
+def _opener(node: Node) -> Node:
+    """A collection's opening delimiter, any other node whole."""
+    if node.kind in {Kind.VECTOR, Kind.LIST, Kind.SET, Kind.MAP, Kind.TAGGED}:
+        return node._replace(end=node.start + (2 if node.kind is Kind.SET else 1))
+    return node
+
+
+_MARKS = {Kind.KEYWORD: shapes.Keyword, Kind.SYMBOL: shapes.Symbol, Kind.CHARACTER: shapes.Character}
+
+
+def _plain(node: Node, source: Source) -> Any:  # noqa: ANN401  # whatever the file holds
+    """A node as a value for `shapes`. It may recurse: the reader has bounded the depth."""
+    if node.kind is Kind.MAP:
+        return {_key(key, source): _plain(value, source) for key, value in node.value}
+    if node.kind in {Kind.VECTOR, Kind.LIST}:
+        return [_plain(item, source) for item in node.value]
+    if node.kind is Kind.SET:
+        return shapes.Unordered(_plain(item, source) for item in node.value)
+    if node.kind is Kind.PARAMETER:
+        return shapes.Parameter.of(*node.value)
+    if node.kind is Kind.BROKEN:
+        return shapes.REFUSED
+    mark = _MARKS.get(node.kind)
+    return mark(node.value) if mark else node.value
+
+
+def _key(node: Node, source: Source) -> str | shapes.OtherKey:
+    """A key as `shapes` knows it."""
+    if node.kind is Kind.KEYWORD:
+        return str(node.value)
+    return shapes.OtherKey(source.text[node.start : node.end], node.value if node.kind is Kind.STRING else None)
+
+
+def _located(finding: Finding, *, source: Source, node: Node) -> Fault:
+    """A finding as a fault at its place in the file: as far along its path as the file goes."""
+    span, at = node, finding.at
+    for step in finding.path:
+        found = _step(node, step, source=source)
+        if found is None:
+            at = At.OPENER
+            break
+        span, node = found
+    if at is not At.KEY:
+        span = _opener(node) if at is At.OPENER else node
+    return source.fault(span, code=finding.code, message=finding.message, hint=finding.hint)
+
+
+def _step(node: Node, step: str | int, *, source: Source) -> tuple[Node, Node] | None:
+    """The key and the value that a step of a path leads to; a member of a vector is its own key."""
+    if isinstance(step, int):
+        return node.value[step], node.value[step]
+    for key, value in node.value if node.kind is Kind.MAP else ():
+        name = _key(key, source)
+        if step == (name if isinstance(name, str) else name.written):
+            return key, value
+    return None

@@ -1,0 +1,257 @@
+"""The three tags: #profile, #join and #param.
+
+Pure and closed: what they yield depends on the text, the environment's name and the parameters alone, and no other
+tag exists. A definition comes from a stranger's pull request, so nothing here may look at the process environment, at
+files or at the network. Where a tag is malformed its value is BROKEN, which has its fault already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dynatus_ci.definitions.edn import Kind, Node, Source, Span
+from dynatus_ci.errors import Fault
+from dynatus_ci.schema.findings import quoted, shown
+
+DEFAULT = "default"
+
+_INSTEAD: Mapping[str, str] = {
+    **dict.fromkeys(("env", "hostname", "user", "prop"), "Write #param NAME and pass it with `params`."),
+    "or": "Write #param [NAME default].",
+    **dict.fromkeys(("long", "boolean", "double", "keyword"), "Write #param NAME: it takes the type of its place."),
+    "envf": "Write #join with #param.",
+    **dict.fromkeys(("include", "ref", "merge", "read-edn"), "Write the value itself."),
+    **dict.fromkeys(("inst", "uuid"), "Nothing in a definition is of this type."),
+}
+"""What to write in place of Aero's and EDN's own tags."""
+
+_COLLECTIONS = {Kind.VECTOR, Kind.LIST, Kind.SET}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What tags may depend on, and what they were found to ask for."""
+
+    environment: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    environments: set[str] = field(default_factory=set)
+    """The names in the branches of all #profile that were read, chosen or not."""
+    used: set[str] = field(default_factory=set)
+    """The parameters that were asked for."""
+
+
+class _Wrong(Exception):
+    """A tag is malformed, or has no value here."""
+
+    def __init__(self, span: Span, message: str, *, code: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.span, self.message, self.code, self.hint = span, message, code, hint
+
+
+def resolve(node: Node, *, source: Source, scope: Scope) -> tuple[Node, list[Fault]]:
+    """Put values in the place of all tags in a node.
+
+    Returns:
+        The node without tags, whose parts keep the places they came from, and the faults.
+    """
+    resolver = _Resolver(source, scope)
+    return resolver.evaluate(node), resolver.faults
+
+
+class _Branch(NamedTuple):
+    names: list[str]
+    value: Node
+
+
+class _Resolver:
+    """One walk over one node. It may recurse: the reader has bounded the depth."""
+
+    def __init__(self, source: Source, scope: Scope) -> None:
+        self._source = source
+        self._scope = scope
+        self.faults: list[Fault] = []
+
+    def evaluate(self, node: Node) -> Node:
+        """The node without tags."""
+        if node.kind is Kind.TAGGED:
+            return self._guarded(node)
+        if node.kind in _COLLECTIONS:
+            return node._replace(value=tuple(map(self.evaluate, node.value)))
+        if node.kind is Kind.MAP:
+            return node._replace(value=tuple((key, self.evaluate(value)) for key, value in self._pairs(node)))
+        return node
+
+    def _pairs(self, node: Node) -> Iterator[tuple[Node, Node]]:
+        """The pairs of a map. A tag as a key could quietly take the place of another key."""
+        for key, value in node.value:
+            if key.kind is Kind.TAGGED:
+                self._note(_Wrong(key, "A tag cannot be a key.", code="tag-as-key", hint="Write the key itself."))
+            else:
+                yield key, value
+
+    def _guarded(self, node: Node) -> Node:
+        try:
+            return self._value(node)
+        except _Wrong as wrong:
+            self._note(wrong)
+            return Node(Kind.BROKEN, None, node.start, node.end)
+
+    def _note(self, wrong: _Wrong) -> None:
+        self.faults.append(self._source.fault(wrong.span, code=wrong.code, message=wrong.message, hint=wrong.hint))
+
+    def _value(self, node: Node) -> Node:
+        tag, argument = node.value
+        if tag == "profile":
+            return self._profile(node, _branches(node))
+        if tag == "join":
+            return self._join(node, _parts(node))
+        if tag == "param":
+            return self._param(node, _parameter(argument))
+        hint = _INSTEAD.get(tag, "The tags are #profile, #join and #param.")
+        raise _Wrong(_tag_span(node), f"Unknown tag #{shown(tag)}.", code="unknown-tag", hint=hint)
+
+    def _profile(self, node: Node, branches: list[_Branch]) -> Node:
+        names = [name for branch in branches for name in branch.names]
+        self._scope.environments.update(names)
+        wanted = self._scope.environment if self._scope.environment in names else DEFAULT
+        for branch in branches:
+            if wanted not in branch.names:
+                self._survey(branch.value)
+        for branch in branches:
+            if wanted in branch.names:
+                return self.evaluate(branch.value)
+        message = "No environment is given, and this #profile has no :default."
+        if self._scope.environment is not None:
+            message = f"This #profile has no branch for the environment {quoted(self._scope.environment)}."
+        known = f"Its branches are {', '.join(map(shown, names[:20]))}." if names else "It has no branches."
+        raise _Wrong(_tag_span(node), message, code="no-branch", hint=f"{known} Add one, or :default.")
+
+    def _survey(self, node: Node) -> None:
+        """Check the form of the tags in a value that is not used, so that it is not found only elsewhere."""
+        faults = len(self.faults)
+        for tagged in _tags(node):
+            try:
+                self._check_form(tagged)
+            except _Wrong as wrong:
+                self._note(wrong)
+        if len(self.faults) == faults:
+            self._survey_keys(node)
+
+    def _check_form(self, node: Node) -> None:
+        tag, argument = node.value
+        if tag == "profile":
+            self._scope.environments.update(name for branch in _branches(node) for name in branch.names)
+        elif tag == "join":
+            _parts(node)
+        elif tag == "param":
+            self._scope.used.add(_parameter(argument)[0])
+        else:
+            self._value(node)
+
+    def _survey_keys(self, node: Node) -> None:
+        for inner in _nodes(node):
+            if inner.kind is Kind.MAP:
+                list(self._pairs(inner))
+
+    def _join(self, node: Node, parts: tuple[Node, ...]) -> Node:
+        values = [self.evaluate(part) for part in parts]
+        if any(value.kind is Kind.BROKEN for value in values):
+            return Node(Kind.BROKEN, None, node.start, node.end)
+        return Node(Kind.STRING, "".join(map(_joined, values)), node.start, node.end)
+
+    def _param(self, node: Node, asked: tuple[str, Node | None]) -> Node:
+        name, default = asked
+        self._scope.used.add(name)
+        if name in self._scope.params:
+            if default is not None:
+                self._survey(default)
+            return Node(Kind.PARAMETER, (name, self._scope.params[name]), node.start, node.end)
+        if default is not None:
+            return self.evaluate(default)
+        known = ", ".join(shown(param) for param in sorted(self._scope.params)[:20])
+        hint = f"Known are {known}." if known else f"No parameter is given; pass {shown(name)}=VALUE with `params`."
+        raise _Wrong(node, f"Unknown parameter {quoted(name)}.", code="unknown-parameter", hint=hint)
+
+
+def _tag_span(node: Node) -> Node:
+    """The tag itself, without its value."""
+    return node._replace(end=node.start + 1 + len(node.value[0]))
+
+
+def _children(node: Node) -> Iterator[Node]:
+    if node.kind in _COLLECTIONS:
+        yield from node.value
+    elif node.kind is Kind.MAP:
+        for key, value in node.value:
+            yield key
+            yield value
+    elif node.kind is Kind.TAGGED:
+        yield node.value[1]
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    """A node and all inside it, in the order of the text."""
+    stack = [node]
+    while stack:
+        inner = stack.pop()
+        yield inner
+        stack.extend(reversed(list(_children(inner))))
+
+
+def _tags(node: Node) -> Iterator[Node]:
+    return (inner for inner in _nodes(node) if inner.kind is Kind.TAGGED)
+
+
+def _branches(node: Node) -> list[_Branch]:
+    """The branches of a #profile."""
+    argument = node.value[1]
+    if argument.kind is not Kind.MAP:
+        hint = "Write #profile {:prod … :default …}."
+        raise _Wrong(argument, "#profile needs a map of environments.", code="bad-profile", hint=hint)
+    branches, seen = [], set[str]()
+    for key, value in argument.value:
+        names = [_environment(name) for name in (key.value if key.kind is Kind.SET else (key,))]
+        if seen.intersection(names):
+            raise _Wrong(key, "An environment has two branches in this #profile.", code="bad-profile")
+        seen.update(names)
+        branches.append(_Branch(names, value))
+    return branches
+
+
+def _environment(node: Node) -> str:
+    if node.kind in {Kind.KEYWORD, Kind.STRING}:
+        return str(node.value)
+    hint = "Write :name, #{:one :other} or :default."
+    raise _Wrong(node, f"A branch of #profile cannot be for a {node.kind.value}.", code="bad-profile", hint=hint)
+
+
+def _parts(node: Node) -> tuple[Node, ...]:
+    """What a #join is to join."""
+    argument: Node = node.value[1]
+    if argument.kind not in {Kind.VECTOR, Kind.LIST}:
+        hint = 'Write #join ["…" #param name].'
+        raise _Wrong(argument, "#join needs a vector of strings and numbers.", code="bad-join", hint=hint)
+    return tuple(argument.value)
+
+
+def _joined(part: Node) -> str:
+    """A part of a #join as text."""
+    if part.kind is Kind.PARAMETER:
+        return str(part.value[1])
+    if part.kind in {Kind.STRING, Kind.WHOLE}:
+        return str(part.value)
+    hint = f"Write {quoted(part.value)}." if part.kind in {Kind.KEYWORD, Kind.SYMBOL} else None
+    raise _Wrong(part, f"#join cannot join a {part.kind.value}.", code="bad-join", hint=hint)
+
+
+def _parameter(argument: Node) -> tuple[str, Node | None]:
+    """The name that a #param asks for, and its default."""
+    name, default = argument, None
+    if argument.kind is Kind.VECTOR and len(argument.value) == 2:  # noqa: PLR2004  # [name default]
+        name, default = argument.value
+    if name.kind not in {Kind.SYMBOL, Kind.KEYWORD, Kind.STRING}:
+        hint = "Write #param name or #param [name default]."
+        raise _Wrong(argument, "#param needs a name.", code="bad-param", hint=hint)
+    return str(name.value), default

@@ -1,0 +1,173 @@
+"""What the rules let pass, and that they say nothing of what has a fault already. What they refuse: bad-definitions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dynatus_ci.schema import rules
+from dynatus_ci.schema.settings import SETTINGS
+
+THROUGHPUT = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+INCLUDE = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["x"]}
+
+
+def key(*attributes: str, ranges: str = "") -> list[dict[str, str]]:
+    """A key schema of HASH attributes, then RANGE attributes by letter."""
+    members = [{"AttributeName": name, "KeyType": "HASH"} for name in attributes]
+    return members + [{"AttributeName": name, "KeyType": "RANGE"} for name in ranges]
+
+
+def index(name: str = "by-it", schema: list[dict[str, str]] | None = None, **members: object) -> dict[str, Any]:
+    return {"IndexName": name, "KeySchema": schema or key("i"), "Projection": {"ProjectionType": "ALL"}, **members}
+
+
+def table(attributes: str = "i", **members: object) -> dict[str, Any]:
+    """A valid table with a definition for each of these one-letter attributes."""
+    definitions = [{"AttributeName": name, "AttributeType": "S"} for name in attributes]
+    defaults = {"TableName": "users", "KeySchema": key("i"), "AttributeDefinitions": definitions}
+    billing = {} if {"BillingMode", "ProvisionedThroughput"} & members.keys() else {"BillingMode": "PAY_PER_REQUEST"}
+    return {**defaults, **billing, **members}
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        table(),
+        table(TableName="a.b_C-9"),
+        table(TableName="u" * 255),
+        table("ir", KeySchema=key("i", ranges="r")),
+        table(ProvisionedThroughput=THROUGHPUT),
+        table(ProvisionedThroughput=THROUGHPUT, BillingMode="PROVISIONED"),
+        table(GlobalSecondaryIndexes=[]),
+        table(LocalSecondaryIndexes=[]),
+        table("iabcdwxyz", GlobalSecondaryIndexes=[index(schema=key("a", "b", "c", "d", ranges="wxyz"))]),
+        table(GlobalSecondaryIndexes=[index(f"by-{number}") for number in range(25)]),
+        table(
+            "irs",
+            KeySchema=key("i", ranges="r"),
+            LocalSecondaryIndexes=[index(f"l-{n}", key("i", ranges="s"), Projection=INCLUDE) for n in range(5)],
+        ),
+        table(
+            ProvisionedThroughput=THROUGHPUT,
+            GlobalSecondaryIndexes=[index(ProvisionedThroughput=THROUGHPUT, WarmThroughput={"ReadUnitsPerSecond": 5})],
+        ),
+        table(
+            OnDemandThroughput={"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": 1},
+            GlobalSecondaryIndexes=[index(OnDemandThroughput={"MaxReadRequestUnits": 7})],
+        ),
+        table(WarmThroughput={"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000}),
+        table(ProvisionedThroughput=THROUGHPUT, WarmThroughput={"ReadUnitsPerSecond": 5}),
+        table(StreamSpecification={"StreamEnabled": False}),
+        table(SSESpecification={"Enabled": True}),
+        table(SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/mine"}),
+        table(SSESpecification={"Enabled": False}),
+        table(Tags=[{"Key": f"k{number}", "Value": ""} for number in range(50)]),
+        table(Tags=[{"Key": "Größe 数 ३ +-=._:/@", "Value": "a\u3000b"}, {"Key": "k", "Value": ""}]),
+        table(Tags=[{"Key": "k", "Value": ""}, {"Key": "K", "Value": ""}]),
+        table(TimeToLiveSpecification={"Enabled": False}),
+        table(PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 1}),
+        table(PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}),
+        table(ResourcePolicy={}),
+        table(ResourcePolicy={"Statement": []}),
+        table(KinesisStreamSpecification={}),
+        table(KinesisStreamSpecification={"StreamArn": "arn:aws-us-gov:kinesis:us-gov-east-1:123456789012:stream/a.b"}),
+        table(Replicas=[]),
+        table(Replicas=[{"RegionName": "us-gov-west-1"}, {"RegionName": "eusc-de-east-1"}]),
+        table(
+            GlobalSecondaryIndexes=[index()],
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+            SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/mine"},
+            Replicas=[
+                {
+                    "RegionName": "us-east-1",
+                    "KMSMasterKeyId": "alias/theirs",
+                    "OnDemandThroughputOverride": {"MaxReadRequestUnits": 5},
+                    "GlobalSecondaryIndexes": [{"IndexName": "by-it"}],
+                }
+            ],
+        ),
+        table(
+            ProvisionedThroughput=THROUGHPUT,
+            Replicas=[
+                {
+                    "RegionName": "us-east-1",
+                    "ProvisionedThroughputOverride": {"ReadCapacityUnits": 9},
+                    "GlobalSecondaryIndexes": [{"IndexName": "of-an-index-that-is-not-managed"}],
+                }
+            ],
+        ),
+        {"TableName": "users", "Absent": True},
+    ],
+)
+def test_what_dynamodb_takes_is_not_refused(definition: dict[str, Any]) -> None:
+    assert list(rules.findings(definition)) == []
+
+
+def test_a_table_that_goes_needs_a_name_that_can_be() -> None:
+    assert [found.code for found in rules.findings({"TableName": "a/b", "Absent": True})] == ["table-name"]
+
+
+def test_rules_that_need_a_broken_member_say_nothing() -> None:
+    wrong = table(TableName="x", KeySchema=key(), Tags=[{"Key": "aws:a", "Value": ""}])
+    assert [found.code for found in rules.findings(wrong)] == [
+        "table-name",
+        "key-schema",
+        "unused-attribute",
+        "tag-text",
+    ]
+    assert [found.code for found in rules.findings(wrong, {"KeySchema"})] == ["table-name", "tag-text"]
+    assert list(rules.findings(wrong, {"KeySchema", "TableName", "Tags"})) == []
+
+
+def test_an_undefined_attribute_is_named_once_at_its_first_use() -> None:
+    definition = table("", GlobalSecondaryIndexes=[index()])
+    found = [(finding.code, finding.path) for finding in rules.findings(definition)]
+    assert found == [("undefined-attribute", ("KeySchema", 0, "AttributeName"))]
+
+
+def test_every_finding_lies_inside_the_definition() -> None:
+    definition = table(
+        "ixx",
+        KeySchema=[{"AttributeName": "r", "KeyType": "RANGE"}, *key("i", "r")],
+        ProvisionedThroughput={**THROUGHPUT},
+        BillingMode="PAY_PER_REQUEST",
+        OnDemandThroughput={},
+        WarmThroughput={"ReadUnitsPerSecond": 1},
+        GlobalSecondaryIndexes=[index(Projection=INCLUDE | {"ProjectionType": "ALL"}), index()],
+        LocalSecondaryIndexes=[index("l", key("q"))] * 6,
+        StreamSpecification={"StreamEnabled": True},
+        SSESpecification={"Enabled": True, "SSEType": "AES256"},
+        Tags=[{"Key": "a", "Value": "\x00"}] * 51,
+        TimeToLiveSpecification={"Enabled": True},
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False, "RecoveryPeriodInDays": 2},
+        ResourcePolicy={"Version": "x" * 30_000},
+        KinesisStreamSpecification={"StreamArn": "x"},
+        Replicas=[{"RegionName": "x", "ProvisionedThroughputOverride": {"ReadCapacityUnits": 9}}] * 2,
+    )
+    found = list(rules.findings(definition))
+    assert len({finding.code for finding in found}) > 18
+    for finding in found:
+        value: Any = definition
+        for step in finding.path:
+            value = value[step]
+        assert len(finding.message) < 200
+
+
+def test_every_setting_is_asked() -> None:
+    misused: dict[str, Any] = {
+        "StreamSpecification": {"StreamEnabled": True},
+        "SSESpecification": {"Enabled": True, "SSEType": "AES256"},
+        "WarmThroughput": {},
+        "TimeToLiveSpecification": {"Enabled": True},
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": False, "RecoveryPeriodInDays": 2},
+        "Tags": [{"Key": "aws:a", "Value": ""}],
+        "ResourcePolicy": {"Version": ""},
+        "KinesisStreamSpecification": {"StreamArn": "x"},
+        "Replicas": [{"RegionName": "x"}],
+    }
+    without_rules = {"DeletionProtectionEnabled", "TableClass", "ContributorInsightsSpecification"}
+    assert misused.keys() | without_rules == {setting.name for setting in SETTINGS}
+    for name, value in misused.items():
+        assert [finding.path[0] for finding in rules.findings(table() | {name: value})] == [name]

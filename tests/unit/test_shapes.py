@@ -1,0 +1,210 @@
+"""The members that a definition may have: what is taken and how it is normalised, from files and from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from dynatus_ci.schema import shapes
+from dynatus_ci.schema.findings import At
+from dynatus_ci.schema.shapes import Character, Keyword, OtherKey, Parameter, Symbol, Unordered
+
+MINIMAL: dict[str, Any] = {
+    "TableName": "users",
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+}
+
+
+def taken(**members: object) -> tuple[dict[str, Any], list[tuple[tuple[str | int, ...], str]]]:
+    """What of a minimal definition with these members is taken beyond it, and the findings."""
+    body, findings = shapes.check({**MINIMAL, **members})
+    return {key: body[key] for key in members if key in body}, [(found.path, found.code) for found in findings]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"BillingMode": "PROVISIONED"}, "PROVISIONED"),
+        ({"BillingMode": Keyword("PAY_PER_REQUEST")}, "PAY_PER_REQUEST"),
+        ({"BillingMode": Keyword("pay-per-request")}, "PAY_PER_REQUEST"),
+        ({"BillingMode": Parameter.of("mode", "PROVISIONED")}, "PROVISIONED"),
+        ({"DeletionProtectionEnabled": True}, True),
+        ({"DeletionProtectionEnabled": Parameter.of("on", "false")}, False),
+        ({"WarmThroughput": {"ReadUnitsPerSecond": Parameter.of("n", "12000")}}, {"ReadUnitsPerSecond": 12000}),
+        ({"Tags": Unordered([{"Key": "a", "Value": "b"}])}, [{"Key": "a", "Value": "b"}]),
+        ({"Tags": ({"Key": "a", "Value": Parameter.of("n", "5")},)}, [{"Key": "a", "Value": "5"}]),
+        ({"Tags": [{"Key": "a", "Value": "b", "Other": None}]}, None),
+        ({"GlobalSecondaryIndexes": []}, []),
+        ({"KinesisStreamSpecification": {}}, {}),
+        ({"ResourcePolicy": ""}, {}),
+        ({"ResourcePolicy": {}}, {}),
+        ({"ResourcePolicy": '{"Statement": [1, true, null]}'}, {"Statement": [1, True, None]}),
+        ({"ResourcePolicy": {"Statement": [{OtherKey('"aws:x"', "aws:x"): 1}]}}, {"Statement": [{"aws:x": 1}]}),
+        ({"TimeToLiveSpecification": {"Enabled": False, "AttributeName": None}}, {"Enabled": False}),
+    ],
+)
+def test_values_are_taken_and_normalised(given: dict[str, Any], expected: object) -> None:
+    body, findings = taken(**given)
+    if expected is None:
+        assert [code for _, code in findings] == ["unknown-key"]
+    else:
+        assert (body, findings) == ({next(iter(given)): expected}, [])
+
+
+def test_taken_values_are_plain() -> None:
+    body, _ = taken(BillingMode=Keyword("provisioned"), Tags=[{"Key": Parameter.of("n", "k"), "Value": ""}])
+    assert type(body["BillingMode"]) is str
+    assert type(body["Tags"][0]["Key"]) is str
+
+
+def test_the_same_from_python_and_from_nil_is_absent() -> None:
+    body, findings = taken(Tags=None, LocalSecondaryIndexes=None)
+    assert (body, findings) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "code"),
+    [
+        ({"TableName": Keyword("users")}, ("TableName",), "keyword-for-text"),
+        ({"TableName": Symbol("users")}, ("TableName",), "symbol-for-text"),
+        ({"TableName": Character("u")}, ("TableName",), "wrong-type"),
+        ({"TableName": ""}, ("TableName",), "bad-text"),
+        ({"TableName": 5}, ("TableName",), "wrong-type"),
+        ({"TableName": True}, ("TableName",), "wrong-type"),
+        ({"TableName": b"users"}, ("TableName",), "wrong-type"),
+        ({"BillingMode": "provisioned"}, ("BillingMode",), "unknown-value"),
+        ({"BillingMode": Symbol("PROVISIONED")}, ("BillingMode",), "unknown-value"),
+        ({"BillingMode": Keyword("billing/PROVISIONED")}, ("BillingMode",), "unknown-value"),
+        ({"BillingMode": ["PROVISIONED"]}, ("BillingMode",), "unknown-value"),
+        ({"DeletionProtectionEnabled": 1}, ("DeletionProtectionEnabled",), "wrong-type"),
+        ({"DeletionProtectionEnabled": Parameter.of("p", "yes")}, ("DeletionProtectionEnabled",), "wrong-type"),
+        ({"WarmThroughput": {"ReadUnitsPerSecond": True}}, ("WarmThroughput", "ReadUnitsPerSecond"), "wrong-type"),
+        ({"WarmThroughput": {"ReadUnitsPerSecond": "1"}}, ("WarmThroughput", "ReadUnitsPerSecond"), "quoted-number"),
+        *(
+            (
+                {"WarmThroughput": {"ReadUnitsPerSecond": Parameter.of("n", text)}},
+                ("WarmThroughput", "ReadUnitsPerSecond"),
+                "parameter-type",
+            )
+            for text in ("", "5 ", "05", "5.0", "0x5", "\u0665", "1_0", "+5", "9" * 20, "nil")
+        ),
+        ({"WarmThroughput": {"ReadUnitsPerSecond": 2**63}}, ("WarmThroughput", "ReadUnitsPerSecond"), "out-of-range"),
+        (
+            {"WarmThroughput": {"ReadUnitsPerSecond": float("nan")}},
+            ("WarmThroughput", "ReadUnitsPerSecond"),
+            "wrong-type",
+        ),
+        (
+            {"WarmThroughput": {"ReadUnitsPerSecond": float("inf")}},
+            ("WarmThroughput", "ReadUnitsPerSecond"),
+            "wrong-type",
+        ),
+        ({"Tags": {"a": "b"}}, ("Tags",), "wrong-type"),
+        ({"Tags": "ab"}, ("Tags",), "wrong-type"),
+        ({"Tags": [None]}, ("Tags", 0), "nil-in-vector"),
+        ({"KeySchema": Unordered(MINIMAL["KeySchema"])}, ("KeySchema",), "wrong-type"),
+        ({"KeySchema": frozenset()}, ("KeySchema",), "wrong-type"),
+        ({"ResourcePolicy": 5}, ("ResourcePolicy",), "wrong-type"),
+        ({"ResourcePolicy": "[]"}, ("ResourcePolicy",), "bad-json"),
+        ({"ResourcePolicy": '{"a": NaN}'}, ("ResourcePolicy",), "bad-json"),
+        ({"ResourcePolicy": '{"a": 1, "a": 2}'}, ("ResourcePolicy",), "bad-json"),
+        ({"ResourcePolicy": '{"a":' * 100_000}, ("ResourcePolicy",), "bad-json"),
+        ({"ResourcePolicy": '{"a":' * 65 + "1" + "}" * 65}, ("ResourcePolicy",), "bad-json"),
+        ({"ResourcePolicy": '{"a": ' + "9" * 5000 + "}"}, ("ResourcePolicy",), "bad-json"),
+        ({"ResourcePolicy": {"a": None}}, ("ResourcePolicy", "a"), "wrong-type"),
+        ({"ResourcePolicy": {"a": float("inf")}}, ("ResourcePolicy", "a"), "wrong-type"),
+        ({"ResourcePolicy": {"a": 1, OtherKey('"a"', "a"): 1}}, ("ResourcePolicy", '"a"'), "duplicate-key"),
+        ({"ResourcePolicy": {OtherKey("5"): 1}}, ("ResourcePolicy",), "bad-key"),
+        ({"GlobalTableSettingsReplicationMode": "ENABLED"}, ("GlobalTableSettingsReplicationMode",), "not-managed"),
+        ({"TableStatus": "ACTIVE"}, ("TableStatus",), "pasted-answer"),
+        ({"tableName": "x"}, ("tableName",), "unknown-key"),
+    ],
+)
+def test_what_does_not_fit_has_one_finding_at_its_path(given: dict[str, Any], path: tuple[Any, ...], code: str) -> None:
+    body, findings = taken(**given)
+    assert (body, findings) == ({}, [(path, code)])
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("table-name", "TableName"),
+        ("tableName", "TableName"),
+        ("TABLE_NAME", "TableName"),
+        ("aws/TableName", "TableName"),
+        ("BillngMode", "BillingMode"),
+        ("GlobalSecondaryIndexUpdates", "GlobalSecondaryIndexes"),
+        ("TimeToLive", "TimeToLiveSpecification"),
+        ("SSE", "SSESpecification"),
+        ("point-in-time-recovery", "PointInTimeRecoverySpecification"),
+    ],
+)
+def test_a_key_that_was_nearly_right_is_corrected(key: str, meant: str) -> None:
+    _, findings = shapes.check({**MINIMAL, key: "x"})
+    assert [found.hint for found in findings] == [f"Did you mean :{meant}?"]
+    assert findings[0].at is At.KEY
+
+
+def test_a_misspelt_key_is_not_missing_too() -> None:
+    _, findings = shapes.check({"table-name": "users", "key-schema": [], OtherKey('"AttributeDefinitions"'): []})
+    codes = sorted((found.code, found.path) for found in findings)
+    assert [code for code, _ in codes] == ["bad-key", "missing-key", "unknown-key", "unknown-key"]
+
+
+def test_a_parameters_value_is_never_repeated() -> None:
+    secret = Parameter.of("reads", "hunter2")
+    members: list[dict[str, Any]] = [
+        {"WarmThroughput": {"ReadUnitsPerSecond": secret}},
+        {"BillingMode": secret},
+        {"DeletionProtectionEnabled": secret},
+        {"Tags": [{"Key": Parameter.of("reads", "hunter2" * 40), "Value": ""}]},
+        {"Tags": secret},
+        {"StreamSpecification": secret},
+    ]
+    for given in members:
+        _, findings = shapes.check({**MINIMAL, **given})
+        assert len(findings) == 1
+        assert "hunter2" not in f"{findings[0].message} {findings[0].hint}"
+
+
+def test_findings_end_where_nobody_reads_on() -> None:
+    body, findings = shapes.check({**MINIMAL, "Tags": [{"a": n} for n in range(10_000)]})
+    assert body == {}
+    assert len(findings) == shapes.MOST_FINDINGS + 1
+    assert findings[-1].code == "too-many-faults"
+
+
+def test_a_table_that_goes_has_its_name_and_nothing_else() -> None:
+    assert shapes.check({"TableName": "users", "Absent": True}) == ({"TableName": "users", "Absent": True}, [])
+    _, findings = shapes.check({**MINIMAL, "Absent": True})
+    assert [found.path for found in findings] == [("KeySchema",), ("AttributeDefinitions",)]
+
+
+def test_what_is_broken_is_what_was_written_and_not_taken_or_may_be_misspelt() -> None:
+    definition = {**MINIMAL, "Tags": 5}
+    body, _ = shapes.check(definition)
+    assert shapes.broken(definition, body) == {"Tags"}
+    misspelt = {**MINIMAL, "BillngMode": "PROVISIONED"}
+    body, _ = shapes.check(misspelt)
+    assert {"BillngMode", "BillingMode", "ProvisionedThroughput"} <= shapes.broken(misspelt, body)
+
+
+def test_every_shape_is_reached_by_some_member() -> None:
+    def inner(shape: shapes.Shape) -> Iterator[type]:
+        yield type(shape)
+        members: Mapping[str, shapes.Shape] = getattr(shape, "members", {})
+        for member in [*members.values(), *([shape.item] if isinstance(shape, shapes.Sequence) else [])]:
+            yield from inner(member)
+
+    assert set(inner(shapes.TABLE)) == {
+        shapes.Structure,
+        shapes.Sequence,
+        shapes.Text,
+        shapes.Whole,
+        shapes.Flag,
+        shapes.Choice,
+        shapes.Policy,
+    }
