@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from dynatus_ci.report import text
+from dynatus_ci.report import text, values
 from dynatus_ci.schema import replacement
+from dynatus_ci.schema.indexes import GLOBAL
 from dynatus_ci.schema.model import Action, Difference, Effect, Risk, TableChange, Value
-
-INDEXES = "GlobalSecondaryIndexes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,12 @@ def replaced(change: TableChange) -> bool:
     return change.action in {Action.RECREATE, Action.DELETE}
 
 
+def untold(change: TableChange) -> tuple[str, ...]:
+    """The notes that are not part of what the alerts say."""
+    told = replaced(change) and not change.refusal
+    return tuple(note for note in change.notes if not told or note == replacement.NEVER_KEPT)
+
+
 def stake(change: TableChange) -> str:
     """How much the live table holds, as AWS last counted it; empty where that is not known."""
     if change.live is None:
@@ -57,7 +62,7 @@ def stake(change: TableChange) -> str:
 def _sentence(change: TableChange, difference: Difference) -> str:
     setting = difference.path[0] if difference.path else ""
     if setting in _ALWAYS:
-        return _ALWAYS[setting].replace("TABLE", text.code(change.table))
+        return _ALWAYS[setting].replace("CHANGE", _change(difference)).replace("TABLE", text.code(change.table))
     return _DEPENDING.get(setting, _other)(change, difference)
 
 
@@ -65,7 +70,9 @@ def _table_goes(change: TableChange) -> str:
     """The deletion, with what the planner knows of backup, emptiness and lost settings."""
     again = " and created again, empty" if change.action is Action.RECREATE else ""
     notes = [note for note in change.notes if note != replacement.NEVER_KEPT]
-    return " ".join([f"Table {text.code(change.table)}{_held(change)} is deleted{again}.", *notes])
+    # A table that is proven empty holds nothing, whatever AWS last counted.
+    held = _held(change) if change.risk is Risk.DESTRUCTIVE else ""
+    return " ".join([f"Table {text.code(change.table)}{held} is deleted{again}.", *notes])
 
 
 def _index(change: TableChange, difference: Difference) -> str:
@@ -83,7 +90,7 @@ def _index_member(change: TableChange, difference: Difference) -> str:
     _, index, member, *_ = difference.path
     name = f"index {text.code(index)} of {text.code(change.table)}"
     if member in {"ProvisionedThroughput", "OnDemandThroughput"}:
-        return f"The capacity of {name} is lowered. Requests above it are throttled."
+        return f"The capacity of {name} is lowered{_change(difference)}. Requests above it are throttled."
     if member == "ContributorInsightsSpecification":
         return f"Contributor insights of {name} go off."
     return _other(change, difference)
@@ -95,7 +102,8 @@ def _held(change: TableChange) -> str:
 
 def _recovery(change: TableChange, difference: Difference) -> str:
     if _member(difference, "PointInTimeRecoveryEnabled"):
-        return f"Table {text.code(change.table)} keeps a shorter recovery window. What lies before it is lost."
+        shorter = f"keeps a shorter recovery window{_change(difference)}"
+        return f"Table {text.code(change.table)} {shorter}. What lies before it is lost."
     return f"Point-in-time recovery of {text.code(change.table)} goes off. Its recovery window is lost."
 
 
@@ -119,22 +127,24 @@ def _stream(change: TableChange, difference: Difference) -> str:
 
 
 def _other(change: TableChange, difference: Difference) -> str:
-    return f"Table {text.code(change.table)}: {_path(difference)} changes."
+    return f"Table {text.code(change.table)}: {values.name(difference.path)} changes."
+
+
+def _change(difference: Difference) -> str:
+    """From what to what, in brackets; empty where a side is absent or has no phrase."""
+    both = [side[difference.path] for side in values.sides(difference) or () if difference.path in side]
+    return f" ({' → '.join(map(text.code, both))})" if both[1:] else ""
 
 
 def _member(difference: Difference, name: str) -> Value:
     return difference.desired.get(name) if isinstance(difference.desired, Mapping) else None
 
 
-def _path(difference: Difference) -> str:
-    return text.code(" / ".join(difference.path) or "the table")
-
-
 _ALWAYS = {
     "BillingMode": "Table TABLE goes to provisioned capacity. Requests above it are throttled.",
-    "ProvisionedThroughput": "The capacity of TABLE is lowered. Requests above it are throttled.",
-    "OnDemandThroughput": "The limits of TABLE are lowered. Requests above them are throttled.",
-    "SSESpecification": "Table TABLE is encrypted with another key. Readers and writers need access to it.",
+    "ProvisionedThroughput": "The capacity of TABLE is loweredCHANGE. Requests above it are throttled.",
+    "OnDemandThroughput": "The limits of TABLE are loweredCHANGE. Requests above them are throttled.",
+    "SSESpecification": "Table TABLE is encrypted with another keyCHANGE. Readers and writers need access to it.",
     "DeletionProtectionEnabled": "Deletion protection of TABLE goes off.",
     "ResourcePolicy": "The resource policy of TABLE is removed. Who depends on it loses access.",
     "KinesisStreamSpecification": "The Kinesis stream of TABLE goes off. Its consumers get nothing more.",
@@ -142,7 +152,7 @@ _ALWAYS = {
 }
 
 _DEPENDING: dict[str, Callable[[TableChange, Difference], str]] = {
-    INDEXES: _index,
+    GLOBAL: _index,
     "PointInTimeRecoverySpecification": _recovery,
     "Replicas": _replica,
     "TimeToLiveSpecification": _ttl,

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from dynatus_ci import approval
-from dynatus_ci.report import consequences, text
+from dynatus_ci.report import consequences, text, values
 from dynatus_ci.report import view as views
 from dynatus_ci.report.consequences import Loss
 from dynatus_ci.report.context import Context
 from dynatus_ci.report.view import Alert, Line, Row, Section, StepLine, View
-from dynatus_ci.schema.model import Action, Effect, Failure, Plan, Risk, Step, TableChange
+from dynatus_ci.schema.indexes import GLOBAL
+from dynatus_ci.schema.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange
 
 SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.RECREATE: "-/+", Action.DELETE: "-", Action.NOOP: " "}
 _ACCOUNT = re.compile(r"(?<!\d)\d{8}(?=\d{4}(?!\d))")
@@ -24,21 +25,7 @@ _DRIFTED = {
     Action.RECREATE: "different in the key",
     Action.DELETE: "still there",
 }
-_NAMES = {
-    "BillingMode": "billing mode",
-    "ProvisionedThroughput": "capacity",
-    "OnDemandThroughput": "on-demand limits",
-    "WarmThroughput": "warm throughput",
-    "StreamSpecification": "stream",
-    "SSESpecification": "encryption",
-    "TableClass": "table class",
-    "DeletionProtectionEnabled": "deletion protection",
-    "TimeToLiveSpecification": "time to live",
-    "PointInTimeRecoverySpecification": "point-in-time recovery",
-    "ContributorInsightsSpecification": "contributor insights",
-    "ResourcePolicy": "resource policy",
-    "KinesisStreamSpecification": "Kinesis stream",
-}
+_ABSENT = {Action.CREATE: "not in the account", Action.DELETE: "absent in the files"}
 
 
 def view(plan: Plan, context: Context) -> View:
@@ -134,16 +121,22 @@ def section(change: TableChange, context: Context) -> Section:
         mark=views.MARKS[change.risk],
         gist=", ".join([action, *about, *([takes(change.steps)] if change.steps else [])]),
         place=views.place(change.file, change.line),
+        sides=("After",) if change.action is Action.CREATE else ("Now", "After"),
         settings=settings(change, context),
         steps=tuple(step_line(step) for step in change.steps),
-        notes=(*change.notes, *_unsupported(change)),
+        notes=change.notes if context.running else consequences.untold(change),
     )
 
 
 def settings(change: TableChange, context: Context) -> tuple[views.Setting, ...]:
     """The differences of a table that something can be done about."""
     real = [difference for difference in change.differences if difference.effect is not Effect.UNSUPPORTED]
-    return tuple(views.setting(difference, context) for difference in real)
+    # Why a table is replaced comes first; a local index that is the cause is a part of the new table, too.
+    ordered = sorted(real, key=lambda difference: not _is_cause(difference))
+    found: dict[str, views.Setting] = {}
+    for setting in (setting for difference in ordered for setting in views.settings(difference, context)):
+        found.setdefault(setting.label, setting)
+    return tuple(found.values())
 
 
 def step_line(step: Step, *, status: str = "", took: float | None = None) -> StepLine:
@@ -251,7 +244,7 @@ def _next(plan: Plan, context: Context) -> Iterator[str]:
     if errors(plan) or any(change.refusal for change in plan.tables):
         cure = "every table can be read" if errors(plan) else "nothing is refused any more"
         yield f"Plan again when {cure}."
-    elif not plan.changes:
+    elif not plan.changes or context.mode == "apply":
         return
     elif context.baseline:
         yield "Compared with other definitions, not with AWS. This approves nothing."
@@ -275,29 +268,44 @@ def _approval(context: Context) -> str:
 
 
 def _what(change: TableChange) -> str:
-    """The settings that change, in words, indexes, tags and replicas counted."""
-    written = [d.path[0] for d in change.differences if d.path and d.effect is not Effect.UNSUPPORTED]
-    found = [_NAMES[name] for name in dict.fromkeys(written) if name in _NAMES]
-    for setting, noun in (("GlobalSecondaryIndexes", "index"), ("Tags", "tag"), ("Replicas", "replica")):
-        names = dict.fromkeys(d.path[1] for d in change.differences if d.path[:1] == (setting,) and len(d.path) > 1)
-        if len(names) == 1:
-            found.append(f"{noun} {text.code(next(iter(names)))}")
-        elif names:
-            found.append(text.plural(len(names), noun))
-    if change.action is Action.RECREATE:
-        found.insert(0, "key")
-    return ", ".join(found)
+    """What changes, in words; of a table that is replaced, only why."""
+    if change.action is Action.DELETE:
+        return "table and items"
+    real = [d for d in change.differences if d.effect is not Effect.UNSUPPORTED]
+    causes = [_cause(difference) for difference in real if _is_cause(difference)]
+    if causes:
+        return ", ".join(causes)
+    new = change.action is Action.CREATE
+    index, *owned = (_owned(setting, real, named=not new) for setting in (GLOBAL, "Replicas", "Tags"))
+    # Inside an index a setting has the name that it has outside.
+    paths = (d.path[2:] or d.path[:1] for d in real)
+    found = dict.fromkeys(values.name(path) for path in paths if path and path[0] not in values.OWNERS)
+    return ", ".join(filter(None, ["new table" if new else "", index, *found, *owned]))
 
 
-def _unsupported(change: TableChange) -> Iterator[str]:
-    for difference in change.differences:
-        if difference.effect is Effect.UNSUPPORTED:
-            yield f"{text.code(' / '.join(difference.path))} is not kept by this endpoint, so it is left out."
+def _is_cause(difference: Difference) -> bool:
+    """Whether it is why a table is replaced."""
+    return difference.effect is Effect.RECREATE and difference.path != ()
+
+
+def _cause(difference: Difference) -> str:
+    """Why a table is replaced: its old and its new key, or a local index."""
+    before, after = values.sides(difference) or ({}, {})
+    both = [text.code(side[difference.path]) for side in (before, after) if difference.path in side]
+    return f"{values.name(difference.path)} {' → '.join(both)}" if len(both) > 1 else values.name(difference.path)
+
+
+def _owned(setting: str, differences: Iterable[Difference], *, named: bool) -> str:
+    """The members of a setting that come, go or change whole: the only one by name (an index always), else counted."""
+    paths = [d.path for d in differences if d.path[:1] == (setting,) and not d.path[2:]]
+    if len(paths) == 1 and (named or setting == GLOBAL):
+        return values.name(paths[0])
+    return text.plural(len(paths), values.OWNERS[setting]) if paths else ""
 
 
 def _remarks(plan: Plan) -> Iterator[Section]:
     """What there is to say about unchanged tables, together."""
-    found = [(c.table, note) for c in plan.tables if c.action is Action.NOOP for note in (*c.notes, *_unsupported(c))]
+    found = [(c.table, note) for c in plan.tables if c.action is Action.NOOP for note in c.notes]
     if found:
         notes = tuple(f"{text.code(table)}: {note}" for table, note in found)
         yield Section(name="", sign=" ", mark="", gist="Notes on unchanged tables", notes=notes)
@@ -315,22 +323,34 @@ def _counted(plan: Plan, words: dict[str, str], *, unchanged: str) -> str:
 
 
 def _drift_row(change: TableChange) -> Row:
-    state = _DRIFTED[change.action] if change.action else ""
-    return Row(table=change.table, state=state, mark="", what=_what(change), takes="")
+    what = _ABSENT.get(change.action) or _what(change) if change.action else ""
+    return Row(table=change.table, state=_state(change), mark="", what=what, takes="")
+
+
+def _state(change: TableChange) -> str:
+    return _DRIFTED[change.action] if change.action else ""
 
 
 def _drift_section(change: TableChange, context: Context) -> Section:
-    differing = settings(change, context)
+    differing = settings(_compared(change), context)
+    number = "" if change.action in _ABSENT else f", {text.plural(len(differing), 'difference')}"
     return Section(
         name=change.table,
         sign="~",
         mark="",
-        gist=f"{_DRIFTED[change.action] if change.action else ''}, {text.plural(len(differing), 'difference')}",
+        gist=f"{_state(change)}{number}",
         place=views.place(change.file, change.line),
-        sides=("Account", "Files"),
+        sides=("Files",) if change.action is Action.CREATE else ("Account", "Files"),
         settings=tuple(replace(setting, mark="", risk="") for setting in differing),
-        notes=() if consequences.replaced(change) else (*change.notes, *_unsupported(change)),
+        notes=() if consequences.replaced(change) else change.notes,
     )
+
+
+def _compared(change: TableChange) -> TableChange:
+    """A table with another key by that alone: its other differences are those of a new table."""
+    if change.action is not Action.RECREATE:
+        return change
+    return replace(change, differences=tuple(filter(_is_cause, change.differences)))
 
 
 def _repair(changed: list[TableChange], context: Context) -> Iterator[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.report import plans, text
+from dynatus_ci.report import consequences, plans, text
 from dynatus_ci.report import view as views
 from dynatus_ci.report.consequences import Loss
 from dynatus_ci.report.context import Context
@@ -230,22 +230,27 @@ def _past(action: Action | None) -> str:
 
 
 def _section(table: TableResult, change: TableChange | None, *, context: Context) -> Section:
-    left = [step for step in table.steps if step.status is not Status.DONE]
     steps = tuple(plans.step_line(s.step, status=s.status.value, took=s.took) for s in table.steps)
     return Section(
         name=table.table,
         sign=plans.SIGNS[table.action] if table.action else "!",
         mark=_MARKS.get(table.result, ""),
-        gist=_gist(table, left),
+        gist=_gist(table),
         place=views.place(change.file, change.line) if change else "",
         errors=(_went_wrong(table).sentence,) if table.error else (),
-        sides=("Before", "After"),
+        sides=("After",) if table.action is Action.CREATE else ("Before", "After"),
         settings=plans.settings(change, context) if change else (),
         steps=steps,
-        notes=(*table.notes, *(change.notes if change else ())),
+        notes=(*table.notes, *(consequences.untold(change) if change else ())),
     )
 
 
-def _gist(table: TableResult, left: Sequence[object]) -> str:
-    rest = f", {text.plural(len(left), 'step')} left" if left else ""
-    return f"{_state(table)}{rest}"
+def _gist(table: TableResult) -> str:
+    done = [step for step in table.steps if step.status is Status.DONE]
+    if not done:
+        return _state(table)
+    took = sum(step.took or 0 for step in done)
+    left = len(table.steps) - len(done)
+    return f"{_state(table)}, {text.plural(len(done), 'step')} " + (
+        f"done, {left:,} left" if left else f"in {text.span(took)}"
+    )

@@ -25,9 +25,9 @@ _HIDDEN = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
-# Letters that could name a commit, and long numbers, are not plain: GitHub links them.
+# Letters that could name a commit, and long numbers, are not plain: GitHub links them. Nor is a quoted word: a value.
 _PLAIN = re.compile(
-    r"[(“‘\"]?(?:(?![a-f]{7,}\b)[A-Za-z]+(?:[-’'][a-z]+)*|\d{1,3}(?:,\d{3})+|\d{1,6}(?:\.\d{1,2})?|\d{4}-\d\d-\d\d|\d\d:\d\d)?%?[)”’\".,:;?!]*|[’']s|[→–—…·×]"
+    r"(?!\".*\")[(“‘\"]?(?:(?![a-f]{7,}\b)[A-Za-z]+(?:[-’'][a-z]+)*|\d{1,3}(?:,\d{3})+|\d{1,6}(?:\.\d{1,2})?|\d{4}-\d\d-\d\d|\d\d:\d\d)?%?[)”’\".,:;?!]*|[’']s|[→–—…·×]"
 )
 _ACCOUNT = re.compile(r"(?<![\w.-])\d{12}(?![\w-])")
 

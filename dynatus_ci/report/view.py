@@ -12,6 +12,8 @@ from typing import TypeVar
 
 from dynatus_ci.report import text, values
 from dynatus_ci.report.context import Context
+from dynatus_ci.schema.indexes import GLOBAL
+from dynatus_ci.schema.keys import LOCAL
 from dynatus_ci.schema.model import Difference, Plan, Risk
 
 SHOWN_ROWS = 20
@@ -70,7 +72,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A difference: in short values, empty where they are absent, or as the lines of a diff."""
+    """A difference: in phrases, empty where a side is absent, or as the lines of a diff. `label` is a sentence."""
 
     label: str
     actual: str
@@ -79,6 +81,13 @@ class Setting:
     risk: str
     unreviewed: bool
     diff: tuple[str, ...] = ()
+    apart: bool = False
+    """Whether it needs a line of its own."""
+
+    @property
+    def sign(self) -> str:
+        """The terminal's sign: it comes, it goes, or it changes."""
+        return "~" if self.diff or (self.actual and self.desired) else "+" if self.desired else "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +124,19 @@ class Section:
     gist: str
     place: str = ""
     errors: tuple[str, ...] = ()
-    sides: tuple[str, str] = ("Now", "After")
+    sides: tuple[str, ...] = ("Now", "After")
     settings: tuple[Setting, ...] = ()
     steps: tuple[StepLine, ...] = ()
     notes: tuple[str, ...] = ()
     excerpts: tuple[Excerpt, ...] = ()
+
+    @property
+    def lines(self) -> tuple[tuple[Setting, ...], ...]:
+        """The settings line by line for a terminal: those of a new table share the first, where they can."""
+        new = not self.sides[1:]
+        shared = tuple(setting for setting in self.settings if new and not setting.apart)
+        rest = tuple((setting,) for setting in self.settings if setting.apart or not new)
+        return (shared, *rest) if shared else rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,17 +199,30 @@ class View:
         return replace(hidden, alerts=tuple(alerts), notes=notes, rows=rows, sections=sections)
 
 
-def setting(difference: Difference, context: Context) -> Setting:
-    """A difference as people read it."""
-    inline = values.short(difference.actual) and values.short(difference.desired)
-    return Setting(
-        label=" / ".join(difference.path) or "table",
-        actual="" if difference.actual is None else values.inline(difference.actual),
-        desired="" if difference.desired is None else values.inline(difference.desired),
+def settings(difference: Difference, context: Context) -> tuple[Setting, ...]:
+    """A difference as people read it: one, and one more for each local index of a new table."""
+    phrases = values.sides(difference)
+    whole = Setting(
+        label=values.name(difference.path),
+        actual="",
+        desired="",
         mark=MARKS[difference.risk],
         risk="" if difference.risk is Risk.SAFE else difference.risk.value,
         unreviewed=difference.id in context.unreviewed,
-        diff=() if inline else values.diff(difference.actual, difference.desired),
+        apart=True,
+    )
+    if phrases is None:
+        return (replace(whole, diff=values.diff(difference.actual, difference.desired)),)
+    before, after = phrases
+    return tuple(
+        replace(
+            whole,
+            label=values.name(path),
+            actual=before.get(path, ""),
+            desired=after.get(path, ""),
+            apart=path[:1] in {(GLOBAL,), (LOCAL,)},
+        )
+        for path in dict.fromkeys([*before, *after])
     )
 
 

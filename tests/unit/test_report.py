@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -12,20 +11,23 @@ from pathlib import Path
 
 import cmarkgfm
 import pytest
+from botocore.exceptions import ClientError
 from cmarkgfm.cmark import Options
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dynatus_ci import report
-from dynatus_ci.errors import AwsError, FailureReason, Fault, InvalidInput, Place
+from dynatus_ci import approval, engine, report
+from dynatus_ci.approval import Gate, Scope
+from dynatus_ci.definitions import loader
+from dynatus_ci.dynamodb import failures
+from dynatus_ci.errors import AwsError, FailureReason, Fault, InvalidDefinitions, InvalidInput, Place
 from dynatus_ci.report import Context, text, values
-from dynatus_ci.schema import replacement
+from dynatus_ci.schema import emulators, planner
 from dynatus_ci.schema.model import (
     Action,
     Difference,
     Effect,
     Failure,
-    Live,
     Outcome,
     Plan,
     Result,
@@ -37,9 +39,11 @@ from dynatus_ci.schema.model import (
     TableResult,
     Value,
 )
+from dynatus_ci.schema.settings.base import Emptiness
+from tests import shop
+from tests.shop import ACCOUNT, KNOWN, change, creation, plan
 
 APPROVED = Path(__file__).parents[1] / "cases" / "reports"
-ACCOUNT = "123456789012"
 HOSTILE = "a|`b`</td><img src=x>@org/team\r\n##[add-mask]a ![x](y) www.evil.com m@evil.com <!-- \u202e\u2028 -->"
 
 GITHUB = Context(
@@ -59,241 +63,110 @@ APPLY = replace(
 TERMINAL = Context()
 
 
-def difference(table: str, path: str, actual: Value, desired: Value, **more: object) -> Difference:
-    return Difference(table, tuple(path.split("/")) if path else (), actual, desired, **more)  # type: ignore[arg-type]  # Effect, Risk
-
-
-def step(operation: str, reason: str, *served: Difference, **more: object) -> Step:
-    return Step(
-        operation,
-        {},
-        reason,
-        differences=tuple(one.id for one in served),
-        risk=Risk.highest(one.risk for one in served),
-        **more,  # type: ignore[arg-type]  # waits_for, seconds, cooldown
-    )
-
-
-def created(name: str, *, key: str = "id", index: str | None = None, ttl: str | None = None) -> TableChange:
-    """A new table, with what usually comes with one."""
-    table = difference(
-        name,
-        "",
-        None,
-        {
-            "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}],
-            "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
-            "BillingMode": "PAY_PER_REQUEST",
-        },
-        effect=Effect.CREATE,
-    )
-    found = [table, difference(name, "Tags/team", None, "accounts")]
-    if index:
-        keys = [{"AttributeName": "email", "KeyType": "HASH", "AttributeType": "S"}]
-        desired = {"KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}
-        found.append(difference(name, f"GlobalSecondaryIndexes/{index}", None, desired))
-    steps = [step("CreateTable", f"create table {name}", *found, waits_for="table ACTIVE", seconds=(4, 30))]
-    if ttl:
-        found.append(difference(name, "TimeToLiveSpecification", None, {"AttributeName": ttl, "Enabled": True}))
-        steps.append(step("UpdateTimeToLive", "time to live on", found[-1], seconds=(0, 5)))
-    file = f"resources/dynamo/{name}.edn"
-    return TableChange(name, Action.CREATE, file=file, line=2, differences=tuple(found), steps=tuple(steps))
-
-
-def recreated(name: str = "orders", *, items: int = 1_204_331) -> TableChange:
-    """A table whose key changes."""
-    risk = Risk.DESTRUCTIVE if items else Risk.DISRUPTIVE
-    before, after = [{"AttributeName": "id", "KeyType": "HASH"}], [{"AttributeName": "customer_id", "KeyType": "HASH"}]
-    key = difference(name, "KeySchema", before, after, effect=Effect.RECREATE, risk=risk)
-    types = ({"id": "S"}, {"customer_id": "S"})
-    table = difference(
-        name,
-        "",
-        {"KeySchema": before, "AttributeDefinitions": types[0]},
-        {"KeySchema": after, "AttributeDefinitions": types[1]},
-        effect=Effect.RECREATE,
-        risk=risk,
-    )
-    backup = [
-        step(
-            "CreateBackup",
-            "copy the items before the table goes",
-            table,
-            waits_for="backup AVAILABLE",
-            seconds=(5, None),
-        )
-    ]
-    return TableChange(
-        name,
-        Action.RECREATE,
-        file=f"resources/dynamo/{name}.edn",
-        line=1,
-        table_id="0b4c8f5e-9a53-4c0f-8c1e-0d5a3b2f1e77",
-        differences=(table, key),
-        steps=(
-            *(backup if items else ()),
-            step(
-                "DeleteTable", "delete the table with the old key", table, key, waits_for="table gone", seconds=(4, 30)
-            ),
-            step("CreateTable", "create it with the new key", table, key, waits_for="table ACTIVE", seconds=(4, 30)),
-        ),
-        notes=(
-            (replacement.WRITERS_STOP,)
-            if items
-            else ("The table is empty (a consistent scan found no item, and recovery is off).",)
-        )
-        + (replacement.NEVER_KEPT,),
-        live=Live(
-            "0b4c8f5e-9a53-4c0f-8c1e-0d5a3b2f1e77",
-            f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/{name}",
-            "ACTIVE",
-            items=items,
-            bytes=items * 1750,
-        ),
-    )
-
-
-def updated(name: str = "users") -> TableChange:
-    """A table with a bit of everything: an index rebuilt, a stream, tags, a policy, capacity."""
-    index = difference(
-        name,
-        "GlobalSecondaryIndexes/email-index",
-        {"KeySchema": [{"AttributeName": "email", "KeyType": "HASH"}], "Projection": {"ProjectionType": "KEYS_ONLY"}},
-        {"KeySchema": [{"AttributeName": "email", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}},
-        effect=Effect.REBUILD_INDEX,
-        risk=Risk.DESTRUCTIVE,
-    )
-    stream = difference(
-        name,
-        "StreamSpecification",
-        {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
-        {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-        risk=Risk.DISRUPTIVE,
-    )
-    protection = difference(name, "DeletionProtectionEnabled", actual=False, desired=True)
-    tag = difference(name, "Tags/team", "accounts", "identity")
-    policy = difference(
-        name, "ResourcePolicy", statement("dynamodb:GetItem"), statement("dynamodb:GetItem", "dynamodb:Query")
-    )
-    return TableChange(
-        name,
-        Action.UPDATE,
-        file="resources/dynamo/users.edn",
-        line=2,
-        table_id="7d0f",
-        differences=(index, stream, protection, tag, policy),
-        steps=(
-            step("UpdateTable", "deletion protection on", protection, waits_for="table ACTIVE", seconds=(1, 10)),
-            step(
-                "UpdateTable", "delete index email-index", index, waits_for="index email-index gone", seconds=(60, 300)
-            ),
-            step("UpdateTable", "stream off", stream, waits_for="table ACTIVE", seconds=(2, 15)),
-            step("UpdateTable", "stream on with NEW_AND_OLD_IMAGES", stream, waits_for="table ACTIVE", seconds=(2, 15)),
-            step("TagResource", "tag team", tag, seconds=(1, 30)),
-            step("PutResourcePolicy", "set the policy", policy, seconds=(1, 5)),
-            step(
-                "UpdateTable",
-                "create index email-index",
-                index,
-                waits_for="index email-index ACTIVE",
-                seconds=(540, None),
-            ),
-        ),
-        notes=("To rebuild without downtime, create `email-index-2` now and delete `email-index` in a later change.",),
-        live=Live(
-            "7d0f", f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/users", "ACTIVE", items=83_112, bytes=41_000_000
-        ),
-    )
-
-
-def statement(*actions: str) -> Value:
-    """A resource policy."""
-    allowed = {
-        "Effect": "Allow",
-        "Principal": {"AWS": "arn:aws:iam::999988887777:role/reader"},
-        "Action": list(actions),
-        "Resource": "*",
-    }
-    return {"Version": "2012-10-17", "Statement": [allowed]}
-
-
-def unchanged(*names: str) -> tuple[TableChange, ...]:
-    return tuple(TableChange(name, Action.NOOP, file=f"resources/dynamo/{name}.edn", line=1) for name in names)
-
-
-def plan(*changes: TableChange) -> Plan:
-    return Plan(tuple(sorted(changes, key=lambda change: change.table)), account=ACCOUNT, region="eu-west-1")
-
-
 def everything_named(one: Plan) -> frozenset[str]:
     return frozenset(each.id for each in one.differences if each.risk is Risk.DESTRUCTIVE)
 
 
 def ran(change: TableChange, *statuses: Status, result: Outcome, **more: object) -> TableResult:
-    took = {Status.DONE: 12.4}
-    steps = tuple(StepResult(one, status, took.get(status)) for one, status in zip(change.steps, statuses, strict=True))
+    """What came of a table: its planned steps, each with how far it came."""
+    steps = tuple(
+        StepResult(one, status, one.seconds[0] + 0.4 if status is Status.DONE else None)
+        for one, status in zip(change.steps, statuses, strict=True)
+    )
     return TableResult(change.table, change.action, result, steps, **more)  # type: ignore[arg-type]  # error, backup
 
 
-FIRST = plan(
-    created("users", index="email-index", ttl="deleted_at"), created("orders"), created("sessions", ttl="expires")
-)
-RED = plan(recreated(), updated(), created("carts"), *unchanged("a", "b", "c", "d", "e"))
+FIRST = plan(creation("users"), creation("carts"), creation("orders"), creation("events"))
+RED = plan(*map(change, ("orders", "users", "events", "archive", "carts", "countries", "currencies")))
+UPDATES = plan(*map(change, ("users", "payments", "reports")))
 BIG = plan(
-    *(updated(f"service-{n:03}-table") for n in range(20)),
-    *(created(f"table-{n:03}", index="email-index", ttl="ttl") for n in range(280)),
+    *(change("users", as_name=f"service-{n:03}-table") for n in range(20)),
+    *(creation("users", as_name=f"table-{n:03}") for n in range(280)),
 )
-NOTHING = plan(
-    *unchanged("orders", "sessions"),
-    replace(unchanged("users")[0], notes=("Index `old-index` is not mentioned and left alone.",)),
+NOTHING = plan(change("countries"), change("currencies"))
+EMPTY = plan(change("orders", replace(KNOWN, emptiness=Emptiness.EMPTY)), change("countries"))
+UNPROVEN = plan(change("orders", replace(KNOWN, emptiness=Emptiness.UNKNOWN)), change("countries"))
+LOCAL = replace(KNOWN, region="ddblocal", emulator=emulators.DYNAMODB_LOCAL)
+AT_EMULATOR = replace(
+    plan(creation("carts", LOCAL), creation("reports", LOCAL), change("countries"), endpoint="http://dynamodb:8000"),
+    account=None,
 )
-ASK = "It runs if the table is empty at apply, else it must be named: whether it is empty may not be read here."
-UNPROVEN = plan(replace(recreated(), unproven=True, notes=(ASK, *recreated().notes)), *unchanged("users"))
-DENIED = Failure(
-    "AccessDeniedException",
-    f"DescribeTable on users was denied to arn:aws:sts::{ACCOUNT}:assumed-role/plan/ci.",
-    operation="DescribeTable",
-    missing_permission="dynamodb:DescribeTable",
-    reason=FailureReason.ACCESS_DENIED,
+
+
+def denied(operation: str, table: str) -> Failure:
+    """What the product makes of AWS's refusal."""
+    who = f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/ci"
+    arn = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/{table}"
+    why = f"because no identity-based policy allows the dynamodb:{operation} action"
+    message = f"User: {who} is not authorized to perform: dynamodb:{operation} on resource: {arn} {why}"
+    answer = {"Error": {"Code": "AccessDeniedException", "Message": message}, "ResponseMetadata": {}}
+    error = ClientError(answer, operation)  # type: ignore[arg-type]  # what matters of an answer
+    return engine.failure(failures.explain(error, operation=operation, table=table))
+
+
+UNREADABLE = plan(
+    TableChange("users", None, error=denied("DescribeTable", "users")), change("carts"), change("countries")
 )
-UNREADABLE = plan(TableChange("users", None, error=DENIED), created("carts"), *unchanged("orders"))
+
+
+def reviewed_without(setting: tuple[str, ...], table: str) -> Gate:
+    """The gate after a merged pull request whose plan did not hold a setting of a table; not all is named."""
+    known = [
+        replace(one, differences=tuple(d for d in one.differences if (d.table, d.path) != (table, setting)))
+        for one in RED.tables
+    ]
+    scope = Scope()
+    body = approval.compose("", scope=scope, record=approval.record(plan(*known), scope, head=None))
+    found = approval.Finding(approval.PullRequest(41, "main", merged=True, contained=True, own=True), body)
+    return Gate(approval.reviews([found], scope, branch="main"), ("archive", "events", "users/*"))
+
+
+def judged(one: TableChange, gate: Gate) -> TableResult:
+    """A table that runs as a whole, or is refused in the gate's words."""
+    refusal = next(filter(None, (gate.may_run(one, step) for step in one.steps)), None)
+    if refusal is None:
+        return ran(one, *[Status.DONE] * len(one.steps), result=Outcome.APPLIED if one.steps else Outcome.NOOP)
+    error = Failure(refusal.reason.value, f"{refusal.message} {refusal.hint}", reason=refusal.reason)
+    return ran(one, *[Status.REFUSED] * len(one.steps), result=Outcome.REFUSED, error=error)
+
+
+GATE = reviewed_without(("StreamSpecification",), "users")
+JUDGED = replace(APPLY, named=GATE.named(RED), unreviewed=frozenset(i for t in RED.tables for i in GATE.unreviewed(t)))
 
 
 def refused() -> Result:
-    changed = Failure("plan-changed", "The stream of users was not reviewed.", reason=FailureReason.PLAN_CHANGED)
-    blocked = Failure(
-        "destructive-blocked", "Destructive, and nobody named it.", reason=FailureReason.DESTRUCTIVE_BLOCKED
-    )
-    tables = (
-        ran(created("carts"), Status.DONE, result=Outcome.APPLIED),
-        ran(recreated(), *[Status.REFUSED] * 3, result=Outcome.REFUSED, error=blocked),
-        ran(updated(), *[Status.REFUSED] * 7, result=Outcome.REFUSED, error=changed),
-    )
+    tables = tuple(judged(one, GATE) for one in RED.tables)
     return Result(RED, tables, Outcome.REFUSED, FailureReason.PLAN_CHANGED)
 
 
+def backup(table: str) -> str:
+    return f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/{table}/backup/01489602797149-73d8d5bc"
+
+
 def partial() -> Result:
+    """One table failed, one is pending, the rest is done."""
     done = Status.DONE
-    denied = Failure(
-        "AccessDeniedException",
-        "CreateTable on orders was denied.",
-        "CreateTable",
-        "dynamodb:CreateTable",
-        FailureReason.ACCESS_DENIED,
-    )
-    backup = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/orders/backup/01489602797149-73d8d5bc"
+    by_name = {one.table: one for one in RED.tables}
     tables = (
-        ran(created("carts"), done, result=Outcome.APPLIED),
-        ran(recreated(), done, done, Status.FAILED, result=Outcome.FAILED, backup=backup, error=denied),
+        ran(by_name["archive"], done, done, result=Outcome.APPLIED, backup=backup("archive")),
+        ran(by_name["carts"], done, done, result=Outcome.APPLIED),
+        ran(by_name["countries"], result=Outcome.NOOP),
+        ran(by_name["currencies"], result=Outcome.NOOP),
+        ran(by_name["events"], done, done, done, result=Outcome.APPLIED),
         ran(
-            updated(),
-            *[done] * 6,
+            by_name["orders"],
+            *(done, done, Status.FAILED),
+            result=Outcome.FAILED,
+            backup=backup("orders"),
+            error=denied("CreateTable", "orders"),
+        ),
+        ran(
+            by_name["users"],
+            *([done] * 6),
             Status.RUNNING,
             result=Outcome.PENDING,
             resume_at="2026-11-24T14:02:11Z",
-            notes=("Index `email-index` is 37% built.",),
         ),
-        *(TableResult(name, Action.NOOP, Outcome.NOOP, agrees=True) for name in "abcde"),
     )
     return Result(RED, tables, Outcome.FAILED, FailureReason.ACCESS_DENIED)
 
@@ -303,45 +176,39 @@ def applied() -> Result:
     return Result(FIRST, tables, Outcome.APPLIED)
 
 
-SOURCES = {
-    "resources/dynamo/users.edn": (
-        '{:TableName "users"\n :KeySchma [{:AttributeName "id" :KeyType "HASH"}]\n :BillingMode "PAY_PER_REQEST"}\n'
-    ),
-    "resources/dynamo/orders.edn": '{:TableName "orders"\n',
-}
-FAULTS = (
-    Fault(
-        Place("resources/dynamo/orders.edn", 1, 1, 1, 2), "unclosed", "This map is never closed.", "Add `}` at its end."
-    ),
-    Fault(
-        Place("resources/dynamo/users.edn", 2, 2, 2, 11),
-        "unknown-key",
-        "There is no key `:KeySchma`.",
-        "Did you mean `:KeySchema`?",
-    ),
-    Fault(
-        Place("resources/dynamo/users.edn", 3, 15, 3, 31),
-        "bad-value",
-        '`"PAY_PER_REQEST"` is no billing mode.',
-        "Write `PROVISIONED` or `PAY_PER_REQUEST`.",
-    ),
-)
+def running() -> Result:
+    orders = next(table for table in partial().tables if table.table == "orders")
+    return Result(RED, (replace(orders, result=Outcome.PENDING, error=None),), Outcome.PENDING)
+
+
+def broken() -> tuple[tuple[Fault, ...], dict[str, str]]:
+    """The faults that the loader finds in some files, and the files' texts."""
+    with pytest.raises(InvalidDefinitions) as invalid:
+        loader.load(shop.SHOP / "broken")
+    found = [(one, one.place) for one in invalid.value.faults]
+    faults = tuple(replace(one, place=shop.in_repository(place)) for one, place in found)
+    texts = {path.name: path.read_text("utf-8") for path in (shop.SHOP / "broken").iterdir()}
+    return faults, {f"{shop.FOLDER}/{name}": text for name, text in texts.items()}
+
+
+FAULTS, SOURCES = broken()
 
 CASES: dict[str, Callable[[], str]] = {
     "first-plan.md": lambda: report.plan_markdown(FIRST, GITHUB),
     "red-plan.md": lambda: report.plan_markdown(RED, GITHUB),
     "labelled-plan.md": lambda: report.plan_markdown(RED, replace(GITHUB, named=everything_named(RED))),
+    "updates-plan.md": lambda: report.plan_markdown(UPDATES, replace(GITHUB, named=everything_named(UPDATES))),
+    "empty-plan.md": lambda: report.plan_markdown(EMPTY, GITHUB),
     "unproven-plan.md": lambda: report.plan_markdown(UNPROVEN, GITHUB),
+    "emulator-plan.md": lambda: report.plan_markdown(
+        AT_EMULATOR, replace(GITHUB, environment="preview", approval="none", label_offered=False)
+    ),
     "unreadable-plan.md": lambda: report.plan_markdown(UNREADABLE, GITHUB),
     "no-changes.md": lambda: report.plan_markdown(NOTHING, GITHUB),
-    "big-plan.md": lambda: report.plan_markdown(BIG, GITHUB, size=report.characters(40_000)),
-    "refused-apply.md": lambda: report.result_markdown(
-        refused(), replace(APPLY, unreviewed=frozenset({updated().differences[1].id}))
-    ),
+    "big-plan.md": lambda: report.plan_markdown(BIG, GITHUB),
+    "refused-apply.md": lambda: report.result_markdown(refused(), JUDGED),
     "partial-apply.md": lambda: report.result_markdown(partial(), replace(APPLY, named=everything_named(RED))),
-    "running-apply.md": lambda: report.result_markdown(
-        Result(RED, (replace(partial().tables[1], error=None),)), replace(APPLY, running=True)
-    ),
+    "running-apply.md": lambda: report.result_markdown(running(), replace(APPLY, running=True)),
     "applied.md": lambda: report.result_markdown(applied(), APPLY),
     "drift.md": lambda: report.drift_markdown(RED, replace(GITHUB, mode="drift")),
     "faults.md": lambda: report.faults_markdown(FAULTS, GITHUB, sources=SOURCES),
@@ -351,6 +218,9 @@ CASES: dict[str, Callable[[], str]] = {
     "first-plan.txt": lambda: report.plan_text(FIRST, TERMINAL),
     "red-plan.txt": lambda: report.plan_text(RED, TERMINAL),
     "no-changes.txt": lambda: report.plan_text(NOTHING, TERMINAL),
+    "updates-plan.txt": lambda: report.plan_text(UPDATES, TERMINAL),
+    "refused-apply.txt": lambda: report.result_text(refused(), replace(TERMINAL, named=JUDGED.named)),
+    "applied.txt": lambda: report.result_text(applied(), TERMINAL),
     "partial-apply.txt": lambda: report.result_text(partial(), replace(TERMINAL, named=everything_named(RED))),
     "drift.txt": lambda: report.drift_text(RED, TERMINAL),
     "faults.txt": lambda: report.faults_text(FAULTS),
@@ -529,7 +399,14 @@ def hostile_plan(value: str) -> Plan:
         value, ("GlobalSecondaryIndexes", value), {value: value}, None, effect=Effect.DELETE, risk=Risk.DESTRUCTIVE
     )
     policy = Difference(value, ("ResourcePolicy",), None, {"Statement": [value * 9]})
-    kept = Difference(value, (value,), None, value, effect=Effect.UNSUPPORTED)
+    keys = {
+        "KeySchema": [{"AttributeName": value, "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": value, "AttributeType": "S"}],
+    }
+    local = {**keys, "IndexName": value, "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": [value]}}
+    itself = Difference(value, (), None, {**keys, "LocalSecondaryIndexes": [local]}, effect=Effect.CREATE)
+    key = Difference(value, ("KeySchema",), keys, {**keys, "AttributeDefinitions": []}, effect=Effect.RECREATE)
+    unknown = Difference(value, (value,), None, value)
     failure = Failure(value, value, operation=value, missing_permission=value)
     return Plan(
         (
@@ -538,11 +415,12 @@ def hostile_plan(value: str) -> Plan:
                 Action.UPDATE,
                 file=value,
                 line=1,
-                differences=(tag, index, policy, kept),
-                steps=(step("UpdateTable", value, tag, index, policy, waits_for=value),),
+                differences=(tag, index, policy, itself, key, unknown),
+                steps=(Step("UpdateTable", {}, value, differences=(tag.id, index.id, policy.id), waits_for=value),),
                 notes=(value,),
             ),
-            TableChange(value, Action.RECREATE, refusal=value),
+            TableChange(value, Action.RECREATE, differences=(itself, key), refusal=value),
+            TableChange(value, Action.CREATE, differences=(itself, tag, index, policy)),
             TableChange(value, Action.NOOP, notes=(value,)),
             TableChange(value, None, error=failure),
         ),
@@ -572,7 +450,7 @@ def hostile_reports(value: str) -> Iterator[str]:
         result=Outcome.FAILED,
         backup=value,
         resume_at=value,
-        error=planned.tables[3].error,
+        error=planned.tables[-1].error,
     )
     yield report.plan_markdown(planned, seen)
     yield report.plan_markdown(planned, replace(seen, unreviewed=frozenset(d.id for d in planned.differences)))
@@ -615,7 +493,8 @@ def test_a_terminal_gets_no_escape_that_is_not_ours(value: str) -> None:
 @pytest.mark.parametrize("environment", ["production", None])
 def test_github_is_shown_no_account_number(environment: str | None) -> None:
     named = f"logs-{ACCOUNT}"
-    planned = plan(recreated(named), updated(), TableChange("x", None, error=DENIED))
+    unreadable = TableChange("x", None, error=denied("DescribeTable", "x"))
+    planned = plan(change("orders", as_name=named), change("users"), unreadable)
     table = ran(planned.tables[0], *[Status.DONE] * 3, result=Outcome.APPLIED, backup=planned.tables[0].live.arn)  # type: ignore[union-attr]  # it is live
     seen = replace(GITHUB, environment=environment)
     shown = [
@@ -635,7 +514,10 @@ def test_a_terminal_is_shown_the_account() -> None:
 
 @pytest.mark.parametrize("limit", [2_000, 3_000, 10_000, 60_000])
 def test_a_long_plan_fits_and_is_cut_between_its_parts(limit: int) -> None:
-    wide = plan(*(updated(f"🦊-{n}") for n in range(60)), *(created(f"t{n}") for n in range(1_000)))
+    wide = plan(
+        *(change("users", as_name=f"🦊-{n}") for n in range(60)),
+        *(creation("carts", as_name=f"t{n}") for n in range(1_000)),
+    )
     shown = report.plan_markdown(wide, GITHUB, size=report.characters(limit))
     assert len(shown) <= limit
     assert shown.count("<details>") == shown.count("</details>")
@@ -654,7 +536,7 @@ def test_many_faults_of_one_file_are_cut_one_by_one() -> None:
 
 
 def test_a_summary_is_measured_in_bytes() -> None:
-    wide = plan(*(created("🦊" * 200 + str(n)) for n in range(900)))
+    wide = plan(*(creation("carts", as_name="🦊" * 200 + str(n)) for n in range(900)))
     shown = report.plan_markdown(wide, GITHUB, size=report.SUMMARY)
     assert 1_000_000 < len(shown.encode()) <= 1_048_576
 
@@ -681,7 +563,7 @@ def test_what_is_destructive_only_unless_empty_blocks_nothing() -> None:
 
 
 def test_a_change_that_is_always_refused_has_no_words_that_approve_it() -> None:
-    shown = report.plan_markdown(plan(replace(recreated(), steps=(), refusal="The table has replicas.")), GITHUB)
+    shown = report.plan_markdown(plan(replace(change("orders"), steps=(), refusal="The table has replicas.")), GITHUB)
     assert "The table has replicas." in shown
     assert "allow-destructive" not in shown
 
@@ -704,8 +586,7 @@ def test_a_label_that_was_taken_off_is_told() -> None:
 
 
 def test_a_running_apply_names_its_backup_before_anything_goes() -> None:
-    table = replace(partial().tables[1], result=Outcome.PENDING, error=None)
-    shown = report.result_markdown(Result(RED, (table,), Outcome.PENDING), replace(APPLY, running=True))
+    shown = report.result_markdown(running(), replace(APPLY, running=True))
     assert "under way" in shown
     assert "--backup-arn arn:aws:dynamodb:eu-west-1:${ACCOUNT}:table/orders/backup/" in shown
 
@@ -717,16 +598,17 @@ def test_a_superseded_apply_names_the_commit_that_applies() -> None:
 
 def test_a_refusal_found_at_apply_is_told_though_the_plan_did_not_know_it() -> None:
     error = Failure("destructive-blocked", "users: It holds items now.", reason=FailureReason.DESTRUCTIVE_BLOCKED)
-    table = ran(created("users"), Status.REFUSED, result=Outcome.REFUSED, error=error)
-    shown = report.result_markdown(Result(plan(created("users")), (table,), Outcome.REFUSED), APPLY)
+    table = ran(creation("users"), *[Status.REFUSED] * 2, result=Outcome.REFUSED, error=error)
+    shown = report.result_markdown(Result(plan(creation("users")), (table,), Outcome.REFUSED), APPLY)
     assert "- `users`: It holds items now." in shown
 
 
-def test_what_an_emulator_cannot_keep_is_a_note_and_no_difference() -> None:
-    kept = difference("users", "TableClass", None, "STANDARD", effect=Effect.UNSUPPORTED)
-    shown = report.plan_markdown(plan(replace(unchanged("users")[0], differences=(kept,))), GITHUB)
+def test_what_an_emulator_cannot_keep_is_told_once_and_is_no_difference() -> None:
+    live = shop.described(shop.AFTER["carts"].body)
+    shown = report.plan_markdown(plan(planner.change(shop.desired("carts"), live, LOCAL)), GITHUB)
+    assert shown.count("Tags") == 1
+    assert "`carts`: DynamoDB Local cannot keep Tags; on AWS it would be set." in shown
     assert "no changes" in shown
-    assert "`users`: `TableClass` is not kept by this endpoint" in shown
 
 
 def test_faults_are_lines_for_programs() -> None:
@@ -779,9 +661,203 @@ def test_a_size_has_a_unit(count: int, expected: str) -> None:
     assert text.size(count) == expected
 
 
-def test_a_policy_held_as_text_is_compared_as_json() -> None:
-    before, after = json.dumps(statement("a")), json.dumps(statement("a", "b"))
-    assert [line for line in values.diff(before, after) if line[0] in "+-"] == [
-        '-      "Action": ["a"],',
-        '+      "Action": ["a", "b"],',
+KEY = {
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}],
+    "AttributeDefinitions": [
+        {"AttributeName": "at", "AttributeType": "N"},
+        {"AttributeName": "id", "AttributeType": "S"},
+    ],
+}
+WIDE = {
+    "KeySchema": [
+        {"AttributeName": name, "KeyType": kind} for name, kind in zip("abc", ("HASH", "HASH", "RANGE"), strict=True)
+    ],
+    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in "abc"],
+}
+UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 12_000}
+INCLUDE = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["status", "total"]}
+INDEX = ("GlobalSecondaryIndexes", "by-day")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "label", "phrase"),
+    [
+        ((), {**KEY, "BillingMode": "PAY_PER_REQUEST"}, "table", "key id (S), at (N) · PAY_PER_REQUEST"),
+        (
+            (),
+            {**KEY, "BillingMode": "PROVISIONED", "ProvisionedThroughput": UNITS},
+            "table",
+            "key id (S), at (N) · PROVISIONED 5 read, 12,000 write",
+        ),
+        (
+            (),
+            {**KEY, "BillingMode": "PAY_PER_REQUEST", "OnDemandThroughput": {"MaxReadRequestUnits": 100}},
+            "table",
+            "key id (S), at (N) · PAY_PER_REQUEST · at most 100 read",
+        ),
+        ((), {"KeySchema": KEY, "BillingMode": "PROVISIONED"}, "table", "key id (S), at (N) · PROVISIONED"),
+        (("KeySchema",), KEY, "key", "id (S), at (N)"),
+        (INDEX, {**WIDE, "Projection": {"ProjectionType": "ALL"}}, "index `by-day`", "a (S) + b (S), c (S) · ALL"),
+        (
+            INDEX,
+            {**KEY, "Projection": INCLUDE, "ProvisionedThroughput": UNITS},
+            "index `by-day`",
+            "id (S), at (N) · INCLUDE status, total · 5 read, 12,000 write",
+        ),
+        (
+            INDEX,
+            {
+                **KEY,
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+                "OnDemandThroughput": {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": 40},
+                "WarmThroughput": {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000},
+            },
+            "index `by-day`",
+            "id (S), at (N) · KEYS_ONLY · at most 40 write · warm 12,000 read, 4,000 write",
+        ),
+        ((*INDEX, "ProvisionedThroughput"), UNITS, "index `by-day` capacity", "5 read, 12,000 write"),
+        (
+            ("OnDemandThroughput",),
+            {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": 40},
+            "on-demand limits",
+            "unlimited read, 40 write",
+        ),
+        (("WarmThroughput",), {"ReadUnitsPerSecond": 20_000}, "warm throughput", "20,000 read a second"),
+        (
+            ("StreamSpecification",),
+            {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+            "stream",
+            "on, KEYS_ONLY",
+        ),
+        (("StreamSpecification",), {"StreamEnabled": False}, "stream", "off"),
+        (("TimeToLiveSpecification",), {"Enabled": True, "AttributeName": "expires"}, "time to live", "by expires"),
+        (("TimeToLiveSpecification",), {"Enabled": False}, "time to live", "off"),
+        (
+            ("PointInTimeRecoverySpecification",),
+            {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 7},
+            "point-in-time recovery",
+            "on, 7 days",
+        ),
+        (
+            ("PointInTimeRecoverySpecification",),
+            {"PointInTimeRecoveryEnabled": False},
+            "point-in-time recovery",
+            "off",
+        ),
+        (("SSESpecification",), {"Enabled": False}, "encryption", "AWS owned key"),
+        (("SSESpecification",), {"Enabled": True, "SSEType": "KMS"}, "encryption", "AWS managed key"),
+        (
+            ("SSESpecification",),
+            {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/shop"},
+            "encryption",
+            "KMS key alias/shop",
+        ),
+        (("DeletionProtectionEnabled",), True, "deletion protection", "on"),
+        (("TableClass",), "STANDARD", "table class", "STANDARD"),
+        (
+            (*INDEX, "ContributorInsightsSpecification"),
+            {"Enabled": True, "Mode": "THROTTLED_KEYS"},
+            "index `by-day` contributor insights",
+            "on, THROTTLED_KEYS",
+        ),
+        (
+            ("KinesisStreamSpecification",),
+            {"StreamArn": "arn:x", "ApproximateCreationDateTimePrecision": "MICROSECOND"},
+            "Kinesis stream",
+            "arn:x, MICROSECOND",
+        ),
+        (("Replicas", "us-east-1"), {}, "replica `us-east-1`", "like the table"),
+        (
+            ("Replicas", "us-east-1"),
+            {
+                "KMSMasterKeyId": "k",
+                "TableClassOverride": "STANDARD",
+                "GlobalSecondaryIndexes": {"by-day": {"ProvisionedThroughputOverride": {"ReadCapacityUnits": 5}}},
+            },
+            "replica `us-east-1`",
+            "STANDARD · KMS key k · index by-day: 5 read",
+        ),
+        (("Tags", "team"), "a, b", "tag `team`", "a, b"),
+        (("Tags", "team"), "", "tag `team`", '""'),
+    ],
+)
+def test_a_value_is_a_phrase(path: tuple[str, ...], value: Value, label: str, phrase: str) -> None:
+    assert values.name(path) == label
+    for sides in (values.sides(Difference("t", path, value, None)), values.sides(Difference("t", path, None, value))):
+        assert sides is not None
+        assert {**sides[0], **sides[1]} == {path: phrase}
+
+
+def test_a_local_index_of_a_new_table_has_a_phrase_of_its_own() -> None:
+    sides = values.sides(creation("orders").differences[0])
+    assert sides == (
+        {},
+        {
+            (): "key customer_id (S), created_at (N) · PAY_PER_REQUEST",
+            ("LocalSecondaryIndexes", "by-status"): "customer_id (S), status (S) · KEYS_ONLY",
+        },
+    )
+
+
+def test_what_the_file_leaves_out_of_an_index_is_no_difference() -> None:
+    live = {**KEY, "Projection": INCLUDE, "WarmThroughput": {"ReadUnitsPerSecond": 12_000}}
+    sides = values.sides(Difference("t", INDEX, live, {**KEY, "Projection": {"ProjectionType": "ALL"}}))
+    assert sides == (
+        {INDEX: "id (S), at (N) · INCLUDE status, total"},
+        {INDEX: "id (S), at (N) · ALL"},
+    )
+
+
+def test_a_member_that_no_phrase_tells_of_is_shown_as_json() -> None:
+    new = Difference("users", ("StreamSpecification",), None, {"StreamEnabled": True, "Colour": "red"})
+    shown = report.plan_text(plan(replace(change("users"), differences=(new,))), TERMINAL)
+    assert '+{"StreamEnabled": true, "Colour": "red"}' in shown
+
+
+def test_an_attribute_cannot_pass_for_more_than_a_name() -> None:
+    key = {"KeySchema": [{"AttributeName": "id (S) · ALL", "KeyType": "HASH"}], "AttributeDefinitions": []}
+    sides = values.sides(Difference("t", ("KeySchema",), None, key))
+    assert sides == ({}, {("KeySchema",): '"id (S) · ALL" (?)'})
+
+
+def test_a_policy_is_compared_line_by_line() -> None:
+    policy = next(one for one in change("reports").differences if one.path == ("ResourcePolicy",))
+    assert values.sides(policy) is None
+    assert [line for line in values.diff(policy.actual, policy.desired) if line[0] in "+-"] == [
+        '-      "Action": "dynamodb:GetItem",',
+        '+      "Action": ["dynamodb:GetItem", "dynamodb:Query"],',
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("carts", "new table, index `by-user`, time to live, 1 tag"),
+        ("payments", "billing mode, capacity"),
+        ("orders", "key `id (S)` → `customer_id (S), created_at (N)`, local index `by-status`"),
+        ("archive", "table and items"),
+    ],
+)
+def test_the_overview_says_what_changes(name: str, expected: str) -> None:
+    assert f" | {expected} | " in report.plan_markdown(plan(change(name)), GITHUB)
+
+
+def test_apply_shows_its_plan_without_the_advice_to_apply() -> None:
+    assert "dynatus apply" in report.plan_text(FIRST, TERMINAL)
+    assert "dynatus apply" not in report.plan_text(FIRST, replace(TERMINAL, mode="apply"))
+
+
+def test_a_table_with_another_key_drifts_by_that_alone() -> None:
+    shown = report.drift_text(plan(change("orders")), TERMINAL)
+    assert "~ key: id (S) → customer_id (S), created_at (N)" in shown
+    assert "stream" not in shown
+
+
+def test_a_table_that_is_proven_empty_has_no_items_at_stake() -> None:
+    assert "items, 2.1 GB" in report.plan_markdown(UNPROVEN, GITHUB)
+    assert "items, 2.1 GB" not in report.plan_markdown(EMPTY, GITHUB)
+
+
+def test_a_small_new_table_is_a_few_lines_in_a_terminal() -> None:
+    shown = report.plan_text(plan(creation("users")), TERMINAL)
+    assert shown.split("\n\n")[1].count("\n") == 4

@@ -1,0 +1,117 @@
+"""A shop's tables: definitions, the account before them, and what the real planner makes of both, for tests of reports.
+
+The live side is what DescribeTable and the settings' readers answer for the definitions in `cases/shop/before`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dynatus_ci.definitions import loader
+from dynatus_ci.errors import Place
+from dynatus_ci.schema import normalise, planner
+from dynatus_ci.schema.model import Plan, Table, TableChange, digest
+from dynatus_ci.schema.settings.base import Emptiness, Situation
+
+FOLDER = "resources/dynamo"
+SHOP = Path(__file__).parent / "cases" / "shop"
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+ITEMS = {"orders": 1_204_331, "users": 83_112, "payments": 950_004, "events": 48_110_277, "archive": 12_400}
+KNOWN = Situation(region=REGION, scaling={}, emptiness=Emptiness.ITEMS)
+PROVISIONED, GLOBAL = "ProvisionedThroughput", "GlobalSecondaryIndexes"
+
+
+def definitions(side: str) -> dict[str, loader.Definition]:
+    """The definitions of one side by table, in the places that a repository would have them in."""
+    loaded = loader.load(SHOP / side).definitions
+    return {one.table: replace(one, place=in_repository(one.place)) for one in loaded}
+
+
+def in_repository(place: Place | None, *, name: str | None = None) -> Place:
+    """The same place in a repository that has the shop's files in the usual folder."""
+    assert place is not None
+    return replace(place, file=f"{FOLDER}/{f'{name}.edn' if name else Path(place.file).name}")
+
+
+def described(body: Mapping[str, Any]) -> Table:
+    """The live table that was made from a definition, from the answers that AWS gives about it."""
+    name = body["TableName"]
+    arn, provisioned = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}", body["BillingMode"] == "PROVISIONED"
+    stream = body.get("StreamSpecification")
+    description = {
+        **{member: body[member] for member in ("TableName", "KeySchema", "AttributeDefinitions")},
+        "TableId": f"{digest(name)[:8]}-0b7a-4a52-9d3e-266542803551",
+        "TableArn": arn,
+        "TableStatus": "ACTIVE",
+        "ItemCount": ITEMS.get(name, 250),
+        "TableSizeBytes": ITEMS.get(name, 250) * 1_750,
+        "DeletionProtectionEnabled": body.get("DeletionProtectionEnabled", False),
+        GLOBAL: [{**_capacity(index), **index, "IndexStatus": "ACTIVE"} for index in body.get(GLOBAL, ())],
+        **_capacity(body),
+        **({} if provisioned else {"BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}),
+        **(
+            {"StreamSpecification": stream, "LatestStreamArn": f"{arn}/stream/2026-02-03T10:11:12.345"}
+            if stream
+            else {}
+        ),
+    }
+    return normalise.actual(description, _answers(body))
+
+
+def _capacity(owner: Mapping[str, Any]) -> dict[str, Any]:
+    units = owner.get(PROVISIONED, {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0})
+    warm = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000, "Status": "ACTIVE"}
+    return {PROVISIONED: {**units, "NumberOfDecreasesToday": 1}, "WarmThroughput": warm}
+
+
+def _answers(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What the settings' own readers answer."""
+    expiry = body.get("TimeToLiveSpecification", {"Enabled": False})
+    recovery = body.get("PointInTimeRecoverySpecification", {"PointInTimeRecoveryEnabled": False})
+    return {
+        "DescribeTimeToLive": {
+            "TimeToLiveDescription": {**expiry, "TimeToLiveStatus": "ENABLED" if expiry["Enabled"] else "DISABLED"}
+        },
+        "DescribeContinuousBackups": {
+            "ContinuousBackupsDescription": {
+                "PointInTimeRecoveryDescription": {
+                    **recovery,
+                    "PointInTimeRecoveryStatus": "ENABLED" if recovery["PointInTimeRecoveryEnabled"] else "DISABLED",
+                }
+            }
+        },
+        "ListTagsOfResource": {"Tags": body.get("Tags", [])},
+        "GetResourcePolicy": {"Policy": body["ResourcePolicy"]} if "ResourcePolicy" in body else {},
+        "DescribeKinesisStreamingDestination": {"KinesisDataStreamDestinations": []},
+        "ListContributorInsights": {"ContributorInsightsSummaries": []},
+    }
+
+
+AFTER, BEFORE = definitions("after"), definitions("before")
+
+
+def desired(name: str, *, as_name: str | None = None) -> Table:
+    """A definition as a table, perhaps under another name."""
+    one, shown = AFTER[name], as_name or name
+    return normalise.desired({**one.body, "TableName": shown}, place=in_repository(one.place, name=shown))
+
+
+def change(name: str, situation: Situation = KNOWN, *, as_name: str | None = None) -> TableChange:
+    """What a table of the shop needs."""
+    actual = {**BEFORE[name].body, "TableName": as_name or name} if name in BEFORE else None
+    return planner.change(desired(name, as_name=as_name), described(actual) if actual else None, situation)
+
+
+def creation(name: str, situation: Situation = KNOWN, *, as_name: str | None = None) -> TableChange:
+    """What a table of the shop needs in an account without it."""
+    return planner.change(desired(name, as_name=as_name), None, situation)
+
+
+def plan(*changes: TableChange, endpoint: str | None = None) -> Plan:
+    """These changes as a plan."""
+    ordered = sorted(changes, key=lambda change: change.table)
+    return Plan(tuple(ordered), account=ACCOUNT, region=REGION, endpoint=endpoint)
