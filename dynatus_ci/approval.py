@@ -36,9 +36,8 @@ _RECORD = "<!-- dynatus-ci-record:1 {} -->"
 _RECORD_LINE = re.compile(r"<!-- dynatus-ci-record:1 (\{.*\}) -->")
 _LONGEST_BODY = 262_144
 _ACCOUNT_NUMBER = re.compile(r"(?<!\d)\d{8}(\d{4})(?!\d)")
-_UNSAFE_IN_COMMENT = re.compile("[-<>&@#]")
+_UNSAFE_IN_COMMENT = re.compile("(?<=-)-|[<>&@#]")
 _Held = TypeVar("_Held")
-_DELETES_TABLE = frozenset({Effect.DELETE, Effect.RECREATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +185,18 @@ def fits(record: Record) -> bool:
 
 def room(record: Record | None) -> int:
     """How many characters of text a comment may have beside its marker and this record."""
-    lines = [Scope().marker, encode(record)] if record else [Scope().marker]
+    lines = [Scope().marker, *([encode(record)] if record else [])]
     return COMMENT_BUDGET - sum(len(line) + 1 for line in lines)
 
 
 def compose(text: str, *, scope: Scope, record: Record | None) -> str:
     """A comment's body: the marker, the text, and the record where there is one."""
     return "\n".join([scope.marker, text.strip("\n"), *([encode(record)] if record else [])])
+
+
+def with_record(body: str, record: Record) -> str:
+    """A comment's body with another record in the place of its last line, its text as it is."""
+    return "\n".join([*body.replace("\r\n", "\n").rstrip().split("\n")[:-1], encode(record)])
 
 
 def encode(record: Record) -> str:
@@ -226,7 +230,12 @@ def _entry(change: TableChange) -> Entry:
         difference.id[:16]: Reviewed(risk=_lasting(difference), index=_index(difference))
         for difference in to_do(change)
     }
-    return Entry(differences=differences, table_id=_short(change.table_id) if change.table_id else None)
+    return Entry(differences=differences, table_id=_identity(change))
+
+
+def _identity(change: TableChange) -> str | None:
+    """64 bits of the TableId's hash; None where there is none (DynamoDB Local's tables have an empty one)."""
+    return _short(change.table_id) if change.table_id else None
 
 
 def _lasting(difference: Difference) -> Risk:
@@ -251,6 +260,10 @@ def _index(difference: Difference) -> str | None:
     if not goes:
         return None
     return _short([difference.actual.get(member) for member in ("KeySchema", "AttributeDefinitions", "Projection")])
+
+
+def _deletes_table(difference: Difference) -> bool:
+    return difference.effect is Effect.RECREATE or (difference.effect is Effect.DELETE and not difference.path)
 
 
 def _index_name(difference: Difference) -> str | None:
@@ -394,7 +407,6 @@ class PullRequest:
     contained: bool
     own: bool = False
     labelled: bool = False
-    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,17 +417,18 @@ class Finding:
         body: The body of our comment of this KEY; None where there is none.
         untouched: Whether we wrote that comment and nobody else edited it.
         strangers: The scopes of our records there that are of another KEY.
+        record: The comment's record, if it may be believed.
     """
 
     pull_request: PullRequest
     body: str | None = None
     untouched: bool = True
     strangers: tuple[Scope, ...] = ()
+    record: Record | None = field(init=False, compare=False)
 
-    @property
-    def record(self) -> Record | None:
-        """The comment's record, if it may be believed."""
-        return decode(self.body) if self.body is not None and self.untouched else None
+    def __post_init__(self) -> None:
+        believed = decode(self.body) if self.body is not None and self.untouched else None
+        object.__setattr__(self, "record", believed)  # frozen, and decoded once
 
 
 def untouched(*, viewer_did_author: bool, author: str | None, editor: str | None) -> bool:
@@ -433,7 +446,7 @@ def objection(finding: Finding, scope: Scope, *, branch: str) -> str | None:
         return f"{name} was merged into another branch"
     if not pull_request.contained:
         return f"{name} is not in this commit's history"
-    if not finding.untouched:
+    if finding.body is not None and not finding.untouched:
         return f"the plan in {name} was edited by somebody else"
     return _misfit(finding, scope)
 
@@ -473,12 +486,18 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Reviews:
-    """All that was reviewed, newest first, and what is to be said of a difference that it does not explain."""
+    """All that was reviewed, newest first, and what is to be said of a difference that it does not explain.
+
+    Args:
+        because: Why there is nothing more; None where what there is does not hold the difference.
+        absent: What is said of a difference that nothing here names.
+    """
 
     counted: tuple[Review, ...] = ()
     reason: FailureReason = FailureReason.PLAN_CHANGED
     because: str | None = None
     hint: str | None = None
+    absent: str = "no reviewed plan names it"
 
     def open_entries(self, table: str) -> Iterator[tuple[Review, Entry]]:
         """The entries that still stand for a table: closed in one record, it is closed in all older ones."""
@@ -514,12 +533,7 @@ def reviews(findings: Sequence[Finding], scope: Scope, *, branch: str) -> Review
             own[0][1],
             "Open a pull request that plans this change, or approve a plan as a file (`out`, then `reviewed`).",
         )
-    return Reviews(
-        counted,
-        FailureReason.PLAN_CHANGED,
-        f"the plan in pull request #{own[0][0].pull_request.number} does not hold it",
-        "Plan again in a new pull request and merge that.",
-    )
+    return Reviews(counted, hint="Plan again in a new pull request and merge that.")
 
 
 def plan_file(reviewed: Plan, *, account: str | None, region: str | None, endpoint: str | None) -> Reviews:
@@ -528,9 +542,8 @@ def plan_file(reviewed: Plan, *, account: str | None, region: str | None, endpoi
     parts = [name for name, value in here.items() if getattr(reviewed, name) != value]
     hint = "Plan again, review that document, and apply it."
     if parts:
-        return Reviews(because=f"the reviewed plan is of another {' and '.join(parts)}", hint=hint)
-    kept = record(reviewed, Scope(), head=None)
-    return Reviews((Review(kept),), because="the reviewed plan does not hold it", hint=hint)
+        return Reviews(absent=f"the reviewed plan is of another {' and '.join(parts)}", hint=hint)
+    return Reviews((Review(record(reviewed, Scope(), head=None)),), hint=hint)
 
 
 # --- the decision ----------------------------------------------------------------------------------------------------
@@ -557,12 +570,17 @@ class Gate:
             return self._not_reviewed(change, [d for d, _ in unexplained], why=unexplained[0][1])
         unnamed = [difference for difference in served if not self._named(change, difference)]
         if unnamed:
-            return _not_named(change, unnamed)
+            return _not_named(change, unnamed, label=self._has_labels)
         return always_refused(change)
 
     def unreviewed(self, change: TableChange) -> tuple[str, ...]:
         """The ids of a table's differences that no open record explains; the report marks them."""
         return tuple(d.id for d in to_do(change) if self._unexplained(change, d, deletes=False))
+
+    def named(self, plan: Plan) -> frozenset[str]:
+        """The ids of a plan's destructive differences that are named."""
+        lost = [(c, d) for c in plan.tables for d in to_do(c) if d.risk is Risk.DESTRUCTIVE]
+        return frozenset(difference.id for change, difference in lost if self._named(change, difference))
 
     def wants_more(self, plan: Plan) -> bool:
         """Whether older records could still explain or name something."""
@@ -572,11 +590,16 @@ class Gate:
             for difference in to_do(change)
         )
 
+    @property
+    def _has_labels(self) -> bool:
+        return self.reviews is not None and any(review.pull_request for review in self.reviews.counted)
+
     def _unexplained(self, change: TableChange, difference: Difference, *, deletes: bool) -> str | None:
         """Why no open record explains a difference, in words; None where one does."""
         if self.reviews is None:
             return None
-        why = "no open record names it"
+        used_up = any(review.record.closes(change.table) for review in self.reviews.counted)
+        why = "what was approved for this table is used up" if used_up else self.reviews.absent
         for _, entry in self.reviews.open_entries(change.table):
             objected = _mismatch(entry, change, difference=difference, deletes=deletes)
             if objected is None:
@@ -612,7 +635,7 @@ def covered(difference: Difference, patterns: Iterable[str]) -> bool:
 def words(difference: Difference) -> str:
     """The pattern that names exactly this difference's table, or its index."""
     index = _index_name(difference)
-    return f"{difference.table}/{index}" if index and difference.effect not in _DELETES_TABLE else difference.table
+    return f"{difference.table}/{index}" if index and not _deletes_table(difference) else difference.table
 
 
 def always_refused(change: TableChange) -> Refusal | None:
@@ -643,21 +666,21 @@ def _mismatch(entry: Entry, change: TableChange, *, difference: Difference, dele
         return ""
     if reviewed.risk.rank < difference.risk.rank:
         return f"it was reviewed as {reviewed.risk.value} and is {difference.risk.value} now"
-    if deletes or difference.risk is Risk.DESTRUCTIVE or difference.effect in _DELETES_TABLE:
-        if change.table_id is None or entry.table_id != _short(change.table_id):
+    if deletes or difference.risk is Risk.DESTRUCTIVE or _deletes_table(difference):
+        if change.table_id is None or entry.table_id != _identity(change):
             return "another table stands behind this name than the one reviewed"
         if _index(difference) not in {None, reviewed.index}:
             return "another index stands behind this name than the one reviewed"
     return None
 
 
-def _not_named(change: TableChange, differences: list[Difference]) -> Refusal:
-    patterns = sorted({words(difference) for difference in differences})
+def _not_named(change: TableChange, differences: list[Difference], *, label: bool) -> Refusal:
+    patterns = ", ".join(sorted({f"`{words(difference)}`" for difference in differences}))
+    or_label = f", or the label `{LABEL}` to the pull request that planned it" if label else ""
     return Refusal(
         FailureReason.DESTRUCTIVE_BLOCKED,
-        f"{change.table}: {_settings(differences)} would lose what a revert does not bring back, and nobody named it.",
-        f"Add {', '.join(f'`{pattern}`' for pattern in patterns)} to `allow-destructive`, or the label `{LABEL}` "
-        "to the pull request that planned it.",
+        f"{change.table}: nobody named what is lost for good by this change of {_settings(differences)}.",
+        f"Add {patterns} to `allow-destructive`{or_label}.",
     )
 
 
@@ -727,7 +750,7 @@ def _blocked(plan: Plan, patterns: Collection[str], *, labelled: bool) -> tuple[
         for change in plan.tables
         if not change.unproven
     ]
-    return tuple(_not_named(change, differences) for change, differences in by_table if differences)
+    return tuple(_not_named(change, differences, label=True) for change, differences in by_table if differences)
 
 
 # --- the tip decides -------------------------------------------------------------------------------------------------

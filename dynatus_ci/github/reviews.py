@@ -61,6 +61,12 @@ class Trail:
         main = next(self._counted(), None)
         return main.comment.url if main and main.comment else None
 
+    @property
+    def told(self) -> str:
+        """What that comment says."""
+        main = next(self._counted(), None)
+        return main.finding.body or "" if main else ""
+
     def read_own(self) -> None:
         """Read the record of the pull request that was merged as this commit."""
         self._kept += [self._read(pull_request, own=True) for pull_request in self._github.merged_as(self._sha)]

@@ -1,0 +1,703 @@
+"""The gate from end to end: what people do on pull requests, and what then runs on the account (DESIGN 10)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dynatus_ci import approval
+from tests.github_stub import READ_ONLY_TOKEN, Fault
+from tests.scene import INDEX, NO_INDEXES, TTL, Scene, scene, table, tags
+
+REFUSED = (1, "refused")
+BLOCKED = (*REFUSED, "destructive-blocked")
+CHANGED = (*REFUSED, "plan-changed")
+MISSING = (*REFUSED, "plan-missing")
+NOT_MERGED = (*REFUSED, "not-merged")
+APPLIED, PLANNED, NOOP = (0, "applied", ""), (0, "planned", ""), (0, "noop", "")
+SUPERSEDED = (0, "superseded", "")
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Iterator[Scene]:
+    with scene(tmp_path) as made:
+        yield made
+
+
+def writes(repo: Scene) -> list[str]:
+    return [f"{call.operation} {call.table}" for call in repo.account.journal.writes()]
+
+
+def adopt(repo: Scene, **definitions: str) -> None:
+    """Tables that are there already, without a review."""
+    repo.write(**definitions)
+    assert repo.apply(repo.push(), approval="none").ending == APPLIED
+    repo.account.start_over()
+
+
+def planned(repo: Scene, number: int, **definitions: str | None) -> None:
+    """A pull request whose plan is in its comment."""
+    repo.write(**definitions)
+    repo.open(number)
+    assert repo.plan(number).ending == PLANNED
+
+
+# ---- the way that it is meant to go ----------------------------------------------------------------------------------
+
+
+def test_what_was_planned_and_merged_is_applied(repo: Scene) -> None:
+    planned(repo, 1, users=table(**TTL, **tags(team="a")), orders=table("orders"))
+    assert writes(repo) == []
+    ran = repo.apply(repo.merge(1))
+    assert ran.ending == APPLIED
+    assert ran.outputs["changed"] == "true"
+    assert "issuecomment" in ran.outputs["comment-url"]
+    assert "apply: 2 tables changed" in repo.comment(1)
+    assert all(repo.record(1).closes(name) for name in ("users", "orders"))
+    assert repo.plan(1).ending == NOOP
+
+
+def test_a_re_run_has_nothing_to_do_and_leaves_the_comment_alone(repo: Scene) -> None:
+    planned(repo, 1, users=table())
+    sha = repo.merge(1)
+    repo.apply(sha)
+    before, asked = repo.comment(1), len(repo.github.calls)
+    assert repo.apply(sha).ending == NOOP
+    assert repo.comment(1) == before
+    assert not [call for call in repo.github.calls[asked:] if call.startswith("PATCH")]
+
+
+def test_the_comment_says_running_before_the_first_call_changes_anything(repo: Scene) -> None:
+    planned(repo, 1, users=table())
+    sha = repo.merge(1)
+    said: list[str] = []
+    repo.account.start_over()
+    for call in range(1, 40):
+        repo.account.faults.before(call, lambda: said.append(repo.comment(1)))
+    assert repo.apply(sha).ending == APPLIED
+    first = next(call.number for call in repo.account.journal.writes())
+    assert "under way" in said[first - 1]
+
+
+def test_where_the_comment_cannot_be_written_nothing_runs(repo: Scene) -> None:
+    planned(repo, 1, users=table())
+    sha = repo.merge(1)
+    repo.github.faults.append(
+        Fault("PATCH .*/comments/.*", status=403, times=9, body={"message": "Resource not accessible"})
+    )
+    assert repo.apply(sha).ending == (1, "failed", "github-error")
+    assert writes(repo) == []
+    assert repo.apply(sha).status == 1
+    repo.github.faults.clear()
+    assert repo.apply(sha).ending == APPLIED
+
+
+def test_a_used_up_record_that_cannot_be_written_fails_the_run(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**tags(team="a")))
+    sha = repo.merge(1)
+    repo.account.client().tag_resource(ResourceArn=repo.account.arn("users"), Tags=[{"Key": "team", "Value": "a"}])
+    repo.account.clock.advance(3600)
+    repo.github.faults.append(Fault("PATCH .*", status=502, times=9))
+    assert repo.apply(sha).ending == (1, "failed", "github-error")
+    repo.github.faults.clear()
+    assert repo.apply(sha).ending == NOOP
+    assert repo.record(1).closes("users")
+
+
+# ---- what was not reviewed -------------------------------------------------------------------------------------------
+
+
+def test_the_account_changed_in_between(repo: Scene) -> None:
+    adopt(repo, users=table(**TTL, **tags(team="a")))
+    planned(repo, 1, users=table(**TTL, **tags(team="b")))
+    sha = repo.merge(1)
+    repo.account.clock.advance(7200)
+    repo.account.client().update_time_to_live(
+        TableName="users", TimeToLiveSpecification={"Enabled": False, "AttributeName": "expires"}
+    )
+    repo.account.start_over()
+    ran = repo.apply(sha)
+    assert ran.ending == CHANGED
+    assert writes(repo) == []
+    assert "TimeToLiveSpecification" in repo.comment(1)
+    assert repo.record(1).closes("users") is False
+
+
+def test_a_part_done_by_hand_leaves_the_rest_reviewed(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**TTL, **tags(team="a")))
+    sha = repo.merge(1)
+    repo.account.client().update_time_to_live(
+        TableName="users", TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"}
+    )
+    repo.account.clock.advance(3600)
+    repo.account.start_over()
+    assert repo.apply(sha).ending == APPLIED
+    assert writes(repo) == ["TagResource users"]
+
+
+def test_other_tables_go_on_beside_a_refused_one(repo: Scene) -> None:
+    planned(repo, 1, users=table(), orders=table("orders"))
+    sha = repo.merge(1)
+    repo.account.client().create_table(
+        TableName="users",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "other", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "other", "KeyType": "HASH"}],
+    )
+    repo.account.clock.advance(600)
+    repo.account.start_over()
+    assert repo.apply(sha).ending == CHANGED
+    assert writes(repo) == ["CreateTable orders"]
+    assert (repo.record(1).closes("orders"), repo.record(1).closes("users")) == (True, False)
+
+
+def test_a_direct_push_needs_a_pull_request_or_approval_none(repo: Scene) -> None:
+    repo.write(users=table())
+    sha = repo.push()
+    ran = repo.apply(sha)
+    assert ran.ending == NOT_MERGED
+    assert "approval: none" in ran.summary
+    assert writes(repo) == []
+    assert repo.apply(sha, approval="none").ending == APPLIED
+
+
+def test_a_merge_without_a_plan(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    assert repo.apply(repo.merge(1)).ending == MISSING
+    assert repo.github.bodies(1) == []
+
+
+def test_a_plan_for_another_environment_is_named_as_the_nearest(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    repo.plan(1, environment="staging")
+    ran = repo.apply(repo.merge(1), environment="production")
+    assert ran.ending == MISSING
+    assert "`environment`" in ran.log
+
+
+def test_nothing_to_do_needs_no_review(repo: Scene) -> None:
+    adopt(repo, users=table())
+    assert repo.apply(repo.push()).ending == NOOP
+
+
+def test_a_tag_is_not_a_branch(repo: Scene) -> None:
+    repo.write(users=table())
+    assert repo.apply(repo.push(), ref="refs/tags/v1").ending == (1, "failed", "invalid-input")
+
+
+def test_the_pull_request_of_a_merge_may_lag(repo: Scene) -> None:
+    planned(repo, 1, users=table())
+    sha = repo.merge(1)
+    repo.github.lag[sha] = 1
+    assert repo.apply(sha).ending == APPLIED
+
+
+# ---- comments that others touched ------------------------------------------------------------------------------------
+
+
+def test_an_edited_comment_is_refused_and_refused_again(repo: Scene) -> None:
+    planned(repo, 1, users=table())
+    repo.edit(1, lambda body: body.replace("create", "adore"))
+    sha, edited = repo.merge(1), repo.comment(1)
+    for _ in range(2):
+        ran = repo.apply(sha)
+        assert ran.ending == MISSING
+        assert "edited by somebody else" in ran.log
+    assert repo.comment(1) == edited
+    assert writes(repo) == []
+
+
+def test_a_new_plan_replaces_an_edited_comment_whole(repo: Scene) -> None:
+    planned(repo, 1, users=table())
+    before = repo.comment(1)
+    repo.edit(1, lambda body: body)
+    repo.plan(1)
+    assert approval.decode(repo.comment(1)) == approval.decode(before)
+    assert next(iter(repo.github.editors.values())) == "github-actions[bot]"
+    assert repo.apply(repo.merge(1)).ending == APPLIED
+
+
+def test_a_forged_comment_is_ignored(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    repo.open(2)
+    repo.plan(2)
+    forged = repo.github.add_comment(1, repo.comment(2), login="mallory")
+    assert repo.apply(repo.merge(1)).ending == MISSING
+    assert forged["body"] == repo.comment(2)
+    assert writes(repo) == []
+
+
+# ---- what destroys ---------------------------------------------------------------------------------------------------
+
+
+def test_red_labelled_green_merged_applied(repo: Scene) -> None:
+    adopt(repo, users=table(**INDEX))
+    repo.write(users=table(**NO_INDEXES))
+    repo.open(1)
+    red = repo.plan(1)
+    assert red.ending == BLOCKED
+    assert "users/by-mail" in repo.comment(1)
+    repo.label(1)
+    assert repo.plan(1).ending == PLANNED
+    assert repo.labels(1) == [approval.LABEL]
+    assert repo.apply(repo.merge(1)).ending == APPLIED
+    assert not repo.account.client().describe_table(TableName="users")["Table"].get("GlobalSecondaryIndexes")
+
+
+def test_red_named_green(repo: Scene) -> None:
+    adopt(repo, users=table(**INDEX))
+    planned_red = {"allow_destructive": "users/by-mail"}
+    repo.write(users=table(**NO_INDEXES))
+    repo.open(1)
+    assert repo.plan(1).ending == BLOCKED
+    assert repo.plan(1, **planned_red).ending == PLANNED
+    sha = repo.merge(1)
+    assert repo.apply(sha).ending == BLOCKED
+    assert repo.apply(sha, **planned_red).ending == APPLIED
+
+
+def test_the_label_comes_off_when_what_it_named_has_changed(repo: Scene) -> None:
+    adopt(repo, users=table(**INDEX), orders=table("orders", **INDEX))
+    repo.write(users=table(**NO_INDEXES))
+    repo.open(1)
+    repo.plan(1)
+    repo.label(1)
+    assert repo.plan(1).ending == PLANNED
+    repo.write(orders=table("orders", **NO_INDEXES))
+    ran = repo.plan(1)
+    assert ran.ending == BLOCKED
+    assert repo.labels(1) == []
+    assert "taken off" in repo.comment(1)
+
+
+def test_a_label_that_was_there_before_the_first_plan_names_nothing(repo: Scene) -> None:
+    adopt(repo, users=table(**INDEX))
+    repo.write(users=table(**NO_INDEXES))
+    repo.open(1, labels=(approval.LABEL,))
+    assert repo.plan(1).ending == BLOCKED
+    assert repo.labels(1) == []
+
+
+def test_where_the_label_cannot_be_taken_off_there_is_no_record(repo: Scene) -> None:
+    adopt(repo, users=table(**INDEX))
+    repo.write(users=table(**NO_INDEXES))
+    repo.open(1, labels=(approval.LABEL,))
+    repo.github.faults.append(Fault("DELETE .*", status=403, times=9, body={"message": "Resource not accessible"}))
+    assert repo.plan(1).ending == (1, "failed", "github-error")
+    assert repo.github.bodies(1) == []
+
+
+def test_a_labelled_pull_request_into_another_branch_does_not_count(repo: Scene) -> None:
+    adopt(repo, users=table(**INDEX))
+    repo.write(users=table(**NO_INDEXES))
+    repo.open(1, base="next")
+    repo.plan(1)
+    repo.label(1)
+    sha = repo.merge(1)
+    repo.land(sha)
+    repo.account.start_over()
+    assert repo.apply(sha).ending == MISSING
+    assert writes(repo) == []
+
+
+def test_a_table_that_was_empty_when_it_was_planned(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(key="name"))
+    sha = repo.merge(1)
+    repo.account.client().put_item(TableName="users", Item={"id": {"S": "1"}})
+    repo.account.start_over()
+    assert repo.apply(sha, allow_destructive="users").ending == CHANGED
+    assert writes(repo) == []
+
+
+def test_an_empty_table_is_recreated_without_a_name(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(key="name"))
+    assert repo.apply(repo.merge(1)).ending == APPLIED
+    keys = repo.account.client().describe_table(TableName="users")["Table"]["KeySchema"]
+    assert keys == [{"AttributeName": "name", "KeyType": "HASH"}]
+
+
+def test_another_table_of_the_same_name_is_not_deleted(repo: Scene) -> None:
+    adopt(repo, users=table())
+    client = repo.account.client()
+    client.put_item(TableName="users", Item={"id": {"S": "1"}})
+    repo.write(users='{:TableName "users" :Absent true}')
+    repo.open(1)
+    repo.plan(1)
+    repo.label(1)
+    sha = repo.merge(1)
+    client.delete_table(TableName="users")
+    repo.account.clock.advance(600)
+    client.create_table(
+        TableName="users",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    repo.account.clock.advance(600)
+    client.put_item(TableName="users", Item={"id": {"S": "2"}})
+    repo.account.start_over()
+    assert repo.apply(sha, allow_destructive="users").ending == CHANGED
+    assert writes(repo) == []
+
+
+def test_a_backup_is_named_in_the_comment_before_the_table_is_deleted(repo: Scene) -> None:
+    adopt(repo, users=table())
+    repo.account.client().put_item(TableName="users", Item={"id": {"S": "1"}})
+    repo.write(users=table(key="name"))
+    repo.open(1)
+    assert repo.plan(1).ending == BLOCKED
+    repo.label(1)
+    sha = repo.merge(1)
+    repo.account.start_over()
+    said: list[str] = []
+    for call in range(1, 80):
+        repo.account.faults.before(call, lambda: said.append(repo.comment(1)))
+    assert repo.apply(sha).ending == APPLIED
+    deletion = next(c.number for c in repo.account.journal.writes() if c.operation == "DeleteTable")
+    assert "restore-table-from-backup" in said[deletion - 1]
+    assert "123456789012" not in repo.comment(1)
+    assert "restore-table-from-backup" in repo.comment(1)
+
+
+def test_a_re_run_still_names_the_backup_of_the_run_that_was_stopped(repo: Scene) -> None:
+    adopt(repo, users=table())
+    repo.account.client().put_item(TableName="users", Item={"id": {"S": "1"}})
+    repo.write(users=table(key="name"))
+    repo.open(1)
+    repo.plan(1)
+    repo.label(1)
+    sha = repo.merge(1)
+    repo.account.start_over()
+    fault = repo.account.faults.deny("CreateTable")
+    assert repo.apply(sha).ending == (1, "failed", "access-denied")
+    (backup,) = set(re.findall(r"users/backup/[\w-]+", repo.comment(1)))
+    repo.account.faults.active.remove(fault)
+    assert repo.apply(sha).ending == APPLIED
+    assert backup in repo.comment(1)
+
+
+def test_a_comment_that_cannot_name_the_backup_keeps_the_table(repo: Scene) -> None:
+    adopt(repo, users=table())
+    repo.account.client().put_item(TableName="users", Item={"id": {"S": "1"}})
+    repo.write(users=table(key="name"))
+    repo.open(1)
+    repo.plan(1)
+    repo.label(1)
+    sha = repo.merge(1)
+    repo.account.start_over()
+    for call in range(1, 80):
+        repo.account.faults.before(call, lambda: _break_when_backed_up(repo))
+    assert repo.apply(sha).ending == (1, "failed", "github-error")
+    assert "DeleteTable users" not in writes(repo)
+    repo.account.faults.clear()
+    repo.github.faults.clear()
+    assert repo.apply(sha).ending == APPLIED
+
+
+def _break_when_backed_up(repo: Scene) -> None:
+    if any(call.operation == "CreateBackup" for call in repo.account.journal.writes()):
+        repo.github.faults.append(Fault("PATCH .*", status=502, times=9))
+
+
+# ---- approvals are used once -----------------------------------------------------------------------------------------
+
+
+def stray(repo: Scene, name: str = "users") -> None:
+    """Somebody takes the tag off by hand."""
+    repo.account.client().untag_resource(ResourceArn=repo.account.arn(name), TagKeys=["team"])
+    repo.account.clock.advance(3600)
+    repo.account.start_over()
+
+
+def test_an_old_approval_cannot_be_used_twice(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**tags(team="a")))
+    sha = repo.merge(1)
+    assert repo.apply(sha).ending == APPLIED
+    stray(repo)
+    assert repo.apply(sha).ending == CHANGED
+    assert repo.apply(repo.push()).ending == NOT_MERGED
+    assert writes(repo) == []
+
+
+def test_an_approval_is_used_up_table_by_table(repo: Scene) -> None:
+    adopt(repo, users=table(), orders=table("orders"))
+    planned(repo, 1, users=table(**tags(team="a")), orders=table("orders", **tags(team="a")))
+    sha = repo.merge(1)
+    fault = repo.account.faults.deny("TagResource")
+    fault.tables = ["orders"]
+    assert repo.apply(sha).ending == (1, "failed", "access-denied")
+    repo.account.faults.clear()
+    stray(repo)
+    assert repo.apply(sha).ending == CHANGED
+    assert writes(repo) == ["TagResource orders"]
+
+
+def test_an_approval_that_a_run_with_nothing_to_do_has_seen_is_used_up(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**tags(team="a")))
+    repo.merge(1)
+    repo.account.client().tag_resource(ResourceArn=repo.account.arn("users"), Tags=[{"Key": "team", "Value": "a"}])
+    repo.account.clock.advance(3600)
+    later = repo.push()
+    assert repo.apply(later).ending == NOOP
+    stray(repo)
+    assert repo.apply(later).ending == NOT_MERGED
+    assert writes(repo) == []
+
+
+def test_a_newer_record_closes_what_older_ones_approved(repo: Scene) -> None:
+    """Another pull request's run saw the table in agreement, without reading the record that named it."""
+    adopt(repo, users=table(), orders=table("orders"))
+    planned(repo, 1, users=table(**tags(team="a")))
+    repo.merge(1)
+    repo.account.client().tag_resource(ResourceArn=repo.account.arn("users"), Tags=[{"Key": "team", "Value": "a"}])
+    repo.account.clock.advance(3600)
+    planned(repo, 2, orders=table("orders", **tags(team="a")))
+    assert repo.apply(repo.merge(2)).ending == APPLIED
+    assert repo.record(1).closes("users") is False
+    stray(repo)
+    assert repo.apply(repo.push()).ending == NOT_MERGED
+    assert writes(repo) == []
+
+
+def test_a_cancelled_apply_is_picked_up_by_the_next_merge(repo: Scene) -> None:
+    planned(repo, 1, users=table())
+    planned(repo, 2, users=None, orders=table("orders"))
+    repo.write(users=table(), orders=None)
+    repo.merge(1)
+    repo.write(orders=table("orders"))
+    assert repo.apply(repo.merge(2)).ending == APPLIED
+    assert sorted(writes(repo)) == ["CreateTable orders", "CreateTable users"]
+    assert repo.record(1).closes("users")
+    assert repo.record(2).closes("users")
+
+
+def test_a_destructive_one_of_a_cancelled_apply_is_named_by_its_own_label(repo: Scene) -> None:
+    adopt(repo, users=table(**INDEX))
+    repo.write(users=table(**NO_INDEXES))
+    repo.open(1)
+    repo.plan(1)
+    repo.label(1)
+    planned(repo, 2, users=None, orders=table("orders"))
+    repo.write(users=table(**NO_INDEXES), orders=None)
+    repo.merge(1)
+    repo.write(orders=table("orders"))
+    assert repo.apply(repo.merge(2)).ending == APPLIED
+
+
+def test_an_edited_comment_hides_what_is_older(repo: Scene) -> None:
+    planned(repo, 1, users=table())
+    planned(repo, 2, users=None, orders=table("orders"))
+    planned(repo, 3, orders=None, items=table("items"))
+    repo.write(users=table(), items=None)
+    repo.merge(1)
+    repo.write(orders=table("orders"))
+    repo.merge(2)
+    repo.edit(2, lambda body: body)
+    repo.write(items=table("items"))
+    assert repo.apply(repo.merge(3)).ending == CHANGED
+    assert writes(repo) == ["CreateTable items"]
+
+
+# ---- the tip decides -------------------------------------------------------------------------------------------------
+
+
+def test_a_re_run_of_a_reverted_merge_is_superseded(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**tags(team="a")))
+    first = repo.merge(1)
+    repo.write(users=table(**tags(team="b")))
+    tip = repo.push()
+    ran = repo.apply(first)
+    assert ran.ending == SUPERSEDED
+    assert tip[:7] in ran.summary
+    assert writes(repo) == []
+
+
+def test_the_tip_is_looked_at_again_before_each_destructive_step(repo: Scene) -> None:
+    adopt(repo, users=table(**INDEX, **tags(team="a")))
+    repo.write(users=table(**NO_INDEXES, **tags(team="b")))
+    repo.open(1)
+    repo.plan(1)
+    repo.label(1)
+    sha = repo.merge(1)
+    repo.account.start_over()
+    asked: list[str] = []
+
+    def move_on() -> None:
+        asked.append("")
+        if len(asked) == 6:
+            repo.write(users=table(**tags(team="c")))
+            repo.push()
+
+    for call in range(1, 60):
+        repo.account.faults.before(call, move_on)
+    assert repo.apply(sha).ending == SUPERSEDED
+    assert "UpdateTable users" not in writes(repo)
+
+
+def test_the_same_definitions_under_another_tip_go_on(repo: Scene) -> None:
+    planned(repo, 1, users=table())
+    sha = repo.merge(1)
+    repo.push()
+    assert repo.apply(sha).ending == APPLIED
+
+
+# ---- environments, files, permissions --------------------------------------------------------------------------------
+
+
+def test_two_environments_under_one_label(repo: Scene) -> None:
+    prefixed = {"environment": "staging", "table_prefix": "staging-"}
+    adopt(repo, users=table(**INDEX))
+    repo.apply(repo.push(), approval="none", **prefixed)
+    repo.account.client().update_table(
+        TableName="staging-users", GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by-mail"}}]
+    )
+    repo.account.clock.advance(3600)
+    repo.write(users=table(**NO_INDEXES))
+    repo.open(1)
+    assert repo.plan(1, environment="production").ending == BLOCKED
+    assert repo.plan(1, **prefixed).ending == NOOP
+    repo.label(1)
+    assert repo.plan(1, environment="production").ending == PLANNED
+    assert repo.plan(1, **prefixed).ending == NOOP
+    sha = repo.merge(1)
+    assert repo.apply(sha, **prefixed).ending == NOOP
+    assert repo.apply(sha, environment="production").ending == APPLIED
+    assert len(repo.github.bodies(1)) == 1
+
+
+def test_two_environments_keep_a_comment_each(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    repo.plan(1, environment="staging", table_prefix="s-")
+    repo.plan(1, environment="production")
+    first, second = repo.github.bodies(1)
+    assert first.split("\n")[0] != second.split("\n")[0]
+    sha = repo.merge(1)
+    assert repo.apply(sha, environment="staging", table_prefix="s-").ending == APPLIED
+    assert repo.apply(sha, environment="production").ending == APPLIED
+
+
+def test_out_and_reviewed_across_two_jobs(repo: Scene) -> None:
+    adopt(repo, users=table(**INDEX))
+    repo.write(users=table(**NO_INDEXES))
+    file = repo.home.parent / "plan.json"
+    sha = repo.push()
+    planned = repo.run({}, name="push", ref="refs/heads/main", sha=sha, inputs={"mode": "plan", "out": str(file)})
+    assert planned.ending == PLANNED
+    assert json.loads(file.read_text("utf-8"))["summary"]["update"] == 1
+    assert repo.apply(sha, reviewed=str(file)).ending == BLOCKED
+    assert repo.apply(sha, reviewed=str(file), allow_destructive="users").ending == APPLIED
+
+
+def test_a_plan_file_runs_its_differences_and_no_others(repo: Scene) -> None:
+    repo.write(users=table())
+    file = repo.home.parent / "plan.json"
+    repo.run({}, name="push", ref="refs/heads/main", sha=repo.push(), inputs={"mode": "plan", "out": str(file)})
+    repo.write(orders=table("orders"))
+    assert repo.apply(repo.push(), reviewed=str(file)).ending == CHANGED
+    assert writes(repo) == ["CreateTable users"]
+
+
+def test_a_plan_file_of_a_superseded_commit_does_not_run(repo: Scene) -> None:
+    repo.write(users=table())
+    file, sha = repo.home.parent / "plan.json", repo.push()
+    repo.run({}, name="push", ref="refs/heads/main", sha=sha, inputs={"mode": "plan", "out": str(file)})
+    repo.write(orders=table("orders"))
+    repo.push()
+    assert repo.apply(sha, reviewed=str(file)).ending == SUPERSEDED
+    repo.write(orders=None)
+    assert repo.apply(sha, reviewed=str(file), ref="refs/tags/v1").ending == APPLIED
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', "[" * 100_000])
+def test_a_file_that_is_no_plan(repo: Scene, text: str) -> None:
+    repo.write(users=table())
+    (repo.home.parent / "plan.json").write_text(text, encoding="utf-8")
+    ran = repo.apply(repo.push(), reviewed=str(repo.home.parent / "plan.json"))
+    assert ran.ending == (1, "failed", "invalid-input")
+
+
+def test_a_token_that_may_only_read_plans_without_a_record(repo: Scene) -> None:
+    adopt(repo, users=table(**INDEX))
+    repo.write(users=table(**NO_INDEXES))
+    repo.open(1)
+    ran = repo.plan(1, github_token=READ_ONLY_TOKEN)
+    assert ran.ending == PLANNED
+    assert "pull-requests: write" in ran.log
+    assert repo.github.bodies(1) == []
+
+
+def test_a_plan_on_a_push_is_not_red(repo: Scene) -> None:
+    adopt(repo, users=table(**INDEX))
+    repo.write(users=table(**NO_INDEXES))
+    ran = repo.run({}, name="push", ref="refs/heads/main", sha=repo.push(), inputs={"mode": "plan"})
+    assert ran.ending == PLANNED
+
+
+def test_github_failing_to_take_the_record_fails_the_plan(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    repo.github.faults.append(Fault("POST .*/comments", status=502, times=9))
+    ran = repo.plan(1)
+    assert ran.ending == (1, "failed", "github-error")
+    assert "1 to create" in ran.summary
+
+
+def test_a_closed_pull_request_is_not_written_to(repo: Scene) -> None:
+    planned(repo, 1, users=table())
+    repo.merge(1)
+    before = repo.comment(1)
+    repo.write(users=table(**TTL))
+    assert repo.plan(1).ending == PLANNED
+    assert repo.comment(1) == before
+
+
+# ---- killed ----------------------------------------------------------------------------------------------------------
+
+
+def ready_to_apply(repo: Scene) -> str:
+    """A merged change of several kinds: an index goes, tags come, a table is made and gets its TTL."""
+    adopt(repo, users=table(**INDEX))
+    repo.account.client().put_item(TableName="users", Item={"id": {"S": "1"}, "mail": {"S": "a"}})
+    repo.write(users=table(**NO_INDEXES, **tags(team="a")), orders=table("orders", **TTL))
+    repo.open(1)
+    repo.plan(1)
+    repo.label(1)
+    return repo.merge(1)
+
+
+def test_a_run_killed_at_any_call_is_finished_by_a_re_run_without_a_review(tmp_path: Path) -> None:
+    """Every call from the last before the first write on; before that, nothing has been done."""
+    with scene(tmp_path / "rehearsal") as repo:
+        sha = ready_to_apply(repo)
+        repo.account.start_over()
+        assert repo.apply(sha).ending == APPLIED
+        call = next(call.number for call in repo.account.journal.writes()) - 1
+    finished = False
+    while not finished:
+        with scene(tmp_path / str(call)) as repo:
+            sha = ready_to_apply(repo)
+            killed = repo.kill_at(call, sha)
+            finished = not killed.status
+            assert finished or killed.outputs["failure-reason"] == "cancelled"
+            assert "DynamoDB plan" in killed.summary
+            repo.account.clock.advance(7200)
+            assert repo.apply(sha).ending in {APPLIED, NOOP}
+            assert all(repo.record(1).closes(name) for name in ("users", "orders"))
+            assert repo.account.client().scan(TableName="users")["Count"] == 1
+            assert repo.apply(sha).ending == NOOP
+        call += 1

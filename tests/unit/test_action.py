@@ -1,0 +1,372 @@
+"""The GitHub door: each mode's ending, what it leaves in outputs, summary, log and comment, and how it is cancelled."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from dynatus_ci import action
+from tests.github_stub import PERSON_TOKEN, Fault
+from tests.scene import BRANCH, HASTE, INDEX, NO_INDEXES, PATH, ROOT, TTL, Ran, Scene, scene, table, tags
+
+NOOP = (0, "noop", "")
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Iterator[Scene]:
+    with scene(tmp_path) as made:
+        yield made
+
+
+def run(repo: Scene, mode: str, **inputs: str) -> Ran:
+    return repo.run({}, name="schedule", ref=BRANCH, sha=repo.push(), inputs={"mode": mode, **inputs})
+
+
+def bad_definition() -> str:
+    return table().replace("HASH", "RANGE")
+
+
+# ---- every mode ------------------------------------------------------------------------------------------------------
+
+
+def test_validate_needs_no_account(repo: Scene) -> None:
+    repo.write(users=table())
+    ran = run(repo, "validate")
+    assert ran.ending == (0, "valid", "")
+    assert repo.account.journal.count("DescribeTable") == 0
+    assert "1 table, no faults" in ran.summary
+
+
+def test_validate_finds_faults_at_their_place(repo: Scene) -> None:
+    repo.write(users=bad_definition())
+    ran = run(repo, "validate")
+    assert ran.ending == (1, "failed", "invalid-definition")
+    assert re.search(rf"^::error title=[\w-]+,file={PATH}/users.edn,line=1,endLine=1,col=\d+", ran.log, re.MULTILINE)
+    assert f"{PATH}/users.edn" in ran.summary
+    assert "1 fault in 1 file" in ran.summary
+
+
+def test_validate_with_a_baseline_shows_what_changes(repo: Scene) -> None:
+    repo.write(users=table())
+    (repo.home / "before").mkdir()
+    (repo.home / "before" / "users.edn").write_text(table(**tags(team="a")), encoding="utf-8")
+    repo.write(users=table(**tags(team="b")))
+    ran = run(repo, "validate", baseline="before")
+    assert ran.ending == (0, "valid", "")
+    assert ran.outputs["changed"] == "true"
+    assert "team" in ran.summary
+
+
+def test_no_definitions_are_an_invalid_input(repo: Scene) -> None:
+    repo.home.joinpath(PATH).mkdir(parents=True)
+    for mode in ("validate", "plan", "apply", "drift"):
+        assert run(repo, mode).ending == (1, "failed", "invalid-input")
+
+
+def test_drift(repo: Scene) -> None:
+    repo.write(users=table(**tags(team="a")))
+    assert run(repo, "drift").ending == (1, "failed", "drift")
+    assert run(repo, "apply").ending == (0, "applied", "")
+    repo.account.clock.advance(3600)
+    found = run(repo, "drift")
+    assert found.ending == NOOP
+    assert found.outputs["changed"] == "false"
+    assert "drift" in found.summary
+
+
+def test_a_table_that_cannot_be_read_fails_and_the_others_are_shown(repo: Scene) -> None:
+    repo.write(users=table(), orders=table("orders"))
+    repo.account.faults.deny("DescribeTable").tables = ["users"]
+    for mode in ("plan", "drift"):
+        ran = run(repo, mode)
+        assert ran.ending == (1, "failed", "access-denied")
+        assert "dynamodb:DescribeTable" in ran.summary
+        assert ran.outputs["create"] == "1"
+
+
+def test_another_account_stops_the_run_before_any_other_call(repo: Scene) -> None:
+    repo.write(users=table())
+    ran = run(repo, "plan", account="999999999999")
+    assert ran.ending == (1, "failed", "wrong-account")
+    assert repo.account.journal.count("DescribeTable") == 0
+    assert "123456789012" not in ran.log + ran.summary
+
+
+def test_the_deletion_of_a_branch_has_nothing_to_do(repo: Scene) -> None:
+    repo.write(users=table())
+    ran = repo.run({"after": "0" * 40}, name="push", ref=BRANCH, inputs={"mode": "apply", "approval": "reviewed-plan"})
+    assert ran.ending == NOOP
+    assert repo.github.calls == []
+
+
+@pytest.mark.parametrize(
+    ("inputs", "part"),
+    [
+        ({"mode": "destroy"}, "`plan`, `apply`, `drift`, `validate`"),
+        ({"mode": "plan", "comment": "yes"}, "`true`, `false`"),
+        ({"mode": "apply", "out": "x"}, "`out`"),
+        ({"mode": "plan", "path": "../elsewhere"}, "outside the workspace"),
+    ],
+)
+def test_an_input_that_cannot_be_used_is_named(repo: Scene, inputs: dict[str, str], part: str) -> None:
+    ran = repo.run({}, name="push", ref=BRANCH, inputs=inputs)
+    assert ran.ending == (1, "failed", "invalid-input")
+    assert part in ran.log
+
+
+# ---- what is left behind ---------------------------------------------------------------------------------------------
+
+
+def test_every_ending_sets_every_output_of_action_yml(repo: Scene) -> None:
+    declared = set(
+        re.findall(r"^  ([a-z-]+):$", ROOT.joinpath("action.yml").read_text("utf-8").split("outputs:")[1], re.MULTILINE)
+    )
+    repo.write(users=table())
+    for mode in ("validate", "plan", "drift", "apply", "destroy"):
+        assert set(run(repo, mode).outputs) == declared
+
+
+def test_the_outputs_of_a_plan(repo: Scene) -> None:
+    repo.write(users=table(), orders=table("orders"))
+    outputs = run(repo, "plan").outputs
+    document = json.loads(outputs["plan"])
+    assert (outputs["changed"], outputs["create"], outputs["destructive"]) == ("true", "2", "0")
+    assert outputs["fingerprint"] == document["fingerprint"]
+    assert [each["table"] for each in document["tables"]] == ["orders", "users"]
+    assert run(repo, "apply").outputs["changed"] == "true"
+    after = run(repo, "plan").outputs
+    assert (after["noop"], json.loads(after["plan"])["tables"]) == ("2", [])
+
+
+def test_a_plan_output_that_is_too_large_is_empty(repo: Scene) -> None:
+    many = {f"k{number:02}": "v" * 250 for number in range(50)}
+    repo.write(**{f"t{number}": table(f"table-{number}", **tags(**many)) for number in range(16)})
+    outputs = run(repo, "plan").outputs
+    assert outputs["plan"] == ""
+    assert outputs["create"] == "16"
+
+
+def test_without_approval_an_apply_on_an_emulator_asks_github_for_nothing(repo: Scene) -> None:
+    repo.write(users=table(**TTL))
+    assert run(repo, "apply").ending == (0, "applied", "")
+    assert repo.github.calls == []
+
+
+def test_the_plan_file_is_whole_and_may_be_a_temporary_one(repo: Scene) -> None:
+    repo.write(users=table())
+    for out in ("build/plan.json", str(repo.home.parent / "plan.json")):
+        assert run(repo, "plan", out=out).ending == (0, "planned", "")
+        document = json.loads((repo.home / out).read_text("utf-8"))
+        assert document["account"] == "123456789012"
+        assert (repo.home / out).stat().st_uid == repo.home.stat().st_uid
+
+
+def test_a_bug_is_told_without_what_its_message_holds(tmp_path: Path) -> None:
+    class Broken(dict[str, str]):
+        def items(self) -> NoReturn:
+            raise RuntimeError("hunter2")
+
+    output, log = tmp_path / "output", io.StringIO()
+    environ = Broken(GITHUB_WORKSPACE=str(tmp_path), GITHUB_OUTPUT=str(output))
+    assert action.main(environ, stream=log, pace=HASTE) == 1
+    assert "internal-error" in output.read_text("utf-8")
+    assert "RuntimeError" in log.getvalue()
+    assert "inputs.py" in log.getvalue()
+    assert "hunter2" not in log.getvalue()
+
+
+def test_outside_of_actions_it_says_so() -> None:
+    log = io.StringIO()
+    assert action.main({}, stream=log, pace=HASTE) == 1
+    assert "dynatus" in log.getvalue()
+
+
+# ---- the comment -----------------------------------------------------------------------------------------------------
+
+
+def test_one_comment_is_kept_up_to_date(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    repo.plan(1)
+    repo.write(users=table(**tags(team="a")))
+    repo.plan(1)
+    assert "team" in repo.comment(1)
+
+
+def test_no_change_writes_no_comment_but_corrects_an_old_one(repo: Scene) -> None:
+    repo.write(users=table())
+    run(repo, "apply")
+    repo.open(1)
+    assert repo.plan(1).ending == NOOP
+    assert repo.github.bodies(1) == []
+    repo.write(users=table(**tags(team="a")))
+    repo.plan(1)
+    repo.write(users=table())
+    assert repo.plan(1).ending == NOOP
+    assert "no changes" in repo.comment(1)
+    assert repo.record(1).tables == {}
+
+
+def test_an_unchanged_plan_writes_nothing(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    repo.plan(1)
+    asked = len(repo.github.calls)
+    repo.plan(1)
+    assert not [call for call in repo.github.calls[asked:] if call.startswith(("PATCH", "POST /repos"))]
+
+
+def test_an_older_run_does_not_overwrite_a_newer_head(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    repo.plan(1)
+    before = repo.comment(1)
+    old = {"pull_request": {"number": 1, "head": {"sha": "e" * 40}}}
+    repo.write(users=table(**tags(team="a")))
+    ran = repo.run(old, name="pull_request", ref="refs/pull/1/merge", inputs={"mode": "plan"})
+    assert ran.ending == (0, "planned", "")
+    assert "newer commit" in ran.log
+    assert repo.comment(1) == before
+
+
+def test_without_a_comment_there_is_no_record_and_the_plan_says_so(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    ran = repo.plan(1, comment="false")
+    assert ran.ending == (0, "planned", "")
+    assert "No record" in ran.summary
+    assert repo.github.calls == []
+
+
+def test_faults_go_into_the_comment_and_take_the_record_away(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    repo.plan(1)
+    repo.write(users=bad_definition())
+    assert repo.plan(1).ending == (1, "failed", "invalid-definition")
+    assert "1 fault" in repo.comment(1)
+    assert "dynatus-ci-record" not in repo.comment(1)
+
+
+def test_a_maintainer_plans_for_a_fork_by_dispatch(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(9)
+    inputs = {"mode": "plan", "pull-request": "9", "approval": "reviewed-plan"}
+    ran = repo.run({}, name="workflow_dispatch", ref=BRANCH, inputs=inputs)
+    assert ran.ending == (0, "planned", "")
+    assert repo.record(9).head == repo.github.pulls[9]["head"]["sha"]
+
+
+def test_a_baseline_needs_no_account_and_leaves_a_record_alone(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    repo.plan(1, environment="production")
+    before = repo.comment(1)
+    (repo.home / "before").mkdir()
+    (repo.home / "before" / "users.edn").write_text(table(**INDEX), encoding="utf-8")
+    repo.write(users=table(**NO_INDEXES))
+    repo.account.start_over()
+    scope = {"environment": "production", "region": "eu-west-1", "endpoint_url": repo.account.endpoint_url}
+    ran = repo.plan(1, baseline="before", **scope)
+    assert ran.ending == (0, "planned", "")
+    assert ran.outputs["destructive"] == "1"
+    assert repo.account.journal.count("DescribeTable") == 0
+    assert repo.comment(1) == before
+
+
+def test_a_plan_too_large_for_a_record_says_what_to_do(repo: Scene) -> None:
+    many = {f"k{number:02}": "v" for number in range(50)}
+    repo.write(**{f"t{number}": table(f"table-{number}", **tags(**many)) for number in range(120)})
+    repo.open(1)
+    ran = repo.plan(1)
+    assert ran.ending == (0, "planned", "")
+    assert "split the change" in repo.comment(1)
+    assert "dynatus-ci-record" not in repo.comment(1)
+    assert len(repo.comment(1)) <= 60_000
+
+
+def test_a_token_of_a_person(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    token = {"github_token": PERSON_TOKEN}
+    repo.plan(1, **token)
+    assert repo.apply(repo.merge(1), **token).ending == (0, "applied", "")
+
+
+def test_an_empty_token_is_said(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    assert "`github-token` is empty" in repo.plan(1, github_token="").log
+    assert repo.apply(repo.merge(1), github_token="").ending == (1, "failed", "invalid-input")
+
+
+def test_github_that_does_not_answer_fails_apply_before_anything_runs(repo: Scene) -> None:
+    repo.write(users=table())
+    sha = repo.push()
+    repo.github.faults.append(Fault(".*", status=503, times=99))
+    assert repo.apply(sha).ending == (1, "failed", "github-error")
+    assert repo.account.journal.writes() == []
+
+
+def test_no_account_number_is_shown(repo: Scene) -> None:
+    repo.write(users=table(), orders=bad_definition())
+    repo.open(1)
+    shown = [repo.plan(1).log]
+    repo.write(orders=None, users=table(**INDEX))
+    repo.account.faults.deny("CreateTable")
+    shown += [repo.plan(1).summary, repo.comment(1)]
+    ran = repo.apply(repo.merge(1))
+    assert ran.ending == (1, "failed", "access-denied")
+    shown += [ran.log, ran.summary, repo.comment(1)]
+    assert not any("123456789012" in text for text in shown)
+
+
+# ---- cancelled -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cancelled_apply_stops_after_the_call_and_a_re_run_goes_on(repo: Scene, number: signal.Signals) -> None:
+    repo.write(users=table(**TTL, **tags(team="a")))
+    repo.open(1)
+    repo.plan(1)
+    sha = repo.merge(1)
+    repo.account.start_over()
+    for call in range(1, 40):
+        repo.account.faults.before(call, lambda: _cancel_after_creation(repo, number))
+    ran = repo.apply(sha)
+    assert ran.ending == (1, "failed", "cancelled")
+    assert "UpdateTimeToLive" not in {call.operation for call in repo.account.journal.writes()}
+    assert "step" in repo.comment(1)
+    assert repo.record(1).closes("users") is False
+    repo.account.faults.clear()
+    repo.account.clock.advance(3600)
+    assert repo.apply(sha).ending == (0, "applied", "")
+
+
+def _cancel_after_creation(repo: Scene, number: signal.Signals) -> None:
+    if repo.account.journal.writes():
+        os.kill(os.getpid(), number)
+        time.sleep(0.2)  # while this answer is on its way, the main thread hears of it
+
+
+def test_a_cancelled_plan_ends_at_once(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.account.start_over()
+    repo.account.faults.before(2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert run(repo, "plan").ending == (1, "failed", "cancelled")
+
+
+def test_signals_are_as_before_after_a_run(repo: Scene) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    repo.write(users=table())
+    run(repo, "validate")
+    assert signal.getsignal(signal.SIGTERM) is before

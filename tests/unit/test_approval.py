@@ -1,0 +1,678 @@
+"""The gate's decisions as tables: what may run, which records count, what a record keeps, when a plan is red."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dynatus_ci import approval
+from dynatus_ci.approval import Finding, Gate, PullRequest, Scope, Tip
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.schema.model import Action, Difference, Effect, Failure, Outcome, Plan, Risk, Step, TableChange, Value
+
+SAFE, DISRUPTIVE, DESTRUCTIVE = Risk.SAFE, Risk.DISRUPTIVE, Risk.DESTRUCTIVE
+SCOPE = Scope(environment=None, account="9012", region="eu-west-1", path="resources/dynamo")
+OWN = PullRequest(number=7, base="main", merged=True, contained=True, own=True)
+OLDER = PullRequest(number=5, base="main", merged=True, contained=True)
+INDEX = {"KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}
+OTHER_INDEX = {**INDEX, "Projection": {"ProjectionType": "KEYS_ONLY"}}
+TTL = {"Enabled": True, "AttributeName": "t"}
+STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+
+# What steps of these tests serve, by a short name.
+KINDS: dict[str, dict[str, Any]] = {
+    "ttl": {"path": ("TimeToLiveSpecification",), "desired": {"Enabled": False}, "risk": DISRUPTIVE},
+    "tag": {"path": ("Tags", "team"), "desired": "a"},
+    "tag-b": {"path": ("Tags", "team"), "desired": "b"},
+    "index": {"path": ("GlobalSecondaryIndexes", "by-a"), "desired": INDEX},
+    "drop": {
+        "path": ("GlobalSecondaryIndexes", "by-a"),
+        "actual": INDEX,
+        "risk": DESTRUCTIVE,
+        "effect": Effect.DELETE,
+    },
+    "drop-other": {
+        "path": ("GlobalSecondaryIndexes", "by-a"),
+        "actual": OTHER_INDEX,
+        "risk": DESTRUCTIVE,
+        "effect": Effect.DELETE,
+    },
+    "rebuild": {
+        "path": ("GlobalSecondaryIndexes", "by-a"),
+        "actual": OTHER_INDEX,
+        "desired": INDEX,
+        "risk": DESTRUCTIVE,
+        "effect": Effect.REBUILD_INDEX,
+    },
+    "pitr-off": {"path": ("PointInTimeRecoverySpecification",), "actual": True, "desired": False, "risk": DESTRUCTIVE},
+    "pitr-off-lower": {"path": ("PointInTimeRecoverySpecification",), "desired": False, "risk": DISRUPTIVE},
+    "delete": {"path": (), "actual": {}, "risk": DESTRUCTIVE, "effect": Effect.DELETE},
+    "delete-empty": {"path": (), "actual": {}, "risk": DISRUPTIVE, "effect": Effect.DELETE},
+    "recreate": {"path": ("KeySchema",), "desired": ["k"], "risk": DESTRUCTIVE, "effect": Effect.RECREATE},
+    "recreate-empty": {"path": ("KeySchema",), "desired": ["k"], "risk": DISRUPTIVE, "effect": Effect.RECREATE},
+    "create": {"path": (), "desired": {"KeySchema": ["k"]}, "effect": Effect.CREATE},
+    "new-ttl": {"path": ("TimeToLiveSpecification",), "desired": {**TTL}, "effect": Effect.CREATE},
+    "ttl-on": {"path": ("TimeToLiveSpecification",), "desired": {**TTL}, "risk": DISRUPTIVE},
+    "new-stream": {"path": ("StreamSpecification",), "desired": {**STREAM}, "effect": Effect.CREATE},
+    "stream-view": {"path": ("StreamSpecification",), "desired": {**STREAM}, "risk": DISRUPTIVE},
+    "unsupported": {"path": ("TableClass",), "desired": "STANDARD", "effect": Effect.UNSUPPORTED},
+}
+
+
+def difference(kind: str, table: str = "users") -> Difference:
+    return Difference(table=table, **{"actual": None, "desired": None, **KINDS[kind]})
+
+
+def change(*kinds: str, table: str = "users", table_id: str | None = "id-1", **more: Value) -> TableChange:
+    differences = tuple(difference(kind, table) for kind in kinds)
+    identified = any(d.risk is DESTRUCTIVE or d.effect in {Effect.DELETE, Effect.RECREATE} for d in differences)
+    return TableChange(
+        table=table,
+        action=more.pop("action", Action.UPDATE if kinds else Action.NOOP),
+        table_id=table_id if identified else None,
+        differences=differences,
+        steps=tuple(step(d) for d in differences if d.effect is not Effect.UNSUPPORTED),
+        **more,
+    )
+
+
+def step(*served: Difference, operation: str = "UpdateTable") -> Step:
+    return Step(operation=operation, parameters={}, reason="", differences=tuple(d.id for d in served))
+
+
+def plan(*changes: TableChange, **more: Value) -> Plan:
+    return Plan(tables=changes, **{"account": "123456789012", "region": "eu-west-1", **more})
+
+
+def found(
+    *changes: TableChange,
+    at: PullRequest = OWN,
+    scope: Scope = SCOPE,
+    closed: tuple[str, ...] = (),
+    **more: Value,
+) -> Finding:
+    kept = approval.close(approval.record(plan(*changes), scope, head="abc"), agreeing=closed, others=())
+    return Finding(at, approval.compose("text", scope=scope, record=kept), **more)
+
+
+def may_run(now: TableChange, *findings: Finding, patterns: tuple[str, ...] = ()) -> FailureReason | None:
+    """The first refusal of the table's steps."""
+    gate = Gate(approval.reviews(findings, SCOPE, branch="main"), patterns)
+    refusals = [refusal for one in now.steps if (refusal := gate.may_run(now, one))]
+    return refusals[0].reason if refusals else None
+
+
+labelled = replace(OWN, labelled=True)
+not_merged, missing = FailureReason.NOT_MERGED, FailureReason.PLAN_MISSING
+changed, blocked = FailureReason.PLAN_CHANGED, FailureReason.DESTRUCTIVE_BLOCKED
+named = ("users",)
+CAPACITY_NOW = Difference("users", ("ProvisionedThroughput",), {"R": 1}, {"R": 5}, within=(difference("create").id,))
+CAPACITY = replace(change("tag"), differences=(CAPACITY_NOW,), steps=(step(CAPACITY_NOW),))
+LOWERED = replace(CAPACITY, differences=(replace(CAPACITY_NOW, risk=DISRUPTIVE),))
+
+MAY_RUN = [
+    # what runs now, what was found, the patterns, the expected reason
+    ("reviewed runs", change("tag"), [found(change("tag"))], (), None),
+    ("part done by hand", change("tag"), [found(change("tag", "ttl", "index"))], (), None),
+    ("another value", change("tag-b"), [found(change("tag"))], (), changed),
+    ("another table", change("tag", table="orders"), [found(change("tag"))], (), changed),
+    ("one of two not reviewed", change("tag", "ttl"), [found(change("tag"))], (), changed),
+    ("empty record", change("tag"), [found()], (), changed),
+    ("disruptive, reviewed", change("ttl"), [found(change("ttl"))], (), None),
+    ("lower risk than reviewed", change("pitr-off-lower"), [found(change("pitr-off"))], (), None),
+    ("risen risk, not named", change("pitr-off"), [found(change("pitr-off-lower"))], (), changed),
+    ("risen risk, named", change("pitr-off"), [found(change("pitr-off-lower"))], named, changed),
+    ("risen risk, labelled", change("pitr-off"), [found(change("pitr-off-lower"), at=labelled)], (), changed),
+    ("emptied table at apply", change("recreate-empty"), [found(change("recreate"))], (), None),
+    ("filled table at apply", change("recreate"), [found(change("recreate-empty"))], named, changed),
+    ("destructive, unnamed", change("drop"), [found(change("drop"))], (), blocked),
+    ("destructive, named by table", change("drop"), [found(change("drop"))], named, None),
+    ("destructive, named by index", change("drop"), [found(change("drop"))], ("users/by-a",), None),
+    ("destructive, another index named", change("drop"), [found(change("drop"))], ("users/by-b",), blocked),
+    ("destructive, labelled", change("drop"), [found(change("drop"), at=labelled)], (), None),
+    ("another TableId", change("drop", table_id="id-2"), [found(change("drop"))], named, changed),
+    ("another TableId, safe", change("tag", table_id="id-2"), [found(change("tag"))], (), None),
+    ("no TableId to compare", change("drop", table_id=None), [found(change("drop", table_id=None))], named, changed),
+    ("an endpoint without TableIds", change("drop", table_id=""), [found(change("drop", table_id=""))], named, None),
+    ("a TableId where there was none", change("drop"), [found(change("drop", table_id=""))], named, changed),
+    ("no TableId where there was one", change("drop", table_id=""), [found(change("drop"))], named, changed),
+    ("another index", change("drop-other"), [found(change("drop"))], named, changed),
+    ("another index, rebuilt", change("rebuild"), [found(change("rebuild"))], named, None),
+    ("index gone, now created", change("index"), [found(change("rebuild"))], (), None),
+    ("delete reviewed, unnamed", change("delete"), [found(change("delete"))], (), blocked),
+    ("delete reviewed, named", change("delete"), [found(change("delete"))], named, None),
+    ("delete an index's pattern", change("delete"), [found(change("delete"))], ("users/*",), blocked),
+    ("delete empty", change("delete-empty"), [found(change("delete-empty"))], (), None),
+    ("delete empty, another table", change("delete-empty", table_id="x"), [found(change("delete-empty"))], (), changed),
+    ("recreate named", change("recreate"), [found(change("recreate"))], named, None),
+    ("recreate of another table", change("recreate", table_id="x"), [found(change("recreate"))], named, changed),
+    ("created after the drop", change("create"), [found(change("create", "recreate"))], (), None),
+    ("what a stopped creation left", change("ttl-on"), [found(change("create", "new-ttl"))], (), None),
+    ("a risk that came after the creation", change("stream-view"), [found(change("new-stream"))], (), changed),
+    ("covered by the creation", CAPACITY, [found(change("create"))], (), None),
+    ("covered by nothing reviewed", CAPACITY, [found(change("tag"))], (), changed),
+    ("lowered since the creation", LOWERED, [found(change("create"))], (), changed),
+    ("no pull request", change("tag"), [], (), not_merged),
+    ("no pull request, named", change("drop"), [], named, not_merged),
+    ("no pull request of its own, explained", change("tag"), [found(change("tag"), at=OLDER)], (), None),
+    ("no own one, not explained", change("tag-b"), [found(change("tag"), at=OLDER)], (), not_merged),
+    ("own without a plan", change("tag"), [Finding(OWN)], (), missing),
+    ("own without, older explains", change("tag"), [Finding(OWN), found(change("tag"), at=OLDER)], (), None),
+    ("own without, older does not", change("tag-b"), [Finding(OWN), found(change("tag"), at=OLDER)], (), missing),
+    ("two of its own, one counts", change("tag"), [Finding(OWN), found(change("tag"))], (), None),
+    ("two of its own, not explained", change("tag-b"), [Finding(OWN), found(change("tag"))], (), changed),
+    ("own edited", change("tag"), [found(change("tag"), untouched=False)], (), missing),
+    ("own without a record", change("tag"), [Finding(OWN, f"{SCOPE.marker}\nfaults")], (), missing),
+    ("own into another branch", change("tag"), [found(change("tag"), at=replace(OWN, base="dev"))], (), missing),
+    ("labelled, another branch", change("drop"), [found(change("drop"), at=replace(labelled, base="x"))], (), missing),
+    ("own not contained", change("tag"), [found(change("tag"), at=replace(OWN, contained=False))], (), missing),
+    ("older not merged", change("tag"), [found(change("tag"), at=replace(OLDER, merged=False))], (), not_merged),
+    ("another account", change("tag"), [found(change("tag"), scope=replace(SCOPE, account="1"))], (), missing),
+    ("another region", change("tag"), [found(change("tag"), scope=replace(SCOPE, region="us"))], (), missing),
+    ("used up", change("tag"), [found(change("tag"), closed=named)], (), changed),
+    ("another table used up", change("tag"), [found(change("tag"), closed=("orders",))], (), None),
+    ("used up in a newer one", change("tag"), [found(closed=named), found(change("tag"), at=OLDER)], (), changed),
+    (
+        "used up in a newer one that names it",
+        change("tag"),
+        [found(change("ttl"), closed=named), found(change("tag"), at=OLDER)],
+        (),
+        changed,
+    ),
+    ("used up in an older one", change("tag"), [found(change("tag")), found(at=OLDER, closed=named)], (), None),
+    ("two records together", change("tag", "ttl"), [found(change("tag")), found(change("ttl"), at=OLDER)], (), None),
+    (
+        "risen in the newer, covered by the older",
+        change("pitr-off"),
+        [found(change("pitr-off-lower")), found(change("pitr-off"), at=OLDER)],
+        named,
+        None,
+    ),
+    (
+        "named by the older one's label",
+        change("drop"),
+        [found(change("drop")), found(change("drop"), at=replace(OLDER, labelled=True))],
+        (),
+        None,
+    ),
+    (
+        "a label names its own record only",
+        change("drop"),
+        [found(change("tag"), at=labelled), found(change("drop"), at=OLDER)],
+        (),
+        blocked,
+    ),
+    (
+        "refused always, named",
+        change("recreate", refusal="it has replicas"),
+        [found(change("recreate"))],
+        named,
+        blocked,
+    ),
+    ("refused always, not reviewed", change("recreate", refusal="it has replicas"), [found()], named, changed),
+    ("nothing to do", change(), [], (), None),
+    ("unsupported only", change("unsupported", action=Action.NOOP), [], (), None),
+    ("unsupported beside it", change("unsupported", "tag"), [found(change("tag"))], (), None),
+]
+
+
+@pytest.mark.parametrize(
+    ("now", "findings", "patterns", "expected"), [pytest.param(*row[1:], id=row[0]) for row in MAY_RUN]
+)
+def test_a_step_may_run_only_if_all_that_it_serves_was_reviewed_and_named(
+    now: TableChange,
+    findings: list[Finding],
+    patterns: tuple[str, ...],
+    expected: FailureReason | None,
+) -> None:
+    assert may_run(now, *findings, patterns=patterns) == expected
+
+
+def test_the_table_of_decisions_has_at_least_fifty_rows() -> None:
+    assert len(MAY_RUN) >= 50
+    assert len({row[0] for row in MAY_RUN}) == len(MAY_RUN)
+
+
+def test_a_step_that_serves_nothing_known_serves_the_whole_table() -> None:
+    now = change("tag", "ttl")
+    gate = Gate(approval.reviews([found(change("tag"))], SCOPE, branch="main"))
+    vague = step(operation="CreateBackup")
+    strange = Step("UpdateTable", {}, "", differences=(difference("tag").id, "0" * 32))
+    assert gate.may_run(now, step(difference("tag"))) is None
+    assert gate.may_run(now, vague) is not None
+    assert gate.may_run(now, strange) is not None
+
+
+def test_deleting_a_table_needs_its_identity_whatever_the_difference_says() -> None:
+    now = replace(
+        change("recreate-empty"), differences=(replace(difference("recreate-empty"), effect=Effect.IN_PLACE),)
+    )
+    gate = Gate(approval.reviews([found(now)], SCOPE, branch="main"))
+    other = replace(now, table_id="id-2")
+    delete = step(*now.differences, operation="DeleteTable")
+    assert gate.may_run(now, delete) is None
+    assert gate.may_run(other, step(*now.differences)) is None
+    assert gate.may_run(other, delete) is not None
+
+
+def test_without_approval_only_what_is_destructive_must_be_named() -> None:
+    tag, drop = change("tag"), change("drop")
+    assert Gate().may_run(tag, tag.steps[0]) is None
+    assert Gate(patterns=named).may_run(drop, drop.steps[0]) is None
+    refusal = Gate().may_run(drop, drop.steps[0])
+    assert refusal is not None
+    assert refusal.reason is blocked
+    assert refusal.hint == "Add `users/by-a` to `allow-destructive`."
+
+
+def test_the_label_is_offered_where_there_is_a_pull_request_to_put_it_on() -> None:
+    drop = change("drop")
+    refusal = Gate(approval.reviews([found(drop)], SCOPE, branch="main")).may_run(drop, drop.steps[0])
+    assert refusal is not None
+    assert approval.LABEL in (refusal.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "table", "kind", "expected"),
+    [
+        ("users", "users", "drop", True),
+        ("users", "users", "delete", True),
+        ("users", "users2", "delete", False),
+        ("user", "users", "delete", False),
+        ("Users", "users", "delete", False),
+        ("user*", "users", "delete", True),
+        ("*", "orders", "delete", True),
+        ("u?ers", "users", "pitr-off", True),
+        ("users/by-a", "users", "drop", True),
+        ("users/by-*", "users", "rebuild", True),
+        ("*/by-a", "users", "drop", True),
+        ("*/*", "users", "delete", False),
+        ("users/by-b", "users", "drop", False),
+        ("users/", "users", "drop", False),
+        ("users/", "users", "delete", False),
+        ("orders/by-a", "users", "drop", False),
+        ("users/by-a/x", "users", "drop", False),
+        ("", "users", "delete", False),
+    ],
+)
+def test_patterns_name_tables_or_indexes(pattern: str, table: str, kind: str, *, expected: bool) -> None:
+    assert approval.covered(difference(kind, table), [pattern]) is expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("drop", "users/by-a"),
+        ("rebuild", "users/by-a"),
+        ("delete", "users"),
+        ("recreate", "users"),
+        ("pitr-off", "users"),
+    ],
+)
+def test_the_words_that_a_refusal_offers_name_the_difference(kind: str, words: str) -> None:
+    assert approval.words(difference(kind)) == words
+    assert approval.covered(difference(kind), [words])
+
+
+@pytest.mark.parametrize(
+    ("finding", "part"),
+    [
+        (Finding(OWN, strangers=(replace(SCOPE, region="us-east-1"),)), "`region`"),
+        (
+            Finding(OWN, strangers=(replace(SCOPE, environment="x", path="y"), replace(SCOPE, prefix="p-"))),
+            "`table-prefix`",
+        ),
+        (Finding(OWN, strangers=(replace(SCOPE, environment="prod"),)), "`environment`"),
+        (Finding(OWN, strangers=(replace(SCOPE, endpoint="http://x:8000"),)), "`endpoint-url`"),
+        (found(change("tag"), untouched=False), "edited"),
+        (found(change("tag"), at=replace(OWN, base="dev")), "another branch"),
+        (Finding(OWN, f"{SCOPE.marker}\nno record"), "no record"),
+    ],
+)
+def test_a_missing_plan_says_what_stands_in_the_way(finding: Finding, part: str) -> None:
+    refusal = Gate(approval.reviews([finding], SCOPE, branch="main")).may_run(change("tag"), change("tag").steps[0])
+    assert refusal is not None
+    assert part in refusal.message
+
+
+def test_an_edited_comment_has_no_record_to_believe() -> None:
+    assert found(change("tag")).record is not None
+    assert found(change("tag"), untouched=False).record is None
+
+
+def test_a_record_of_another_account_under_one_environment_does_not_count() -> None:
+    here, there = (Scope(environment="prod", account=account, region="eu-west-1") for account in ("9012", "3333"))
+    assert here.key == there.key
+    finding = Finding(OWN, approval.compose("t", scope=there, record=approval.record(plan(), there, head=None)))
+    assert "`account`" in (approval.objection(finding, here, branch="main") or "")
+    assert approval.objection(finding, there, branch="main") is None
+
+
+def test_not_merged_names_the_way_of_first_adoption() -> None:
+    refusal = Gate(approval.reviews([], SCOPE, branch="main")).may_run(change("tag"), change("tag").steps[0])
+    assert refusal is not None
+    assert "approval: none" in (refusal.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("finding", "expected"),
+    [
+        (Finding(OWN), False),
+        (found(change("tag")), False),
+        (found(change("tag"), untouched=False), True),
+        (Finding(OWN, SCOPE.marker), True),
+        (found(change("tag"), at=replace(OLDER, base="dev")), True),
+    ],
+)
+def test_a_comment_of_ours_that_does_not_count_ends_the_walk(finding: Finding, *, expected: bool) -> None:
+    assert approval.ends_walk(finding, SCOPE, branch="main") is expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "findings", "patterns", "expected"),
+    [
+        ([change("tag")], [found(change("tag"))], (), False),
+        ([change("tag")], [Finding(OWN)], (), True),
+        ([change("drop")], [found(change("drop"))], (), True),
+        ([change("drop")], [found(change("drop"))], named, False),
+        ([change("tag"), change("ttl", table="orders")], [found(change("tag"))], (), True),
+        ([change()], [], (), False),
+        ([change("unsupported", action=Action.NOOP)], [], (), False),
+    ],
+)
+def test_older_records_are_wanted_while_something_is_unexplained_or_unnamed(
+    changes: list[TableChange],
+    findings: list[Finding],
+    patterns: tuple[str, ...],
+    *,
+    expected: bool,
+) -> None:
+    gate = Gate(approval.reviews(findings, SCOPE, branch="main"), patterns)
+    assert gate.wants_more(plan(*changes)) is expected
+
+
+def test_the_report_can_mark_what_was_not_reviewed() -> None:
+    gate = Gate(approval.reviews([found(change("tag"))], SCOPE, branch="main"))
+    assert gate.unreviewed(change("tag", "ttl", "unsupported")) == (difference("ttl").id,)
+
+
+@pytest.mark.parametrize(
+    ("author", "editor", "viewer", "expected"),
+    [
+        ("github-actions", None, True, True),
+        ("github-actions", "github-actions", True, True),
+        ("github-actions", "mallory", True, False),
+        ("mallory", None, False, False),
+        (None, None, True, True),
+        (None, "mallory", True, False),
+    ],
+)
+def test_a_comment_is_believed_if_it_is_ours_and_nobody_else_edited_it(
+    author: str | None, editor: str | None, *, viewer: bool, expected: bool
+) -> None:
+    assert approval.untouched(viewer_did_author=viewer, author=author, editor=editor) is expected
+
+
+# --- a plan file -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reviewed", "now", "patterns", "expected"),
+    [
+        (plan(change("tag")), change("tag"), (), None),
+        (plan(change("tag")), change("tag-b"), (), changed),
+        (plan(change("drop")), change("drop"), (), blocked),
+        (plan(change("drop")), change("drop"), named, None),
+        (plan(change("drop")), change("drop", table_id="id-2"), named, changed),
+        (plan(change("pitr-off-lower")), change("pitr-off"), named, changed),
+        (plan(change("tag"), account="999999999999"), change("tag"), (), changed),
+        (plan(change("tag"), account=None), change("tag"), (), changed),
+        (plan(change("tag"), region="us-east-1"), change("tag"), (), changed),
+        (plan(change("tag"), endpoint="http://x:1"), change("tag"), (), changed),
+        (plan(), change("tag"), (), changed),
+    ],
+)
+def test_a_plan_file_is_judged_like_one_open_record(
+    reviewed: Plan, now: TableChange, patterns: tuple[str, ...], expected: FailureReason | None
+) -> None:
+    kept = approval.plan_file(reviewed, account="123456789012", region="eu-west-1", endpoint=None)
+    refusal = Gate(kept, patterns).may_run(now, now.steps[0])
+    assert (refusal.reason if refusal else None) == expected
+
+
+# --- the record ------------------------------------------------------------------------------------------------------
+
+
+def big_plan(tables: int, kinds: tuple[str, ...]) -> Plan:
+    return plan(
+        *(change(*kinds, table=f"table-{n:05}" + "x" * 200, table_id=str(uuid.UUID(int=n))) for n in range(tables))
+    )
+
+
+@pytest.mark.parametrize(
+    "kinds", [("tag", "ttl", "index"), ("pitr-off", "delete", "recreate"), ("tag", "ttl", "pitr-off")]
+)
+def test_three_thousand_differences_of_a_thousand_tables_fit(kinds: tuple[str, ...]) -> None:
+    kept = approval.record(big_plan(1_000, kinds), SCOPE, head="a" * 40)
+    assert approval.fits(kept)
+    text = "x" * approval.room(kept)
+    body = approval.compose(text, scope=SCOPE, record=kept)
+    assert len(body) <= approval.COMMENT_BUDGET
+    assert approval.decode(body) == kept
+
+
+def test_a_record_that_is_too_large_says_so() -> None:
+    assert not approval.fits(approval.record(big_plan(2_500, ("tag", "ttl")), SCOPE, head=None))
+
+
+def test_a_record_keeps_its_size_when_its_tables_are_used_up() -> None:
+    big = big_plan(1_000, ("tag",))
+    kept = approval.record(big, SCOPE, head=None)
+    done = approval.close(kept, agreeing=[table.table for table in big.tables], others=[])
+    assert abs(len(approval.encode(done)) - len(approval.encode(kept))) < 10
+    assert all(done.closes(table.table) for table in big.tables)
+    assert approval.decode(approval.compose("t", scope=SCOPE, record=done)) == done
+
+
+def test_what_was_used_up_stays_used_up() -> None:
+    kept = approval.record(plan(change("tag"), change("tag", table="orders")), SCOPE, head=None)
+    first = approval.close(kept, agreeing=["users", "a"], others=["orders", "b"])
+    assert [first.closes(name) for name in ("users", "a", "orders", "b", "never-seen")] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+    ]
+    second = approval.close(first, agreeing=["b"], others=["users", "a", "orders"])
+    assert [second.closes(name) for name in ("users", "a", "orders", "b")] == [True, True, False, True]
+
+
+def test_a_run_that_found_nothing_in_agreement_uses_nothing_up() -> None:
+    kept = approval.record(plan(change("tag")), SCOPE, head=None)
+    assert approval.close(kept, agreeing=[], others=["users", "orders"]) == kept
+
+
+def test_a_record_holds_no_account_number_and_nothing_that_means_something_to_github() -> None:
+    here = approval.scope(
+        environment="--> <img> @org/team #1 ` \u2028 \ud800",
+        account="123456789012",
+        region="eu-west-1",
+        endpoint="https://123456789012.ddb.eu-west-1.amazonaws.com/",
+        path="./a//b/../c/",
+        prefix="",
+    )
+    line = approval.encode(approval.record(plan(change("drop")), here, head="abc"))
+    inside = line.removeprefix("<!-- dynatus-ci-record:1 ").removesuffix(" -->")
+    assert "12345678" not in line
+    assert line.isascii()
+    assert not set("<>@#&\n") & set(inside)
+    assert "--" not in inside
+    assert (here.path, here.prefix, here.account) == ("a/c", None, "9012")
+    kept = approval.decode(approval.compose("t", scope=here, record=approval.record(plan(), here, head="abc")))
+    assert kept is not None
+    assert kept.scope == here
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"account": "9012"}, {"account": "9012"}, True),
+        ({"account": "9012"}, {"account": "3333"}, False),
+        ({"environment": "p", "account": "9012"}, {"environment": "p", "account": "3333"}, True),
+        ({"environment": "9012"}, {"account": "9012"}, False),
+        ({"region": "a"}, {"region": "b"}, False),
+        ({"endpoint": "http://a"}, {}, False),
+        ({"path": "a"}, {"path": "b"}, False),
+        ({"prefix": "a"}, {"prefix": "b"}, False),
+        ({"region": "ab", "endpoint": "c"}, {"region": "a", "endpoint": "bc"}, False),
+    ],
+)
+def test_the_key_is_over_the_scope(one: dict[str, str], other: dict[str, str], *, same: bool) -> None:
+    keys = Scope(**one).key, Scope(**other).key
+    assert (keys[0] == keys[1]) is same
+    assert all(len(key) == 32 and set(key) <= set("0123456789abcdef") for key in keys)
+
+
+def body(**changed: Value) -> str:
+    line = approval.encode(approval.record(plan(change("drop", "tag")), SCOPE, head="abc"))
+    document = json.loads(line.removeprefix("<!-- dynatus-ci-record:1 ").removesuffix(" -->"))
+    document = {name: value for name, value in {**document, **changed}.items() if value != "gone"}
+    return f"{SCOPE.marker}\ntext\n<!-- dynatus-ci-record:1 {json.dumps(document)} -->"
+
+
+def test_the_bodies_below_are_right_but_for_what_they_change() -> None:
+    assert approval.decode(body()) is not None
+    assert approval.decode(body().replace("\n", "\r\n") + "\r\n") is not None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "",
+        "\n",
+        SCOPE.marker,
+        body().replace(":1 ", ":2 "),
+        body().replace(SCOPE.marker, Scope(region="x").marker),
+        "> " + body(),
+        "hello\n" + body(),
+        body() + "\nand more",
+        body(path="elsewhere"),
+        body(path=None),
+        body(region=3),
+        body(account=["9012"]),
+        body(fingerprint=None),
+        body(head=[]),
+        body(tables=None),
+        body(tables="gone"),
+        body(tables="A"),
+        body(tables="AAAA"),
+        body(tables="!!!!"),
+        body(tables=base64.b64encode(bytes(6) + b"\xff").decode()),
+        body(tables=base64.b64encode(bytes(14)).decode()),
+        body(left="AAAA"),
+        body(left={}),
+        f"{SCOPE.marker}\n<!-- dynatus-ci-record:1 {{}} -->",
+        SCOPE.marker + "\n<!-- dynatus-ci-record:1 {" + "[" * 100_000 + "} -->",
+        SCOPE.marker + "\n<!-- dynatus-ci-record:1 {" + '"a":{' * 50_000 + "} -->",
+        body().replace("text", "x" * 300_000),
+    ],
+)
+def test_a_record_that_does_not_decode_is_no_record(broken: str) -> None:
+    assert approval.decode(broken) is None
+
+
+@given(st.binary(max_size=80))
+def test_any_packed_bytes_are_refused_or_read_back_the_same(data: bytes) -> None:
+    kept = approval.decode(body(tables=base64.b64encode(data).decode()))
+    if kept is not None:
+        assert approval.decode(approval.compose("t", scope=SCOPE, record=kept)) == kept
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_decoded_without_a_crash(text: str) -> None:
+    assert approval.decode(f"{SCOPE.marker}\n<!-- dynatus-ci-record:1 {{{text}}} -->") is None
+
+
+# --- red, the label, the tip -----------------------------------------------------------------------------------------
+
+UNREADABLE = TableChange("users", None, error=Failure("AccessDenied", "no", reason=FailureReason.ACCESS_DENIED))
+
+
+@pytest.mark.parametrize(
+    ("changes", "patterns", "how", "expected"),
+    [
+        ([change()], (), "recorded", (Outcome.NOOP, None)),
+        ([change("tag")], (), "recorded", (Outcome.PLANNED, None)),
+        ([change("ttl")], (), "recorded", (Outcome.PLANNED, None)),
+        ([change("drop")], (), "recorded", (Outcome.REFUSED, blocked)),
+        ([change("drop")], (), "unrecorded", (Outcome.PLANNED, None)),
+        ([change("drop")], (), "labelled", (Outcome.PLANNED, None)),
+        ([change("drop")], named, "recorded", (Outcome.PLANNED, None)),
+        ([change("drop")], ("users/by-a",), "recorded", (Outcome.PLANNED, None)),
+        ([change("drop"), change("drop", table="b")], named, "recorded", (Outcome.REFUSED, blocked)),
+        ([change("delete", unproven=True)], (), "recorded", (Outcome.PLANNED, None)),
+        ([change("delete", unproven=True), change("drop", table="b")], (), "recorded", (Outcome.REFUSED, blocked)),
+        ([change("recreate", refusal="it has replicas")], named, "recorded", (Outcome.REFUSED, blocked)),
+        ([change("recreate", refusal="it has replicas")], named, "unrecorded", (Outcome.REFUSED, blocked)),
+        ([change("recreate", refusal="it has replicas")], (), "labelled", (Outcome.REFUSED, blocked)),
+        ([UNREADABLE, change("drop", table="b")], (), "recorded", (Outcome.FAILED, FailureReason.ACCESS_DENIED)),
+        ([change("unsupported", action=Action.NOOP)], (), "recorded", (Outcome.NOOP, None)),
+    ],
+)
+def test_a_plan_is_red_where_what_it_destroys_is_not_named_but_could_be(
+    changes: list[TableChange],
+    patterns: tuple[str, ...],
+    how: str,
+    expected: tuple[Outcome, FailureReason | None],
+) -> None:
+    verdict = approval.verdict(plan(*changes), patterns, labelled=how == "labelled", recorded=how != "unrecorded")
+    assert (verdict.result, verdict.reason) == expected
+    assert bool(verdict.refusals) is (verdict.result is Outcome.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("replaced", "now", "expected"),
+    [
+        (None, change("tag"), False),
+        (None, change("drop"), True),
+        (change("drop"), change("drop"), False),
+        (change("drop"), change("tag"), False),
+        (change("drop"), change("drop", "tag"), False),
+        (change("drop", "pitr-off"), change("drop"), False),
+        (change("drop"), change("drop", "pitr-off"), True),
+        (change("drop"), change("drop", table_id="id-2"), True),
+        (change("drop"), change("drop-other"), True),
+        (change("pitr-off-lower"), change("pitr-off"), True),
+        (change("drop", table="orders"), change("drop"), True),
+    ],
+)
+def test_the_label_comes_off_when_it_was_given_for_something_else(
+    replaced: TableChange | None, now: TableChange, *, expected: bool
+) -> None:
+    before = approval.record(plan(replaced), SCOPE, head=None) if replaced else None
+    assert approval.label_must_go(before, approval.record(plan(now), SCOPE, head=None)) is expected
+
+
+@pytest.mark.parametrize(
+    ("tip", "expected"),
+    [
+        (Tip("c2", "tree", "tree"), None),
+        (Tip("c2", None, None), None),
+        (Tip("c2c2c2c2c2c2c2", "other", "tree"), "c2c2c2c2c2c2"),
+        (Tip("c2", None, "tree"), "c2"),
+        (Tip("c2", "tree", None), "c2"),
+        (Tip(None, None, "tree"), "gone"),
+        (Tip(None, None, None), "gone"),
+    ],
+)
+def test_the_tip_decides(tip: Tip, expected: str | None) -> None:
+    found = approval.superseded(tip)
+    assert found is None if expected is None else found is not None and expected in found
