@@ -5,6 +5,7 @@ The job image is the one that ACT_IMAGE names; act reaches nothing but this mach
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
@@ -78,12 +79,12 @@ def github() -> Iterator[GitHubStub]:
 
 
 def bridge() -> str:
-    """This machine's address on Docker's default bridge."""
-    form = "{{(index .IPAM.Config 0).Gateway}}"
+    """This machine's address on Docker's default bridge: the first of its network."""
+    form = "{{(index .IPAM.Config 0).Subnet}}"
     answer = subprocess.run(
         ["docker", "network", "inspect", "bridge", "--format", form], capture_output=True, text=True, check=True
     )
-    return answer.stdout.strip()
+    return str(ipaddress.ip_network(answer.stdout.strip())[1])
 
 
 def act(event: str, payload: dict[str, object], *, repository: Path, github: GitHubStub) -> str:
