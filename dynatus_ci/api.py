@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Event as Flag
@@ -12,7 +13,7 @@ from dynatus_ci.definitions import loader
 from dynatus_ci.dynamodb import client as connection
 from dynatus_ci.dynamodb import observe, waits
 from dynatus_ci.engine import Event, Options
-from dynatus_ci.errors import AwsError, DynatusError, InvalidDefinitions, NoDefinitions, Refused
+from dynatus_ci.errors import AwsError, DynatusError, Fault, InvalidDefinitions, NoDefinitions, Refused
 from dynatus_ci.schema import normalise
 from dynatus_ci.schema.model import Outcome, Plan, Result, Table, TableResult
 
@@ -66,7 +67,7 @@ def synchronize(
         tables = load_definitions(path)
     except NoDefinitions:
         return {"sync": False, "reason": "No DynamoDB migration files found.", "path": str(path)}
-    except InvalidDefinitions as invalid:
+    except DynatusError as invalid:
         return {"sync": False, "reason": "Invalid DynamoDB migration files.", "error": str(invalid), "migrated": []}
     try:
         result = apply_tables(client, tables, allow_destructive=allow_destructive, session=session)
@@ -99,13 +100,16 @@ def execute_tables_sync(
     return _migrated(result.tables, tables)
 
 
-def wait_for_table_active(client: DynamoDBClient, table: str, timeout: float = 300) -> bool | None:
+def wait_for_table_active(
+    client: DynamoDBClient, table: str, timeout: float = 300, *, session: boto3.Session | None = None
+) -> bool | None:
     """Wait until a table and its indexes are ACTIVE; a table that is missing yet is waited for, too.
 
     Args:
         client: A boto3 DynamoDB client.
         table: Its name.
         timeout: Seconds.
+        session: As elsewhere; nothing is asked of it here.
 
     Returns:
         True, or None when the time is over.
@@ -113,7 +117,7 @@ def wait_for_table_active(client: DynamoDBClient, table: str, timeout: float = 3
     Raises:
         DynatusError: The call is denied, or fails.
     """
-    aws, clock = connection.Aws(session=None, given=client, region=client.meta.region_name), waits.SystemClock()
+    aws, clock = connection.Aws(session=session, given=client, region=client.meta.region_name), waits.SystemClock()
     poll = waits.Poll(clock=clock, deadline=clock.now() + timeout, stop=Flag())
     desired = Table(table)
     while True:
@@ -219,9 +223,14 @@ def _tables(definitions: Iterable[Definition]) -> tuple[Table, ...]:
     given = list(definitions)
     mappings = [definition for definition in given if not isinstance(definition, Table)]
     checked = iter(loader.check(mappings))
-    return tuple(
+    tables = tuple(
         definition if isinstance(definition, Table) else normalise.desired(next(checked).body) for definition in given
     )
+    twice = [name for name, count in Counter(table.name for table in tables).items() if count > 1]
+    if twice:
+        faults = (Fault(None, "duplicate-table", f"{name}: The table has two definitions.") for name in twice)
+        raise InvalidDefinitions(tuple(faults))
+    return tables
 
 
 def _answer(result: Result, tables: Sequence[Table]) -> SyncResult:

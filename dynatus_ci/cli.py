@@ -9,24 +9,26 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from threading import Event as Flag
 from types import FrameType
 from typing import Any, NoReturn
 
-from dynatus_ci import approval, engine, iam, importing, inputs, report, terminal
-from dynatus_ci.definitions import loader
-from dynatus_ci.definitions.loader import Loaded
-from dynatus_ci.dynamodb import client
+from dynatus_ci import approval, engine, iam, importing, planning, report, terminal
 from dynatus_ci.errors import DynatusError, Fault, InvalidDefinitions, InvalidInput
-from dynatus_ci.inputs import Inputs, Text
-from dynatus_ci.schema.model import FORMAT, Outcome, Plan, Result
+from dynatus_ci.inputs import NAMES, Inputs, Text
+from dynatus_ci.planning import Planning
+from dynatus_ci.report import Context, View
+from dynatus_ci.schema.model import FORMAT, Outcome
+from dynatus_ci.terminal import say
 
 FORMATS = ("text", "json", "markdown")
 DRIFT_FOUND = 2
 CHANGES_PLANNED = 2
+INTERRUPTED = 128 + signal.SIGINT
 _DEFAULT_PATH = Inputs().path
 
 
@@ -39,9 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InvalidDefinitions as invalid:
         print(report.faults_text(invalid.faults), end="", file=sys.stderr)
     except DynatusError as error:
-        _say(f"dynatus: {error}")
+        say(f"dynatus: {error}")
     except BrokenPipeError:
         sys.stderr.close()  # the reader of standard output went away: nothing is left to say
+    except KeyboardInterrupt:
+        say("dynatus: stopped.")
+        return INTERRUPTED
     return 1
 
 
@@ -49,211 +54,157 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _validate(options: argparse.Namespace) -> int:
-    asked = _inputs(options, mode="validate")
+    asked = _asked(options, mode="validate")
     faults: list[Fault] = []
+    broken: list[DynatusError] = []
     count = 0
-    for path in options.paths or [asked.path]:
+    for path in options.paths or [asked.inputs.path]:
         try:
-            loaded = _load(asked, path=path)
+            count += len(asked.tables(path))
         except InvalidDefinitions as invalid:
             faults += invalid.faults
-        else:
-            count += len(loaded.definitions)
+        except DynatusError as error:  # one path without definitions hides no other's faults
+            broken.append(error)
+    if broken and not (faults or count):
+        raise broken[0]
     if options.format == "json":
         _document({"format": FORMAT, "faults": [fault.to_dict() for fault in faults]})
     elif options.format == "markdown":
-        print(report.faults_markdown(faults, _context(asked, mode="validate"), definitions=count))
+        print(report.markdown(report.faults(faults, _context(asked.inputs), definitions=count)))
     else:
         print(report.faults_text(faults), end="")
-    _say(f"{len(faults)} faults." if faults else f"{count} definitions, no fault.")
-    return 1 if faults else 0
+    say(f"{len(faults)} faults." if faults else f"{count} definitions, no fault.")
+    for reason in broken:
+        say(f"dynatus: {reason}")
+    return 1 if faults or broken else 0
 
 
 def _plan(options: argparse.Namespace) -> int:
-    asked = _inputs(options, mode="plan")
-    plan = _planned(asked, options)
-    named = _named(plan, asked)
-    _print(options, plan.to_dict(), plan, _context(asked, mode="plan", named=named), kind="plan")
-    if options.out:
-        Path(options.out).write_text(json.dumps(plan.to_dict(), indent=1, ensure_ascii=False), encoding="utf-8")
-    verdict = approval.verdict(plan, asked.allow_destructive, labelled=False, recorded=False)
+    asked = _asked(options, mode="plan")
+    plan, patterns, out = asked.plan(asked.tables()), asked.inputs.allow_destructive, asked.inputs.out
+    named = approval.Gate(None, patterns).named(plan)
+    _print(options, plan.to_dict(), report.plan(plan, _context(asked.inputs, named=named)))
+    if out:
+        planning.write(plan, Path(out), name=f"--out: {out!r}")
+    verdict = approval.verdict(plan, patterns, labelled=False, recorded=False)
     if verdict.result in {Outcome.FAILED, Outcome.REFUSED}:
         return 1
     return CHANGES_PLANNED if options.detailed_exitcode and plan.changes else 0
 
 
 def _drift(options: argparse.Namespace) -> int:
-    asked = _inputs(options, mode="drift")
-    plan = _planned(asked, options)
-    _print(options, plan.to_dict(), plan, _context(asked, mode="drift"), kind="drift")
+    asked = _asked(options, mode="drift")
+    plan = asked.plan(asked.tables())
+    _print(options, plan.to_dict(), report.drift(plan, _context(asked.inputs)))
     if any(change.error for change in plan.tables):
         return 1
     return DRIFT_FOUND if plan.changes else 0
 
 
 def _apply(options: argparse.Namespace) -> int:
-    asked = _inputs(options, mode="apply")
-    interactive = sys.stdin.isatty()
-    if not (interactive or options.yes or asked.reviewed):
+    asked = _asked(options, mode="apply")
+    document, interactive = asked.inputs.reviewed, sys.stdin.isatty()
+    if not (interactive or options.yes or document):
         raise InvalidInput(
             "Standard input is no terminal, so nobody can be asked.", hint="Pass --yes or --reviewed PLAN.json."
         )
-    reviewed = _read_plan(asked.reviewed) if asked.reviewed else None
-    tables, aws = _load(asked).tables, _connect(asked, options)
-    plan = engine.plan(aws, tables, options=_options(asked))
-    context = _context(asked, mode="apply", named=_named(plan, asked))
+    reviewed = planning.read(Path(document), name=f"--reviewed: {document!r}") if document else None
+    tables, aws = asked.tables(), asked.connect()
+    plan = engine.plan(aws, tables, options=asked.options)
+    gate = planning.gate(reviewed, aws, patterns=asked.inputs.allow_destructive)
+    context = _context(asked.inputs, named=gate.named(plan))
     shown = sys.stdout if options.format == "text" else sys.stderr
-    print(report.plan_text(plan, context, colour=shown.isatty()), file=shown)
+    print(report.text(report.plan(plan, context), colour=shown.isatty()), file=shown)
     if plan.changes and interactive and not (options.yes or reviewed) and not terminal.confirm("Apply this plan?"):
-        _say("Nothing was changed.")
+        say("Nothing was changed.")
         return 1
-    judged = (
-        approval.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint)
-        if reviewed
-        else None
-    )
-    gate = approval.Gate(judged, asked.allow_destructive)
-    with terminal.progress() as told:
+    with terminal.progress() as told, _stopped_by_signals() as stop:
         result = engine.apply(
             aws,
             tables,
             plan=plan,
             may_run=gate.may_run,
-            options=_options(asked),
+            options=asked.options,
             on_event=lambda event: told(event.table, event.text),
-            stop=_stopped_by_signals(),
+            stop=stop,
         )
-    _print(options, result.to_dict(), result, context, kind="result")
+    _print(options, result.to_dict(), report.result(result, context))
     return 1 if result.result in {Outcome.FAILED, Outcome.REFUSED} else 0
 
 
 def _import(options: argparse.Namespace) -> int:
-    aws = _connect(_inputs(options, mode="plan"), options)
-    imported = importing.import_tables(aws, options.patterns, out_dir=Path(options.out))
+    imported = importing.import_tables(_asked(options).connect(), options.patterns, out_dir=Path(options.folder))
     for table in imported:
         if table.error:
-            _say(f"{table.table}: {table.error}")
+            say(f"{table.table}: {table.error}")
         else:
             print(table.file)
     return 1 if any(table.error for table in imported) else 0
 
 
 def _policy(options: argparse.Namespace) -> int:
-    asked = _inputs(options, mode="plan")
-    _document(iam.policy(_load(asked).tables, mode=options.mode, region=asked.region, account=asked.account))
+    asked = _asked(options)
+    region, account = asked.inputs.region, asked.inputs.account
+    _document(iam.policy(asked.tables(), mode=options.role, region=region, account=account))
     return 0
 
 
 # --- what they share -------------------------------------------------------------------------------------------------
 
 
-def _load(asked: Inputs, *, path: str | None = None) -> Loaded:
-    loaded = loader.load(
-        path or asked.path, environment=asked.environment, params=asked.params, table_prefix=asked.table_prefix
-    )
-    if loaded.notes:
-        _say(report.faults_text(loaded.notes).rstrip())
-    return loaded
-
-
-def _connect(asked: Inputs, options: argparse.Namespace) -> client.Aws:
-    return client.connect(
-        region=asked.region,
-        endpoint_url=asked.endpoint_url,
-        profile=options.profile,
-        expect_account=asked.account,
-        on_notice=_say,
+def _asked(options: argparse.Namespace, *, mode: str | None = None) -> Planning:
+    """The options as the action's inputs, by the same names and rules."""
+    named = {**vars(options), "mode": mode}
+    given: dict[str, Text] = {name: value for name, value in named.items() if name in NAMES and value}
+    return Planning(
+        inputs=Inputs.from_texts(given),
+        on_warning=lambda fault: say(str(fault)),
+        on_notice=say,
+        profile=vars(options).get("profile"),
     )
 
 
-def _planned(asked: Inputs, options: argparse.Namespace) -> Plan:
-    tables = _load(asked).tables
-    if asked.baseline:
-        before = _load(asked, path=asked.baseline).tables
-        return engine.plan_against(before, tables, region=asked.region, endpoint=asked.endpoint_url)
-    return engine.plan(_connect(asked, options), tables, options=_options(asked))
-
-
-def _options(asked: Inputs) -> engine.Options:
-    return engine.Options(
-        ignore_tags=asked.ignore_tags,
-        max_parallel=asked.max_parallel,
-        wait_seconds=asked.wait_minutes * 60,
-        detach=asked.detach,
-    )
-
-
-def _named(plan: Plan, asked: Inputs) -> frozenset[str]:
-    return frozenset(d.id for d in plan.differences if approval.covered(d, asked.allow_destructive))
-
-
-def _context(asked: Inputs, *, mode: str, named: frozenset[str] = frozenset()) -> report.Context:
-    return report.Context(
-        mode=mode,
-        path=asked.path,
-        environment=asked.environment,
-        baseline=asked.baseline,
-        approval="reviewed" if asked.reviewed else "none",
+def _context(inputs: Inputs, *, named: frozenset[str] = frozenset()) -> Context:
+    return Context(
+        mode=inputs.mode.value,
+        path=inputs.path,
+        environment=inputs.environment,
+        baseline=inputs.baseline,
+        approval="reviewed" if inputs.reviewed else "none",
         named=named,
     )
 
 
-def _read_plan(path: str) -> Plan:
-    try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"--reviewed: {path!r} cannot be read: {error}.") from error
-    return Plan.from_dict(document)
-
-
-def _print(
-    options: argparse.Namespace,
-    document: Mapping[str, Any],
-    shown: Plan | Result,
-    context: report.Context,
-    *,
-    kind: str,
-) -> None:
+def _print(options: argparse.Namespace, document: Mapping[str, Any], view: View) -> None:
     if options.format == "json":
         _document(document)
     elif options.format == "markdown":
-        print(_MARKDOWN[kind](shown, context))
+        print(report.markdown(view))
     else:
-        print(_TEXT[kind](shown, context, colour=sys.stdout.isatty()))
-
-
-_MARKDOWN: dict[str, Callable[..., str]] = {
-    "plan": report.plan_markdown,
-    "drift": report.drift_markdown,
-    "result": report.result_markdown,
-}
-_TEXT: dict[str, Callable[..., str]] = {
-    "plan": report.plan_text,
-    "drift": report.drift_text,
-    "result": report.result_text,
-}
-
-
-def _stopped_by_signals() -> Flag:
-    """Ctrl-C and SIGTERM end the run after the current call; a second Ctrl-C ends it at once."""
-    stop = Flag()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        _say("Stopping after the current call; press Ctrl-C again to stop at once.")
-        stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
-    return stop
+        print(report.text(view, colour=sys.stdout.isatty()))
 
 
 def _document(document: Mapping[str, Any]) -> None:
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+@contextmanager
+def _stopped_by_signals() -> Iterator[Flag]:
+    """Ctrl-C and SIGTERM end the run after the current call; Ctrl-C after that ends it at once."""
+    stop = Flag()
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            terminal.leave("Stopped. A call may be under way still; plan again to see what it did.", INTERRUPTED)
+        stop.set()
+        say("Stopping after the current call; press Ctrl-C again to stop at once.")
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 # --- arguments -------------------------------------------------------------------------------------------------------
@@ -293,13 +244,15 @@ def _parser() -> argparse.ArgumentParser:
 
     imports = commands.add_parser("import", help="write live tables as EDN files")
     imports.add_argument("patterns", nargs="*", metavar="PATTERN", help="table names, globs allowed (default: all)")
-    imports.add_argument("--out", metavar="DIR", required=True, help="where to; a file that exists is left alone")
+    imports.add_argument(
+        "--out", dest="folder", metavar="DIR", required=True, help="where to; a file that exists is left alone"
+    )
     _add(imports, *_ACCOUNT)
     _finish(imports, _import, formats=False)
 
     policy = commands.add_parser("policy", help="print the least IAM policy for these definitions")
     _add(policy, "path", "region", "account", *_DEFINITIONS)
-    policy.add_argument("--mode", choices=("plan", "apply"), required=True, help="for which role")
+    policy.add_argument("--mode", dest="role", choices=("plan", "apply"), required=True, help="for which role")
     _finish(policy, _policy, formats=False)
     return parser
 
@@ -345,13 +298,3 @@ def _finish(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace],
     if formats:
         parser.add_argument("--format", choices=FORMATS, default="text", help="of what is printed (default: text)")
     parser.set_defaults(run=run)
-
-
-def _inputs(options: argparse.Namespace, *, mode: str) -> Inputs:
-    """The options as the action's inputs, by the same names and rules."""
-    given: dict[str, Text] = {
-        name: value
-        for name, value in vars(options).items()
-        if name in inputs.NAMES and name not in {"mode", "out"} and value
-    }
-    return Inputs.from_texts({**given, "mode": mode})

@@ -5,24 +5,28 @@ It knows AWS through `dynamodb` and what was approved through one function; it d
 
 from __future__ import annotations
 
+import logging
+import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import PurePosixPath
 from threading import Event as Flag
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import Any
 
 from dynatus_ci.approval import Refusal
-from dynatus_ci.dynamodb import observe, waits
+from dynatus_ci.dynamodb import observe, twins, waits
 from dynatus_ci.dynamodb.client import CONNECTIONS, Aws
 from dynatus_ci.dynamodb.failures import CallFailed, Kind
 from dynatus_ci.dynamodb.waits import Clock, Ended, Poll, SystemClock
 from dynatus_ci.errors import DynatusError, FailureReason
 from dynatus_ci.schema import emulators, planner
 from dynatus_ci.schema.model import (
+    Effect,
     Failure,
     Outcome,
     Path,
@@ -38,8 +42,10 @@ from dynatus_ci.schema.model import (
 from dynatus_ci.schema.settings.base import Situation
 from dynatus_ci.schema.settings.ttl import COOLDOWN
 
-MayRun = Callable[[TableChange, Step], Refusal | None]
-"""The gate: why a step may not run; None where it may."""
+logger = logging.getLogger(__name__)
+
+MayRun = Callable[[TableChange, Step | None], Refusal | None]
+"""The gate: why a step (None: the change as a whole) may not run; None where it may."""
 
 MOST_ATTEMPTS = 2
 """How often a step that changes nothing is sent before it is reported."""
@@ -47,6 +53,9 @@ MOST_FAILURES = 8
 """How often a step is tried again after "busy", "throttled" or an answer that nobody got."""
 SHORT_PAUSE = 60
 """Seconds that are waited for also with `detach`."""
+VITAL = frozenset({"CreateTable", "DeleteTable", "CreateBackup"})
+"""Operations that no endpoint may leave out: without them the table fails, whatever an emulator lacks elsewhere."""
+MOST_THREADS = 256
 EXCLUSIVE = frozenset({"UpdateTable", "DeleteTable", "CreateBackup"})
 """Operations that wait until nothing of the table is under way; the others are admitted beside a backfill."""
 
@@ -101,6 +110,8 @@ def plan(aws: Aws, tables: Sequence[Table], *, options: Options = Options()) -> 
     surroundings = observe.Surroundings(aws, ignore_tags=options.ignore_tags)
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
         changes = list(pool.map(lambda table: _plan_table(aws, table, surroundings), tables))
+    twin_of = twins.among(table.name for table in tables) if aws.emulator == emulators.DYNAMODB_LOCAL else {}
+    changes = [_twin(change, twin_of) for change in changes]
     return Plan(
         tables=tuple(sorted(changes, key=lambda change: change.table)),
         account=aws.account,
@@ -110,13 +121,26 @@ def plan(aws: Aws, tables: Sequence[Table], *, options: Options = Options()) -> 
     )
 
 
+def _twin(change: TableChange, twin_of: Mapping[str, str]) -> TableChange:
+    """DynamoDB Local takes names that differ only in case for one, and fails at the second."""
+    if change.table not in twin_of:
+        return change
+    message = f"DynamoDB Local takes {change.table} and {twin_of[change.table]} for one table: it ignores case."
+    return TableChange(change.table, None, change.file, change.line, error=Failure("NameTwin", message))
+
+
 def plan_against(
     baseline: Sequence[Table], tables: Sequence[Table], *, region: str | None, endpoint: str | None
 ) -> Plan:
     """What would happen if the account agreed with other definitions. Makes no call."""
     before = {table.name: table for table in baseline if not table.absent}
-    situation = Situation(region=region or "", scaling={})
-    changes = [planner.change(table, planner.as_live(before.get(table.name)), situation) for table in tables]
+    keys = {table.at(("SSESpecification", "KMSMasterKeyId")) for table in (*baseline, *tables)} - {None}
+    # Nobody can look a key up here: two names are two keys.
+    situation = Situation(region=region or "", scaling={}, keys={key: key for key in keys})
+    changes = [
+        planner.change(table, planner.as_live(before.get(table.name), region or "REGION"), situation)
+        for table in tables
+    ]
     return Plan(
         tables=tuple(sorted(changes, key=lambda change: change.table)),
         region=region,
@@ -127,16 +151,21 @@ def plan_against(
 
 def _disappeared(before: Mapping[str, Table], tables: Sequence[Table]) -> Iterator[str]:
     """Definitions that are gone leave their tables alone; one under a new name is a new, empty table."""
-    gone = sorted(before.keys() - {table.name for table in tables})
-    new = sorted({table.name for table in tables} - before.keys())
-    files = {table.place.file: table.name for table in tables if table.place and table.name in new}
-    for name in gone:
-        place = before[name].place
-        renamed = files.get(place.file) if place else None
+    here, there = _files(tables), _files(before.values())
+    new = {file: name for name, file in here.items() if name not in before}
+    for name in sorted(before.keys() - here.keys()):
+        renamed = new.get(there[name])
         if renamed:
             yield f"{name} is now called {renamed} in its file: that is a new, empty table, and {name} is left alone."
         else:
             yield f"The definition of {name} is gone; its table is left alone. To delete it, write :Absent true."
+
+
+def _files(tables: Iterable[Table]) -> dict[str, str]:
+    """Each table's file, below the folder that all of them are in."""
+    paths = {table.name: PurePosixPath(table.place.file if table.place else table.name) for table in tables}
+    shared = os.path.commonpath([path.parent for path in paths.values()]) if paths else ""
+    return {name: str(path.relative_to(shared)) for name, path in paths.items()}
 
 
 def _plan_table(aws: Aws, desired: Table, surroundings: observe.Surroundings) -> TableChange:
@@ -196,15 +225,17 @@ def apply(
         plan: What was planned, and shown, for them.
         may_run: The gate.
         options: How.
-        on_event: Told what happens, one event at a time; an error that it raises ends that table.
+        on_event: Told what happens, one event at a time; an error that it raises fails that table.
         stop: Set it to end after the current call.
         clock: The time.
     """
     clock = clock or SystemClock()
-    run = _Run(aws, may_run, options, _serial(on_event), stop or Flag(), clock, clock.now() + options.wait_seconds)
+    slots = Semaphore(options.max_parallel)
+    deadline = clock.now() + options.wait_seconds
+    run = _Run(aws, may_run, options, _serial(on_event), stop or Flag(), clock, deadline, slots)
     planned = {change.table: change for change in plan.tables}
     surroundings = observe.Surroundings(aws, ignore_tags=options.ignore_tags)
-    with ThreadPoolExecutor(max_workers=options.max_parallel) as pool:
+    with ThreadPoolExecutor(max_workers=max(1, min(len(tables), MOST_THREADS))) as pool:
         results = list(pool.map(lambda table: _TableLoop(run, table, planned[table.name], surroundings).run(), tables))
     results.sort(key=lambda result: result.table)
     outcome = Outcome.worst(result.result for result in results)
@@ -240,6 +271,7 @@ class _Run:
     stop: Flag
     clock: Clock
     deadline: float
+    slots: Semaphore
 
 
 class _End(Exception):
@@ -265,34 +297,76 @@ class _TableLoop:
     postponed: dict[str, float] = field(default_factory=dict)
     attempts: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    made: str | None = None
+    """The backup that this run has asked for."""
     backup: str | None = None
+    """The same, once it is AVAILABLE."""
     quota: CallFailed | None = None
+    streams: list[str] = field(default_factory=list)
+    unsure: Step | None = None
+    began: float = 0
+    inside: bool = False
 
     def run(self) -> TableResult:
         """Bring the table to agreement with its definition, or say why not."""
-        self.left = self.planned.steps
+        self.left, self.began = self.planned.steps, self.shared.clock.now()
+        try:
+            result = self._loop()
+            self._tell(EventKind.FINISHED, result.result.value)
+        except DynatusError as error:  # of `on_event`
+            return self._result(Outcome.FAILED, error=failure(error))
+        except Exception as bug:  # a bug at one table must not hide what was done to the others
+            logger.exception("table %s", self.desired.name)
+            message = f"This is a bug of dynatus: {type(bug).__name__}."
+            return self._result(
+                Outcome.FAILED, error=Failure("InternalError", message, reason=FailureReason.INTERNAL_ERROR)
+            )
+        finally:
+            self._leave()
+        return result
+
+    def _loop(self) -> TableResult:
         try:
             while self._turn():
                 pass
-            outcome = Outcome.APPLIED if self.done else Outcome.NOOP
-            return self._result(outcome, agrees=True)
+            return self._result(Outcome.APPLIED if self.done else Outcome.NOOP, agrees=True)
         except _End as end:
             return self._result(end.outcome, error=end.error, resume=end.resume)
-        except DynatusError as error:
-            return self._result(Outcome.FAILED, error=failure(error), resume=self._resume_of(error))
+        except CallFailed as failed:
+            expired = failed.kind is Kind.EXPIRED
+            resume = self.shared.clock.now() if expired else None
+            if expired and self._only_runs_on():
+                return self._result(Outcome.PENDING, resume=resume)
+            return self._result(Outcome.FAILED, error=failure(failed), resume=resume)
+
+    # At most `max_parallel` tables are worked on at once; one that waits for long gives its place to another.
+    def _enter(self) -> None:
+        if not self.inside:
+            self.shared.slots.acquire()
+            self.inside = True
+
+    def _leave(self) -> None:
+        if self.inside:
+            self.shared.slots.release()
+            self.inside = False
 
     # One turn: observe, plan, run the first step that may run now. False when nothing remains.
     def _turn(self) -> bool:
+        self._enter()
         self._check_time()
         if self.planned.error:
             raise _End(Outcome.FAILED, self.planned.error)
         actual, change = _observed(self.shared.aws, self.desired, self.surroundings, backup=self.backup)
+        self._note_stream(actual)
+        self._settle_doubt(change)
         if change.error:
             raise _End(Outcome.FAILED, change.error)
         self.left = change.steps
+        self.postponed = {id_: until for id_, until in self.postponed.items() if id_ in _ids(change)}
         if change.refusal:
+            self._ask(change, None)
             raise _End(Outcome.REFUSED, _refused(FailureReason.DESTRUCTIVE_BLOCKED, change.refusal))
-        if actual and () in actual.transitions and not actual.transitions[()].startswith("INACCESSIBLE"):
+        if actual and () in actual.transitions:
             self._wait_for(actual, {(): actual.transitions[()]})
             return True
         step = self._next(change, actual)
@@ -302,6 +376,7 @@ class _TableLoop:
         if actual and actual.transitions and step.operation in EXCLUSIVE:
             self._wait_for(actual, actual.transitions)
             return True
+        self._check_time()  # looking takes several calls, and the run may have been told to stop during any of them
         self._take(change, step)
         return True
 
@@ -330,32 +405,50 @@ class _TableLoop:
 
     def _gate(self, change: TableChange, step: Step) -> None:
         """A table of which one step may not run runs none; and each step is asked for again before it runs."""
-        if self.planned.table_id and change.table_id and change.table_id != self.planned.table_id:
+        planned = self.planned.live.table_id if self.planned.live else None
+        if change.table_id and change.table_id != planned:
             message = f"Table {change.table} is another table than the one that was planned: its TableId differs."
             raise _End(Outcome.REFUSED, _refused(FailureReason.DESTRUCTIVE_BLOCKED, message))
         for asked in (step, *change.steps):
-            refusal = self.shared.may_run(change, asked)
-            if refusal:
-                message = f"{refusal.message} {refusal.hint}" if refusal.hint else refusal.message
-                raise _End(Outcome.REFUSED, _refused(refusal.reason, message))
+            self._ask(change, asked)
+
+    def _ask(self, change: TableChange, step: Step | None) -> None:
+        refusal = self.shared.may_run(change, step)
+        if refusal:
+            message = f"{refusal.message} {refusal.hint}" if refusal.hint else refusal.message
+            raise _End(Outcome.REFUSED, _refused(refusal.reason, message))
+
+    def _settle_doubt(self, change: TableChange) -> None:
+        """A call whose answer nobody got did happen if what it was for is gone from the next observation."""
+        if self.unsure and not set(self.unsure.differences) & _ids(change):
+            self.done.append(StepResult(self.unsure, Status.DONE))
+        self.unsure = None
 
     def _take(self, change: TableChange, step: Step) -> None:
         self._tell(EventKind.STEP, f"{step.operation}: {step.reason}", step=step)
         began = self.shared.clock.now()
+        found = self._backup_in_doubt(step)
+        if found:
+            self._ended(change, step, self._wait_backup(found), took=self.shared.clock.now() - began)
+            return
         try:
             answer = self.shared.aws.write(step.operation, table=self.desired.name, parameters=step.parameters)
         except CallFailed as failed:
             self._failed(step, failed)
             return
-        ended = self._wait_backup(answer) if step.operation == "CreateBackup" else self._wait(step)
+        self.done.append(StepResult(step, Status.RUNNING))
+        self.left = tuple(left for left in change.steps if left is not step)
+        if step.operation == "CreateBackup":
+            ended: Ended | None = self._wait_backup(str(answer["BackupDetails"]["BackupArn"]))
+        else:
+            ended = self._wait(step)
         self._ended(change, step, ended, took=self.shared.clock.now() - began)
 
     def _ended(self, change: TableChange, step: Step, ended: Ended | None, *, took: float) -> None:
-        status = Status.DONE if ended is Ended.DONE else Status.RUNNING
-        self.done.append(StepResult(step, status, took if status is Status.DONE else None))
         if ended is Ended.NOT_SHOWN:
             self._not_shown(step)
         elif ended is Ended.DONE:
+            self.done[-1] = StepResult(step, Status.DONE, took)
             self._tell(EventKind.DONE, f"{step.reason}: done in {took:.0f} s", step=step)
             self._put_off_cooldown(change, step)
         self._check_time()
@@ -365,7 +458,7 @@ class _TableLoop:
         if self.shared.aws.emulator:
             return
         for later in change.steps[change.steps.index(step) + 1 :]:
-            follows = step.operation == "CreateTable" or set(later.differences) & set(step.differences)
+            follows = step.operation == "CreateTable" or later.stage is step.stage
             if later.cooldown and follows:
                 self.postponed |= dict.fromkeys(later.differences, self.shared.clock.now() + later.cooldown)
 
@@ -378,10 +471,11 @@ class _TableLoop:
             self.quota = failed
             until = max(failed.until or 0, now) + 1 if failed.until else now + (failed.wait or COOLDOWN)
             self.postponed |= dict.fromkeys(step.differences, until)
-        elif failed.kind is Kind.UNSUPPORTED and self.shared.aws.endpoint:
+        elif failed.kind is Kind.UNSUPPORTED and self.shared.aws.endpoint and step.operation not in VITAL:
             self._unsupported(step)
-        elif failed.kind in _AGAIN and self.failures[key] < MOST_FAILURES:
+        elif failed.kind in _AGAIN and self.failures[key] < self._most_failures(failed):
             self._tell(EventKind.RETRY, f"{failed.operation}: {failed.code}; looking again", step=step)
+            self.unsure = step if failed.kind is Kind.AMBIGUOUS else None
             if failed.until is not None and failed.until < self.shared.deadline:
                 self.shared.clock.wait(max(failed.until - now, 0) + 1, self.shared.stop)
             else:
@@ -390,10 +484,12 @@ class _TableLoop:
             self.done.append(StepResult(step, Status.FAILED))
             raise failed
 
+    def _most_failures(self, failed: CallFailed) -> int:
+        """AWS's wordless 500 is often its answer to what it will never take; emulators throw dice."""
+        wordless = failed.code == "InternalFailure" and self.shared.aws.endpoint is None
+        return MOST_ATTEMPTS if wordless else MOST_FAILURES
+
     def _unsupported(self, step: Step) -> None:
-        if step.operation == "CreateBackup":
-            self.shared.aws.cannot_keep("backups")
-            return
         for path in step.expects:
             self.shared.aws.cannot_keep(emulators.kind(path))
 
@@ -403,7 +499,8 @@ class _TableLoop:
         self.attempts[key] += 1
         if self.attempts[key] < MOST_ATTEMPTS:
             return
-        if self.shared.aws.emulator or (self.shared.aws.endpoint and self.shared.aws.unsupported):
+        emulator = self.shared.aws.emulator or (self.shared.aws.endpoint and self.shared.aws.unsupported)
+        if emulator and step.operation not in VITAL:
             self._unsupported(step)
             return
         self.done[-1] = StepResult(step, Status.FAILED)
@@ -447,13 +544,23 @@ class _TableLoop:
             message = str(self.quota) if self.quota else "AWS asks for a pause before the next step."
             raise _End(Outcome.FAILED, Failure("Later", message, reason=FailureReason.QUOTA), resume=moment)
         self._tell(EventKind.WAITING, f"AWS says later: going on at {_iso(moment)}")
+        self._leave()
         self.shared.clock.wait(moment - self.shared.clock.now(), self.shared.stop)
         self._check_time()
         self.postponed = {key: until for key, until in self.postponed.items() if until > self.shared.clock.now()}
 
-    def _wait_backup(self, answer: Mapping[str, Any]) -> Ended:
+    def _backup_in_doubt(self, step: Step) -> str | None:
+        """The backup that a call without an answer made after all: a second one would be named nowhere."""
+        if step.operation != "CreateBackup" or not self.failures[_key(step)]:
+            return None
+        arn = observe.backup(self.shared.aws, self.desired.name, step.parameters["BackupName"], since=self.began)
+        if arn:
+            self.done.append(StepResult(step, Status.RUNNING))
+        return arn
+
+    def _wait_backup(self, arn: str) -> Ended:
         """Until the backup is AVAILABLE; then it is told of, before anything is deleted."""
-        arn = str(answer["BackupDetails"]["BackupArn"])
+        self.made = arn
         poll = self._poll()
         while True:
             description = self.shared.aws.read("DescribeBackup", table=self.desired.name, BackupArn=arn)
@@ -463,8 +570,8 @@ class _TableLoop:
             if over:
                 return over
             poll.pause()
-        self._tell(EventKind.BACKUP, f"backup {arn} is AVAILABLE", backup=arn)
         self.backup = arn
+        self._tell(EventKind.BACKUP, f"backup {arn} is AVAILABLE", backup=arn)
         return Ended.DONE
 
     def _poll(self, *, skip: int = 0) -> Poll:
@@ -473,6 +580,8 @@ class _TableLoop:
             deadline=self.shared.deadline,
             stop=self.shared.stop,
             first=waits.FIRST_POLL * 2**skip,
+            patience=SHORT_PAUSE,
+            on_long=self._leave,
         )
 
     def _progress(self, reason: str) -> Callable[[Mapping[Path, str]], None]:
@@ -495,12 +604,22 @@ class _TableLoop:
             message = "The run was cancelled; the call that was under way was finished. Run it again to go on."
             raise _End(Outcome.FAILED, Failure("Cancelled", message, reason=FailureReason.CANCELLED))
         if self.shared.clock.now() >= self.shared.deadline:
+            if self._only_runs_on():
+                raise _End(Outcome.PENDING, resume=self.shared.clock.now())
             message = "The time that apply may take (`wait-minutes`) is over. Run it again to go on."
             error = Failure("Timeout", message, reason=FailureReason.TIMEOUT)
             raise _End(Outcome.FAILED, error, resume=self.shared.clock.now())
 
-    def _resume_of(self, error: DynatusError) -> float | None:
-        return self.shared.clock.now() if isinstance(error, CallFailed) and error.kind is Kind.EXPIRED else None
+    def _only_runs_on(self) -> bool:
+        """Whether, with `detach`, what is left was accepted and goes on by itself."""
+        runs = any(result.status is Status.RUNNING for result in self.done)
+        return self.shared.options.detach and runs and not self.left
+
+    def _note_stream(self, actual: Table | None) -> None:
+        """The ARNs that the table's stream has had: its readers must be moved by hand."""
+        arn = actual.live.stream_arn if actual and actual.live else None
+        if arn and arn not in self.streams:
+            self.streams.append(arn)
 
     # Telling.
     def _tell(self, kind: EventKind, text: str, *, step: Step | None = None, backup: str | None = None) -> None:
@@ -510,15 +629,15 @@ class _TableLoop:
         self, outcome: Outcome, *, error: Failure | None = None, resume: float | None = None, agrees: bool = False
     ) -> TableResult:
         rest = () if agrees else tuple(self._left(outcome))
-        self._tell(EventKind.FINISHED, outcome.value)
         return TableResult(
             table=self.desired.name,
             action=self.planned.action,
             result=outcome,
             steps=(*self.done, *rest),
             resume_at=_iso(resume) if resume is not None else None,
-            backup=self.backup,
+            backup=self.made,
             error=error,
+            notes=(f"The stream was {self.streams[0]} and is {self.streams[-1]} now.",) if self.streams[1:] else (),
             agrees=agrees,
         )
 
@@ -529,6 +648,10 @@ class _TableLoop:
         for step in self.left:
             if _key(step) not in ran:
                 yield StepResult(step, status)
+
+
+def _ids(change: TableChange) -> set[str]:
+    return {difference.id for difference in change.differences if difference.effect is not Effect.UNSUPPORTED}
 
 
 _AGAIN = frozenset({Kind.BUSY, Kind.THROTTLED, Kind.AMBIGUOUS, Kind.UNCHANGED, Kind.MISSING, Kind.UNREACHABLE})

@@ -31,6 +31,11 @@ class FailureReason(StrEnum):
     INTERNAL_ERROR = "internal-error"
 
 
+def sentence(message: str, hint: str | None) -> str:
+    """What happened, and what to do about it if that is known."""
+    return f"{message} {hint}" if hint else message
+
+
 class DynatusError(Exception):
     """The base of all errors that people may see.
 
@@ -47,7 +52,7 @@ class DynatusError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}" if self.hint else self.message
+        return sentence(self.message, self.hint)
 
 
 class InvalidInput(DynatusError):
@@ -79,9 +84,13 @@ class Fault:
     message: str
     hint: str | None = None
 
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and what to write instead."""
+        return sentence(self.message, self.hint)
+
     def __str__(self) -> str:
-        sentence = f"{self.message} {self.hint}" if self.hint else self.message
-        return f"{self.place}: {self.code}: {sentence}" if self.place else f"{self.code}: {sentence}"
+        return f"{self.place}: {self.code}: {self.sentence}" if self.place else f"{self.code}: {self.sentence}"
 
     def to_dict(self) -> dict[str, Any]:
         """The fault as `validate --format json` prints it."""

@@ -57,6 +57,16 @@ SERVICE_ROLES = {
     Kinesis.name: ("kinesisreplication", "AWSServiceRoleForDynamoDBKinesisDataStreamsReplication"),
     Replicas.name: ("replication", "AWSServiceRoleForDynamoDBReplication"),
 }
+PARTITIONS = {
+    "cn-": "aws-cn",
+    "eusc-": "aws-eusc",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "us-gov-": "aws-us-gov",
+}
+"""AWS's partitions beside `aws`, by how their regions begin (botocore's partitions.json; a test compares)."""
 PURPOSES = ("Read", "Change", "Delete", "Replicate", "UseKeys", "UseKinesis", "CreateRoles")
 """What statements are for, in their order; their Sids begin so."""
 
@@ -90,9 +100,7 @@ class _Scope:
         return {name: replica for name, replica in (table.at((Replicas.name,)) or {}).items() if name != self.region}
 
 
-def policy(
-    tables: Sequence[Table], *, mode: Mode, region: str | None, account: str | None, partition: str = "aws"
-) -> dict[str, Any]:
+def policy(tables: Sequence[Table], *, mode: Mode, region: str | None, account: str | None) -> dict[str, Any]:
     """The policy document, the same for the same definitions in any order.
 
     Args:
@@ -100,14 +108,18 @@ def policy(
         mode: For which role.
         region: Where the tables are; None for any region.
         account: Whose they are; None for any account.
-        partition: AWS's partition, such as "aws-cn".
 
     Raises:
         InvalidInput: A definition names a KMS key in a form that AWS does not have.
     """
-    scope = _Scope(partition, region or "*", account or "*")
+    scope = _Scope(_partition(region or ""), region or "*", account or "*")
     grants = {grant for table in tables for grant in _grants(table, scope, mode=mode)}
     return {"Version": VERSION, "Statement": list(_statements(grants))}
+
+
+def _partition(region: str) -> str:
+    """The partition of a region; of one that is not known, AWS's own."""
+    return next((name for beginning, name in PARTITIONS.items() if region.startswith(beginning)), "aws")
 
 
 # --- what each definition takes --------------------------------------------------------------------------------------
@@ -141,6 +153,7 @@ def _deletion(table: Table, scope: _Scope) -> Iterator[_Grant]:
     for operation in DELETION:
         yield _Grant("Delete", f"dynamodb:{operation}", scope.table(table))
     yield _Grant("Delete", "dynamodb:DescribeBackup", f"{scope.table(table)}/backup/*")
+    yield _Grant("Delete", "dynamodb:ListBackups")
 
 
 def _changes(table: Table, scope: _Scope) -> Iterator[_Grant]:

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from dynatus_ci import report
+
 Told = Callable[[str, str], None]
 """Takes a table and what is happening to it."""
+
+
+def say(text: str) -> None:
+    """Print lines on standard error; whatever they hold, it is only text."""
+    print("\n".join(map(report.clean, text.split("\n"))), file=sys.stderr, flush=True)
+
+
+def leave(text: str, status: int) -> NoReturn:
+    """End the process now, whatever its threads are waiting for; the progress display has hidden the cursor."""
+    try:
+        Console(stderr=True).show_cursor()
+        say(text)
+    finally:
+        os._exit(status)
 
 
 def confirm(question: str) -> bool:
@@ -24,7 +42,7 @@ def progress() -> Iterator[Told]:
     """Show progress on standard error for as long as the context lasts."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda table, text: print(f"{table}: {text}", file=sys.stderr, flush=True)
+        yield lambda table, text: say(f"{table}: {text}")
         return
     # markup off: names and texts come from definitions
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
@@ -33,7 +51,7 @@ def progress() -> Iterator[Told]:
 
         def told(table: str, text: str) -> None:
             if table not in tasks:
-                tasks[table] = shown.add_task(table, total=None)
-            shown.update(tasks[table], description=f"{table}  {text}")
+                tasks[table] = shown.add_task("", total=None)
+            shown.update(tasks[table], description=report.clean(f"{table}  {text}"))
 
         yield told

@@ -278,7 +278,7 @@ class GitHubStub:
             "editor": _actor(editor),
         }
 
-    def _repository(self, _info: Info, **arguments: Any) -> Object | None:  # noqa: ANN401
+    def _repository(self, _info: Info, **arguments: Any) -> Object | None:
         known = f"{arguments['owner']}/{arguments['name']}" == self.repository
         return {"nameWithOwner": self.repository, "object": self._object} if known else None
 

@@ -120,8 +120,8 @@ class Aws:
         if self._session is None:
             message = f"{service}:{operation} needs a session, and only a client was given."
             raise CallFailed(message, kind=Kind.DENIED, operation=operation, code="NoSession")
-        config = _ONCE if self.endpoint else _READS
-        return self._call(self._client(service, "read", config), operation, service=service, **parameters)
+        slot, config = ("once", _ONCE) if self.endpoint else ("read", _READS)
+        return self._call(self._client(service, slot, config), operation, service=service, **parameters)
 
     def cannot_keep(self, setting: str) -> None:
         """Remember that this endpoint does not keep a setting."""
@@ -304,7 +304,7 @@ def _forget_empty_variables() -> None:
 
 def _configured_region(core: botocore.session.Session) -> str | None:
     try:
-        region = core.get_config_variable("region") or os.environ.get("AWS_REGION")
+        region = os.environ.get("AWS_REGION") or core.get_config_variable("region")
     except ProfileNotFound as error:
         raise InvalidInput(f"{error}.", hint="Name one of ~/.aws/config with --profile.") from error
     return str(region) if region else None

@@ -96,6 +96,7 @@ _TEXTS = (
     _Text("ContinuousBackupsUnavailableException", r"", Kind.BUSY),
     _Text("PolicyNotFoundException", r"", Kind.UNCHANGED),
     _Text("ValidationException", r"modified multiple times within a fixed interval", Kind.COOLDOWN),
+    _Text("ValidationException", r"already existed as tables", Kind.BUSY),  # the replica's table outlives its entry
     _Text("ValidationException", r"being created, updated,? or deleted|is being (created|updated|deleted)", Kind.BUSY),
     _Text(
         "ValidationException",
@@ -106,7 +107,10 @@ _TEXTS = (
     _Text("ValidationException", r"Nothing to update|At least one of", Kind.UNSUPPORTED),
 )
 _ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d| ?UTC)?")
+_ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d| ?UTC)?"
+_LONG = r"[A-Z][a-z]+, [A-Z][a-z]+ \d\d?, \d{4} \d\d?:\d\d:\d\d [AP]M UTC"
+_NEXT = re.compile(rf"(?:[Nn]ext [a-z ]+ at|again after) (?:(?P<iso>{_ISO})|(?P<long>{_LONG}))")
+"""Of the times in a text (the last change, the window's end) the one at which the call is taken again."""
 
 
 def explain(error: Exception, *, operation: str, table: str | None, service: str = "dynamodb") -> CallFailed:
@@ -127,9 +131,9 @@ def explain(error: Exception, *, operation: str, table: str | None, service: str
             f"{about} failed: there are no AWS credentials.",
             kind=Kind.DENIED, operation=operation, code="NoCredentials", table=table, hint=hint,
         )  # fmt: skip
-    if isinstance(error, ResponseParserError):  # an emulator's answer in another protocol: it does not know the call
+    if isinstance(error, ResponseParserError):  # a page of a proxy, or an emulator's answer in another protocol
         message = f"{about} failed: the endpoint's answer cannot be read."
-        return CallFailed(message, kind=Kind.UNSUPPORTED, operation=operation, code="UnreadableAnswer", table=table)
+        return CallFailed(message, kind=Kind.AMBIGUOUS, operation=operation, code="UnreadableAnswer", table=table)
     kind = Kind.UNREACHABLE if isinstance(error, EndpointConnectionError) else Kind.AMBIGUOUS
     if not isinstance(error, HTTPClientError | BotoConnectionError | EndpointConnectionError):
         kind = Kind.PERMANENT
@@ -146,7 +150,7 @@ def _answered(error: ClientError, *, about: str, operation: str, table: str | No
         found = _ACTION.search(text)
         permission = found[1] if found else f"{service}:{operation}"
     return CallFailed(
-        f"{about} failed: {code}: {text}" if text else f"{about} failed: {code}",
+        f"{about} failed: {code}: {text.rstrip('.')}." if text else f"{about} failed: {code}.",
         kind=kind,
         wait=wait,
         until=_until(text),
@@ -179,14 +183,14 @@ HTTP_SERVER_ERROR = 500
 
 def _until(text: str) -> float | None:
     """The moment that an error text names."""
-    found = _TIME.search(text)
+    found = _NEXT.search(text)
     if not found:
         return None
-    moment = found[0].replace(" UTC", "+00:00").replace("UTC", "+00:00").replace("Z", "+00:00").replace(" ", "T", 1)
+    if found["long"]:
+        return datetime.strptime(found["long"], "%A, %B %d, %Y %I:%M:%S %p UTC").replace(tzinfo=UTC).timestamp()
+    moment = found["iso"].replace(" UTC", "+00:00").replace("UTC", "+00:00").replace("Z", "+00:00").replace(" ", "T", 1)
     time = datetime.fromisoformat(moment)
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=UTC)
-    return time.timestamp()
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def _hint(kind: Kind, permission: str | None) -> str | None:

@@ -75,13 +75,26 @@ class Poll:
         deadline: Seconds since the epoch.
         stop: Set when the run is to end.
         first: Seconds of the first pause.
+        patience: Seconds after which `on_long` is told that this wait is a long one.
+        on_long: Told once.
     """
 
-    def __init__(self, *, clock: Clock, deadline: float, stop: Event, first: float = FIRST_POLL) -> None:
+    def __init__(  # what a wait is made of
+        self,
+        *,
+        clock: Clock,
+        deadline: float,
+        stop: Event,
+        first: float = FIRST_POLL,
+        patience: float = float("inf"),
+        on_long: Callable[[], None] = lambda: None,
+    ) -> None:
         self._clock = clock
         self._deadline = deadline
         self._stop = stop
         self._pause = min(first, LONGEST_POLL)
+        self._long = clock.now() + patience
+        self._on_long = on_long
 
     def over(self) -> Ended | None:
         """Why the wait must end now; None where it may go on."""
@@ -91,6 +104,8 @@ class Poll:
 
     def pause(self) -> None:
         """Let a moment pass."""
+        if self._clock.now() > self._long:
+            self._on_long()
         left = max(self._deadline - self._clock.now(), 0)
         jittered = self._pause * random.uniform(0.8, 1.2)  # noqa: S311  # to spread calls, not to hide anything
         self._clock.wait(min(jittered, left), self._stop)

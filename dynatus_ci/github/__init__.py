@@ -1,4 +1,4 @@
-"""The GitHub edge: what a run says through its runner (`runner`) and in pull requests (`pull_request`).
+"""The GitHub edge: what the runner says (`run`), what is said through it (`runner`) and in pull requests.
 
 Nothing here decides about a plan or an approval.
 """

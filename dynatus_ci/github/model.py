@@ -23,7 +23,6 @@ class PullRequest:
     Args:
         merge_commit_sha: The commit on the base branch that it became; of an open one GitHub's test merge, which says
             nothing (docs: pulls, "the merge_commit_sha attribute").
-        author: The login, None for a deleted account. GraphQL leaves out the `[bot]` that REST shows.
     """
 
     number: int
@@ -33,7 +32,6 @@ class PullRequest:
     base_ref: str
     head_sha: str
     labels: tuple[str, ...]
-    author: str | None
 
     @property
     def is_open(self) -> bool:
@@ -56,7 +54,6 @@ class Comment:
     body: str
     author: str | None
     url: str
-    created_at: str
 
     @property
     def first_line(self) -> str:

@@ -414,7 +414,6 @@ def _pull_request(data: dict[str, Any]) -> PullRequest:
         base_ref=data["base"]["ref"],
         head_sha=data["head"]["sha"],
         labels=tuple(label["name"] for label in data.get("labels", [])),
-        author=(data.get("user") or {}).get("login"),
     )
 
 
@@ -427,7 +426,6 @@ def _pull_request_node(node: dict[str, Any]) -> PullRequest:
         base_ref=node["baseRefName"],
         head_sha=node["headRefOid"],
         labels=tuple(label["name"] for label in _nodes(node["labels"] or {})),
-        author=(node["author"] or {}).get("login"),
     )
 
 
@@ -438,7 +436,6 @@ def _comment(data: dict[str, Any]) -> Comment:
         body=data.get("body") or "",
         author=(data.get("user") or {}).get("login"),  # null once the account is deleted
         url=data["html_url"],
-        created_at=data["created_at"],
     )
 
 

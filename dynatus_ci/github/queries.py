@@ -24,7 +24,6 @@ query($owner: String!, $name: String!, $commit: String!, $path: String, $first: 
                 number state mergedAt baseRefName headRefOid
                 baseRepository { nameWithOwner }
                 mergeCommit { oid }
-                author { login }
                 labels(first: 100) { nodes { name } }
               }
             }

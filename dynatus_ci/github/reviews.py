@@ -58,14 +58,14 @@ class Trail:
     @property
     def url(self) -> str | None:
         """The comment that the result goes into: that of the newest record that counts."""
-        main = next(self._counted(), None)
-        return main.comment.url if main and main.comment else None
+        main = self._main
+        return main[0].comment.url if main and main[0].comment else None
 
     @property
     def told(self) -> str:
         """What that comment says."""
-        main = next(self._counted(), None)
-        return main.finding.body or "" if main else ""
+        main = self._main
+        return main[0].finding.body or "" if main else ""
 
     def read_own(self) -> None:
         """Read the record of the pull request that was merged as this commit."""
@@ -88,13 +88,13 @@ class Trail:
 
     def read_newest(self) -> None:
         """Read on until there is a record that counts, which what has converged can be closed in."""
-        while next(self._counted(), None) is None and self.read_next():
+        while self._main is None and self.read_next():
             pass
 
     def room(self, *, agreeing: Collection[str] = (), others: Collection[str] = ()) -> int:
         """How many characters of text the result's comment may have beside its record, after these are closed."""
-        main = next(self._counted(), None)
-        return approval.room(self._closed(main, agreeing=agreeing, others=others) if main else None)
+        main = self._main
+        return approval.room(approval.close(main[1], agreeing=agreeing, others=others) if main else None)
 
     def tell(self, text: str) -> None:
         """Write how far the run is into the comment of the result; its record stays as it is.
@@ -102,9 +102,8 @@ class Trail:
         Raises:
             GitHubError: It was not taken.
         """
-        main = next(self._counted(), None)
-        if main:
-            self._write(main, approval.compose(text, scope=self._scope, record=main.finding.record))
+        if main := self._main:
+            self._write(main[0], text, record=main[1])
 
     def close(self, text: str | None, *, agreeing: Collection[str], others: Collection[str]) -> None:
         """Mark tables used up in every record that was read, and write the result into the newest one's comment.
@@ -117,38 +116,42 @@ class Trail:
         Raises:
             GitHubError: One of them was not taken.
         """
-        for number, kept in enumerate(list(self._counted())):
-            before, after = kept.finding.record, self._closed(kept, agreeing=agreeing, others=others)
-            if number == 0 and text is not None:
-                self._write(kept, approval.compose(text, scope=self._scope, record=after))
-            elif after != before:
-                self._write(kept, approval.with_record(kept.finding.body or "", after))
+        for kept, before in list(self._counted()):
+            after = approval.close(before, agreeing=agreeing, others=others)
+            if text is not None or after != before:
+                self._write(kept, text, record=after)
+            text = None  # only the newest one's comment tells it
 
     def uses_up(self, *, agreeing: Collection[str], others: Collection[str]) -> bool:
         """Whether closing these tables changes a record."""
-        return any(
-            kept.finding.record != self._closed(kept, agreeing=agreeing, others=others) for kept in self._counted()
-        )
+        return any(record != approval.close(record, agreeing=agreeing, others=others) for _, record in self._counted())
 
-    def _counted(self) -> Iterator[_Kept]:
+    @property
+    def _main(self) -> tuple[_Kept, Record] | None:
+        return next(self._counted(), None)
+
+    def _counted(self) -> Iterator[tuple[_Kept, Record]]:
         for kept in self._kept:
-            if approval.objection(kept.finding, self._scope, branch=self._branch) is None:
-                yield kept
+            record = kept.finding.record
+            if record and approval.objection(kept.finding, self._scope, branch=self._branch) is None:
+                yield kept, record
 
-    @staticmethod
-    def _closed(kept: _Kept, *, agreeing: Collection[str], others: Collection[str]) -> Record:
-        record = kept.finding.record
-        assert record is not None  # noqa: S101  # what counts has one
-        return approval.close(record, agreeing=agreeing, others=others)
-
-    def _write(self, kept: _Kept, body: str) -> None:
-        written = self._github.write_comment(kept.number, marker=self._scope.marker, body=body, existing=kept.comment)
-        kept.comment, kept.finding = written, replace(kept.finding, body=body)
+    def _write(self, kept: _Kept, text: str | None, *, record: Record) -> None:
+        """Write a comment's record with a text; None keeps what the comment says."""
+        if text is None:
+            body = approval.with_record(kept.finding.body or "", record)
+        else:
+            body = approval.compose(text, scope=self._scope, record=record)
+        kept.comment = self._github.write_comment(
+            kept.number, marker=self._scope.marker, body=body, existing=kept.comment
+        )
+        kept.finding = replace(kept.finding, body=body, record=record)
 
     def _read(self, pull_request: PullRequest, *, own: bool) -> _Kept:
         comment = self._github.find_comment(pull_request.number, self._scope.marker)
         trusted = self._github.trusted_comment(comment) if comment else None
         ours = trusted if trusted and trusted.viewer_did_author else None
+        untouched = ours and approval.untouched(viewer_did_author=True, author=ours.author, editor=ours.editor)
         finding = Finding(
             approval.PullRequest(
                 number=pull_request.number,
@@ -159,8 +162,8 @@ class Trail:
                 labelled=approval.LABEL in pull_request.labels,
             ),
             body=ours.body if ours else None,
-            untouched=ours is not None
-            and approval.untouched(viewer_did_author=True, author=ours.author, editor=ours.editor),
+            untouched=bool(untouched),
+            record=approval.decode(ours.body) if ours and untouched else None,
             strangers=tuple(self._strangers(pull_request.number)) if own and ours is None else (),
         )
         return _Kept(finding, comment if ours else None)

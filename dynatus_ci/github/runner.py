@@ -1,4 +1,4 @@
-"""What a run says to the Actions runner: log lines, groups, annotations, masks, outputs, the job summary.
+"""What a run says to the Actions runner: log lines, groups, annotations, outputs, the job summary.
 
 Everything goes to a stream or file that is handed in. No token, no network; it must not know what a plan is.
 The runner reads commands from standard output and standard error alike, so text that a stranger may have written
@@ -7,7 +7,6 @@ passes through `Runner.text` (docs: workflow commands for GitHub Actions; action
 
 from __future__ import annotations
 
-import logging
 import re
 import uuid
 from collections import Counter
@@ -18,20 +17,13 @@ from pathlib import Path
 from typing import Final, TextIO, TypeAlias
 
 from dynatus_ci.errors import Place
+from dynatus_ci.schema.findings import visible
 
 SUMMARY_LIMIT: Final = 1024 * 1024
 """Bytes of one step's job summary; of a larger one the runner shows nothing (docs: job summaries)."""
 
 _MESSAGE_LIMIT: Final = 4_000  # the runner cuts a message at 4,096 characters
-_SHORTEST_MASK: Final = 4  # a mask of one to three characters makes the whole log unreadable
 _SUMMARY_CUT: Final = "\n\n*The rest is left out: a job summary holds 1 MiB.*\n"
-
-# Controls but tab and line feed, what a terminal or browser reads as the end of a line, bidi and other invisible
-# format characters, and halves of surrogate pairs (they have no UTF-8).
-_UNSHOWN: Final = re.compile(
-    "[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
 
 OutputValue: TypeAlias = str | bool | int
 
@@ -79,11 +71,6 @@ class Runner:
         finally:
             self._command("endgroup", "")
 
-    def mask(self, secret: str) -> None:
-        """Have the runner blot out a secret in the log from now on; too short a one is left alone."""
-        if len(secret) >= _SHORTEST_MASK:
-            self._command("add-mask", secret)
-
     def annotate(self, level: Level, message: str, *, place: Place | None = None, title: str | None = None) -> None:
         """Show a message beside the file, or on the run's page; beyond what GitHub shows it is printed only."""
         self._annotated[level] += 1
@@ -128,25 +115,9 @@ class Runner:
                 file.write(text)
 
 
-class RunnerHandler(logging.Handler):
-    """Python's log records as the runner shows them: warnings and errors as annotations, the rest as lines."""
-
-    def __init__(self, runner: Runner, level: int = logging.INFO) -> None:
-        super().__init__(level)
-        self._runner = runner
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Show one record."""
-        message = self.format(record)
-        if record.levelno >= logging.WARNING:
-            self._runner.annotate(Level.ERROR if record.levelno >= logging.ERROR else Level.WARNING, message)
-        else:
-            self._runner.text(message)
-
-
 def shown(text: str) -> str:
     """The text with U+FFFD for what cannot be seen or ends a line by stealth; line feeds and tabs stay."""
-    return _UNSHOWN.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+    return visible(text.replace("\r\n", "\n"), keep="\n\t")
 
 
 def harmless(text: str) -> str:

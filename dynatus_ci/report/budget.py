@@ -6,7 +6,6 @@ import bisect
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dynatus_ci import approval
 from dynatus_ci.report.view import View
 
 
@@ -27,13 +26,7 @@ def characters(limit: int) -> Size:
     return Size(limit, len)
 
 
-def _utf8(report: str) -> int:
-    return len(report.encode())
-
-
-COMMENT = characters(approval.COMMENT_BUDGET)
-
-SUMMARY = Size(1_048_576, _utf8)
+SUMMARY = Size(1_048_576, lambda report: len(report.encode()))
 """https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands: 1 MiB a step."""
 
 

@@ -1,17 +1,56 @@
 """What a risky difference means for the people and programs that use the table, in one sentence. Pure.
 
-The risk itself is decided in `schema`; here it is only said. Sentences hold values in code spans (see `text`).
+The risk itself is decided in `schema`; here it is only said. Sentences hold values in code spans (see `words`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dynatus_ci.report import text, values
+from dynatus_ci.report import values, words
 from dynatus_ci.schema import replacement
-from dynatus_ci.schema.indexes import GLOBAL
-from dynatus_ci.schema.model import Action, Difference, Effect, Risk, TableChange, Value
+from dynatus_ci.schema.model import Action, Difference, Risk, TableChange
+
+# By the setting, and where it depends on that: by the member inside an index, by the effect on an index or a replica,
+# by whether the file turns the setting on or off.
+_SENTENCES = {
+    "BillingMode": "Table {table} goes to provisioned capacity. Requests above it are throttled.",
+    "ProvisionedThroughput": "The capacity of {table} is lowered{change}. Requests above it are throttled.",
+    "OnDemandThroughput": "The limits of {table} are lowered{change}. Requests above them are throttled.",
+    "SSESpecification": "Table {table} is encrypted with another key{change}. Readers and writers need access to it.",
+    "DeletionProtectionEnabled": "Deletion protection of {table} goes off.",
+    "ResourcePolicy": "The resource policy of {table} is removed. Who depends on it loses access.",
+    "KinesisStreamSpecification": "The Kinesis stream of {table} goes off. Its consumers get nothing more.",
+    "ContributorInsightsSpecification": "Contributor insights of {table} go off.",
+    "TimeToLiveSpecification": "Time to live of {table} deletes expired items{by}. They do not come back.",
+    "StreamSpecification on": "The stream of {table} is replaced. It gets a new ARN; consumers must follow.",
+    "StreamSpecification off": "The stream of {table} goes off. Its consumers stop.",
+    "PointInTimeRecoverySpecification on": (
+        "Table {table} keeps a shorter recovery window{change}. What lies before it is lost."
+    ),
+    "PointInTimeRecoverySpecification off": (
+        "Point-in-time recovery of {table} goes off. Its recovery window is lost."
+    ),
+    "Replicas delete": "The replica of {table} in {member} is deleted. Readers there lose the table.",
+    "Replicas rebuild-replica": "The replica of {table} in {member} is deleted and created again.",
+    "GlobalSecondaryIndexes delete": (
+        "Index {member} of table {table}{held} is deleted. Queries on it fail from then on."
+    ),
+    "GlobalSecondaryIndexes rebuild-index": (
+        "Index {member} of table {table}{held} is deleted and built again. Queries on it fail until it is built."
+    ),
+    "GlobalSecondaryIndexes ProvisionedThroughput": (
+        "The capacity of index {member} of {table} is lowered{change}. Requests above it are throttled."
+    ),
+    "GlobalSecondaryIndexes OnDemandThroughput": (
+        "The limits of index {member} of {table} are lowered{change}. Requests above them are throttled."
+    ),
+    "GlobalSecondaryIndexes ContributorInsightsSpecification": (
+        "Contributor insights of index {member} of {table} go off."
+    ),
+}
+_OTHER = "Table {table}: {setting} changes."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,111 +89,38 @@ def untold(change: TableChange) -> tuple[str, ...]:
     return tuple(note for note in change.notes if not told or note == replacement.NEVER_KEPT)
 
 
-def stake(change: TableChange) -> str:
-    """How much the live table holds, as AWS last counted it; empty where that is not known."""
-    if change.live is None:
-        return ""
-    if not change.live.items:
-        return "0 items when AWS last counted, up to six hours ago"
-    return f"{text.plural(change.live.items, 'item')}, {text.size(change.live.bytes)}, counted up to six hours ago"
-
-
-def _sentence(change: TableChange, difference: Difference) -> str:
-    setting = difference.path[0] if difference.path else ""
-    if setting in _ALWAYS:
-        return _ALWAYS[setting].replace("CHANGE", _change(difference)).replace("TABLE", text.code(change.table))
-    return _DEPENDING.get(setting, _other)(change, difference)
-
-
 def _table_goes(change: TableChange) -> str:
     """The deletion, with what the planner knows of backup, emptiness and lost settings."""
     again = " and created again, empty" if change.action is Action.RECREATE else ""
     notes = [note for note in change.notes if note != replacement.NEVER_KEPT]
     # A table that is proven empty holds nothing, whatever AWS last counted.
     held = _held(change) if change.risk is Risk.DESTRUCTIVE else ""
-    return " ".join([f"Table {text.code(change.table)}{held} is deleted{again}.", *notes])
-
-
-def _index(change: TableChange, difference: Difference) -> str:
-    if difference.path[2:]:
-        return _index_member(change, difference)
-    name = f"Index {text.code(difference.path[-1])} of table {text.code(change.table)}{_held(change)}"
-    if difference.desired is None:
-        return f"{name} is deleted. Queries on it fail from then on."
-    if difference.effect is Effect.REBUILD_INDEX:
-        return f"{name} is deleted and built again. Queries on it fail until it is built."
-    return _other(change, difference)
-
-
-def _index_member(change: TableChange, difference: Difference) -> str:
-    _, index, member, *_ = difference.path
-    name = f"index {text.code(index)} of {text.code(change.table)}"
-    if member in {"ProvisionedThroughput", "OnDemandThroughput"}:
-        return f"The capacity of {name} is lowered{_change(difference)}. Requests above it are throttled."
-    if member == "ContributorInsightsSpecification":
-        return f"Contributor insights of {name} go off."
-    return _other(change, difference)
+    return " ".join([f"Table {words.code(change.table)}{held} is deleted{again}.", *notes])
 
 
 def _held(change: TableChange) -> str:
-    return f" ({stake(change)})" if stake(change) else ""
+    """How much the live table holds, as AWS last counted it, in brackets; empty where that is not known."""
+    if change.live is None:
+        return ""
+    if not change.live.items:
+        return " (0 items when AWS last counted, up to six hours ago)"
+    return f" ({words.plural(change.live.items, 'item')}, {words.size(change.live.bytes)}, counted up to six hours ago)"
 
 
-def _recovery(change: TableChange, difference: Difference) -> str:
-    if _member(difference, "PointInTimeRecoveryEnabled"):
-        shorter = f"keeps a shorter recovery window{_change(difference)}"
-        return f"Table {text.code(change.table)} {shorter}. What lies before it is lost."
-    return f"Point-in-time recovery of {text.code(change.table)} goes off. Its recovery window is lost."
-
-
-def _replica(change: TableChange, difference: Difference) -> str:
-    region = text.code(difference.path[1]) if len(difference.path) > 1 else "another region"
-    if difference.effect is Effect.REBUILD_REPLICA:
-        return f"The replica of {text.code(change.table)} in {region} is deleted and created again."
-    return f"The replica of {text.code(change.table)} in {region} is deleted. Readers there lose the table."
-
-
-def _ttl(change: TableChange, difference: Difference) -> str:
-    name = _member(difference, "AttributeName")
-    by = f" by {text.code(name)}" if isinstance(name, str) else ""
-    return f"Time to live of {text.code(change.table)} deletes expired items{by}. They do not come back."
-
-
-def _stream(change: TableChange, difference: Difference) -> str:
-    if not _member(difference, "StreamViewType"):
-        return f"The stream of {text.code(change.table)} goes off. Its consumers stop."
-    return f"The stream of {text.code(change.table)} is replaced. It gets a new ARN; consumers must follow."
-
-
-def _other(change: TableChange, difference: Difference) -> str:
-    return f"Table {text.code(change.table)}: {values.name(difference.path)} changes."
-
-
-def _change(difference: Difference) -> str:
-    """From what to what, in brackets; empty where a side is absent or has no phrase."""
-    both = [side[difference.path] for side in values.sides(difference) or () if difference.path in side]
-    return f" ({' → '.join(map(text.code, both))})" if both[1:] else ""
-
-
-def _member(difference: Difference, name: str) -> Value:
-    return difference.desired.get(name) if isinstance(difference.desired, Mapping) else None
-
-
-_ALWAYS = {
-    "BillingMode": "Table TABLE goes to provisioned capacity. Requests above it are throttled.",
-    "ProvisionedThroughput": "The capacity of TABLE is loweredCHANGE. Requests above it are throttled.",
-    "OnDemandThroughput": "The limits of TABLE are loweredCHANGE. Requests above them are throttled.",
-    "SSESpecification": "Table TABLE is encrypted with another keyCHANGE. Readers and writers need access to it.",
-    "DeletionProtectionEnabled": "Deletion protection of TABLE goes off.",
-    "ResourcePolicy": "The resource policy of TABLE is removed. Who depends on it loses access.",
-    "KinesisStreamSpecification": "The Kinesis stream of TABLE goes off. Its consumers get nothing more.",
-    "ContributorInsightsSpecification": "Contributor insights of TABLE go off.",
-}
-
-_DEPENDING: dict[str, Callable[[TableChange, Difference], str]] = {
-    GLOBAL: _index,
-    "PointInTimeRecoverySpecification": _recovery,
-    "Replicas": _replica,
-    "TimeToLiveSpecification": _ttl,
-    "StreamSpecification": _stream,
-}
+def _sentence(change: TableChange, difference: Difference) -> str:
+    """Values go into their places once, so that none can be taken for a place."""
+    setting, member, *_ = (*difference.path, "", "")
+    desired = difference.desired if isinstance(difference.desired, Mapping) else {}
+    if difference.path[1:]:
+        case = difference.path[2] if difference.path[2:] else difference.effect.value
+    else:
+        case = "on" if any(value is True for value in desired.values()) else "off"
+    expires, changed = desired.get("AttributeName"), values.change(difference)
+    return _SENTENCES.get(f"{setting} {case}", _SENTENCES.get(setting, _OTHER)).format(
+        table=words.code(change.table),
+        member=words.code(member),
+        setting=values.name(difference.path),
+        held=_held(change),
+        change=f" ({changed})" if changed else "",
+        by=f" by {words.code(expires)}" if isinstance(expires, str) else "",
+    )

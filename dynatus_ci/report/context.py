@@ -12,6 +12,7 @@ class Context:
     Args:
         mode: The mode, or the command.
         path: Where the definitions are, as the user wrote it.
+        environment: Whose tables they are, where there is more than one environment; stands for the account.
         baseline: The definitions that the plan was compared with instead of AWS.
         commit: The commit that was planned or applied; of a pull request its head.
         run_url: The workflow run.
@@ -21,10 +22,11 @@ class Context:
         record: Whether the plan's record was written, so that apply can follow it.
         label_offered: Whether the label can name destructive differences here.
         label_removed: Whether this plan took the label off.
-        named: Ids of the destructive differences that are named, by `allow-destructive` or the label.
+        named: Ids of differences that are named, by `allow-destructive` or the label; what is not destructive may be
+            among them, and needs no name.
         unreviewed: Ids of the differences that nobody reviewed.
         superseded_by: The commit whose run is to apply instead of this one.
-        running: Whether the apply is still under way.
+        running: Whether the apply is still under way: the report is about its plan, and the backups made so far.
         in_github: Whether GitHub shows the report: account numbers go, and advice is about the workflow.
         notes: Sentences about the run as a whole.
     """

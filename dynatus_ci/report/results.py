@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.report import consequences, plans, text
+from dynatus_ci.report import plans, words
 from dynatus_ci.report import view as views
 from dynatus_ci.report.consequences import Loss
 from dynatus_ci.report.context import Context
-from dynatus_ci.report.view import Alert, Fact, Line, Row, Section, View
-from dynatus_ci.schema.model import Action, Outcome, Plan, Result, Status, TableChange, TableResult
+from dynatus_ci.report.view import Alert, Fact, Line, Row, Section, StepLine, View
+from dynatus_ci.schema.model import Action, Outcome, Plan, Result, Status, StepResult, TableChange, TableResult
 
 _MARKS = {
     Outcome.FAILED: "🔴",
@@ -23,11 +23,11 @@ _MARKS = {
     Outcome.APPLIED: "",
     Outcome.NOOP: "",
 }
-_COUNTED = {Outcome.NOOP: "unchanged"}
+_PAST = {Action.DELETE: "deleted", Action.RECREATE: "recreated", Action.CREATE: "created"}
 _STOPPED = {
-    FailureReason.CANCELLED: "It was cancelled.",
-    FailureReason.TIMEOUT: "It ran out of time (`wait-minutes`).",
-    FailureReason.QUOTA: "AWS allows no more of this for now.",
+    FailureReason.CANCELLED: "It was cancelled. ",
+    FailureReason.TIMEOUT: "It ran out of time (`wait-minutes`). ",
+    FailureReason.QUOTA: "AWS allows no more of this for now. ",
 }
 _REVIEW = (
     "To approve what would run now, plan it in a new pull request that touches the definitions, "
@@ -40,45 +40,43 @@ _REFUSED = {
 }
 
 
-def running(result: Result, context: Context) -> View:
-    """An apply that is under way: what is to be done, and the backups that it made so far."""
-    number = text.plural(sum(change.changes for change in result.plan.tables), "table")
-    return replace(
-        plans.view(result.plan, context),
-        title=f"DynamoDB apply{plans.of(context)}: {number} under way",
-        lead=plans.counts(result.plan),
-        alerts=tuple(_backups(result, context)),
-        next=("Nothing to do, it is running.",),
-        next_link=Fact("Open the run", url=text.link(context.run_url or "")),
-    )
-
-
-def view(result: Result, context: Context) -> View:
-    """A result, or how far an apply has come."""
+def result(result: Result, context: Context) -> View:
+    """What an apply did, or how far it has come."""
     if context.running:
-        return running(result, context)
-    shown = [table for outcome in _MARKS for table in result.tables if table.result is outcome and _shown(table)]
+        return _running(result, context)
+    told = [table for outcome in _MARKS for table in result.tables if table.result is outcome and _is_told(table)]
     changes = {change.table: change for change in result.plan.tables}
     return View(
-        title=f"DynamoDB apply{plans.of(context)}: {_verdict(result)}",
+        title=views.title("apply", context, _verdict(result)),
         lead=_lead(result, context),
         alerts=tuple(_alerts(result, context)),
         next=tuple(_next(result, context)),
         next_link=_link(result, context),
         columns=("Table", "Result", "Steps", "Took"),
-        rows=tuple(_row(table) for table in shown),
-        sections=tuple(_section(table, changes.get(table.table), context=context) for table in shown),
-        notes=(*result.plan.notes, *context.notes),
-        facts=views.facts(result.plan, context),
-        rest_url=text.link(context.summary_url or ""),
+        rows=tuple(_row(table) for table in told),
+        sections=tuple(_section(table, changes[table.table], context=context) for table in told),
+        brief=True,
     )
 
 
-def _shown(table: TableResult) -> bool:
+def _running(result: Result, context: Context) -> View:
+    """An apply that is under way: what is to be done, and the backups that it made so far."""
+    number = words.plural(sum(change.changes for change in result.plan.tables), "table")
+    return replace(
+        plans.plan(result.plan, context),
+        title=views.title("apply", context, f"{number} under way"),
+        lead=plans.counts(result.plan),
+        alerts=tuple(_backups(result, context)),
+        next=("Nothing to do, it is running.",),
+        next_link=Fact("Open the run", url=words.link(context.run_url or "")),
+    )
+
+
+def _is_told(table: TableResult) -> bool:
     return table.result is not Outcome.NOOP or bool(table.steps or table.notes)
 
 
-def moment(iso: str) -> str:
+def _moment(iso: str) -> str:
     """A point in time as people read it; as it is where it is not of ISO's form in UTC."""
     found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(?:Z|\+00:00)", iso)
     return f"{found[1]} {found[2]} UTC" if found else iso
@@ -90,167 +88,164 @@ def _verdict(result: Result) -> str:
     if result.result in {Outcome.NOOP, Outcome.PLANNED, Outcome.VALID}:
         return "nothing to do"
     number = sum(table.result is result.result for table in result.tables)
-    of_all = f"{number:,} of {text.plural(len(result.tables), 'table')}" if len(result.tables) > 1 else ""
     if result.result is Outcome.APPLIED:
-        return f"{text.plural(number, 'table')} changed"
-    return f"{result.result.value}{f', {of_all}' if of_all and number else ''}"
+        return f"{words.plural(number, 'table')} changed"
+    of_all = f", {number:,} of {words.plural(len(result.tables), 'table')}" if number and result.tables[1:] else ""
+    return f"{result.result}{of_all}"
 
 
 def _lead(result: Result, context: Context) -> str:
     if result.result is Outcome.SUPERSEDED:
-        other = f"The run of {text.code(context.superseded_by[:7])}" if context.superseded_by else "A newer run"
+        other = f"The run of {words.code(context.superseded_by[:7])}" if context.superseded_by else "A newer run"
         return f"The branch has other definitions by now. {other} applies them."
     counted = [(outcome, sum(table.result is outcome for table in result.tables)) for outcome in _MARKS]
-    found = [f"{number:,} {_COUNTED.get(outcome, outcome.value)}" for outcome, number in counted if number]
+    found = [f"{number:,} {'unchanged' if one is Outcome.NOOP else one}" for one, number in counted if number]
     return ", ".join(found) if found[1:] or result.result is Outcome.NOOP else ""
 
 
 def _alerts(result: Result, context: Context) -> Iterator[Alert]:
     failed = [_went_wrong(table) for table in result.tables if table.result is Outcome.FAILED]
     if failed:
-        yield Alert("CAUTION", "Failed", tuple(failed))
+        yield Alert("CAUTION", "Failed", tuple(map(Line, failed)))
     unnamed = _unnamed(result, context)
     named_elsewhere = {loss.change.table for loss in unnamed}
     refused = [table for table in result.tables if table.result is Outcome.REFUSED]
     told = [_went_wrong(table) for table in refused if table.table not in named_elsewhere]
     if told:
-        yield Alert("CAUTION", "Refused, nothing of these tables was changed", tuple(told))
+        yield Alert("CAUTION", "Refused, nothing of these tables was changed", tuple(map(Line, told)))
     if unnamed:
         yield plans.naming(unnamed, context, title="Destructive and not named, nothing of these tables was changed")
     waiting = [_goes_on(table) for table in result.tables if table.result is Outcome.PENDING]
     if waiting:
-        yield Alert("WARNING", "Pending", tuple(waiting))
+        yield Alert("WARNING", "Pending", tuple(map(Line, waiting)))
     yield from _backups(result, context)
+
+
+def _refusals(result: Result) -> dict[str, FailureReason]:
+    """Why tables were refused, by their names."""
+    refused = [table for table in result.tables if table.result is Outcome.REFUSED]
+    return {table.table: table.error.reason for table in refused if table.error}
 
 
 def _unnamed(result: Result, context: Context) -> list[Loss]:
     """What was refused because nobody named it; what may never run has no words that name it."""
-    refused = {table.table for table in result.tables if table.error and table.result is Outcome.REFUSED
-               and table.error.reason is FailureReason.DESTRUCTIVE_BLOCKED}  # fmt: skip
-    lost = plans.losses(result.plan)
-    return [loss for loss in lost if loss.change.table in refused and loss.difference.id not in context.named]
+    refusals, lost = _refusals(result), plans.losses(result.plan)
+    blocked = [loss for loss in lost if refusals.get(loss.change.table) is FailureReason.DESTRUCTIVE_BLOCKED]
+    return [loss for loss in blocked if loss.difference.id not in context.named]
 
 
-def _went_wrong(table: TableResult) -> Line:
-    why = plans.error_line(table.table, table.error).sentence if table.error else f"{text.code(table.table)}: stopped."
-    done = sum(step.status is Status.DONE for step in table.steps)
-    left = len(table.steps) - done
-    progress = f" {text.plural(done, 'step')} done, {left:,} left." if done else ""
-    return Line(f"{why}{progress}{_until(table)}")
+def _went_wrong(table: TableResult) -> str:
+    why = plans.failed(table.table, table.error) if table.error else f"{words.code(table.table)}: stopped."
+    left = len(_left(table))
+    done = len(table.steps) - left
+    progress = f" {words.plural(done, 'step')} done, {left:,} left." if done else ""
+    return f"{why}{progress}{_until(table)}"
 
 
-def _goes_on(table: TableResult) -> Line:
-    left = [step.step for step in table.steps if step.status is not Status.DONE]
-    what = f"still to do: {left[0].reason}" if left else "not finished"
-    more = f", and {text.plural(len(left) - 1, 'step')} more" if len(left) > 1 else ""
-    return Line(f"{text.code(table.table)}: {what}{more}.{_until(table)}")
+def _goes_on(table: TableResult) -> str:
+    left = _left(table)
+    what = f"still to do: {left[0].step.reason}" if left else "not finished"
+    more = f", and {words.plural(len(left) - 1, 'step')} more" if len(left) > 1 else ""
+    return f"{words.code(table.table)}: {what}{more}.{_until(table)}"
+
+
+def _left(table: TableResult) -> list[StepResult]:
+    return [step for step in table.steps if step.status is not Status.DONE]
+
+
+def _took(table: TableResult) -> str:
+    return words.span(sum(step.took or 0 for step in table.steps))
 
 
 def _until(table: TableResult) -> str:
-    return f" It can go on from {moment(table.resume_at)}." if table.resume_at else ""
+    return f" It can go on from {_moment(table.resume_at)}." if table.resume_at else ""
 
 
 def _backups(result: Result, context: Context) -> Iterator[Alert]:
     """The backups that this run made, with the command that brings one back under another name."""
-    made = [table for table in result.tables if table.backup]
+    made = [(table.table, table.backup) for table in result.tables if table.backup]
     lines = tuple(
-        Line(
-            f"{text.code(table.table)}: {text.code(table.backup or '')}",
-            (_restore(table, result.plan, context=context),),
-        )
-        for table in made
+        Line(f"{words.code(name)}: {words.code(arn)}", (_restore(name, arn, result.plan, context=context),))
+        for name, arn in made
     )
-    hidden_account = context.in_github and any("${ACCOUNT}" in copied for line in lines for copied in line.copy)
+    hidden_account = any("${ACCOUNT}" in copied for line in lines for copied in line.copy)
     head = ("ACCOUNT=$(aws sts get-caller-identity --query Account --output text)",) if hidden_account else ()
     if lines:
         yield Alert("IMPORTANT", "Backups", lines, ask="To restore:", language="sh", copy_head=head)
 
 
-def _restore(table: TableResult, plan: Plan, *, context: Context) -> str:
-    arn = shlex.quote(text.clean(table.backup or ""))
+def _restore(table: str, backup: str, plan: Plan, *, context: Context) -> str:
+    arn = shlex.quote(words.clean(backup))
     if context.in_github and not arn.startswith("'"):
         arn = re.sub(r":\d{12}:", ":${ACCOUNT}:", arn)
-    options = {
-        "region": plan.region,
-        "endpoint-url": plan.endpoint,
-        "target-table-name": f"{table.table}-restored",
-    }
-    given = [f"--{name} {shlex.quote(text.clean(value))}" for name, value in options.items() if value]
+    options = {"region": plan.region, "endpoint-url": plan.endpoint, "target-table-name": f"{table}-restored"}
+    given = [f"--{name} {shlex.quote(words.clean(value))}" for name, value in options.items() if value]
     return " \\\n  ".join(["aws dynamodb restore-table-from-backup", *given, f"--backup-arn {arn}"])
 
 
 def _next(result: Result, context: Context) -> Iterator[str]:
     again = "Re-run the failed jobs" if context.in_github else "Run `dynatus apply` again"
     if result.result is Outcome.FAILED:
-        stopped = _STOPPED.get(result.failure_reason) if result.failure_reason else None
+        stopped = _STOPPED.get(result.failure_reason, "") if result.failure_reason else ""
         moments = sorted(table.resume_at for table in result.tables if table.resume_at)
-        after = f" after {moment(moments[-1])}" if moments else ""
+        after = f" after {_moment(moments[-1])}" if moments else ""
         review = " No new review is needed." if context.approval == "reviewed-plan" else ""
-        begin = f"{stopped} " if stopped else ""
-        yield f"{begin}What is done stays done. {again}{after}; it goes on from here.{review}"
+        yield f"{stopped}What is done stays done. {again}{after}; it goes on from here.{review}"
     if result.result is Outcome.PENDING:
         yield f"The next apply finishes it, on its schedule or by hand. {again.replace(' failed', '')} to go on now."
-    reasons = {table.error.reason for table in result.tables if table.error and table.result is Outcome.REFUSED}
     if _unnamed(result, context):
         yield "Name what may be lost, then apply again."
+    reasons = _refusals(result).values()
     yield from dict.fromkeys(advice for reason, advice in _REFUSED.items() if reason in reasons)
 
 
 def _link(result: Result, context: Context) -> Fact | None:
     """Where to go next: to the run that is to be started again, or to what was reviewed."""
     if result.result is Outcome.FAILED:
-        return Fact("Open the run", url=text.link(context.run_url or ""))
+        return Fact("Open the run", url=words.link(context.run_url or ""))
     if result.result is Outcome.REFUSED:
-        return Fact("See what was reviewed", url=text.link(context.comment_url or ""))
+        return Fact("See what was reviewed", url=words.link(context.comment_url or ""))
     return None
 
 
 def _row(table: TableResult) -> Row:
-    done = sum(step.status is Status.DONE for step in table.steps)
-    took = sum(step.took or 0 for step in table.steps)
-    return Row(
-        table=table.table,
-        state=_state(table),
-        mark=_MARKS.get(table.result, ""),
-        what=f"{done:,} of {len(table.steps):,}" if table.steps else "none",
-        takes=text.span(took) if took else "",
-    )
+    done = len(table.steps) - len(_left(table))
+    ran = f"{done:,} of {len(table.steps):,}" if table.steps else "none"
+    return Row(table.table, _state(table), ran, _took(table) if done else "", _MARKS[table.result])
 
 
 def _state(table: TableResult) -> str:
-    action = table.action.value if table.action else "read"
-    words = {Outcome.APPLIED: _past(table.action), Outcome.NOOP: "unchanged"}
-    return words.get(table.result, f"{action} {table.result.value}")
+    if table.result is Outcome.NOOP:
+        return "unchanged"
+    if table.result is Outcome.APPLIED:
+        return _PAST.get(table.action or Action.UPDATE, "updated")
+    return f"{table.action or 'read'} {table.result}"
 
 
-def _past(action: Action | None) -> str:
-    return {Action.DELETE: "deleted", Action.RECREATE: "recreated", Action.CREATE: "created"}.get(
-        action or Action.NOOP, "updated"
-    )
-
-
-def _section(table: TableResult, change: TableChange | None, *, context: Context) -> Section:
-    steps = tuple(plans.step_line(s.step, status=s.status.value, took=s.took) for s in table.steps)
-    return Section(
-        name=table.table,
-        sign=plans.SIGNS[table.action] if table.action else "!",
-        mark=_MARKS.get(table.result, ""),
+def _section(table: TableResult, change: TableChange, *, context: Context) -> Section:
+    planned = plans.section(change, context)
+    return replace(
+        planned,
+        mark=_MARKS[table.result],
         gist=_gist(table),
-        place=views.place(change.file, change.line) if change else "",
-        errors=(_went_wrong(table).sentence,) if table.error else (),
-        sides=("After",) if table.action is Action.CREATE else ("Before", "After"),
-        settings=plans.settings(change, context) if change else (),
-        steps=steps,
-        notes=(*table.notes, *(consequences.untold(change) if change else ())),
+        errors=(_went_wrong(table),) if table.error else (),
+        sides=planned.sides if table.action is Action.CREATE else ("Before", "After"),
+        steps=tuple(_step(step, new=table.action is Action.CREATE) for step in table.steps),
+        news=table.notes,
     )
+
+
+def _step(ran: StepResult, *, new: bool) -> StepLine:
+    line = plans.step_line(ran.step, status=ran.status.value, took=ran.took)
+    # Once it exists, a new table's later steps are planned as changes of it; but nothing of it is at risk.
+    return replace(line, mark="") if new else line
 
 
 def _gist(table: TableResult) -> str:
-    done = [step for step in table.steps if step.status is Status.DONE]
+    left = len(_left(table))
+    done = len(table.steps) - left
     if not done:
         return _state(table)
-    took = sum(step.took or 0 for step in done)
-    left = len(table.steps) - len(done)
-    return f"{_state(table)}, {text.plural(len(done), 'step')} " + (
-        f"done, {left:,} left" if left else f"in {text.span(took)}"
+    return f"{_state(table)}, {words.plural(done, 'step')} " + (
+        f"done, {left:,} left" if left else f"in {_took(table)}"
     )

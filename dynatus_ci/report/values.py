@@ -8,16 +8,15 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from dynatus_ci.report import text
+from dynatus_ci.report import words
 from dynatus_ci.schema import keys
 from dynatus_ci.schema.indexes import GLOBAL
 from dynatus_ci.schema.keys import LOCAL
 from dynatus_ci.schema.model import Difference, Path, Value
 
-_WIDTH = 96
 _PLAIN_NAME = re.compile(r"[\w.:/-]+")
 _NAMES = {
     "KeySchema": "key",
@@ -35,7 +34,7 @@ _NAMES = {
     "ResourcePolicy": "resource policy",
     "KinesisStreamSpecification": "Kinesis stream",
 }
-OWNERS = {GLOBAL: "index", LOCAL: "local index", "Replicas": "replica", "Tags": "tag"}
+MEMBERS = {GLOBAL: "index", LOCAL: "local index", "Replicas": "replica", "Tags": "tag"}
 """What a setting of named members is made of."""
 _UNITS = {
     "ReadCapacityUnits": "read",
@@ -52,9 +51,9 @@ def name(path: Path) -> str:
     if not path:
         return "table"
     setting, *named = path
-    if not named or setting not in OWNERS:
-        return _NAMES.get(setting, text.code(" / ".join(path)))
-    owner = f"{OWNERS[setting]} {text.code(named[0])}"
+    if not named or setting not in MEMBERS:
+        return _NAMES.get(setting, words.code(" / ".join(path)))
+    owner = f"{MEMBERS[setting]} {words.code(named[0])}"
     return f"{owner} {name((named[1],))}" if named[1:] else owner
 
 
@@ -69,11 +68,16 @@ def sides(difference: Difference) -> tuple[dict[Path, str], dict[Path, str]] | N
     return None if before is None or after is None else (before, after)
 
 
+def change(difference: Difference) -> str:
+    """From what to what, as a sentence; empty where a side is absent or has no phrase."""
+    both = [side[difference.path] for side in sides(difference) or () if difference.path in side]
+    return " → ".join(map(words.code, both)) if both[1:] else ""
+
+
 def diff(actual: Value, desired: Value) -> tuple[str, ...]:
     """Both values as a unified diff of lines of JSON, each with its sign, without hunk headers."""
-    # Both are laid out alike: one member a line as soon as one of them needs more than a line.
-    width = _WIDTH if all(len(_json(value)) <= _WIDTH for value in (actual, desired)) else 0
-    signed = list(difflib.unified_diff(_laid_out(actual, width), _laid_out(desired, width), n=3, lineterm=""))[3:]
+    before, after = ([] if side is None else _json(side, indent=2).split("\n") for side in (actual, desired))
+    signed = list(difflib.unified_diff(before, after, n=3, lineterm=""))[3:]
     return tuple("  …" if line.startswith("@@") else line for line in signed)
 
 
@@ -103,7 +107,7 @@ def _phrases(path: Path, value: Value) -> dict[Path, str] | None:
 
 def _phrase(path: Path, value: Value) -> str | None:
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return _on(value)
     if isinstance(value, str | int):
         return str(value) or '""'
     shape = _shape(path)
@@ -126,19 +130,19 @@ def _shape(path: Path) -> _Shape | None:
 def _table(value: Mapping[str, Value]) -> str:
     # A table that is deleted has its key with the types inside.
     key = value["KeySchema"] if isinstance(value["KeySchema"], Mapping) else value
-    billing = [value.get("BillingMode", ""), _units(value.get("ProvisionedThroughput") or {})]
-    return _parts(f"key {_key(key)}", " ".join(filter(None, billing)), _at_most(value))
+    billing = [value.get("BillingMode", ""), _units(value.get("ProvisionedThroughput"))]
+    return _parts(f"key {_key(key)}", " ".join(filter(None, billing)), _at_most(value.get("OnDemandThroughput")))
 
 
 def _index(value: Mapping[str, Value]) -> str:
     projection = value["Projection"]
     include = ", ".join(map(_attribute, projection.get("NonKeyAttributes") or ()))
-    warm = _units(value.get("WarmThroughput") or {})
+    warm = _units(value.get("WarmThroughput"))
     return _parts(
         _key(value),
         f"{projection['ProjectionType']} {include}".rstrip(),
-        _units(value.get("ProvisionedThroughput") or {}),
-        _at_most(value),
+        _units(value.get("ProvisionedThroughput")),
+        _at_most(value.get("OnDemandThroughput")),
         f"warm {warm}" if warm else "",
     )
 
@@ -151,14 +155,14 @@ def _key(value: Mapping[str, Value]) -> str:
     return ", ".join(filter(None, typed))
 
 
-def _units(value: Mapping[str, Value]) -> str:
-    said = ((value[member], word) for member, word in _UNITS.items() if member in value)
+def _units(value: Mapping[str, Value] | None) -> str:
+    said = [(value[member], word) for member, word in _UNITS.items() if value and member in value]
     return ", ".join(f"{'unlimited' if units == -1 else f'{units:,}'} {word}" for units, word in said)
 
 
-def _at_most(value: Mapping[str, Value]) -> str:
-    """The on-demand limits of a table or an index; empty where there is none."""
-    limits = _units({member: units for member, units in (value.get("OnDemandThroughput") or {}).items() if units != -1})
+def _at_most(value: Mapping[str, Value] | None) -> str:
+    """The on-demand limits of a table, an index or a replica; empty where there is none."""
+    limits = _units({member: units for member, units in (value or {}).items() if units != -1})
     return f"at most {limits}" if limits else ""
 
 
@@ -172,29 +176,21 @@ def _encryption(value: Mapping[str, Value]) -> str:
     return f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "AWS managed key"
 
 
-def _recovery(value: Mapping[str, Value]) -> str:
-    days = value.get("RecoveryPeriodInDays")
-    return ", ".join([_on(value["PointInTimeRecoveryEnabled"]), *([text.plural(days, "day")] if days else [])])
-
-
 def _replica(value: Mapping[str, Value]) -> str:
-    units = _units(value.get("ProvisionedThroughputOverride") or {})
-    limits = _units(value.get("OnDemandThroughputOverride") or {})
-    named = value.get(GLOBAL) or {}
-    said = (
+    said = _parts(
         value.get("TableClassOverride", ""),
         f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "",
-        units,
-        f"at most {limits}" if limits else "",
-        *(f"index {one}: {_replica(overrides)}" for one, overrides in named.items()),
+        _units(value.get("ProvisionedThroughputOverride")),
+        _at_most(value.get("OnDemandThroughputOverride")),
+        *(f"index {one}: {_replica(overrides)}" for one, overrides in (value.get(GLOBAL) or {}).items()),
     )
-    return _parts(*said) or "like the table"
+    return said or "like the table"
 
 
-def _switched(flag: str, detail: str) -> _Shape:
+def _switched(flag: str, detail: str, say: Callable[[Value], str] = str) -> _Shape:
     """On or off, and the one thing that there is to say beside it."""
     return _Shape(
-        frozenset({flag, detail}), lambda v: ", ".join([_on(v[flag]), *([str(v[detail])] if detail in v else [])])
+        frozenset({flag, detail}), lambda v: ", ".join([_on(v[flag]), *([say(v[detail])] if v.get(detail) else [])])
     )
 
 
@@ -224,8 +220,8 @@ _SHAPES = {
     "StreamSpecification": _switched("StreamEnabled", "StreamViewType"),
     "ContributorInsightsSpecification": _switched("Enabled", "Mode"),
     "TimeToLiveSpecification": _Shape(frozenset({"Enabled", "AttributeName"}), _expiry),
-    "PointInTimeRecoverySpecification": _Shape(
-        frozenset({"PointInTimeRecoveryEnabled", "RecoveryPeriodInDays"}), _recovery
+    "PointInTimeRecoverySpecification": _switched(
+        "PointInTimeRecoveryEnabled", "RecoveryPeriodInDays", lambda days: words.plural(days, "day")
     ),
     "SSESpecification": _Shape(frozenset({"Enabled", "SSEType", "KMSMasterKeyId"}), _encryption),
     "KinesisStreamSpecification": _Shape(
@@ -241,29 +237,5 @@ _SHAPES = {
 }
 
 
-# --- JSON ------------------------------------------------------------------------------------------------------------
-
-
-def _laid_out(value: Value, width: int) -> list[str]:
-    return [] if value is None else list(_lines(value, indent="", before="", after="", width=width))
-
-
-def _lines(value: Value, *, indent: str, before: str, after: str, width: int = _WIDTH) -> Iterator[str]:
-    """A value as lines of JSON, in which what fits into one line stays in one."""
-    whole = f"{indent}{before}{_json(value)}{after}"
-    if len(whole) <= width or not isinstance(value, dict | list | tuple):
-        yield whole
-        return
-    opening, closing = "{}" if isinstance(value, dict) else "[]"
-    members = (
-        [(f"{_json(key)}: ", value[key]) for key in value] if isinstance(value, dict) else [("", v) for v in value]
-    )
-    yield f"{indent}{before}{opening}"
-    for number, (name, member) in enumerate(members, start=1):
-        comma = "," if number < len(members) else ""
-        yield from _lines(member, indent=indent + "  ", before=name, after=comma)
-    yield f"{indent}{closing}{after}"
-
-
-def _json(value: Value) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def _json(value: Value, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)

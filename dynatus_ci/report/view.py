@@ -1,16 +1,17 @@
 """What a report shows, as frozen data: every choice of words, order and emphasis is made before a template sees it.
 
 Markdown and the terminal are two layouts of the same `View`. Text fields named *sentence* below hold values in code
-spans (see `text`); all other strings are values or our own words. The builders are in `plans`, `results` and `faults`.
+spans (see `words`); all other strings are values or our own words. The builders are in `plans`, `results` and
+`failures`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TypeVar
 
-from dynatus_ci.report import text, values
+from dynatus_ci.report import values, words
 from dynatus_ci.report.context import Context
 from dynatus_ci.schema.indexes import GLOBAL
 from dynatus_ci.schema.keys import LOCAL
@@ -61,13 +62,13 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A table in the overview. `what` and `state` are sentences."""
+    """A table in the overview, by the view's `columns`. `state` and `what` (what changes, or ran) are sentences."""
 
     table: str
     state: str
-    mark: str
     what: str
-    takes: str
+    time: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,18 @@ class Setting:
     """A difference: in phrases, empty where a side is absent, or as the lines of a diff. `label` is a sentence."""
 
     label: str
-    actual: str
-    desired: str
-    mark: str
-    risk: str
-    unreviewed: bool
+    actual: str = ""
+    desired: str = ""
+    risk: str = Risk.SAFE.value
+    unreviewed: bool = False
     diff: tuple[str, ...] = ()
-    apart: bool = False
+    apart: bool = True
     """Whether it needs a line of its own."""
+
+    @property
+    def mark(self) -> str:
+        """The sign of its risk."""
+        return MARKS[Risk(self.risk)]
 
     @property
     def sign(self) -> str:
@@ -99,15 +104,15 @@ class StepLine:
     waits: str
     takes: str
     mark: str
-    risk: str
     status: str = ""
     took: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A fault (`sentence`) and the line of its file that it is in."""
+    """A fault (`sentence`), the line and column of its file that it is at, and that line."""
 
+    file: str
     place: str
     code: str
     sentence: str
@@ -116,19 +121,23 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One table, or one file, in full. `gist`, `errors` and `notes` are sentences; `sign` is the terminal's."""
+    """One table in full, or one fault. `gist`, `errors`, `news` and `notes` are sentences; `sign` is the terminal's.
+
+    `news` is what only the run could tell, `notes` what the plan knew.
+    """
 
     name: str
-    sign: str
-    mark: str
-    gist: str
+    sign: str = " "
+    mark: str = ""
+    gist: str = ""
     place: str = ""
     errors: tuple[str, ...] = ()
     sides: tuple[str, ...] = ("Now", "After")
     settings: tuple[Setting, ...] = ()
     steps: tuple[StepLine, ...] = ()
+    news: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    excerpts: tuple[Excerpt, ...] = ()
+    excerpt: Excerpt | None = None
 
     @property
     def lines(self) -> tuple[tuple[Setting, ...], ...]:
@@ -150,19 +159,25 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A whole report. `title`, `lead`, `next` and `notes` are sentences."""
+    """A whole report. `title`, `lead`, `next` and `notes` are sentences.
+
+    Of a `brief` one a terminal shows no settings and no notes of the plan, and steps only where something is amiss.
+    `unit` is what its sections are about, a table or a fault, and names their template.
+    """
 
     title: str
     lead: str = ""
+    legend: str = ""
     alerts: tuple[Alert, ...] = ()
     next: tuple[str, ...] = ()
     next_link: Fact | None = None
     columns: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
     sections: tuple[Section, ...] = ()
+    brief: bool = False
     notes: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
-    rest_url: str = ""
+    whole_url: str = ""
     unit: str = "table"
     hidden_rows: int = 0
     hidden_sections: int = 0
@@ -199,17 +214,28 @@ class View:
         return replace(hidden, alerts=tuple(alerts), notes=notes, rows=rows, sections=sections)
 
 
+def finished(view: View, plan: Plan | None, context: Context) -> View:
+    """The view with what every report ends with, and without account numbers where GitHub shows it."""
+    whole = replace(
+        view,
+        notes=(*(plan.notes if plan else ()), *context.notes),
+        facts=_facts(plan or Plan(), context),
+        whole_url=words.link(context.summary_url or ""),
+    )
+    return _every(whole, mask(plan, context)) if context.in_github else whole
+
+
+def title(subject: str, context: Context, verdict: str) -> str:
+    """A report's first line; it names the environment where there is more than one."""
+    whose = f" for {words.code(context.environment)}" if context.environment else ""
+    return f"DynamoDB {subject}{whose}: {verdict}"
+
+
 def settings(difference: Difference, context: Context) -> tuple[Setting, ...]:
     """A difference as people read it: one, and one more for each local index of a new table."""
     phrases = values.sides(difference)
     whole = Setting(
-        label=values.name(difference.path),
-        actual="",
-        desired="",
-        mark=MARKS[difference.risk],
-        risk="" if difference.risk is Risk.SAFE else difference.risk.value,
-        unreviewed=difference.id in context.unreviewed,
-        apart=True,
+        values.name(difference.path), risk=difference.risk.value, unreviewed=difference.id in context.unreviewed
     )
     if phrases is None:
         return (replace(whole, diff=values.diff(difference.actual, difference.desired)),)
@@ -226,41 +252,36 @@ def settings(difference: Difference, context: Context) -> tuple[Setting, ...]:
     )
 
 
-def facts(plan: Plan | None, context: Context) -> tuple[Fact, ...]:
+def mask(plan: Plan | None, context: Context) -> words.Mask:
+    """What takes account numbers out of this report."""
+    return words.Mask(account=plan.account if plan else None, name=context.environment)
+
+
+def _facts(plan: Plan, context: Context) -> tuple[Fact, ...]:
     """The commit, where it applies, and the run."""
-    known = plan or Plan()
-    shown = mask(plan, context).short if context.in_github else known.account
+    # The environment stands for the account already.
+    account = "" if context.in_github and context.environment else plan.account
     found = [
         Fact("commit", (context.commit or "")[:7]),
         Fact("environment", context.environment or ""),
-        Fact("account", "" if (context.in_github and context.environment) or not known.account else shown or ""),
-        Fact("region", known.region or ""),
-        Fact("endpoint", known.endpoint or ""),
+        Fact("account", account or ""),
+        Fact("region", plan.region or ""),
+        Fact("endpoint", plan.endpoint or ""),
         Fact("baseline", context.baseline or ""),
         Fact("path", context.path),
-        Fact("run", url=text.link(context.run_url or "")),
-        Fact("reviewed plan", url=text.link(context.comment_url or "")),
+        Fact("run", url=words.link(context.run_url or "")),
+        Fact("reviewed plan", url=words.link(context.comment_url or "")),
     ]
     return tuple(fact for fact in found if fact.value or fact.url)
 
 
-def mask(plan: Plan | None, context: Context) -> text.Mask:
-    """What takes account numbers out of this report."""
-    return text.Mask(account=plan.account if plan else None, name=context.environment)
-
-
-def place(file: str | None, line: int | None) -> str:
-    """A place in a file; empty for definitions from Python."""
-    return f"{file}:{line}" if file and line else file or ""
-
-
-def every(item: T, change: Callable[[str], str]) -> T:
+def _every(item: T, change: Callable[[str], str]) -> T:
     """The same view with every text in it changed; addresses stay."""
     if isinstance(item, str):
         return change(item)  # type: ignore[return-value]  # T is str here
     if isinstance(item, tuple):
-        return tuple(every(member, change) for member in item)  # type: ignore[return-value]  # T is this tuple
-    if isinstance(item, Alert | Line | Row | Setting | StepLine | Excerpt | Section | Fact | View):
+        return tuple(_every(member, change) for member in item)  # type: ignore[return-value]  # T is this tuple
+    if is_dataclass(item) and not isinstance(item, type):
         names = [field.name for field in fields(item) if not field.name.endswith("url")]
-        return replace(item, **{name: every(getattr(item, name), change) for name in names})
+        return replace(item, **{name: _every(getattr(item, name), change) for name in names})
     return item

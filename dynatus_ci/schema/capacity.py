@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dynatus_ci.schema import emulators, indexes
+from dynatus_ci.schema import emulators, indexes, scaling
 from dynatus_ci.schema.indexes import GLOBAL
 from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step, Value
+from dynatus_ci.schema.scaling import PROVISIONED
 from dynatus_ci.schema.settings import warm_throughput
-from dynatus_ci.schema.settings.base import Bounds, Context, covers
+from dynatus_ci.schema.settings.base import Context, covers
 
 MODE = ("BillingMode",)
-PROVISIONED = "ProvisionedThroughput"
 LIMITS = "OnDemandThroughput"
 WARM = "WarmThroughput"
+UNLIMITED: Value = {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}
 DECREASES_A_DAY = 4
 
 
@@ -48,8 +49,8 @@ def differences(context: Context, *, within: Mapping[Path, tuple[str, ...]]) -> 
 def steps(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
     """A switch carries all that it needs; else what rises goes together, and each decrease alone: it has a quota."""
     mode = [difference for difference in served if difference.path == MODE]
-    capacity = [difference for difference in served if difference.path[-1] == PROVISIONED]
-    limits = [difference for difference in served if difference.path[-1] == LIMITS]
+    capacity = [difference for difference in served if _member(difference.path) == PROVISIONED]
+    limits = [difference for difference in served if _member(difference.path) == LIMITS]
     table_limits = [difference for difference in limits if len(difference.path) == 1]
     if mode and mode[0].desired == "PROVISIONED":
         yield _to_provisioned(context, (*mode, *capacity))
@@ -59,14 +60,14 @@ def steps(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
     else:
         yield from _capacity(context, capacity)
     yield from _limits(context, limits)
-    yield from _warm(context, [difference for difference in served if difference.path[-1] == WARM])
+    yield from _warm(context, [difference for difference in served if _member(difference.path) == WARM])
 
 
 def notes(context: Context, found: Sequence[Difference]) -> Iterator[str]:
     """Auto scaling, decreases that are left today, and what cannot be lowered."""
     yield from _scaling_notes(context)
     for difference in found:
-        if difference.path[-1] == PROVISIONED and _lowers(difference.actual, difference.desired):
+        if _member(difference.path) == PROVISIONED and _lowers(difference.actual, wanted(context, difference.path)):
             yield from _decrease_note(context, difference.path[:-1])
     for name, index in context.desired.indexes().items():
         live = context.is_at((GLOBAL, name))
@@ -75,6 +76,25 @@ def notes(context: Context, found: Sequence[Difference]) -> Iterator[str]:
     unmentioned = _unmentioned(context)
     if unmentioned and any(d.path == MODE and d.desired == "PROVISIONED" for d in found):
         yield f"Indexes that the file does not mention get the table's capacity: {', '.join(unmentioned)}."
+
+
+def owns(path: Path) -> bool:
+    """Whether a difference at a path is planned here."""
+    return _member(path) is not None
+
+
+def _member(path: Path) -> str | None:
+    """Which capacity a path is about, of the table or of an index; None for every other path."""
+    match path:
+        case (("BillingMode" | "ProvisionedThroughput" | "OnDemandThroughput") as member,):
+            return member
+        case (
+            "GlobalSecondaryIndexes",
+            _,
+            ("ProvisionedThroughput" | "OnDemandThroughput" | "WarmThroughput") as member,
+        ):
+            return member
+    return None
 
 
 def scaling_matters(context: Context) -> bool:
@@ -93,52 +113,35 @@ def _owners(context: Context) -> list[Path]:
 
 
 def _difference(context: Context, path: Path, within: tuple[str, ...]) -> Iterator[Difference]:
-    desired, actual = context.desired.at(path), context.is_at(path)
+    desired, actual = context.desired.at(path), _live(context, path)
     if desired is None:
         return
     if path[-1] == WARM:
-        if warm_throughput.higher(actual, desired):
+        if warm_throughput.higher(warm_throughput.without_asking(context, path[:-1]), desired):
             yield context.difference(path, desired, within=within)
         return
-    if path[-1] == PROVISIONED and _left_alone(context, path):
-        return
     if not covers(actual, wanted(context, path)):
-        risk = Risk.DISRUPTIVE if _lowers(actual, desired) else Risk.SAFE
+        risk = Risk.DISRUPTIVE if _lowers(actual, wanted(context, path)) else Risk.SAFE
         kept = path[-1] != LIMITS or keeps_limits(context, {**(actual or {}), **desired})
         effect = Effect.IN_PLACE if kept else Effect.UNSUPPORTED
         yield context.difference(path, desired, effect=effect, risk=risk, within=within)
 
 
 def wanted(context: Context, path: Path) -> Value:
-    """The capacity at a path as it is to be sent: what auto scaling holds in its bounds stays as it lives."""
-    desired, actual = context.desired.at(path), context.is_at(path)
-    if path[-1] != PROVISIONED or not actual:
-        return desired
-    return {
-        member: actual[member] if _scaled(context, path[:-1], member, actual[member]) else units
-        for member, units in desired.items()
-    }
+    """The value at a path as it is to be sent."""
+    return scaling.wanted(context, path[:-1]) if path[-1] == PROVISIONED else context.desired.at(path)
+
+
+def _live(context: Context, path: Path) -> Value:
+    """The live value; what comes to be on demand begins without limits."""
+    actual = context.is_at(path)
+    return UNLIMITED if actual is None and path[-1] == LIMITS else actual
 
 
 def keeps_limits(context: Context, limits: Mapping[str, int]) -> bool:
     """DynamoDB Local keeps both limits or none."""
     given = [units for units in limits.values() if units != -1]
     return len(given) != 1 or context.situation.emulator != emulators.DYNAMODB_LOCAL
-
-
-def _left_alone(context: Context, path: Path) -> bool:
-    return context.situation.scaling_denied and context.is_at(path) is not None
-
-
-def _bounds(context: Context, owner: Path, member: str) -> Bounds | None:
-    resource = f"table/{context.name}" + (f"/index/{owner[1]}" if owner else "")
-    dimension = f"dynamodb:{'index' if owner else 'table'}:{member}"
-    return (context.situation.scaling or {}).get((resource, dimension))
-
-
-def _scaled(context: Context, owner: Path, member: str, units: int) -> bool:
-    bounds = _bounds(context, owner, member)
-    return bounds is not None and units in bounds
 
 
 def _lowers(actual: Value, desired: Value) -> bool:
@@ -206,7 +209,7 @@ def _throughput(group: Sequence[Difference], values: Mapping[Path, Value]) -> di
 
 def _limits(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
     """Both members are sent, the one that is not written as it lives: DynamoDB Local fails on one alone."""
-    values = {d.path: {**(d.actual or {}), **d.desired} for d in served}
+    values = {d.path: {**_live(context, d.path), **d.desired} for d in served}
     for difference in served:
         sent = values[difference.path]
         if len(difference.path) == 1:
@@ -219,7 +222,8 @@ def _limits(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
 
 def _warm(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
     for difference in served:
-        sent = warm_throughput.raised(difference.actual, difference.desired)
+        live = warm_throughput.without_asking(context, difference.path[:-1])
+        sent = warm_throughput.raised(live, difference.desired)
         parameters = {"GlobalSecondaryIndexUpdates": [_update(difference.path[1], WARM, sent)]}
         reason = f"raise the warm throughput of {_names([difference])}"
         yield _step(context, parameters, reason, [difference], seconds=(270, 510), stage=Stage.WARM_THROUGHPUT)
@@ -245,7 +249,6 @@ def _step(
         differences=tuple(difference.id for difference in served),
         expects={difference.path: wanted(context, difference.path) for difference in served},
         waits_for="table and indexes ACTIVE, values as written",
-        risk=Risk.highest(difference.risk for difference in served),
         seconds=seconds,
         stage=stage,
     )
@@ -268,7 +271,7 @@ def _scaling_notes(context: Context) -> Iterator[str]:
             )
             continue
         for member, units in actual.items():
-            bounds = _bounds(context, owner, member)
+            bounds = scaling.bounds(context, owner, member)
             if bounds and units not in bounds:
                 yield (
                     f"{member} of {what} is {units}, outside the bounds of its auto scaling "

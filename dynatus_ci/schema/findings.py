@@ -5,11 +5,19 @@ Holds no rule: shapes, rules and settings make findings, the loader gives each i
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
 QUOTED = 40
 """The most characters of a file that one message repeats."""
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Controls, line and paragraph separators, bidi and other invisible format characters, halves of surrogate pairs."""
 
 
 class At(Enum):
@@ -37,6 +45,11 @@ class Finding:
     message: str
     hint: str | None = None
     at: At = At.VALUE
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """Text in which nothing hides: U+FFFD stands for each hidden character that is not to be kept."""
+    return HIDDEN.sub(lambda found: found[0] if found[0] in keep else REPLACEMENT, text)
 
 
 def shown(text: str, most: int = QUOTED) -> str:

@@ -12,12 +12,11 @@ from typing import Any
 from dynatus_ci.schema import keys
 from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings import warm_throughput
-from dynatus_ci.schema.settings.base import Context
+from dynatus_ci.schema.settings.base import SHAPE, Context
 from dynatus_ci.schema.settings.insights import Insights
 
 GLOBAL = "GlobalSecondaryIndexes"
 INSIGHTS = Insights()
-SHAPE = ("KeySchema", "AttributeDefinitions", "Projection")
 BACKFILL_SECONDS = 540
 MOST = 20
 
@@ -54,11 +53,7 @@ def to_rebuild(context: Context) -> frozenset[str]:
     if not context.desired.manages(GLOBAL) or context.actual is None:
         return frozenset()
     wanted = context.desired.indexes()
-    return frozenset(
-        name
-        for name, live in context.actual.indexes().items()
-        if name not in wanted or any(live.get(member) != wanted[name].get(member) for member in SHAPE)
-    )
+    return frozenset(name for name in context.actual.indexes() if name not in wanted or context.rebuilds(name))
 
 
 def differences(context: Context) -> Iterator[Difference]:
@@ -87,11 +82,35 @@ def steps(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
             yield _create(context, difference)
 
 
+def refusal(context: Context, found: Sequence[Difference]) -> str | None:
+    """What is in the way of a new index: a local index that the file does not mention, and that only a new table loses.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html
+    """
+    for name, local in (context.is_at((keys.LOCAL,)) or {}).items():
+        types = keys.types(local["AttributeDefinitions"])
+        for difference in found:
+            if difference.desired is None or len(difference.path) != 2:
+                continue
+            if difference.path[1] == name:
+                return f"The table has a local index {name}; its new global index needs another name."
+            for attribute, kind in keys.types(difference.desired["AttributeDefinitions"]).items():
+                if types.get(attribute, kind) != kind:
+                    return (
+                        f"Index {difference.path[1]} needs {attribute} as {kind}, and the local index {name} has it as "
+                        f"{types[attribute]}. Local indexes change only with a new table: name them in the file."
+                    )
+    return None
+
+
 def notes(context: Context, found: Sequence[Difference]) -> Iterator[str]:
     """Indexes that are not mentioned, how long a backfill takes, and the way to rebuild without downtime."""
     live = context.actual.indexes() if context.actual else {}
     if live and not context.desired.manages(GLOBAL):
         yield f"Live indexes that the file does not mention, left alone: {', '.join(sorted(live))}."
+    local = context.is_at((keys.LOCAL,))
+    if local and not context.desired.manages(keys.LOCAL):
+        yield f"Live local indexes that the file does not mention, left alone: {', '.join(sorted(local))}."
     for difference in found:
         if difference.effect is Effect.REBUILD_INDEX:
             yield (
@@ -158,7 +177,6 @@ def _delete(context: Context, difference: Difference) -> Step:
         differences=(difference.id,),
         expects={difference.path: None},
         waits_for=f"index {name} gone",
-        risk=difference.risk,
         seconds=(3, 6),
         stage=Stage.INDEX_DELETE,
     )
@@ -176,7 +194,13 @@ def _create(context: Context, difference: Difference) -> Step:
         reason=f"create index {name}",
         differences=(difference.id,),
         expects={difference.path: {member: index[member] for member in SHAPE}},
-        waits_for=f"index {name} ACTIVE",
+        waits_for=f"index {name} ACTIVE{_backfill(context)}",
         seconds=(BACKFILL_SECONDS, None),
         stage=Stage.INDEX_CREATE,
     )
+
+
+def _backfill(context: Context) -> str:
+    """How much there is to read, as DescribeTable counts it."""
+    live = context.actual.live if context.actual else None
+    return f", built from about {live.items:,} items" if live and live.items else ""

@@ -202,8 +202,8 @@ class Step:
         expects: Path → value afterwards; done = all of them hold and nothing at those paths is under way.
         waits_for: `expects` in words.
         seconds: [least, most]; most is None where it grows with the data.
-        cooldown: Seconds that AWS lets pass between this step and the one before it that serves the same difference,
-            or that makes the table.
+        cooldown: Seconds that AWS lets pass between this step and the one before it of the same stage, or that makes
+            the table.
     """
 
     operation: str
@@ -308,7 +308,7 @@ class Plan:
     """What would happen to every table, in name order.
 
     `account` is None at an endpoint without STS and with a baseline; `endpoint` is None for AWS's own.
-    `notes` are about the whole plan and not part of the document.
+    `notes` are about the whole plan and not part of the document; `unlisted` counts the noop tables that were left out.
     """
 
     tables: tuple[TableChange, ...] = ()
@@ -316,6 +316,7 @@ class Plan:
     region: str | None = None
     endpoint: str | None = None
     notes: tuple[str, ...] = ()
+    unlisted: int = 0
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -330,12 +331,13 @@ class Plan:
     @property
     def fingerprint(self) -> str:
         """A name of what is to be approved; equal for two runs over the same state."""
-        approved = [[difference.id, difference.risk.value] for difference in self.differences]
+        approved = [[d.id, d.risk.value] for d in self.differences if d.effect is not Effect.UNSUPPORTED]
         return "sha256:" + digest([self.region, self.endpoint, approved])
 
     def summary(self) -> dict[str, int]:
         """Tables by action, and differences by risk."""
         actions = [table.action.value if table.action else "error" for table in self.tables]
+        actions += [Action.NOOP.value] * self.unlisted
         risks = [difference.risk for difference in self.differences]
         return {
             **{name: actions.count(name) for name in ("create", "update", "recreate", "delete", "noop", "error")},
@@ -345,7 +347,8 @@ class Plan:
 
     def without_noops(self) -> Plan:
         """The same plan with only the tables that change or could not be read."""
-        return replace(self, tables=tuple(table for table in self.tables if table.action is not Action.NOOP))
+        tables = tuple(table for table in self.tables if table.action is not Action.NOOP)
+        return replace(self, tables=tables, unlisted=self.unlisted + len(self.tables) - len(tables))
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as a document (DESIGN 6); `from_dict` reads it back."""
@@ -370,7 +373,7 @@ class Plan:
             plan = _plan(document)
         except (KeyError, TypeError, ValueError, AttributeError) as broken:
             raise InvalidInput(f"This is no plan document of dynatus: {type(broken).__name__} at {broken}.") from broken
-        if document["fingerprint"] != plan.fingerprint:
+        if document.get("fingerprint") != plan.fingerprint:
             raise InvalidInput("The plan document was changed: its fingerprint does not fit its content.")
         return plan
 
@@ -494,8 +497,10 @@ def digest(value: Value) -> str:
 def _plan(document: Mapping[str, Any]) -> Plan:
     if document["format"] != FORMAT:
         raise ValueError(f"format {document['format']!r}, this release reads {FORMAT}")
+    tables = tuple(_change(table) for table in document["tables"])
     return Plan(
-        tables=tuple(_change(table) for table in document["tables"]),
+        tables=tables,
+        unlisted=document["summary"]["noop"] - sum(table.action is Action.NOOP for table in tables),
         account=document["account"],
         region=document["region"],
         endpoint=document["endpoint"],

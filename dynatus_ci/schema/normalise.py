@@ -90,7 +90,8 @@ def _put(values: dict[str, Value], path: Path, value: Value) -> None:
 def _live(description: Mapping[str, Any]) -> Live:
     by_path = {(indexes.GLOBAL, index["IndexName"]): index for index in description.get(indexes.GLOBAL) or []}
     return Live(
-        table_id=description.get("TableId", ""),
+        # DynamoDB Local gives no TableId; when a table was made tells it from another of its name as well.
+        table_id=str(description.get("TableId") or description.get("CreationDateTime", "")),
         arn=description.get("TableArn", ""),
         status=description.get("TableStatus", "ACTIVE"),
         items=description.get("ItemCount", 0),

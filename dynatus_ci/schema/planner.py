@@ -14,6 +14,7 @@ from dynatus_ci.schema.model import (
     Difference,
     Effect,
     Failure,
+    Live,
     Path,
     Risk,
     Step,
@@ -23,6 +24,8 @@ from dynatus_ci.schema.model import (
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.base import Context, Emptiness, Setting, Situation
 
+UNREAD = "NOT READABLE YET"
+"""What stands as a transition at a setting whose reader does not find the table yet."""
 UNUSABLE = frozenset({"ARCHIVING", "ARCHIVED", "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "REPLICATION_NOT_AUTHORIZED"})
 
 
@@ -63,24 +66,30 @@ def change(desired: Table, actual: Table | None, situation: Situation) -> TableC
 
 def questions(desired: Table, actual: Table | None, situation: Situation) -> Questions:
     """What must be asked first, beyond the table itself; account-wide facts only when they are needed."""
-    if actual is None or actual.transitions.get(()) == "DELETING":
-        return Questions()
-    context = Context(desired, actual, situation)
-    goes = desired.absent or any(keys.differences(context, risk=Risk.SAFE))
-    if goes:
-        return Questions(emptiness=situation.emptiness is Emptiness.NOT_ASKED)
-    unasked = situation.scaling is None and not situation.scaling_denied
-    scaling = unasked and (capacity.scaling_matters(context) or _makes_replicas(context))
-    found = (setting.unknown_key(context) for setting in _readable(context))
-    return Questions(scaling=scaling, key=next((key for key in found if key), None))
+    deleting = actual is not None and actual.transitions.get(()) == "DELETING"
+    context = Context(desired, None if deleting else actual, situation)
+    goes = context.actual is not None and (desired.absent or any(keys.differences(context, risk=Risk.SAFE)))
+    base = _missing(context) if goes else context
+    unasked = not desired.absent and situation.scaling is None and not situation.scaling_denied
+    found = (setting.unknown_key(base) for setting in _readable(base))
+    return Questions(
+        scaling=unasked and (capacity.scaling_matters(base) or _scales_for_replicas(base)),
+        emptiness=goes and situation.emptiness is Emptiness.NOT_ASKED,
+        key=next((key for key in found if key), None),
+    )
 
 
-def as_live(definition: Table | None) -> Table | None:
-    """A definition as a table that agrees with it, to compare another with; what it leaves out is initial."""
+def as_live(definition: Table | None, region: str) -> Table | None:
+    """A definition as a table that agrees with it, to compare another with; what it leaves out is initial.
+
+    Its ARN has a word where the account is not known.
+    """
     if definition is None:
         return None
     values = {setting.name: setting.initial for setting in SETTINGS} | dict(definition.values)
-    return replace(definition, values={keys.LOCAL: {}, indexes.GLOBAL: {}, **values})
+    arn = f"arn:aws:dynamodb:{region}:ACCOUNT:table/{definition.name}"
+    live = Live(table_id="", arn=arn, status="ACTIVE")
+    return replace(definition, values={keys.LOCAL: {}, indexes.GLOBAL: {}, **values}, live=live)
 
 
 def _deletion(context: Context) -> TableChange:
@@ -103,7 +112,7 @@ def _recreation(context: Context) -> TableChange:
 def _replacing(
     context: Context, action: Action, differences: tuple[Difference, ...], after: tuple[Step, ...]
 ) -> TableChange:
-    refusal = replacement.refusal(context)
+    refusal = replacement.refusal(context) or _refusal(_missing(context), differences)
     found = _table_change(
         context,
         action,
@@ -118,14 +127,15 @@ def _replacing(
 
 def _creation(context: Context) -> TableChange:
     supported, unsupported = _split(context, replacement.creation(context))
-    return _table_change(
-        context, Action.CREATE, differences=(*supported, *unsupported), steps=tuple(_building(context, supported))
-    )
+    refusal = _refusal(context, supported)
+    steps = _building(context, supported) if refusal is None else ()
+    found = _table_change(context, Action.CREATE, differences=(*supported, *unsupported), steps=tuple(steps))
+    return replace(found, refusal=refusal)
 
 
 def _building(context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
     """CreateTable, then what it does not take."""
-    missing = Context(context.desired, None, context.situation)
+    missing = _missing(context)
     unsupported = frozenset(setting.name for setting in SETTINGS if not _keeps(context, (setting.name,)))
     create = replacement.create_step(missing, differences, unsupported)
     left = tuple(difference for difference in differences if difference.id not in create.differences)
@@ -141,8 +151,8 @@ def _update(context: Context) -> TableChange:
     found = (*of_indexes, *of_capacity, *of_settings, *_out_of_reach(context))
     supported, unsupported = _split(context, found)
     steps = sorted(_steps(context, settings, supported), key=lambda step: step.stage)
-    refusals = (setting.refusal(context, _of(setting, supported)) for setting in settings)
-    refusal = next((sentence for sentence in refusals if sentence), None)
+    created = [difference for difference in supported if difference.path[0] == indexes.GLOBAL]
+    refusal = indexes.refusal(context, created) or _refusal(context, supported)
     change = _table_change(
         context,
         Action.UPDATE if supported else Action.NOOP,
@@ -155,11 +165,7 @@ def _update(context: Context) -> TableChange:
 
 def _steps(context: Context, settings: Sequence[Setting], differences: tuple[Difference, ...]) -> Iterator[Step]:
     yield from indexes.steps(context, [d for d in differences if d.path[0] == indexes.GLOBAL and len(d.path) == 2])
-    own = {*capacity.MODE, capacity.PROVISIONED, capacity.LIMITS}
-    coupled = [
-        d for d in differences if d.path[-1] in own or (d.path[0] == indexes.GLOBAL and d.path[-1] == capacity.WARM)
-    ]
-    yield from capacity.steps(context, [d for d in coupled if d.path[0] in {*own, indexes.GLOBAL}])
+    yield from capacity.steps(context, [d for d in differences if capacity.owns(d.path)])
     yield from _setting_steps(context, settings, differences)
 
 
@@ -172,8 +178,7 @@ def _setting_steps(
 
 def _of(setting: Setting, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
     """The differences of a setting, of the table or inside an index."""
-    return tuple(d for d in differences if emulators.kind(d.path).rpartition(".")[2] == setting.name
-                 and (len(d.path) < 3 or setting.name == indexes.INSIGHTS.name))  # fmt: skip
+    return tuple(difference for difference in differences if setting.owns(difference.path))
 
 
 def _readable(context: Context) -> Iterator[Setting]:
@@ -186,7 +191,7 @@ def _readable(context: Context) -> Iterator[Setting]:
 
 def _out_of_reach(context: Context) -> Iterator[Difference]:
     """What the file asks for and this endpoint cannot keep, nor even show."""
-    missing = Context(context.desired, None, context.situation)
+    missing = _missing(context)
     for setting in SETTINGS:
         if setting.managed(context.desired) and not _keeps(context, (setting.name,)):
             yield from setting.differences(missing)
@@ -194,9 +199,20 @@ def _out_of_reach(context: Context) -> Iterator[Difference]:
 
 def _makers(context: Context) -> dict[Path, tuple[str, ...]]:
     """For the table and each index, the ids of the differences that would have made it."""
-    missing = Context(context.desired, None, context.situation)
+    missing = _missing(context)
     made = {(): (Difference(context.name, (), None, replacement.body(context)).id,)}
     return made | {difference.path: (difference.id,) for difference in indexes.differences(missing)}
+
+
+def _refusal(context: Context, differences: tuple[Difference, ...]) -> str | None:
+    """Why AWS would never take these differences."""
+    refusals = (setting.refusal(context, _of(setting, differences)) for setting in _readable(context))
+    return next((sentence for sentence in refusals if sentence), None)
+
+
+def _missing(context: Context) -> Context:
+    """The same, as if there were no table."""
+    return Context(context.desired, None, context.situation)
 
 
 def _split(
@@ -216,9 +232,12 @@ def _cannot_keep(situation: Situation) -> frozenset[str]:
     return situation.unsupported | emulators.CANNOT_KEEP.get(situation.emulator or "", frozenset())
 
 
-def _makes_replicas(context: Context) -> bool:
-    wanted, live = context.desired.at(("Replicas",)) or {}, context.is_at(("Replicas",)) or {}
-    return bool(wanted.keys() - live.keys()) and context.desired.at(("BillingMode",)) == "PROVISIONED"
+def _scales_for_replicas(context: Context) -> bool:
+    """Whether a replica is to come that needs auto scaling."""
+    if context.desired.at(("BillingMode",)) != "PROVISIONED":
+        return False
+    replicas = (setting for setting in _readable(context) if setting.name == "Replicas")
+    return any(difference.desired is not None for setting in replicas for difference in setting.differences(context))
 
 
 def _table_change(
@@ -236,15 +255,25 @@ def _table_change(
         action=action,
         file=place.file if place else None,
         line=place.line if place else None,
-        table_id=live.table_id if live and lost else None,
+        table_id=(live.table_id or None) if live and lost else None,
         differences=differences,
-        steps=steps,
+        steps=tuple(_with_risk(step, differences) for step in steps),
         notes=(*notes, *_unsupported_notes(context, differences)),
-        live=live,
+        live=live if live and live.table_id else None,  # a baseline's table has no size to show
     )
 
 
+def _with_risk(step: Step, differences: Sequence[Difference]) -> Step:
+    """A step risks what the worst of the differences that it serves risks."""
+    return replace(step, risk=Risk.highest(d.risk for d in differences if d.id in step.differences))
+
+
 def _notes(context: Context, settings: Sequence[Setting], differences: tuple[Difference, ...]) -> Iterator[str]:
+    unread = (
+        [path[0] for path, status in context.actual.transitions.items() if status == UNREAD] if context.actual else []
+    )
+    if unread:
+        yield f"Not readable yet, so not compared: {', '.join(sorted(unread))}. Apply waits for it."
     yield from indexes.notes(context, differences)
     yield from capacity.notes(context, differences)
     for setting in settings:

@@ -12,6 +12,7 @@ from dynatus_ci.schema.model import Difference, Effect, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.base import Context, Emptiness, covers
 
+RECOVERY = "PointInTimeRecoverySpecification"
 WHOLE = ("KeySchema", keys.LOCAL, "BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
 NEVER_KEPT = (
     "A new table never keeps: the stream's ARN, the recovery window, unmentioned tags, TTL, resource policy, "
@@ -83,8 +84,12 @@ def unmentioned(context: Context) -> Iterator[str]:
         shown = setting.reader is None and setting.name != "WarmThroughput"
         if shown and not setting.managed(context.desired) and not covers(setting.initial, live):
             yield setting.name
-    if context.actual.indexes() and not context.desired.manages(indexes.GLOBAL):
-        yield indexes.GLOBAL
+    for kind in (indexes.GLOBAL, keys.LOCAL):
+        if context.is_at((kind,)) and not context.desired.manages(kind):
+            yield kind
+    limits = context.is_at(("OnDemandThroughput",))
+    if limits and limits != capacity.UNLIMITED and not context.desired.manages("OnDemandThroughput"):
+        yield "OnDemandThroughput"
 
 
 def refusal(context: Context) -> str | None:
@@ -108,7 +113,6 @@ def refusal(context: Context) -> str | None:
 def steps(context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
     """Protection off where the file says so, a backup of what there is, and the deletion."""
     served = tuple(d for d in differences if d.effect in {Effect.RECREATE, Effect.DELETE})
-    worst = Risk.highest(difference.risk for difference in served)
     ids = tuple(difference.id for difference in served)
     if context.is_at(("DeletionProtectionEnabled",)):
         yield Step(
@@ -118,7 +122,6 @@ def steps(context: Context, differences: tuple[Difference, ...]) -> Iterator[Ste
             differences=ids,
             expects={("DeletionProtectionEnabled",): False},
             waits_for="protection off",
-            risk=worst,
         )
     if needs_backup(context) and context.situation.backup is None:
         yield Step(
@@ -127,7 +130,6 @@ def steps(context: Context, differences: tuple[Difference, ...]) -> Iterator[Ste
             reason="back the table up before it is deleted",
             differences=ids,
             waits_for="backup AVAILABLE",
-            risk=worst,
             seconds=(1, None),
         )
     yield Step(
@@ -137,7 +139,6 @@ def steps(context: Context, differences: tuple[Difference, ...]) -> Iterator[Ste
         differences=ids,
         expects={(): None},
         waits_for="table gone",
-        risk=worst,
         seconds=(4, 6),
     )
 
@@ -162,6 +163,8 @@ def notes(context: Context) -> Iterator[str]:
         yield "It runs if the table is empty at apply, else it must be named: whether it is empty may not be read here."
     elif emptiness is Emptiness.RECOVERABLE:
         yield "A scan found no item, but its recovery window may hold some."
+    if emptiness is Emptiness.RECOVERABLE or context.is_at((RECOVERY, "PointInTimeRecoveryEnabled")):
+        yield f"Where recovery is on, DynamoDB itself keeps {context.name}$DeletedTableBackup for 35 days."
     if emptiness is not Emptiness.EMPTY:
         yield WRITERS_STOP if context.situation.backups else "This endpoint has no backups: the items are lost."
     lost = list(unmentioned(context))

@@ -150,7 +150,8 @@ def test_the_readme_shows_the_comment_that_the_tool_writes(tmp_path: Path) -> No
         environment="production", commit="4f2c9e1", approval="reviewed-plan", record=True, label_offered=True,
         in_github=True,
     )  # fmt: skip
-    comment = report.plan_markdown(engine.plan_against(before, after, region="eu-west-1", endpoint=None), context)
+    plan = engine.plan_against(before, after, region="eu-west-1", endpoint=None)
+    comment = report.markdown(report.plan(plan, context))
     shown = readme.partition("<!-- The comment:")[2].partition("-->\n")[2].partition("<!-- The comment ends")[0]
     assert shown.strip() == comment.strip(), f"README.md shows another comment than this:\n{comment}"
 
@@ -289,7 +290,7 @@ def test_an_apply_on_aws_is_never_cancelled_and_never_runs_for_a_pull_request(ex
 def test_a_plan_that_comments_runs_when_a_label_comes_or_goes(example: Path) -> None:
     document = yaml.safe_load(example.read_text(encoding="utf-8"))
     plans = [inputs for inputs in map(inputs_of, steps(document)) if inputs.mode is Mode.PLAN]
-    if any(inputs.github.comment for inputs in plans) and "pull_request" in document[True]:
+    if any(inputs.comment for inputs in plans) and "pull_request" in document[True]:
         assert {"labeled", "unlabeled"} <= set(document[True]["pull_request"]["types"])
 
 

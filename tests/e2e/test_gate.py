@@ -203,6 +203,18 @@ def test_the_pull_request_of_a_merge_may_lag(repo: Scene) -> None:
 # ---- comments that others touched ------------------------------------------------------------------------------------
 
 
+def test_what_is_refused_always_must_have_been_reviewed_first(repo: Scene) -> None:
+    repo.write(users=table(DeletionProtectionEnabled="true"))
+    repo.open(1)
+    repo.plan(1)
+    repo.apply(repo.merge(1))
+    repo.write(users=table(key="mail"))
+    assert repo.apply(repo.push()).ending == (*REFUSED, "not-merged")
+    repo.open(2)
+    assert repo.plan(2).ending == (*REFUSED, "destructive-blocked")
+    assert repo.apply(repo.merge(2), allow_destructive="users").ending == (*REFUSED, "destructive-blocked")
+
+
 def test_an_edited_comment_is_refused_and_refused_again(repo: Scene) -> None:
     planned(repo, 1, users=table())
     repo.edit(1, lambda body: body.replace("create", "adore"))

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -87,7 +87,7 @@ def bridge() -> str:
     return str(ipaddress.ip_network(answer.stdout.strip())[1])
 
 
-def act(event: str, payload: dict[str, object], *, repository: Path, github: GitHubStub) -> str:
+def act(event: str, payload: Mapping[str, object], *, repository: Path, github: GitHubStub) -> str:
     """Run the repository's workflow for an event; its log."""
     event_file = repository.parent / f"{event}.json"
     event_file.write_text(json.dumps(payload), encoding="utf-8")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from dynatus_ci import cli
+from dynatus_ci import cli, planning, terminal
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -163,6 +166,77 @@ def test_a_fault_in_a_file_is_printed_with_its_place_and_nothing_is_called(
     assert "table.edn:2:2: unknown-key" in capsys.readouterr().out
     assert cli.main(["plan", str(keyed), "--endpoint-url", "http://127.0.0.1:9"]) == 1
     assert "table.edn:2:2: unknown-key" in capsys.readouterr().err
+
+
+def test_a_path_without_definitions_hides_no_faults_of_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, empty = tmp_path / "bad", tmp_path / "empty"
+    for folder in (bad, empty):
+        folder.mkdir()
+    (bad / "table.edn").write_text('{:TableName "users"}', encoding="utf-8")
+    assert cli.main(["validate", str(bad), str(empty)]) == 1
+    printed = capsys.readouterr()
+    assert "table.edn:1:1: " in printed.out
+    assert "No definition files" in printed.err
+    assert cli.main(["validate", str(EXAMPLES), str(empty)]) == 1
+    assert cli.main(["validate", str(EXAMPLES)]) == 0
+
+
+def test_a_plan_file_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "nowhere" / "plan.json"
+    assert cli.main(["plan", str(EXAMPLES), "--baseline", str(EXAMPLES), "--out", str(out)]) == 1
+    assert "--out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 200_000, "{", "[]", '{"format": 1}', "\0" * (planning.LARGEST_DOCUMENT + 1), None]
+)
+def test_what_is_no_plan_document_is_refused(
+    tmp_path: Path, text: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "plan.json"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    assert cli.main(["apply", str(EXAMPLES), "--reviewed", str(path)]) == 1
+    assert "plan" in capsys.readouterr().err
+
+
+def test_nothing_that_is_printed_reaches_the_terminal_as_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["plan", "no\x1b[2Jwhere", "--endpoint-url", "http://127.0.0.1:9"]) == 1
+    with terminal.progress() as told:
+        told("users", "a key \x1b]0;title\x07")
+    printed = capsys.readouterr().err
+    assert "\x1b" not in printed
+    assert "users: a key" in printed
+
+
+SLOW_APPLY = """
+import signal, sys, threading, time
+from dynatus_ci import cli
+
+def stuck():
+    with cli._stopped_by_signals() as stop:
+        print("ready", flush=True)
+        while True:
+            time.sleep(60)
+
+threading.Thread(target=time.sleep, args=(60,)).start()  # what is under way does not hold the end up
+stuck()
+"""
+
+
+def test_ctrl_c_stops_after_the_call_and_again_at_once() -> None:
+    command = [sys.executable, "-c", SLOW_APPLY]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert "press Ctrl-C again" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline().startswith("Stopped.")
+        assert process.wait(timeout=30) == 130
 
 
 def test_imported_files_plan_as_noop(emulator: DynamoDBClient, tmp_path: Path) -> None:

@@ -91,6 +91,10 @@ class Account:
         """Let `effect` happen later."""
         self._agenda.later(seconds, effect)
 
+    def next_effect(self) -> float | None:
+        """When something happens by itself next: a clock may leap there instead of asking again and again."""
+        return self._agenda.next()
+
     def random(self, *subject: str) -> random.Random:
         """Chance that depends on the seed, the subject and how often it was asked, not on the order of threads."""
         name = "/".join(subject)

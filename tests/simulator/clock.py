@@ -64,6 +64,10 @@ class Agenda:
         self.written += 1
         heapq.heappush(self._heap, (self.now + seconds, next(self._order), effect))
 
+    def next(self) -> float | None:
+        """When the next thing happens; None where nothing is left."""
+        return self._heap[0][0] if self._heap else None
+
     def run(self, until: float) -> None:
         """Let everything happen that is due; an effect sees its own time as now."""
         while self._heap and self._heap[0][0] <= until:

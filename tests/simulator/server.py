@@ -137,15 +137,15 @@ class _HttpServer(ThreadingHTTPServer):
         self.answer = answer
         self.connections: set[socket.socket] = set()
 
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's types
+    def process_request(self, request: Any, client_address: Any) -> None:
         self.connections.add(request)
         super().process_request(request, client_address)
 
-    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - socketserver's type
+    def shutdown_request(self, request: Any) -> None:
         super().shutdown_request(request)
         self.connections.discard(request)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's types
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller that went away is no news; everything else is a fault of the simulator."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)

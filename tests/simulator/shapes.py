@@ -57,7 +57,7 @@ def _fault(value: object, path: str, rule: str) -> str:
     return f"Value {shown} at '{path}' failed to satisfy constraint: {rule}"
 
 
-def _faults(shape: Shape, value: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+def _faults(shape: Shape, value: Any, path: str) -> Iterator[str]:
     kind = shape.type_name
     if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
         raise ApiError("SerializationException", f"Unexpected value type in payload at {path}")
@@ -81,7 +81,7 @@ def _members(shape: StructureShape, value: Json, path: str) -> Iterator[str]:
             yield _fault(None, place, "Member must not be null")
 
 
-def _bounds(shape: Shape, value: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+def _bounds(shape: Shape, value: Any, path: str) -> Iterator[str]:
     allowed = getattr(shape, "enum", None)
     if allowed and value not in allowed:
         yield _fault(value, path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")

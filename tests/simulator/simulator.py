@@ -40,12 +40,17 @@ class Simulator(Account):
     """A DynamoDB control plane on a port of 127.0.0.1, from `with` to its end."""
 
     def __init__(self, *, clock: Clock | None = None, seed: int = 0) -> None:
-        super().__init__(clock=clock or Clock(), seed=seed)
-        self.faults = Faults(seed)
-        self.journal = Journal()
-        self._server = Server(self.answer)
         self._lock = threading.RLock()
-        self._numbers = 0
+        self._server = Server(self.answer)
+        self.renew(clock=clock, seed=seed)
+
+    def renew(self, *, clock: Clock | None = None, seed: int = 0) -> None:
+        """Become a new account on the same port, so that many short tests can share one and its clients."""
+        with self._lock:
+            super().__init__(clock=clock or Clock(), seed=seed)
+            self.faults = Faults(seed)
+            self.journal = Journal()
+            self._numbers = 0
 
     def __enter__(self) -> Self:
         self._server.start()

@@ -180,7 +180,7 @@ def test_a_bug_is_told_without_what_its_message_holds(tmp_path: Path) -> None:
     assert action.main(environ, stream=log, pace=HASTE) == 1
     assert "internal-error" in output.read_text("utf-8")
     assert "RuntimeError" in log.getvalue()
-    assert "inputs.py" in log.getvalue()
+    assert "run.py" in log.getvalue()
     assert "hunter2" not in log.getvalue()
 
 

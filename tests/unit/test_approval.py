@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynatus_ci import approval
-from dynatus_ci.approval import Finding, Gate, PullRequest, Scope, Tip
+from dynatus_ci.approval import Finding, Gate, PullRequest, Scope
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.schema.model import Action, Difference, Effect, Failure, Outcome, Plan, Risk, Step, TableChange, Value
 
@@ -96,10 +96,11 @@ def found(
     at: PullRequest = OWN,
     scope: Scope = SCOPE,
     closed: tuple[str, ...] = (),
-    **more: Value,
+    untouched: bool = True,
 ) -> Finding:
     kept = approval.close(approval.record(plan(*changes), scope, head="abc"), agreeing=closed, others=())
-    return Finding(at, approval.compose("text", scope=scope, record=kept), **more)
+    body = approval.compose("text", scope=scope, record=kept)
+    return Finding(at, body, untouched=untouched, record=approval.decode(body) if untouched else None)
 
 
 def may_run(now: TableChange, *findings: Finding, patterns: tuple[str, ...] = ()) -> FailureReason | None:
@@ -262,6 +263,35 @@ def test_deleting_a_table_needs_its_identity_whatever_the_difference_says() -> N
     assert gate.may_run(other, delete) is not None
 
 
+REFUSED = replace(change("recreate", refusal="it has replicas"), steps=())
+WHOLE = [
+    # what is needed now, what was found, the patterns, the expected reason
+    ("reviewed", change("tag", "unsupported"), [found(change("tag"))], (), None),
+    ("nothing to do", change("unsupported", action=Action.NOOP), [found()], (), None),
+    ("one of two not reviewed", change("tag", "ttl"), [found(change("tag"))], (), changed),
+    ("unnamed", change("tag", "drop"), [found(change("tag", "drop"))], (), blocked),
+    ("refused always, without a pull request", REFUSED, [], named, not_merged),
+    ("refused always, without a plan", REFUSED, [Finding(OWN)], named, missing),
+    ("refused always, not reviewed", REFUSED, [found()], named, changed),
+    ("refused always, reviewed", REFUSED, [found(REFUSED)], (), blocked),
+]
+
+
+@pytest.mark.parametrize(("now", "findings", "patterns", "expected"), [pytest.param(*r[1:], id=r[0]) for r in WHOLE])
+def test_a_change_is_judged_as_a_whole_also_where_it_has_no_steps(
+    now: TableChange, findings: list[Finding], patterns: tuple[str, ...], expected: FailureReason | None
+) -> None:
+    refusal = Gate(approval.reviews(findings, SCOPE, branch="main"), patterns).may_run(now, None)
+    assert (refusal.reason if refusal else None) == expected
+
+
+def test_what_is_refused_always_is_refused_for_its_own_reason_whether_it_is_named_or_not() -> None:
+    for gate in (Gate(), Gate(patterns=named)):
+        refusal = gate.may_run(REFUSED, None)
+        assert refusal is not None
+        assert str(refusal) == "users: it has replicas"
+
+
 def test_without_approval_only_what_is_destructive_must_be_named() -> None:
     tag, drop = change("tag"), change("drop")
     assert Gate().may_run(tag, tag.steps[0]) is None
@@ -342,15 +372,10 @@ def test_a_missing_plan_says_what_stands_in_the_way(finding: Finding, part: str)
     assert part in refusal.message
 
 
-def test_an_edited_comment_has_no_record_to_believe() -> None:
-    assert found(change("tag")).record is not None
-    assert found(change("tag"), untouched=False).record is None
-
-
 def test_a_record_of_another_account_under_one_environment_does_not_count() -> None:
     here, there = (Scope(environment="prod", account=account, region="eu-west-1") for account in ("9012", "3333"))
     assert here.key == there.key
-    finding = Finding(OWN, approval.compose("t", scope=there, record=approval.record(plan(), there, head=None)))
+    finding = found(scope=there)
     assert "`account`" in (approval.objection(finding, here, branch="main") or "")
     assert approval.objection(finding, there, branch="main") is None
 
@@ -635,7 +660,7 @@ def test_a_plan_is_red_where_what_it_destroys_is_not_named_but_could_be(
 ) -> None:
     verdict = approval.verdict(plan(*changes), patterns, labelled=how == "labelled", recorded=how != "unrecorded")
     assert (verdict.result, verdict.reason) == expected
-    assert bool(verdict.refusals) is (verdict.result is Outcome.REFUSED)
+    assert bool(verdict.messages) is (verdict.result in {Outcome.REFUSED, Outcome.FAILED})
 
 
 @pytest.mark.parametrize(
@@ -664,15 +689,16 @@ def test_the_label_comes_off_when_it_was_given_for_something_else(
 @pytest.mark.parametrize(
     ("tip", "expected"),
     [
-        (Tip("c2", "tree", "tree"), None),
-        (Tip("c2", None, None), None),
-        (Tip("c2c2c2c2c2c2c2", "other", "tree"), "c2c2c2c2c2c2"),
-        (Tip("c2", None, "tree"), "c2"),
-        (Tip("c2", "tree", None), "c2"),
-        (Tip(None, None, "tree"), "gone"),
-        (Tip(None, None, None), "gone"),
+        (("c2", "tree", "tree"), None),
+        (("c2", None, None), None),
+        (("c2c2c2c2c2c2c2", "other", "tree"), "c2c2c2c2c2c2"),
+        (("c2", None, "tree"), "c2"),
+        (("c2", "tree", None), "c2"),
+        ((None, None, "tree"), "gone"),
+        ((None, None, None), "gone"),
     ],
 )
-def test_the_tip_decides(tip: Tip, expected: str | None) -> None:
-    found = approval.superseded(tip)
+def test_the_tip_decides(tip: tuple[str | None, str | None, str | None], expected: str | None) -> None:
+    last, there, here = tip
+    found = approval.superseded(tip=last, there=there, here=here)
     assert found is None if expected is None else found is not None and expected in found

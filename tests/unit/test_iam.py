@@ -304,5 +304,14 @@ def test_every_sid_is_used_once_and_holds_letters_and_digits_alone() -> None:
 
 
 def test_what_is_not_known_is_any() -> None:
-    document = iam.policy([table()], mode="plan", region=None, account=None, partition="aws-cn")
-    assert document["Statement"][0]["Resource"] == ["arn:aws-cn:dynamodb:*:*:table/orders"]
+    document = iam.policy([table()], mode="plan", region=None, account=None)
+    assert document["Statement"][0]["Resource"] == ["arn:aws:dynamodb:*:*:table/orders"]
+
+
+def test_a_region_is_in_its_partition() -> None:
+    partitions = json.loads((Path(botocore.__file__).parent / "data" / "partitions.json").read_text(encoding="utf-8"))
+    for partition in partitions["partitions"]:
+        for region in (name for name in partition["regions"] if not name.endswith("-global")):
+            document = iam.policy([table()], mode="plan", region=region, account=None)
+            (resource,) = document["Statement"][0]["Resource"]
+            assert resource == f"arn:{partition['id']}:dynamodb:{region}:*:table/orders"

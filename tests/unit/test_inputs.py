@@ -1,19 +1,17 @@
-"""Inputs as the runner sends them: defaults, exact spelling, paths, secrets, and what an event says."""
+"""Inputs as the runner sends them: defaults, exact spelling, paths, secrets."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dynatus_ci import inputs
+from dynatus_ci.action import job
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.inputs import Approval, Inputs, Mode, Run
+from dynatus_ci.github.run import Run
+from dynatus_ci.inputs import Approval, Inputs, Mode
 
-ZERO = "0" * 40
 WORKSPACE = "/github/workspace"
 
 
@@ -24,9 +22,14 @@ def environ(**texts: str) -> dict[str, str]:
     return {"GITHUB_WORKSPACE": WORKSPACE, "GITHUB_REPOSITORY": "octocat/hello-world", **sent, **given}
 
 
+def placed(given: dict[str, str]) -> Inputs:
+    """The inputs as a job has them: paths relative to the workspace."""
+    return job.placed(Inputs.from_environ(given), Run.from_environ(given, {}))
+
+
 def refusal(**texts: str) -> str:
     with pytest.raises(InvalidInput) as caught:
-        Inputs.from_environ(environ(**texts))
+        placed(environ(**texts))
     return str(caught.value)
 
 
@@ -35,12 +38,12 @@ def test_inputs_that_were_not_given_have_their_defaults() -> None:
     assert Inputs() == Inputs(
         mode=Mode.PLAN, path="resources/dynamo", table_prefix="", max_parallel=4, wait_minutes=60, detach=False
     )
-    assert Inputs().github.comment
+    assert Inputs().comment
 
 
 def test_every_field_is_an_input_and_every_input_a_field() -> None:
-    fields = [each.name for kind in (Inputs, inputs.GitHubInputs) for each in dataclasses.fields(kind)]
-    assert sorted(name.replace("_", "-") for name in fields if name != "github") == sorted(inputs.NAMES)
+    fields = [each.name.replace("_", "-") for each in dataclasses.fields(Inputs)]
+    assert sorted(fields) == sorted(inputs.NAMES)
 
 
 def test_hyphenated_inputs_arrive_with_their_hyphens() -> None:
@@ -60,7 +63,7 @@ def test_hyphenated_inputs_arrive_with_their_hyphens() -> None:
     )
     assert (read.mode, read.endpoint_url, read.account) == (Mode.APPLY, "http://dynamodb:8000", "012345678901")
     assert (read.table_prefix, read.max_parallel, read.wait_minutes, read.detach) == ("staging-", 8, 0.5, True)
-    assert (read.github.comment, read.github.pull_request, read.github.github_token) == (False, 17, "s3cret")
+    assert (read.comment, read.pull_request, read.github_token) == (False, 17, "s3cret")
 
 
 def test_list_inputs_are_one_a_line_without_blank_lines() -> None:
@@ -189,7 +192,7 @@ def test_only_a_plain_endpoint_of_ones_own_needs_no_review(endpoint: str | None,
 )
 def test_paths_are_normalised_and_relative_to_the_workspace(text: str, path: str) -> None:
     on_host = {"RUNNER_WORKSPACE": "/home/runner/work/hello-world"}
-    assert Inputs.from_environ({**environ(path=text), **on_host}).path == path
+    assert placed({**environ(path=text), **on_host}).path == path
 
 
 @pytest.mark.parametrize(
@@ -202,103 +205,12 @@ def test_paths_out_of_the_workspace_are_refused(name: str, text: str) -> None:
 
 def test_a_plan_file_may_be_a_temporary_file() -> None:
     temporary = {"RUNNER_TEMP": "/github/runner_temp"}
-    planned = Inputs.from_environ({**environ(out="/github/runner_temp/plan.json"), **temporary})
+    planned = placed({**environ(out="/github/runner_temp/plan.json"), **temporary})
     assert planned.out == "/github/runner_temp/plan.json"
-    applied = Inputs.from_environ({**environ(mode="apply", reviewed="plans/plan.json"), **temporary})
+    applied = placed({**environ(mode="apply", reviewed="plans/plan.json"), **temporary})
     assert applied.reviewed == "plans/plan.json"
     with pytest.raises(InvalidInput, match="`path`"):
-        Inputs.from_environ({**environ(path="/github/runner_temp/tables"), **temporary})
+        placed({**environ(path="/github/runner_temp/tables"), **temporary})
     for outside in ("/github/runner_temp/../x", "/github/runner_temp"):
         with pytest.raises(InvalidInput, match="`out`"):
-            Inputs.from_environ({**environ(out=outside), **temporary})
-
-
-def test_a_link_is_followed_inside_the_workspace_only(tmp_path: Path) -> None:
-    workspace, outside = tmp_path / "workspace", tmp_path / "outside"
-    (workspace / "real").mkdir(parents=True)
-    outside.mkdir()
-    (workspace / "inside").symlink_to("real")
-    (workspace / "away").symlink_to(outside)
-    run = Run(workspace=workspace)
-    assert run.real_path("path", "inside") == workspace / "real"
-    assert run.real_path("out", "not/there/yet.json") == workspace / "not/there/yet.json"
-    for path in ("away", "away/deeper.edn"):
-        with pytest.raises(InvalidInput, match="symbolic link"):
-            run.real_path("path", path)
-
-
-def run_of(event: dict[str, Any], **variables: str) -> Run:
-    always = {"GITHUB_WORKSPACE": WORKSPACE, "GITHUB_REPOSITORY": "octocat/hello-world"}
-    return Run.from_environ(always | variables, event)
-
-
-def test_outside_github_actions_the_command_is_named() -> None:
-    with pytest.raises(InvalidInput, match="`dynatus`"):
-        Run.from_environ({})
-
-
-def test_a_run_knows_its_page_and_its_files() -> None:
-    run = run_of(
-        {"repository": {"default_branch": "trunk"}},
-        GITHUB_SERVER_URL="https://ghe.example.com",
-        GITHUB_API_URL="https://ghe.example.com/api/v3",
-        GITHUB_RUN_ID="42",
-        GITHUB_RUN_ATTEMPT="2",
-        GITHUB_OUTPUT="/github/file_commands/out",
-        GITHUB_REF="refs/heads/trunk",
-    )
-    assert run.url == "https://ghe.example.com/octocat/hello-world/actions/runs/42/attempts/2"
-    assert run.api_url == "https://ghe.example.com/api/v3"
-    assert (run.output, run.summary) == (Path("/github/file_commands/out"), None)
-    assert (run.branch, run.default_branch) == ("trunk", "trunk")
-
-
-@pytest.mark.parametrize(
-    ("ref", "branch"), [("refs/heads/a/b", "a/b"), ("refs/tags/v1", None), ("refs/pull/1/merge", None)]
-)
-def test_only_a_branch_is_a_branch(ref: str, branch: str | None) -> None:
-    assert run_of({}, GITHUB_REF=ref).branch == branch
-
-
-def pull(repository: str | None) -> dict[str, Any]:
-    return {"number": 7, "head": {"sha": "abc", "repo": repository and {"full_name": repository}}}
-
-
-@pytest.mark.parametrize(
-    ("event", "expected"),
-    [
-        ({"pull_request": pull("octocat/hello-world")}, {"pull_request": 7, "head_sha": "abc", "from_fork": False}),
-        ({"pull_request": pull("stranger/fork")}, {"pull_request": 7, "head_sha": "abc", "from_fork": True}),
-        ({"pull_request": pull(None)}, {"pull_request": 7, "head_sha": "abc", "from_fork": True}),
-        ({"issue": {"number": 8, "pull_request": {}}}, {"pull_request": None, "head_sha": None}),
-        ({"issue": {"number": 8, "pull_request": {"url": "u"}}}, {"pull_request": 8, "head_sha": None}),
-        ({"merge_group": {"head_sha": "def"}}, {"pull_request": None, "head_sha": "def", "deleted": False}),
-        ({"after": "abc"}, {"pull_request": None, "head_sha": None, "deleted": False, "from_fork": False}),
-        ({"after": ZERO}, {"deleted": True}),
-        ({}, {"pull_request": None, "deleted": False, "default_branch": None}),
-    ],
-)
-def test_what_an_event_says(event: dict[str, Any], expected: dict[str, Any]) -> None:
-    run = run_of(event)
-    assert {name: getattr(run, name) for name in expected} == expected
-
-
-def test_the_head_is_known_of_the_events_own_pull_request_only() -> None:
-    run = run_of({"pull_request": pull("octocat/hello-world")})
-    assert (run.head_of(7), run.head_of(8)) == ("abc", None)
-
-
-def test_the_event_is_read_from_its_file(tmp_path: Path) -> None:
-    path = tmp_path / "event.json"
-    path.write_text(json.dumps({"after": ZERO}), encoding="utf-8")
-    assert inputs.read_event({"GITHUB_EVENT_PATH": str(path)}) == {"after": ZERO}
-    assert inputs.read_event({"GITHUB_EVENT_PATH": ""}) == {}
-
-
-@pytest.mark.parametrize("text", ["{", "[]", "\xff", None])
-def test_an_event_that_cannot_be_read_is_an_error_that_names_the_file(tmp_path: Path, text: str | None) -> None:
-    path = tmp_path / "event.json"
-    if text is not None:
-        path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(InvalidInput, match=r"event\.json"):
-        inputs.read_event({"GITHUB_EVENT_PATH": str(path)})
+            placed({**environ(out=outside), **temporary})

@@ -21,7 +21,7 @@ from dynatus_ci.approval import Gate, Scope
 from dynatus_ci.definitions import loader
 from dynatus_ci.dynamodb import failures
 from dynatus_ci.errors import AwsError, FailureReason, Fault, InvalidDefinitions, InvalidInput, Place
-from dynatus_ci.report import Context, text, values
+from dynatus_ci.report import Context, View, values, words
 from dynatus_ci.schema import emulators, planner
 from dynatus_ci.schema.model import (
     Action,
@@ -61,6 +61,7 @@ APPLY = replace(
     GITHUB, mode="apply", comment_url="https://github.com/acme/shop/pull/41#issuecomment-2", label_offered=False
 )
 TERMINAL = Context()
+COMMENT = report.characters(60_000)
 
 
 def everything_named(one: Plan) -> frozenset[str]:
@@ -116,8 +117,8 @@ def reviewed_without(setting: tuple[str, ...], table: str) -> Gate:
         for one in RED.tables
     ]
     scope = Scope()
-    body = approval.compose("", scope=scope, record=approval.record(plan(*known), scope, head=None))
-    found = approval.Finding(approval.PullRequest(41, "main", merged=True, contained=True, own=True), body)
+    merged = approval.PullRequest(41, "main", merged=True, contained=True, own=True)
+    found = approval.Finding(merged, "", record=approval.record(plan(*known), scope, head=None))
     return Gate(approval.reviews([found], scope, branch="main"), ("archive", "events", "users/*"))
 
 
@@ -126,7 +127,7 @@ def judged(one: TableChange, gate: Gate) -> TableResult:
     refusal = next(filter(None, (gate.may_run(one, step) for step in one.steps)), None)
     if refusal is None:
         return ran(one, *[Status.DONE] * len(one.steps), result=Outcome.APPLIED if one.steps else Outcome.NOOP)
-    error = Failure(refusal.reason.value, f"{refusal.message} {refusal.hint}", reason=refusal.reason)
+    error = Failure(refusal.reason.value, str(refusal), reason=refusal.reason)
     return ran(one, *[Status.REFUSED] * len(one.steps), result=Outcome.REFUSED, error=error)
 
 
@@ -193,38 +194,45 @@ def broken() -> tuple[tuple[Fault, ...], dict[str, str]]:
 
 FAULTS, SOURCES = broken()
 
-CASES: dict[str, Callable[[], str]] = {
-    "first-plan.md": lambda: report.plan_markdown(FIRST, GITHUB),
-    "red-plan.md": lambda: report.plan_markdown(RED, GITHUB),
-    "labelled-plan.md": lambda: report.plan_markdown(RED, replace(GITHUB, named=everything_named(RED))),
-    "updates-plan.md": lambda: report.plan_markdown(UPDATES, replace(GITHUB, named=everything_named(UPDATES))),
-    "empty-plan.md": lambda: report.plan_markdown(EMPTY, GITHUB),
-    "unproven-plan.md": lambda: report.plan_markdown(UNPROVEN, GITHUB),
-    "emulator-plan.md": lambda: report.plan_markdown(
+CASES: dict[str, Callable[[], View | str]] = {
+    "first-plan.md": lambda: report.plan(FIRST, GITHUB),
+    "red-plan.md": lambda: report.plan(RED, GITHUB),
+    "labelled-plan.md": lambda: report.plan(RED, replace(GITHUB, named=everything_named(RED))),
+    "updates-plan.md": lambda: report.plan(UPDATES, replace(GITHUB, named=everything_named(UPDATES))),
+    "empty-plan.md": lambda: report.plan(EMPTY, GITHUB),
+    "unproven-plan.md": lambda: report.plan(UNPROVEN, GITHUB),
+    "emulator-plan.md": lambda: report.plan(
         AT_EMULATOR, replace(GITHUB, environment="preview", approval="none", label_offered=False)
     ),
-    "unreadable-plan.md": lambda: report.plan_markdown(UNREADABLE, GITHUB),
-    "no-changes.md": lambda: report.plan_markdown(NOTHING, GITHUB),
-    "big-plan.md": lambda: report.plan_markdown(BIG, GITHUB),
-    "refused-apply.md": lambda: report.result_markdown(refused(), JUDGED),
-    "partial-apply.md": lambda: report.result_markdown(partial(), replace(APPLY, named=everything_named(RED))),
-    "running-apply.md": lambda: report.result_markdown(running(), replace(APPLY, running=True)),
-    "applied.md": lambda: report.result_markdown(applied(), APPLY),
-    "drift.md": lambda: report.drift_markdown(RED, replace(GITHUB, mode="drift")),
-    "faults.md": lambda: report.faults_markdown(FAULTS, GITHUB, sources=SOURCES),
-    "error.md": lambda: report.error_markdown(
-        InvalidInput("`mode` is `paln`.", hint="Write `plan` or `apply`."), GITHUB
-    ),
-    "first-plan.txt": lambda: report.plan_text(FIRST, TERMINAL),
-    "red-plan.txt": lambda: report.plan_text(RED, TERMINAL),
-    "no-changes.txt": lambda: report.plan_text(NOTHING, TERMINAL),
-    "updates-plan.txt": lambda: report.plan_text(UPDATES, TERMINAL),
-    "refused-apply.txt": lambda: report.result_text(refused(), replace(TERMINAL, named=JUDGED.named)),
-    "applied.txt": lambda: report.result_text(applied(), TERMINAL),
-    "partial-apply.txt": lambda: report.result_text(partial(), replace(TERMINAL, named=everything_named(RED))),
-    "drift.txt": lambda: report.drift_text(RED, TERMINAL),
+    "unreadable-plan.md": lambda: report.plan(UNREADABLE, GITHUB),
+    "no-changes.md": lambda: report.plan(NOTHING, GITHUB),
+    "big-plan.md": lambda: report.plan(BIG, GITHUB),
+    "refused-apply.md": lambda: report.result(refused(), JUDGED),
+    "partial-apply.md": lambda: report.result(partial(), replace(APPLY, named=everything_named(RED))),
+    "running-apply.md": lambda: report.result(running(), replace(APPLY, running=True)),
+    "applied.md": lambda: report.result(applied(), APPLY),
+    "drift.md": lambda: report.drift(RED, replace(GITHUB, mode="drift")),
+    "faults.md": lambda: report.faults(FAULTS, GITHUB, sources=SOURCES),
+    "error.md": lambda: report.error(InvalidInput("`mode` is `paln`.", hint="Write `plan` or `apply`."), GITHUB),
+    "first-plan.txt": lambda: report.plan(FIRST, TERMINAL),
+    "red-plan.txt": lambda: report.plan(RED, TERMINAL),
+    "no-changes.txt": lambda: report.plan(NOTHING, TERMINAL),
+    "updates-plan.txt": lambda: report.plan(UPDATES, TERMINAL),
+    "refused-apply.txt": lambda: report.result(refused(), replace(TERMINAL, named=JUDGED.named)),
+    "applied.txt": lambda: report.result(applied(), TERMINAL),
+    "partial-apply.txt": lambda: report.result(partial(), replace(TERMINAL, named=everything_named(RED))),
+    "drift.txt": lambda: report.drift(RED, TERMINAL),
     "faults.txt": lambda: report.faults_text(FAULTS),
+    "faults-whole.txt": lambda: report.faults(FAULTS, TERMINAL),
 }
+
+
+def shown(name: str) -> str:
+    """A case in the layout that its name ends in."""
+    made = CASES[name]()
+    if isinstance(made, str):
+        return made
+    return report.markdown(made, size=COMMENT) if name.endswith(".md") else report.text(made)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -232,8 +240,8 @@ def test_a_report_reads_as_it_was_approved(name: str) -> None:
     """`APPROVE=1 pytest tests/unit/test_report.py` writes the files; look at each before committing it."""
     approved = APPROVED / name
     if os.environ.get("APPROVE"):
-        approved.write_text(CASES[name](), encoding="utf-8")
-    assert CASES[name]() == approved.read_text(encoding="utf-8")
+        approved.write_text(shown(name), encoding="utf-8")
+    assert shown(name) == approved.read_text(encoding="utf-8")
 
 
 def test_every_approved_report_has_its_case() -> None:
@@ -351,33 +359,33 @@ TABLE = ["table", "thead", "tr", "th", "th", "tbody", "tr", "td", "td"]
 @many
 @given(hostile)
 def test_a_value_is_one_code_span_anywhere(value: str) -> None:
-    shown = text.clean(value) or '""'
-    line = Html(text.code(value))
+    shown = words.clean(value) or '""'
+    line = Html(words.code(value))
     assert (line.tags, line.code, line.words.strip()) == (["p", "code"], [shown], "")
-    row = Html(f"| a | b |\n|---|---|\n| {text.cell(text.code(value))} | end |")
+    row = Html(f"| a | b |\n|---|---|\n| {words.cell(words.code(value))} | end |")
     assert (row.tags, row.code, row.words.split()) == ([*TABLE[:8], "code", "td"], [shown], ["a", "b", "end"])
-    folded = Html(f"<details><summary>{text.summary(value)}</summary>\n\nend\n\n</details>")
-    assert (folded.tags, folded.code) == (["details", "summary", "code", "p"], [text.clean(value)])
+    folded = Html(f"<details><summary>{words.summary(value)}</summary>\n\nend\n\n</details>")
+    assert (folded.tags, folded.code) == (["details", "summary", "code", "p"], [words.clean(value)])
 
 
 @many
 @given(hostile)
 def test_lines_stay_in_their_fence(value: str) -> None:
-    block = Html(text.quoted(text.fence(value, "diff")) + "\n\nend")
+    block = Html(words.quoted(words.fence(value, "diff")) + "\n\nend")
     assert (block.tags, block.words.split()) == (["blockquote", "pre", "code", "p"], ["end"])
-    assert block.code == ["".join(f"{text.clean(line)}\n" for line in value.split("\n"))]
+    assert block.code == ["".join(f"{words.clean(line)}\n" for line in value.split("\n"))]
 
 
 @many
 @given(hostile)
 def test_a_sentence_has_no_markup_but_code(value: str) -> None:
     sentence = f"It is {value} here"
-    line = Html(f"- {text.prose(value)}\n- {text.prose(sentence)}")
+    line = Html(f"- {words.prose(value)}\n- {words.prose(sentence)}")
     assert set(line.tags) <= {"ul", "li", "code"}
     assert not re.search(r"[@#<>&|*_~\[\]$\\]|www|://|\d{7}", line.words)
-    row = Html(f"| a | b |\n|---|---|\n| {text.cell(text.prose(sentence))} | end |")
+    row = Html(f"| a | b |\n|---|---|\n| {words.cell(words.prose(sentence))} | end |")
     assert [tag for tag in row.tags if tag != "code"] == TABLE
-    folded = Html(f"<details><summary>{text.summary_prose(sentence)}</summary>\n\nend\n\n</details>")
+    folded = Html(f"<details><summary>{words.summary_prose(sentence)}</summary>\n\nend\n\n</details>")
     assert [tag for tag in folded.tags if tag != "code"] == ["details", "summary", "p"]
 
 
@@ -387,16 +395,21 @@ def test_a_sentence_loses_nothing_but_blanks_and_backticks(value: str) -> None:
     def bare(shown: str) -> str:
         return re.sub("[` ]", "", shown)
 
-    line = Html(text.prose(f"It is {value} here"))
+    line = Html(words.prose(f"It is {value} here"))
     seen = "".join(sorted(bare(line.words.strip("\n") + "".join(line.code))))
-    assert seen == "".join(sorted(bare(text.clean(f"It is {value} here"))))
+    assert seen == "".join(sorted(bare(words.clean(f"It is {value} here"))))
 
 
 def hostile_plan(value: str) -> Plan:
     """A plan in which everything that a stranger may choose is the same hostile text."""
     tag = Difference(value, ("Tags", value), value, value * 2, risk=Risk.DISRUPTIVE)
     index = Difference(
-        value, ("GlobalSecondaryIndexes", value), {value: value}, None, effect=Effect.DELETE, risk=Risk.DESTRUCTIVE
+        value,
+        ("GlobalSecondaryIndexes", value),
+        {f"{value}!": value},
+        None,
+        effect=Effect.DELETE,
+        risk=Risk.DESTRUCTIVE,
     )
     policy = Difference(value, ("ResourcePolicy",), None, {"Statement": [value * 9]})
     keys = {
@@ -451,15 +464,18 @@ def hostile_reports(value: str) -> Iterator[str]:
         backup=value,
         resume_at=value,
         error=planned.tables[-1].error,
+        notes=(value,),
     )
-    yield report.plan_markdown(planned, seen)
-    yield report.plan_markdown(planned, replace(seen, unreviewed=frozenset(d.id for d in planned.differences)))
-    yield report.drift_markdown(planned, seen)
-    yield report.result_markdown(Result(planned, (table, replace(table, result=Outcome.PENDING)), Outcome.FAILED), seen)
-    yield report.result_markdown(Result(planned, (), Outcome.SUPERSEDED), replace(seen, superseded_by=value))
+    yield report.markdown(report.plan(planned, seen))
+    yield report.markdown(report.plan(planned, replace(seen, unreviewed=frozenset(d.id for d in planned.differences))))
+    yield report.markdown(report.drift(planned, seen))
+    yield report.markdown(
+        report.result(Result(planned, (table, replace(table, result=Outcome.PENDING)), Outcome.FAILED), seen)
+    )
+    yield report.markdown(report.result(Result(planned, (), Outcome.SUPERSEDED), replace(seen, superseded_by=value)))
     fault = Fault(Place(value, 1, 1, 1, 3), value, value, value)
-    yield report.faults_markdown((fault,), seen, sources={value: value})
-    yield report.error_markdown(AwsError(value, operation=value, code=value, missing_permission=value), seen)
+    yield report.markdown(report.faults((fault,), seen, sources={value: value}))
+    yield report.markdown(report.error(AwsError(value, operation=value, code=value, missing_permission=value), seen))
 
 
 TEXT = {"h3", "p", "blockquote", "strong", "ul", "ol", "li", "code", "pre", "details", "summary", "sub"}
@@ -480,11 +496,19 @@ def test_a_hostile_plan_has_only_our_markup(value: str) -> None:
 @given(hostile)
 @settings(max_examples=MANY // 5, deadline=None)
 def test_a_terminal_gets_no_escape_that_is_not_ours(value: str) -> None:
-    planned = hostile_plan(value + "\x1b[2J\x07")
-    for shown in (report.plan_text(planned, TERMINAL), report.drift_text(planned, TERMINAL)):
-        assert text.clean(shown.replace("\n", "")) == shown.replace("\n", "")
-    coloured = re.sub(r"\x1b\[\d+m", "", report.plan_text(planned, TERMINAL, colour=True))
-    assert coloured == report.plan_text(planned, TERMINAL)
+    value += "\x1b[2J\x07"
+    planned = hostile_plan(value)
+    table = ran(planned.tables[0], Status.FAILED, result=Outcome.FAILED, backup=value, notes=(value,))
+    for view in (
+        report.plan(planned, TERMINAL),
+        report.drift(planned, TERMINAL),
+        report.result(Result(planned, (table,), Outcome.FAILED), TERMINAL),
+        report.faults((Fault(Place(value, 1, 1, 1, 3), value, value, value),), TERMINAL, sources={value: value}),
+        report.error(AwsError(value, operation=value, code=value), TERMINAL),
+    ):
+        bare = report.text(view)
+        assert words.clean(bare.replace("\n", "")) == bare.replace("\n", "")
+        assert re.sub(r"\x1b\[\d+m", "", report.text(view, colour=True)) == bare
 
 
 # --- no account number, and a size that fits -------------------------------------------------------------------------
@@ -498,10 +522,10 @@ def test_github_is_shown_no_account_number(environment: str | None) -> None:
     table = ran(planned.tables[0], *[Status.DONE] * 3, result=Outcome.APPLIED, backup=planned.tables[0].live.arn)  # type: ignore[union-attr]  # it is live
     seen = replace(GITHUB, environment=environment)
     shown = [
-        report.plan_markdown(planned, seen),
-        report.plan_text(planned, seen),
-        report.result_markdown(Result(planned, (table,), Outcome.APPLIED), seen),
-        report.error_markdown(InvalidInput(f"Credentials of {ACCOUNT}, not 999988887777."), seen),
+        report.markdown(report.plan(planned, seen)),
+        report.text(report.plan(planned, seen)),
+        report.markdown(report.result(Result(planned, (table,), Outcome.APPLIED), seen)),
+        report.markdown(report.error(InvalidInput(f"Credentials of {ACCOUNT}, not 999988887777."), seen)),
     ]
     assert not re.search(r"(?<!\d)\d{12}(?!\d)", re.sub(r"https?://\S+", "", "".join(shown)))
     assert (environment or "…9012") in shown[0]
@@ -509,7 +533,7 @@ def test_github_is_shown_no_account_number(environment: str | None) -> None:
 
 
 def test_a_terminal_is_shown_the_account() -> None:
-    assert f"account {ACCOUNT}" in report.plan_text(FIRST, TERMINAL)
+    assert f"account {ACCOUNT}" in report.text(report.plan(FIRST, TERMINAL))
 
 
 @pytest.mark.parametrize("limit", [2_000, 3_000, 10_000, 60_000])
@@ -518,7 +542,7 @@ def test_a_long_plan_fits_and_is_cut_between_its_parts(limit: int) -> None:
         *(change("users", as_name=f"🦊-{n}") for n in range(60)),
         *(creation("carts", as_name=f"t{n}") for n in range(1_000)),
     )
-    shown = report.plan_markdown(wide, GITHUB, size=report.characters(limit))
+    shown = report.markdown(report.plan(wide, GITHUB), size=report.characters(limit))
     assert len(shown) <= limit
     assert shown.count("<details>") == shown.count("</details>")
     assert len(re.findall("^(?:> )?```", shown, flags=re.MULTILINE)) % 2 == 0
@@ -529,7 +553,7 @@ def test_a_long_plan_fits_and_is_cut_between_its_parts(limit: int) -> None:
 
 def test_many_faults_of_one_file_are_cut_one_by_one() -> None:
     faults = [Fault(Place("x.edn", n, 1, n, 2), "bad-value", "It is no value.") for n in range(1, 3_000)]
-    shown = report.faults_markdown(faults, GITHUB)
+    shown = report.markdown(report.faults(faults, GITHUB), size=COMMENT)
     assert 55_000 < len(shown) <= 60_000
     assert "2,999 faults in 1 file" in shown
     assert re.search(r"the details of [\d,]+ faults are left out", shown)
@@ -537,12 +561,12 @@ def test_many_faults_of_one_file_are_cut_one_by_one() -> None:
 
 def test_a_summary_is_measured_in_bytes() -> None:
     wide = plan(*(creation("carts", as_name="🦊" * 200 + str(n)) for n in range(900)))
-    shown = report.plan_markdown(wide, GITHUB, size=report.SUMMARY)
+    shown = report.markdown(report.plan(wide, GITHUB), size=report.SUMMARY)
     assert 1_000_000 < len(shown.encode()) <= 1_048_576
 
 
 def test_what_is_cut_first_is_the_detail_of_the_least_risky() -> None:
-    shown = report.plan_markdown(BIG, GITHUB)
+    shown = report.markdown(report.plan(BIG, GITHUB), size=COMMENT)
     assert "<code>service-000-table</code>" in shown
     assert "`table-279`" in shown
     assert "<code>table-279</code>" not in shown
@@ -552,18 +576,20 @@ def test_what_is_cut_first_is_the_detail_of_the_least_risky() -> None:
 
 
 def test_a_plan_is_not_called_blocked_where_no_label_could_approve_it() -> None:
-    shown = report.plan_markdown(RED, replace(GITHUB, label_offered=False))
+    shown = report.markdown(report.plan(RED, replace(GITHUB, label_offered=False)))
     assert "blocked" not in shown
     assert "dynatus:allow-destructive" not in shown
     assert "allow-destructive: |" in shown
 
 
 def test_what_is_destructive_only_unless_empty_blocks_nothing() -> None:
-    assert "blocked" not in report.plan_markdown(UNPROVEN, GITHUB)
+    assert "blocked" not in report.markdown(report.plan(UNPROVEN, GITHUB))
 
 
 def test_a_change_that_is_always_refused_has_no_words_that_approve_it() -> None:
-    shown = report.plan_markdown(plan(replace(change("orders"), steps=(), refusal="The table has replicas.")), GITHUB)
+    shown = report.markdown(
+        report.plan(plan(replace(change("orders"), steps=(), refusal="The table has replicas.")), GITHUB)
+    )
     assert "The table has replicas." in shown
     assert "allow-destructive" not in shown
 
@@ -578,34 +604,65 @@ def test_a_change_that_is_always_refused_has_no_words_that_approve_it() -> None:
     ],
 )
 def test_a_plan_says_how_it_is_approved(approval: str, *, record: bool, expected: str) -> None:
-    assert expected in report.plan_markdown(FIRST, replace(GITHUB, approval=approval, record=record))
+    assert expected in report.markdown(report.plan(FIRST, replace(GITHUB, approval=approval, record=record)))
 
 
 def test_a_label_that_was_taken_off_is_told() -> None:
-    assert "was taken off" in report.plan_markdown(RED, replace(GITHUB, label_removed=True))
+    assert "was taken off" in report.markdown(report.plan(RED, replace(GITHUB, label_removed=True)))
 
 
 def test_a_running_apply_names_its_backup_before_anything_goes() -> None:
-    shown = report.result_markdown(running(), replace(APPLY, running=True))
+    shown = report.markdown(report.result(running(), replace(APPLY, running=True)))
     assert "under way" in shown
     assert "--backup-arn arn:aws:dynamodb:eu-west-1:${ACCOUNT}:table/orders/backup/" in shown
 
 
 def test_a_superseded_apply_names_the_commit_that_applies() -> None:
-    shown = report.result_markdown(Result(RED, (), Outcome.SUPERSEDED), replace(APPLY, superseded_by="abcdef0123456"))
+    shown = report.markdown(
+        report.result(Result(RED, (), Outcome.SUPERSEDED), replace(APPLY, superseded_by="abcdef0123456"))
+    )
     assert "The run of `abcdef0` applies them." in shown
 
 
 def test_a_refusal_found_at_apply_is_told_though_the_plan_did_not_know_it() -> None:
     error = Failure("destructive-blocked", "users: It holds items now.", reason=FailureReason.DESTRUCTIVE_BLOCKED)
     table = ran(creation("users"), *[Status.REFUSED] * 2, result=Outcome.REFUSED, error=error)
-    shown = report.result_markdown(Result(plan(creation("users")), (table,), Outcome.REFUSED), APPLY)
+    shown = report.markdown(report.result(Result(plan(creation("users")), (table,), Outcome.REFUSED), APPLY))
     assert "- `users`: It holds items now." in shown
+
+
+STREAMS = "The stream was arn:aws:dynamodb:eu-west-1:1:stream/a and is arn:aws:dynamodb:eu-west-1:1:stream/b now."
+
+
+def test_what_only_the_run_could_tell_is_told() -> None:
+    one = change("users")
+    table = ran(one, *[Status.DONE] * len(one.steps), result=Outcome.APPLIED, notes=(STREAMS,))
+    result = Result(plan(one), (table,), Outcome.APPLIED)
+    assert f"    {STREAMS}\n" in report.text(report.result(result, TERMINAL))
+    assert f"- {words.prose(STREAMS)}\n" in report.markdown(report.result(result, APPLY))
+
+
+def test_nothing_of_a_new_table_is_at_risk() -> None:
+    made, live = creation("events"), change("events")
+    expiry = next(step for step in live.steps if step.operation == "UpdateTimeToLive")
+    assert expiry.risk is Risk.DISRUPTIVE
+    steps = (StepResult(made.steps[0], Status.DONE, 2.0), StepResult(expiry, Status.DONE, 1.0))
+    table = TableResult("events", Action.CREATE, Outcome.APPLIED, steps)
+    shown = report.markdown(report.result(Result(plan(made), (table,), Outcome.APPLIED), APPLY))
+    assert "expire items by `expires_at` · **done**" in shown
+    assert "🟡" not in shown
+
+
+def test_a_key_cannot_pass_for_a_place_in_a_sentence() -> None:
+    old, new = ({"Enabled": True, "KMSMasterKeyId": f"alias/{name}"} for name in ("{table}", "MY-TABLE"))
+    other = Difference("users", ("SSESpecification",), old, new, risk=Risk.DISRUPTIVE)
+    shown = report.text(report.plan(plan(replace(change("users"), differences=(other,))), TERMINAL))
+    assert "Table users is encrypted with another key (KMS key alias/{table} → KMS key alias/MY-TABLE)." in shown
 
 
 def test_what_an_emulator_cannot_keep_is_told_once_and_is_no_difference() -> None:
     live = shop.described(shop.AFTER["carts"].body)
-    shown = report.plan_markdown(plan(planner.change(shop.desired("carts"), live, LOCAL)), GITHUB)
+    shown = report.markdown(report.plan(plan(planner.change(shop.desired("carts"), live, LOCAL)), GITHUB))
     assert shown.count("Tags") == 1
     assert "`carts`: DynamoDB Local cannot keep Tags; on AWS it would be set." in shown
     assert "no changes" in shown
@@ -628,13 +685,13 @@ def test_faults_are_lines_for_programs() -> None:
 )
 def test_a_caret_stands_below_the_fault(line: str, place: tuple[int, int, int, int], expected: str) -> None:
     fault = Fault(Place("x.edn", *place), "c", "m")
-    shown = report.faults_markdown([fault], GITHUB, sources={"x.edn": line})
+    shown = report.markdown(report.faults([fault], GITHUB, sources={"x.edn": line}))
     assert expected in shown.replace("\n  ", "\n")
 
 
 @pytest.mark.parametrize("url", ["", "javascript:x", "https://a.de/>x", "https://a.de/ x", "https://a.de/\n", "//a.de"])
 def test_an_address_that_is_none_is_no_link(url: str) -> None:
-    assert "[run]" not in report.plan_markdown(FIRST, replace(GITHUB, run_url=url))
+    assert "[run]" not in report.markdown(report.plan(FIRST, replace(GITHUB, run_url=url)))
 
 
 @pytest.mark.parametrize(
@@ -650,7 +707,7 @@ def test_an_address_that_is_none_is_no_link(url: str) -> None:
     ],
 )
 def test_a_duration_is_a_range_in_words(least: int, most: int | None, expected: str) -> None:
-    assert text.duration(least, most) == expected
+    assert words.duration(least, most) == expected
 
 
 @pytest.mark.parametrize(
@@ -658,7 +715,7 @@ def test_a_duration_is_a_range_in_words(least: int, most: int | None, expected: 
     [(0, "0 bytes"), (999, "999 bytes"), (1_500, "1.5 KB"), (2_130_000_000, "2.1 GB"), (10**16, "10,000.0 TB")],
 )
 def test_a_size_has_a_unit(count: int, expected: str) -> None:
-    assert text.size(count) == expected
+    assert words.size(count) == expected
 
 
 KEY = {
@@ -810,8 +867,8 @@ def test_what_the_file_leaves_out_of_an_index_is_no_difference() -> None:
 
 def test_a_member_that_no_phrase_tells_of_is_shown_as_json() -> None:
     new = Difference("users", ("StreamSpecification",), None, {"StreamEnabled": True, "Colour": "red"})
-    shown = report.plan_text(plan(replace(change("users"), differences=(new,))), TERMINAL)
-    assert '+{"StreamEnabled": true, "Colour": "red"}' in shown
+    shown = report.text(report.plan(plan(replace(change("users"), differences=(new,))), TERMINAL))
+    assert re.findall(r"[+-] +\S.*", shown) == ['+  "StreamEnabled": true,', '+  "Colour": "red"']
 
 
 def test_an_attribute_cannot_pass_for_more_than_a_name() -> None:
@@ -825,7 +882,10 @@ def test_a_policy_is_compared_line_by_line() -> None:
     assert values.sides(policy) is None
     assert [line for line in values.diff(policy.actual, policy.desired) if line[0] in "+-"] == [
         '-      "Action": "dynamodb:GetItem",',
-        '+      "Action": ["dynamodb:GetItem", "dynamodb:Query"],',
+        '+      "Action": [',
+        '+        "dynamodb:GetItem",',
+        '+        "dynamodb:Query"',
+        "+      ],",
     ]
 
 
@@ -839,25 +899,25 @@ def test_a_policy_is_compared_line_by_line() -> None:
     ],
 )
 def test_the_overview_says_what_changes(name: str, expected: str) -> None:
-    assert f" | {expected} | " in report.plan_markdown(plan(change(name)), GITHUB)
+    assert f" | {expected} | " in report.markdown(report.plan(plan(change(name)), GITHUB))
 
 
 def test_apply_shows_its_plan_without_the_advice_to_apply() -> None:
-    assert "dynatus apply" in report.plan_text(FIRST, TERMINAL)
-    assert "dynatus apply" not in report.plan_text(FIRST, replace(TERMINAL, mode="apply"))
+    assert "dynatus apply" in report.text(report.plan(FIRST, TERMINAL))
+    assert "dynatus apply" not in report.text(report.plan(FIRST, replace(TERMINAL, mode="apply")))
 
 
 def test_a_table_with_another_key_drifts_by_that_alone() -> None:
-    shown = report.drift_text(plan(change("orders")), TERMINAL)
+    shown = report.text(report.drift(plan(change("orders")), TERMINAL))
     assert "~ key: id (S) → customer_id (S), created_at (N)" in shown
     assert "stream" not in shown
 
 
 def test_a_table_that_is_proven_empty_has_no_items_at_stake() -> None:
-    assert "items, 2.1 GB" in report.plan_markdown(UNPROVEN, GITHUB)
-    assert "items, 2.1 GB" not in report.plan_markdown(EMPTY, GITHUB)
+    assert "items, 2.1 GB" in report.markdown(report.plan(UNPROVEN, GITHUB))
+    assert "items, 2.1 GB" not in report.markdown(report.plan(EMPTY, GITHUB))
 
 
 def test_a_small_new_table_is_a_few_lines_in_a_terminal() -> None:
-    shown = report.plan_text(plan(creation("users")), TERMINAL)
+    shown = report.text(report.plan(plan(creation("users")), TERMINAL))
     assert shown.split("\n\n")[1].count("\n") == 4

@@ -99,6 +99,14 @@ def test_one_without_a_comment_of_ours_is_passed_over(github: GitHubStub) -> Non
     assert numbers(trail(github)) == [2]
 
 
+def test_one_that_somebody_edited_is_not_believed_and_ends_the_walk(github: GitHubStub) -> None:
+    reviewed(github, 2, day=1, commits=("2" * 40,))
+    reviewed(github, 3, day=2, commits=("3" * 40,))
+    edited = next(each for each in github.comments.values() if each["issue_url"] == "/issues/3")
+    github.editors[edited["id"]] = "mallory"
+    assert numbers(trail(github)) == []
+
+
 def test_the_oldest_of_several_of_ours_is_the_one(github: GitHubStub) -> None:
     reviewed(github, 2, day=1, commits=("2" * 40,))
     github.add_comment(2, record("another"))

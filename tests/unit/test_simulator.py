@@ -28,23 +28,23 @@ class Driver:
     simulator: Simulator
     client: DynamoDBClient
 
-    def send(self, operation: str, **parameters: Any) -> Json:  # noqa: ANN401 - any request
+    def send(self, operation: str, **parameters: Any) -> Json:
         """The answer to a call."""
         answer: Json = getattr(self.client, xform_name(operation))(**parameters)
         return answer
 
-    def update(self, **parameters: Any) -> Json:  # noqa: ANN401 - any request
+    def update(self, **parameters: Any) -> Json:
         """Change the table."""
         return self.send("UpdateTable", TableName="users", **parameters)
 
-    def refusal(self, operation: str, **parameters: Any) -> str:  # noqa: ANN401 - any request
+    def refusal(self, operation: str, **parameters: Any) -> str:
         """The code and text of the error that this call must end in."""
         with pytest.raises(ClientError) as caught:
             self.send(operation, **parameters)
         error = caught.value.response["Error"]
         return f"{error['Code']}: {error.get('Message', '')}"
 
-    def refused(self, **parameters: Any) -> str:  # noqa: ANN401 - any request
+    def refused(self, **parameters: Any) -> str:
         """The error of a change that must be refused."""
         return self.refusal("UpdateTable", TableName="users", **parameters)
 
@@ -52,7 +52,7 @@ class Driver:
         """Let that much time go by."""
         self.simulator.clock.advance(seconds)
 
-    def create(self, *, settle: bool = True, **changes: Any) -> Json:  # noqa: ANN401 - any request
+    def create(self, *, settle: bool = True, **changes: Any) -> Json:
         """Make the table, and wait a minute unless told otherwise."""
         answer = self.send("CreateTable", **table(**changes))
         if settle:
@@ -105,7 +105,7 @@ def capacity(read: int = 5, write: int = 5) -> Json:
     return {"ReadCapacityUnits": read, "WriteCapacityUnits": write}
 
 
-def index(name: str = "by-a", *names: str, **more: Any) -> Json:  # noqa: ANN401 - any member
+def index(name: str = "by-a", *names: str, **more: Any) -> Json:
     return {
         "IndexName": name,
         "KeySchema": key(*(names or ("a",))),
@@ -114,7 +114,7 @@ def index(name: str = "by-a", *names: str, **more: Any) -> Json:  # noqa: ANN401
     }
 
 
-def table(**changes: Any) -> Json:  # noqa: ANN401 - any member
+def table(**changes: Any) -> Json:
     """A request that is fine, with members changed, or taken away by None."""
     request: Json = {
         "TableName": "users",
@@ -916,7 +916,7 @@ def test_kinesis_has_one_living_destination(aws: Driver) -> None:
 # -- replicas --
 
 
-def replica(action: str, region: str = "us-east-1", **more: Any) -> Json:  # noqa: ANN401 - any member
+def replica(action: str, region: str = "us-east-1", **more: Any) -> Json:
     return {"ReplicaUpdates": [{action: {"RegionName": region, **more}}]}
 
 
@@ -1058,7 +1058,7 @@ def test_an_error_before_has_no_effect_and_one_after_has_it(aws: Driver) -> None
 
 
 @pytest.mark.parametrize(("kind", "there"), [(Kind.DROP_BEFORE, False), (Kind.DROP_AFTER, True)])
-def test_a_dropped_connection_hides_whether_it_happened(aws: Driver, kind: Kind, there: bool) -> None:  # noqa: FBT001 - a case
+def test_a_dropped_connection_hides_whether_it_happened(aws: Driver, kind: Kind, there: bool) -> None:
     aws.simulator.faults.add(kind, calls=range(1, 2))
     with pytest.raises((ConnectionClosedError, HTTPClientError)):
         aws.send("CreateTable", **table())

@@ -42,7 +42,7 @@ def read_back(text: str) -> Table:
 
 def alive(definition: Table) -> Table:
     """A definition as the table that agrees with it; on demand, where there is no limit it reads -1."""
-    table = planner.as_live(definition)
+    table = planner.as_live(definition, "eu-west-1")
     assert table is not None
     if table.at(("BillingMode",)) == "PROVISIONED":
         return table

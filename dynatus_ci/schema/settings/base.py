@@ -66,6 +66,10 @@ class Situation:
     backups: bool = True
 
 
+SHAPE = ("KeySchema", "AttributeDefinitions", "Projection")
+"""What no index changes while it lives."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """One table's two sides and what is known around them. `actual` is None where the table is missing."""
@@ -87,6 +91,11 @@ class Context:
     def is_at(self, path: Path) -> Value:
         """The live value at a path; None where it, or the table, is absent."""
         return self.actual.at(path) if self.actual else None
+
+    def rebuilds(self, index: str) -> bool:
+        """Whether a live global index is wanted with other keys or another projection."""
+        desired, live = (side.indexes().get(index) if side else None for side in (self.desired, self.actual))
+        return bool(desired and live and any(desired.get(member) != live.get(member) for member in SHAPE))
 
     def difference(
         self,
@@ -132,6 +141,10 @@ class Setting:
     def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
         """What AWS would refuse about this setting of a definition, as far as the file alone shows it."""
         yield from ()
+
+    def owns(self, path: Path) -> bool:
+        """Whether a difference at a path is one of this setting."""
+        return path[:1] == (self.name,)
 
     def managed(self, desired: Table) -> bool:
         """Whether a definition mentions this setting."""
@@ -180,7 +193,7 @@ class Setting:
         return {self.name: value}
 
     def refusal(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
-        """Why AWS would never take these differences of this live table; None where it would."""
+        """Why AWS would never take these differences, of a live table or a new one; None where it would."""
         return None
 
     def notes(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[str]:
@@ -202,7 +215,6 @@ class Setting:
             differences=(difference.id,),
             expects=expects,
             waits_for=f"{self.name} as written",
-            risk=difference.risk,
             seconds=self.seconds,
             stage=self.stage,
         )
@@ -217,6 +229,7 @@ def covers(actual: Value, desired: Value) -> bool:
 
 def satisfied(path: Path, actual: Value, expected: Value) -> bool:
     """Whether the live value at a path is what a step expects; warm throughput may be higher."""
-    if path[-1:] == ("WarmThroughput",) and actual and expected:
+    warm = path == ("WarmThroughput",) or (len(path) == 3 and path[2] == "WarmThroughput")
+    if warm and actual and expected:
         return all(actual.get(member, 0) >= units for member, units in expected.items())
     return covers(actual, expected)

@@ -91,8 +91,8 @@ class Encryption(Setting):
     def unknown_key(self, context: Context) -> str | None:
         """A key by alias or id, where the live table has a key to compare it with."""
         key = context.desired.at((self.name, "KMSMasterKeyId"))
-        live = context.is_at((self.name, "KMSMasterKeyId"))
-        return key if key and live and key != live and key not in context.situation.keys else None
+        compared = key and context.is_at((self.name, "KMSMasterKeyId"))
+        return key if compared and not _is_arn(key) and key not in context.situation.keys else None
 
     def notes(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[str]:
         """A key that could not be compared."""
@@ -104,6 +104,11 @@ class Encryption(Setting):
         key = desired.get("KMSMasterKeyId")
         if key is None:
             return desired
-        arn = context.situation.keys.get(key, key)
+        arn = key if _is_arn(key) else context.situation.keys.get(key)
         rest = {name: value for name, value in desired.items() if name != "KMSMasterKeyId"}
         return {**rest, "KMSMasterKeyId": arn} if arn else rest
+
+
+def _is_arn(key: str) -> bool:
+    """Whether a key is named as AWS shows it; an alias has an ARN too."""
+    return key.startswith("arn:") and ":key/" in key

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/contributorinsi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Table, Value
@@ -25,6 +26,10 @@ class Insights(Setting):
     writers = ("UpdateContributorInsights",)
     initial = OFF
     seconds = (1, 16)
+
+    def owns(self, path: Path) -> bool:
+        """Of the table, or of an index."""
+        return path[:1] == (self.name,) or (len(path) == 3 and path[0] == INDEXES and path[2] == self.name)
 
     def managed(self, desired: Table) -> bool:
         """Mentioned for the table or for one of its indexes."""
@@ -51,20 +56,20 @@ class Insights(Setting):
     def differences(self, context: Context) -> Iterator[Difference]:
         """Of the table, then of each index."""
         for path in self._targets(context.desired):
-            desired, actual = context.desired.at(path), context.is_at(path) or OFF
+            desired, actual = context.desired.at(path), self._kept(context, path)
             if not covers(actual, desired):
-                yield context.difference(path, desired, risk=self.risk(actual, desired))
+                found = context.difference(path, desired, risk=self.risk(actual, desired))
+                yield replace(found, actual=actual if found.actual else None)
 
     def risk(self, actual: Value, desired: Value) -> Risk:
         """Off: its reports end."""
         return Risk.SAFE if desired["Enabled"] else Risk.DISRUPTIVE
 
     def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
-        """One call for each target; those of an index that is still to be made come after it."""
+        """One call for each target; those of indexes come after the last index is made."""
         for difference in differences:
             index = difference.path[1] if len(difference.path) > 1 else None
             desired = difference.desired
-            waits = index is not None and context.is_at((INDEXES, index)) is None
             yield Step(
                 operation="UpdateContributorInsights",
                 parameters={
@@ -78,10 +83,14 @@ class Insights(Setting):
                 differences=(difference.id,),
                 expects={difference.path: desired},
                 waits_for=f"insights {'on' if desired['Enabled'] else 'off'}",
-                risk=difference.risk,
                 seconds=self.seconds,
-                stage=Stage.INDEX_INSIGHTS if waits else self.stage,
+                stage=Stage.INDEX_INSIGHTS if index else self.stage,
             )
+
+    def _kept(self, context: Context, path: Path) -> Value:
+        """What is on and stays so: an index that is built again has none."""
+        lost = len(path) > 1 and context.rebuilds(path[1])
+        return OFF if lost else context.is_at(path) or OFF
 
     def _targets(self, desired: Table) -> Iterator[Path]:
         if desired.manages(self.name):

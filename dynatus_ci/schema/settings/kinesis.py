@@ -96,7 +96,6 @@ class Kinesis(Setting):
             differences=(difference.id,),
             expects={difference.path: expected},
             waits_for="no destination" if expected is None else "destination ACTIVE",
-            risk=difference.risk if verb == "Disable" else Risk.SAFE,
             seconds=self.seconds,
             stage=self.stage,
         )

@@ -78,7 +78,6 @@ class Stream(Setting):
             differences=(difference.id,),
             expects={difference.path: value},
             waits_for="stream on" if value["StreamEnabled"] else "stream off",
-            risk=difference.risk if value is OFF else Risk.SAFE,
             seconds=self.seconds,
             stage=self.stage,
         )

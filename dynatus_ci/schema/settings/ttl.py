@@ -80,7 +80,6 @@ class TimeToLive(Setting):
             differences=(difference.id,),
             expects={difference.path: expected},
             waits_for="expiry on" if expected["Enabled"] else "expiry off",
-            risk=difference.risk,
             seconds=(COOLDOWN, 3_600) if cooldown else self.seconds,
             stage=self.stage,
             cooldown=cooldown,

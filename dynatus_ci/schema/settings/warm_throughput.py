@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dynatus_ci.schema import scaling
 from dynatus_ci.schema.findings import Finding
 from dynatus_ci.schema.model import Difference, Path, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
@@ -28,6 +29,17 @@ def live(answer: Mapping[str, Any]) -> Value:
 def higher(actual: Value, desired: Value) -> bool:
     """Whether a member is wanted higher than it is."""
     return any((actual or {}).get(member, 0) < units for member, units in desired.items())
+
+
+def without_asking(context: Context, owner: Path) -> Value:
+    """What the table `()` or an index is warm for once its billing mode and capacity are as the file says."""
+    live = context.is_at((*owner, "WarmThroughput")) or {}
+    capacity = scaling.wanted(context, owner) or {}
+    brought = LEAST_ON_DEMAND if context.desired.at(("BillingMode",)) == ON_DEMAND else {}
+    return {
+        member: max(live.get(member, 0), brought.get(member, 0), capacity.get(CAPACITY[member], 0))
+        for member in MEMBERS
+    }
 
 
 def raised(actual: Value, desired: Value) -> Value:
@@ -84,13 +96,13 @@ class WarmThroughput(Setting):
     def differences(self, context: Context) -> Iterator[Difference]:
         """Only what is to be raised."""
         desired = context.desired.at((self.name,))
-        if higher(context.is_at((self.name,)), desired):
+        if higher(without_asking(context, ()), desired):
             yield context.difference((self.name,), desired)
 
     def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
         """Sent with no member below the live value."""
         for difference in differences:
-            sent = {self.name: raised(difference.actual, difference.desired)}
+            sent = {self.name: raised(without_asking(context, ()), difference.desired)}
             expects = {difference.path: difference.desired}
             yield self.step("UpdateTable", context.update_table(**sent), difference, expects=expects)
 

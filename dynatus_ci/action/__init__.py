@@ -1,0 +1,101 @@
+"""The GitHub door: inputs in, one of four modes, and its ending as outputs, summary, annotations and a comment.
+
+Glue only: what may run is decided in `approval`, what is written by `report`, what is done by `engine`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TextIO
+
+from dynatus_ci import report
+from dynatus_ci.action import apply, checks, job, plan
+from dynatus_ci.action.job import Ending, Job, Stop
+from dynatus_ci.errors import Cancelled, DynatusError, FailureReason, InvalidDefinitions
+from dynatus_ci.github.pull_request import Pace
+from dynatus_ci.github.runner import Level, Runner
+from dynatus_ci.inputs import Mode
+from dynatus_ci.report import Context
+from dynatus_ci.schema.model import Outcome
+
+__all__ = ["main"]
+
+_MODES: Mapping[Mode, Callable[[Job], Ending]] = {
+    Mode.PLAN: plan.run,
+    Mode.APPLY: apply.run,
+    Mode.DRIFT: checks.drift,
+    Mode.VALIDATE: checks.validate,
+}
+
+
+def main(environ: Mapping[str, str] | None = None, *, stream: TextIO | None = None, pace: Pace | None = None) -> int:
+    """Run the action: 1 where it failed or refused, else 0.
+
+    Args:
+        environ: The runner's variables; the process's own if left out.
+        stream: Where log lines go; standard output if left out.
+        pace: How patiently GitHub is asked.
+    """
+    given = os.environ if environ is None else environ
+    runner = Runner(
+        stream or sys.stdout, output=_file(given, "GITHUB_OUTPUT"), summary=_file(given, "GITHUB_STEP_SUMMARY")
+    )
+    stop = Stop()
+    with stop.listening():
+        ending = _ending(given, runner=runner, stop=stop, pace=pace)
+        for message in ending.messages:
+            runner.annotate(Level.ERROR, message, title=ending.reason.value if ending.reason else None)
+        runner.finish()
+        runner.set_outputs(ending.outputs())
+    return ending.status
+
+
+def _file(environ: Mapping[str, str], name: str) -> Path | None:
+    return Path(environ[name]) if environ.get(name) else None
+
+
+def _ending(environ: Mapping[str, str], *, runner: Runner, stop: Stop, pace: Pace | None) -> Ending:
+    """Run, and turn whatever ends the run early into an ending that people can read."""
+    context = Context(in_github=True)
+    came_to: Ending | DynatusError
+    try:
+        asked = Job.from_environ(environ, runner=runner, stop=stop, pace=pace)
+        context = asked.context()
+        came_to = _run(asked)
+    except KeyboardInterrupt:
+        came_to = Cancelled("The run was cancelled before it had changed anything.")
+    except DynatusError as error:
+        came_to = error
+    except Exception as bug:  # noqa: BLE001  # the one place that catches everything: every run ends in outputs
+        frames = traceback.extract_tb(bug.__traceback__)  # places only: a message or a value may be secret
+        runner.text("\n".join(f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames))
+        came_to = DynatusError(f"This is a bug of dynatus: {type(bug).__name__}; the log has the places in the code.")
+    stop.applying = True  # what is left is quick, and nothing may cut it
+    ending = came_to if isinstance(came_to, Ending) else _failed(came_to, runner=runner, context=context)
+    shown = report.mask(ending.plan, context)
+    return replace(ending, messages=tuple(map(shown, ending.messages)))
+
+
+def _failed(error: DynatusError, *, runner: Runner, context: Context) -> Ending:
+    view = report.error(error, context)
+    runner.text(report.text(view))
+    job.add_summary(runner, view)
+    return Ending(result=Outcome.FAILED, reason=error.reason, messages=(str(error),))
+
+
+def _run(asked: Job) -> Ending:
+    if asked.run.deleted:
+        asked.runner.annotate(Level.NOTICE, "The event is the deletion of a branch: there is nothing to do.")
+        return Ending(result=Outcome.NOOP)
+    mode = asked.inputs.mode
+    try:
+        return _MODES[mode](asked)
+    except InvalidDefinitions as invalid:
+        faults = checks.show_faults(asked, invalid)
+        url = plan.comment_faults(asked, faults) if mode is Mode.PLAN else None
+        return Ending(result=Outcome.FAILED, reason=FailureReason.INVALID_DEFINITION, comment_url=url)

@@ -1,0 +1,242 @@
+"""The mode apply: judged by what was reviewed, done by the engine, told in the comment that was reviewed."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+
+from dynatus_ci import approval, engine, planning, report
+from dynatus_ci.action.job import Ending, Job
+from dynatus_ci.approval import Gate, Refusal, Reviews
+from dynatus_ci.dynamodb.client import Aws
+from dynatus_ci.errors import FailureReason, GitHubError, InvalidInput
+from dynatus_ci.github.pull_request import PullRequests
+from dynatus_ci.github.reviews import Trail
+from dynatus_ci.inputs import Approval
+from dynatus_ci.report import Context
+from dynatus_ci.schema.model import Outcome, Plan, Result, Risk, Step, Table, TableChange, TableResult
+
+_BACKUP = re.compile(r"arn:[\w-]+:dynamodb:[\w-]+:[^:\s`]*:table/[\w.-]+/backup/[\w-]+")
+_MOST_BACKUPS = 20
+
+
+def run(job: Job) -> Ending:
+    """Run what was reviewed, and nothing else."""
+    tables = job.planning.tables()
+    reviewed = _reviewed(job, job.inputs.reviewed) if job.inputs.reviewed else None
+    aws = job.planning.connect()
+    needed = job.inputs.approval_at(aws.endpoint)
+    if reviewed is None and needed is Approval.REVIEWED_PLAN and job.run.ref.startswith("refs/tags/"):
+        raise InvalidInput(
+            "`approval: reviewed-plan` is for branches, and this run is for a tag.",
+            hint="A release applies a plan from a file: `reviewed`.",
+        )
+    plan = engine.plan(aws, tables, options=job.planning.options)
+    judge = _Judge(job, aws, plan=plan, reviewed=reviewed, approval="reviewed" if reviewed else needed.value)
+    return _Applying(job, aws, tables=tables, plan=plan, judge=judge).run()
+
+
+def _reviewed(job: Job, path: str) -> Plan:
+    return planning.read(job.run.real_path("reviewed", path), name=f"`reviewed`: {path!r}")
+
+
+class _Judge:
+    """What may run: the gate, the reviews that it rests on, and whether this commit is the one that decides.
+
+    Args:
+        job: The run.
+        aws: The connection.
+        plan: What was planned.
+        reviewed: The plan document that was reviewed.
+        approval: What is asked for, as reports say it.
+    """
+
+    def __init__(self, job: Job, aws: Aws, *, plan: Plan, reviewed: Plan | None, approval: str) -> None:
+        self.approval = approval
+        self.gate = Gate(None, job.inputs.allow_destructive)
+        self.trail: Trail | None = None
+        self.superseded: str | None = None
+        self.superseded_by: str | None = None
+        self._job = job
+        self._aws = aws
+        self._plan = plan
+        self._reviewed = reviewed
+        self._looked_at: dict[str, TableChange] = {}
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Put the gate where the approval wants it; until then it asks only that what loses something is named."""
+        patterns = self.gate.patterns
+        if self.approval == Approval.REVIEWED_PLAN:
+            self.gate = Gate(self._reviews(patterns), patterns)
+        else:
+            self.gate = planning.gate(self._reviewed, self._aws, patterns=patterns)
+
+    def may_run(self, change: TableChange, step: Step | None) -> Refusal | None:
+        """The gate's answer; before each destructive step the tip is looked at again, once for each observation."""
+        refusal = self.gate.may_run(change, step)
+        if refusal or step is None or step.risk is not Risk.DESTRUCTIVE:
+            return refusal
+        with self._lock:
+            if not self.superseded and self._looked_at.get(change.table) is not change:
+                self._looked_at[change.table] = change
+                try:
+                    self.is_superseded()
+                except GitHubError as failed:
+                    return Refusal(failed.reason, f"{change.table}: {failed.message}", failed.hint)
+            if self.superseded is None:
+                return None
+            self._job.stop.flag.set()
+            return Refusal(FailureReason.CANCELLED, f"{change.table}: {self.superseded}")
+
+    def is_superseded(self) -> bool:
+        """Whether the branch's tip has other definitions; with `approval: none`, and without a branch, nobody asks."""
+        run = self._job.run
+        if self.approval == Approval.NONE or run.branch is None:
+            return False
+        tip = self._github().tip(ref=run.ref, commit=run.sha, path=self._job.inputs.path)
+        self.superseded = approval.superseded(tip=tip.commit, there=tip.there, here=tip.here)
+        self.superseded_by = tip.commit if self.superseded else None
+        return self.superseded is not None
+
+    def _reviews(self, patterns: tuple[str, ...]) -> Reviews:
+        """Read records until they explain and name everything, or there are no more."""
+        run, scope = self._job.run, self._job.scope(self._plan)
+        if run.branch is None:
+            return approval.reviews((), scope, branch="")
+        trail = self.trail = Trail(
+            self._github(), scope=scope, sha=run.sha, branch=run.branch, path=self._job.inputs.path
+        )
+        trail.read_own()
+        while Gate(trail.reviews, patterns).wants_more(self._plan) and trail.read_next():
+            pass
+        trail.read_newest()
+        return trail.reviews
+
+    def _github(self) -> PullRequests:
+        if self._job.github is None:
+            raise InvalidInput("`github-token` is empty, and what was reviewed is looked up with it.")
+        return self._job.github
+
+
+class _Applying:
+    """One apply: what the gate lets run, and what there is to say of it."""
+
+    def __init__(self, job: Job, aws: Aws, *, tables: Iterable[Table], plan: Plan, judge: _Judge) -> None:
+        self._job = job
+        self._aws = aws
+        self._tables = tuple(tables)
+        self._plan = plan
+        self._judge = judge
+        self._backups: dict[str, TableResult] = {}
+        self._earlier_backups: tuple[str, ...] = ()
+        self._shown = report.mask(plan, job.context())
+
+    def run(self) -> Ending:
+        """Show, judge, do, and tell."""
+        self._show_first()
+        if self._plan.changes and self._judge.is_superseded():
+            return self._end(Result(self._plan, result=Outcome.SUPERSEDED))
+        self._judge.open()
+        self._note_earlier_backups()
+        self._job.stop.applying = True  # from here on the comment must get its result
+        self._say_running()
+        result = engine.apply(
+            self._aws,
+            self._tables,
+            plan=self._plan,
+            may_run=self._judge.may_run,
+            options=self._job.planning.options,
+            on_event=self._heard,
+            stop=self._job.stop.flag,
+        )
+        if self._judge.superseded:
+            result = replace(result, result=Outcome.SUPERSEDED, failure_reason=None)
+        return self._end(result)
+
+    def _show_first(self) -> None:
+        """Summary and outputs hold the plan before anything is changed or waited for: a job may be killed."""
+        self._job.show("Plan", report.plan(self._plan, self._context()))
+        ending = Ending(result=Outcome.FAILED, reason=FailureReason.CANCELLED, plan=self._plan)
+        self._job.runner.set_outputs(ending.outputs())
+
+    # What is said meanwhile.
+    def _note_earlier_backups(self) -> None:
+        """A run that was stopped may have named the only copy of a table, and this run writes over its comment."""
+        told = self._judge.trail.told if self._judge.trail else ""
+        named = {arn.partition(":table/")[2]: arn for arn in _BACKUP.findall(told)}
+        self._earlier_backups = tuple(named.values())[:_MOST_BACKUPS]
+
+    def _say_running(self) -> None:
+        """Where something is to run, the comment says so first; where that is refused nothing runs."""
+        gate = self._judge.gate
+        if any(change.changes and gate.may_run(change, None) is None for change in self._plan.tables):
+            self._tell(Result(self._plan))
+
+    def _heard(self, event: engine.Event) -> None:
+        self._job.runner.text(self._shown(f"{event.table}: {event.text}"))
+        if event.backup:
+            self._name_backup(event.table, event.backup)
+
+    def _name_backup(self, table: str, arn: str) -> None:
+        """A backup is named in summary and comment before anything is deleted: an error here keeps the table."""
+        made = self._backups[table] = TableResult(table, None, Outcome.NOOP, backup=arn)
+        self._job.runner.add_summary(self._markdown(Result(self._plan, (made,)), running=True) + "\n")
+        self._tell(Result(self._plan, tuple(self._backups.values())))
+
+    def _tell(self, so_far: Result) -> None:
+        if self._judge.trail:
+            self._judge.trail.tell(self._markdown(so_far, running=True))
+
+    def _markdown(self, result: Result, *, running: bool = False) -> str:
+        trail = self._judge.trail
+        room = trail.room() if trail else approval.room(None)
+        return report.markdown(report.result(result, self._context(running=running)), size=report.characters(room))
+
+    def _context(self, *, running: bool = False) -> Context:
+        gate, url = self._judge.gate, self._judge.trail.url if self._judge.trail else None
+        return self._job.context(
+            approval=self._judge.approval,
+            comment_url=url,
+            label_offered=url is not None,
+            named=gate.named(self._plan),
+            unreviewed=frozenset(id_ for change in self._plan.tables for id_ in gate.unreviewed(change)),
+            superseded_by=self._judge.superseded_by,
+            running=running,
+            notes=tuple(f"A backup that an earlier run made: {report.code(arn)}" for arn in self._earlier_backups),
+        )
+
+    # The end.
+    def _end(self, result: Result) -> Ending:
+        self._job.show("Result", report.result(result, self._context()))
+        failed = self._close(result)
+        errors = [table.error.message for table in result.tables if table.error and table.result is result.result]
+        ending = Ending(
+            result=result.result,
+            reason=result.failure_reason,
+            plan=self._plan,
+            changed=result.changed,
+            comment_url=self._judge.trail.url if self._judge.trail else None,
+            messages=tuple(errors),
+        )
+        if failed is None:
+            return ending
+        return replace(ending, result=Outcome.FAILED, reason=failed.reason, messages=(*ending.messages, str(failed)))
+
+    def _close(self, result: Result) -> GitHubError | None:
+        """Mark what has converged as used up, and write the result into the comment."""
+        trail = self._judge.trail
+        if trail is None:
+            return None
+        agreeing = [table.table for table in result.tables if table.agrees]
+        others = [table.table for table in result.tables if not table.agrees]
+        quiet = result.result is Outcome.NOOP and not trail.uses_up(agreeing=agreeing, others=others)
+        size = report.characters(trail.room(agreeing=agreeing, others=others))
+        told = None if quiet else report.markdown(report.result(result, self._context()), size=size)
+        try:
+            trail.close(told, agreeing=agreeing, others=others)
+        except GitHubError as failed:
+            return failed
+        return None

@@ -1,0 +1,181 @@
+"""What every mode works with: a run's inputs and surroundings, how it is stopped, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any, Self
+
+from dynatus_ci import approval, report
+from dynatus_ci.approval import Scope
+from dynatus_ci.errors import FailureReason, Fault
+from dynatus_ci.github import run as runs
+from dynatus_ci.github.pull_request import Pace, PullRequests
+from dynatus_ci.github.run import Run
+from dynatus_ci.github.runner import Level, OutputValue, Runner
+from dynatus_ci.inputs import Inputs
+from dynatus_ci.planning import Planning
+from dynatus_ci.report import Context, View
+from dynatus_ci.schema.model import Outcome, Plan
+
+PLAN_OUTPUT_LIMIT = 400_000
+_COUNTS = ("create", "update", "recreate", "delete", "noop", "destructive")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a run ended, as outputs and exit status say it; `messages` become error annotations."""
+
+    result: Outcome
+    reason: FailureReason | None = None
+    plan: Plan | None = None
+    changed: bool = False
+    comment_url: str | None = None
+    messages: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        return 1 if self.result in {Outcome.FAILED, Outcome.REFUSED} else 0
+
+    def outputs(self) -> dict[str, OutputValue]:
+        """The outputs of the step, all of them."""
+        summary = (self.plan or Plan()).summary()
+        document = json.dumps(self.plan.without_noops().to_dict(), ensure_ascii=False) if self.plan else ""
+        return {
+            "result": self.result.value,
+            "changed": self.changed,
+            **{name: summary[name] for name in _COUNTS},
+            "fingerprint": self.plan.fingerprint if self.plan else "",
+            "plan": document if len(document) <= PLAN_OUTPUT_LIMIT else "",
+            "comment-url": self.comment_url or "",
+            "failure-reason": self.reason.value if self.reason else "",
+        }
+
+
+class Stop:
+    """What the signals of a cancelled job do: end the run at once, or while apply runs after the current call."""
+
+    def __init__(self) -> None:
+        self.flag = threading.Event()
+        self.applying = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """GitHub sends SIGINT, 7.5 s later SIGTERM, 2.5 s later it kills; process 1 ignores SIGTERM unasked."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self._heard) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _heard(self, _number: int, _frame: FrameType | None) -> None:
+        first = not self.flag.is_set()
+        self.flag.set()
+        if first and not self.applying:
+            raise KeyboardInterrupt  # an Exception would end in botocore, which takes any for a network error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What every mode works with; `github` is None without a token."""
+
+    inputs: Inputs
+    run: Run
+    runner: Runner
+    github: PullRequests | None
+    stop: Stop
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str], *, runner: Runner, stop: Stop, pace: Pace | None) -> Self:
+        """The job that the runner's variables describe.
+
+        Raises:
+            InvalidInput: They do not.
+        """
+        run = Run.from_environ(environ, runs.read_event(environ))
+        inputs = placed(Inputs.from_environ(environ), run)
+        token = inputs.github_token
+        github = PullRequests(token=token, repository=run.repository, api_url=run.api_url, pace=pace) if token else None
+        return cls(inputs=inputs, run=run, runner=runner, github=github, stop=stop)
+
+    @property
+    def planning(self) -> Planning:
+        """How it comes to its plan; what is worth a warning becomes an annotation."""
+        return Planning(
+            inputs=self.inputs,
+            on_warning=lambda fault: self.annotate(Level.WARNING, fault),
+            on_notice=self.runner.text,
+            root=self.run.workspace,
+        )
+
+    @property
+    def pull_request(self) -> int | None:
+        """The number of the pull request that plan comments on."""
+        return self.inputs.pull_request or self.run.pull_request
+
+    def context(self, **facts: Any) -> Context:  # noqa: ANN401  # Context's own fields, checked there
+        """What reports know of this run."""
+        return Context(
+            **{
+                "mode": self.inputs.mode.value,
+                "path": self.inputs.path,
+                "environment": self.inputs.environment,
+                "baseline": self.inputs.baseline,
+                "commit": self.run.head_sha or self.run.sha or None,
+                "run_url": self.run.url,
+                "summary_url": self.run.url,
+                "in_github": True,
+                **facts,
+            }
+        )
+
+    def scope(self, plan: Plan) -> Scope:
+        """What the run's comment is about."""
+        return approval.scope(
+            environment=self.inputs.environment,
+            account=plan.account,
+            region=plan.region,
+            endpoint=plan.endpoint,
+            path=self.inputs.path,
+            prefix=self.inputs.table_prefix,
+        )
+
+    def annotate(self, level: Level, fault: Fault) -> None:
+        """Show a fault beside its place in the file."""
+        shown = report.mask(None, self.context())(fault.sentence)
+        self.runner.annotate(level, shown, place=fault.place, title=fault.code)
+
+    def show(self, title: str, view: View, *, log: str | None = None) -> None:
+        """Print a report into the log, in other words where they are given, and add it to the job summary."""
+        with self.runner.group(title):
+            self.runner.text(report.text(view) if log is None else log)
+        add_summary(self.runner, view)
+
+
+def placed(inputs: Inputs, run: Run) -> Inputs:
+    """The inputs with every path relative to the workspace; `out` and `reviewed` may be temporary files.
+
+    Raises:
+        InvalidInput: A path is elsewhere.
+    """
+    return replace(
+        inputs,
+        path=run.workspace_path("path", inputs.path),
+        baseline=inputs.baseline and run.workspace_path("baseline", inputs.baseline),
+        out=inputs.out and run.file_path("out", inputs.out),
+        reviewed=inputs.reviewed and run.file_path("reviewed", inputs.reviewed),
+    )
+
+
+def add_summary(runner: Runner, view: View) -> None:
+    """Add a report to the job summary, as far as there is room for it and its line's end."""
+    size = replace(report.SUMMARY, limit=runner.summary_room - 1)
+    runner.add_summary(report.markdown(view, size=size) + "\n")

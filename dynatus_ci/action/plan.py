@@ -1,0 +1,203 @@
+"""The mode plan: what would run, shown in a comment that keeps the record of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from dynatus_ci import approval, planning, report
+from dynatus_ci.action.job import Ending, Job
+from dynatus_ci.approval import Record, Scope
+from dynatus_ci.errors import DynatusError, GitHubError, InvalidInput, NotAllowed
+from dynatus_ci.github.model import Comment, PullRequest, Unwritten
+from dynatus_ci.github.pull_request import PullRequests
+from dynatus_ci.github.runner import Level
+from dynatus_ci.report import Context, View
+from dynatus_ci.schema.model import Outcome, Plan, Risk
+
+_UNWRITTEN = "No comment was written"
+_TOO_LARGE = (
+    "The plan is too large for a comment to keep its record, so merging does not approve it: split the change, "
+    "or approve it as a file (`out`, then `reviewed`)."
+)
+
+
+def run(job: Job) -> Ending:
+    """Show what would run, in a comment that keeps the record of it."""
+    plan = job.planning.plan(job.planning.tables())
+    if job.inputs.out:
+        _write_file(job, plan, out=job.inputs.out)
+    posted = _post(job, lambda: plan, lambda comment: comment.write_plan(plan))
+    job.show("Plan", report.plan(plan, _context(job, plan, posted=posted)))
+    verdict = approval.verdict(plan, job.inputs.allow_destructive, labelled=posted.labelled, recorded=posted.recorded)
+    ending = Ending(
+        result=verdict.result,
+        reason=verdict.reason,
+        plan=plan,
+        changed=plan.changes,
+        comment_url=posted.url,
+        messages=verdict.messages,
+    )
+    failed = posted.failed
+    if failed is None:
+        return ending
+    return replace(ending, result=Outcome.FAILED, reason=failed.reason, messages=(str(failed),))
+
+
+def comment_faults(job: Job, faults: View) -> str | None:
+    """Faults go into the comment too; that needs its KEY, so the region, and the account where it has no other name."""
+    return _post(job, lambda: _whereabouts(job), lambda comment: comment.write_faults(faults)).url
+
+
+def _whereabouts(job: Job) -> Plan:
+    """Account, region and endpoint of a run that has no plan; unknown where nobody answers."""
+    inputs = job.inputs
+    if inputs.baseline:
+        return Plan(region=inputs.region, endpoint=inputs.endpoint_url)
+    try:
+        aws = job.planning.connect()
+    except DynatusError:
+        return Plan(account=inputs.account, region=inputs.region, endpoint=inputs.endpoint_url)
+    return Plan(account=aws.account, region=aws.region, endpoint=aws.endpoint)
+
+
+def _write_file(job: Job, plan: Plan, *, out: str) -> None:
+    """The whole plan as a file, owned as the workspace is: later steps run outside this container, not as root."""
+    path, name = job.run.real_path("out", out), f"`out`: {out!r}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        planning.write(plan, path, name=name)
+        if os.geteuid() == 0:
+            owner = job.run.workspace.stat()
+            os.chown(path, owner.st_uid, owner.st_gid)
+    except OSError as error:
+        raise InvalidInput(f"{name} cannot be written ({error.strerror}).") from error
+
+
+# --- the comment -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Posted:
+    """What became of a comment; `recorded` is whether it holds a record that a label can name."""
+
+    recorded: bool = False
+    labelled: bool = False
+    label_removed: bool = False
+    url: str | None = None
+    note: str | None = None
+    failed: GitHubError | None = None
+
+
+def _context(job: Job, plan: Plan, *, posted: _Posted) -> Context:
+    lost = frozenset(difference.id for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE)
+    unnamed = approval.unnamed(plan, job.inputs.allow_destructive, labelled=posted.labelled)
+    return job.context(
+        approval=job.inputs.approval_at(plan.endpoint).value,
+        record=posted.recorded,
+        label_offered=posted.recorded,
+        label_removed=posted.label_removed,
+        named=lost - {difference.id for difference in unnamed},
+        notes=(posted.note,) if posted.note else (),
+    )
+
+
+def _post(job: Job, where: Callable[[], Plan], write: Callable[[_Ours], _Posted]) -> _Posted:
+    """Write a comment where there is a pull request for it; what GitHub does not allow is a note, no failure."""
+    if job.pull_request is None or not job.inputs.comment:
+        return _Posted()
+    if job.github is None:
+        posted = _Posted(note=f"{_UNWRITTEN}: `github-token` is empty.")
+    else:
+        try:
+            posted = write(_Ours(job=job, pulls=job.github, number=job.pull_request, scope=job.scope(where())))
+        except NotAllowed as refused:
+            posted = _Posted(note=f"{_UNWRITTEN}. {refused}")
+        except GitHubError as failed:
+            posted = _Posted(note=f"{_UNWRITTEN}. {failed}", failed=failed)
+    if posted.note:
+        job.runner.annotate(Level.NOTICE, posted.note)
+    return posted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ours:
+    """Our comment of a scope at a pull request."""
+
+    job: Job
+    pulls: PullRequests
+    number: int
+    scope: Scope
+
+    def write_faults(self, faults: View) -> _Posted:
+        """Write what is wrong with the definitions; there is no plan, so the record goes."""
+        return self._write(faults, self._find(), record=None, posted=_Posted())
+
+    def write_plan(self, plan: Plan) -> _Posted:
+        """Write a plan and its record, or say why not."""
+        existing = self._find()
+        if existing is None and not plan.changes:
+            return _Posted()
+        replaced, edited = self._replaced(existing)
+        if self.job.inputs.baseline and replaced:
+            url = existing.url if existing else None
+            return _Posted(note="The comment holds a plan against AWS and was left as it is.", url=url)
+        pull = self.pulls.pull_request(self.number)
+        if reason := pull.unwritten(self._head):
+            return _Posted(note=f"{_UNWRITTEN}: {reason}.")
+        record, note = self._record(plan, head=pull.head_sha)
+        posted = replace(self._label(pull, replaced=replaced, record=record), note=note)
+        view = report.plan(plan, _context(self.job, plan, posted=posted))
+        return self._write(view, existing, record=record, posted=posted, rewrite=edited)
+
+    @property
+    def _head(self) -> str | None:
+        return self.job.run.head_of(self.number)
+
+    def _find(self) -> Comment | None:
+        return self.pulls.find_comment(self.number, self.scope.marker)
+
+    def _replaced(self, comment: Comment | None) -> tuple[Record | None, bool]:
+        """The record in a comment of ours, and whether somebody else edited it (then there is none to believe)."""
+        trusted = self.pulls.trusted_comment(comment) if comment else None
+        if trusted is None:
+            return None, False
+        ours = approval.untouched(
+            viewer_did_author=trusted.viewer_did_author, author=trusted.author, editor=trusted.editor
+        )
+        return (approval.decode(trusted.body), False) if ours else (None, True)
+
+    def _record(self, plan: Plan, *, head: str) -> tuple[Record | None, str | None]:
+        """The record of a plan, or what is to be said where there can be none."""
+        if self.job.inputs.baseline:
+            return None, None
+        record = approval.record(plan, self.scope, head=head)
+        return (record, None) if approval.fits(record) else (None, _TOO_LARGE)
+
+    def _label(self, pull: PullRequest, *, replaced: Record | None, record: Record | None) -> _Posted:
+        labelled = approval.LABEL in pull.labels
+        if not (labelled and record and approval.label_must_go(replaced, record)):
+            return _Posted(labelled=labelled and record is not None, recorded=record is not None)
+        try:
+            self.pulls.remove_label(self.number, approval.LABEL)
+        except NotAllowed as refused:
+            # Without its removal the label would name what nobody has seen, so there must be no record.
+            raise GitHubError(refused.message, hint=refused.hint) from refused
+        return _Posted(label_removed=True, recorded=True)
+
+    def _write(
+        self, view: View, existing: Comment | None, *, record: Record | None, posted: _Posted, rewrite: bool = False
+    ) -> _Posted:
+        text = report.markdown(view, size=report.characters(approval.room(record)))
+        written = self.pulls.write_plan(
+            self.number,
+            marker=self.scope.marker,
+            body=approval.compose(text, scope=self.scope, record=record),
+            head_sha=self._head,
+            existing=existing,
+            rewrite=rewrite,
+        )
+        if isinstance(written, Unwritten):
+            return replace(posted, recorded=False, labelled=False, note=f"{_UNWRITTEN}: {written}.")
+        return replace(posted, url=written.url)

@@ -1,0 +1,87 @@
+"""How a plan ends, whether the label may stay on, and whether this commit's run is the one that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from dynatus_ci.approval import gate, records
+from dynatus_ci.approval.gate import Refusal
+from dynatus_ci.approval.records import Record
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.schema.model import Difference, Outcome, Plan, Risk, TableChange
+
+
+def label_must_go(replaced: Record | None, current: Record) -> bool:
+    """Whether the label was given for other destructive differences than those of the record to be written."""
+    known = _destructive(replaced) if replaced else set()
+    return not _destructive(current) <= known
+
+
+def _destructive(record: Record) -> set[tuple[str, str | None, str, str | None]]:
+    return {
+        (name, entry.table_id, id_, reviewed.index)
+        for name, entry in record.tables.items()
+        for id_, reviewed in entry.differences.items()
+        if reviewed.risk is Risk.DESTRUCTIVE
+    }
+
+
+def unnamed(plan: Plan, patterns: Collection[str], *, labelled: bool) -> tuple[Difference, ...]:
+    """The destructive differences of a plan that nobody named."""
+    if labelled:
+        return ()
+    return tuple(difference for change in plan.tables for difference in _unnamed(change, patterns))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a plan ends: its result, where it is failed or refused the reason, and what there is to say of it."""
+
+    result: Outcome
+    reason: FailureReason | None = None
+    messages: tuple[str, ...] = ()
+
+
+def verdict(plan: Plan, patterns: Collection[str], *, labelled: bool, recorded: bool) -> Verdict:
+    """How a plan ends (DESIGN 8): `recorded` = it wrote a record that a label can name; only then is it red unnamed."""
+    errors = [change.error for change in plan.tables if change.error]
+    if errors:
+        return Verdict(Outcome.FAILED, errors[0].reason, tuple(error.message for error in errors))
+    blocked = [refusal for change in plan.tables if (refusal := gate.always_refused(change))]
+    if recorded and not labelled:
+        blocked += _blocked(plan, patterns)
+    if blocked:
+        return Verdict(Outcome.REFUSED, FailureReason.DESTRUCTIVE_BLOCKED, tuple(map(str, blocked)))
+    return Verdict(Outcome.PLANNED if plan.changes else Outcome.NOOP)
+
+
+def _blocked(plan: Plan, patterns: Collection[str]) -> Iterator[Refusal]:
+    """Unnamed destruction by table, except what is destructive only because nobody may look whether it is empty."""
+    for change in plan.tables:
+        lost = [] if change.unproven else _unnamed(change, patterns)
+        if lost:
+            yield gate.not_named(change, lost, label=True)
+
+
+def _unnamed(change: TableChange, patterns: Collection[str]) -> list[Difference]:
+    return [
+        difference
+        for difference in records.to_do(change)
+        if difference.risk is Risk.DESTRUCTIVE and not gate.covered(difference, patterns)
+    ]
+
+
+def superseded(*, tip: str | None, there: str | None, here: str | None) -> str | None:
+    """Why this commit's run is not the one that decides; None where it is.
+
+    Args:
+        tip: The branch's last commit; None where the branch is gone.
+        there: What stands at the path in it (a git object id); None where there is nothing.
+        here: What stands there in this commit.
+    """
+    if tip is None:
+        return "The branch is gone, so nothing was run."
+    if there != here:
+        return f"The branch has other definitions by now: the run of commit {tip[:12]} is to apply them."
+    return None

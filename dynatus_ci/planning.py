@@ -1,0 +1,123 @@
+"""From inputs to a plan, and plan documents as files: what the command and the action do alike.
+
+It prints nothing and knows no GitHub: what there is to say meanwhile goes to whoever it was told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dynatus_ci import approval, engine
+from dynatus_ci.approval import Gate
+from dynatus_ci.definitions import loader
+from dynatus_ci.dynamodb import client
+from dynatus_ci.dynamodb.client import Aws
+from dynatus_ci.engine import Options
+from dynatus_ci.errors import Fault, InvalidInput
+from dynatus_ci.inputs import Inputs
+from dynatus_ci.schema.model import Plan, Table
+
+LARGEST_DOCUMENT = 64 << 20
+"""Bytes of a plan document that are read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planning:
+    """How a run comes from its inputs to a plan.
+
+    Args:
+        inputs: What the user asked for.
+        on_warning: Told what in the definitions is worth a warning.
+        on_notice: Told what the connection has to say.
+        root: The folder that paths are relative to; the working directory if left out.
+        profile: The profile of boto3's configuration.
+    """
+
+    inputs: Inputs
+    on_warning: Callable[[Fault], None]
+    on_notice: Callable[[str], None]
+    root: Path | None = None
+    profile: str | None = None
+
+    @property
+    def options(self) -> Options:
+        """How the engine is to plan and apply."""
+        return Options(
+            ignore_tags=self.inputs.ignore_tags,
+            max_parallel=self.inputs.max_parallel,
+            wait_seconds=self.inputs.wait_minutes * 60,
+            detach=self.inputs.detach,
+        )
+
+    def tables(self, path: str | None = None) -> tuple[Table, ...]:
+        """The definitions at a path; at that of the inputs if left out.
+
+        Raises:
+            InvalidDefinitions: All their faults.
+            NoDefinitions: There is none.
+        """
+        loaded = loader.load(
+            path or self.inputs.path,
+            environment=self.inputs.environment,
+            params=self.inputs.params,
+            table_prefix=self.inputs.table_prefix,
+            root=self.root,
+        )
+        for note in loaded.notes:
+            self.on_warning(note)
+        return loaded.tables
+
+    def connect(self) -> Aws:
+        """The connection to the account."""
+        return client.connect(
+            region=self.inputs.region,
+            endpoint_url=self.inputs.endpoint_url,
+            profile=self.profile,
+            expect_account=self.inputs.account,
+            on_notice=self.on_notice,
+        )
+
+    def plan(self, tables: Sequence[Table]) -> Plan:
+        """What would happen, against AWS or the baseline."""
+        if self.inputs.baseline:
+            before = self.tables(self.inputs.baseline)
+            return engine.plan_against(before, tables, region=self.inputs.region, endpoint=self.inputs.endpoint_url)
+        return engine.plan(self.connect(), tables, options=self.options)
+
+
+def gate(reviewed: Plan | None, aws: Aws, *, patterns: tuple[str, ...]) -> Gate:
+    """The gate of a plan document; without one all is approved, but what loses something must be named."""
+    if reviewed is None:
+        return Gate(None, patterns)
+    return Gate(approval.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint), patterns)
+
+
+def read(path: Path, *, name: str) -> Plan:
+    """Read a plan document; `name` is what the user calls it.
+
+    Raises:
+        InvalidInput: There is none that can be read.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(LARGEST_DOCUMENT + 1)
+        if len(text) > LARGEST_DOCUMENT:
+            raise InvalidInput(f"{name} is larger than any plan.")
+        return Plan.from_dict(json.loads(text))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"{name} cannot be read as a plan ({error}).") from error
+
+
+def write(plan: Plan, path: Path, *, name: str) -> None:
+    """Write the whole document of a plan; `name` is what the user calls it.
+
+    Raises:
+        InvalidInput: It cannot be written there.
+    """
+    try:
+        path.write_text(json.dumps(plan.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"{name} cannot be written ({error.strerror}).") from error

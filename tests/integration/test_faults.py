@@ -1,0 +1,619 @@
+"""What goes wrong on the way: the engine converges or stops with a clear result, and goes on from there unreviewed.
+
+Chance faults, crashes and cancels at any call, a second writer, quotas, cooldowns, credentials that run out.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from copy import copy
+from dataclasses import dataclass, replace
+from threading import Event as Flag
+from typing import Any
+
+import botocore.endpoint
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
+
+from dynatus_ci.dynamodb import client as connection
+from dynatus_ci.dynamodb.client import Aws
+from dynatus_ci.engine import Options
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.schema import emulators
+from dynatus_ci.schema.model import Action, Outcome, Plan, Status
+from tests import strategies
+from tests.simulator import HOUR, MINUTE, SECOND_WRITER, Kind
+from tests.simulator.clock import DAY
+from tests.simulator.journal import Call
+from tests.strategies import NAME, Definition
+from tests.world import Run, Seen, World, connect, opened
+
+SOAK = 1_500
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[World]:
+    with opened() as world, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.endpoint, "time", _Pauses(world))
+        # botocore's own rate limiter, which "adaptive" adds, waits in real time; the retries are the same without it
+        patch.setitem(connection._READS, "retries", {"mode": "standard", "total_max_attempts": 8})  # noqa: SLF001
+        yield world
+
+
+@dataclass(frozen=True, slots=True)
+class _Pauses:
+    """botocore's pauses between tries, in simulated time."""
+
+    world: World
+
+    def sleep(self, seconds: float) -> None:
+        """Let simulated time pass."""
+        self.world.simulator.clock.advance(seconds)
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    return anew(shared)
+
+
+def anew(world: World, *, seed: int = 0, leaps: bool = True) -> World:
+    world.renew(seed=seed, leaps=leaps)
+    world.options = Options(wait_seconds=DAY)
+    return world
+
+
+def examples(count: int) -> Callable[[Any], Any]:
+    return hypothesis.settings(max_examples=count, suppress_health_check=list(HealthCheck))
+
+
+# --- definitions -----------------------------------------------------------------------------------------------------
+
+
+def definition(**more: Any) -> Definition:
+    """A table on demand; `attributes` beside its key are those of its indexes."""
+    attributes = ["pk", *more.pop("attributes", [])]
+    return {
+        "TableName": NAME,
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in attributes],
+        "BillingMode": "PAY_PER_REQUEST",
+        **more,
+    }
+
+
+def with_indexes(*names: str, **more: Any) -> Definition:
+    """With a global index for each of some attributes."""
+    indexes = [
+        {
+            "IndexName": f"by-{name}",
+            "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+        for name in names
+    ]
+    return definition(attributes=list(names), GlobalSecondaryIndexes=indexes, **more)
+
+
+def provisioned(read: int, write: int, **more: Any) -> Definition:
+    units = {"ReadCapacityUnits": read, "WriteCapacityUnits": write}
+    return definition(**{**more, "BillingMode": "PROVISIONED", "ProvisionedThroughput": units})
+
+
+def expiring(attribute: str) -> Definition:
+    return definition(TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute})
+
+
+BUSY: tuple[Definition, Definition] = (
+    with_indexes("a", "b", Tags=[{"Key": "team", "Value": "one"}]),
+    with_indexes(
+        "b",
+        "c",
+        "d",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        DeletionProtectionEnabled=True,
+        TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        Tags=[{"Key": "cost", "Value": "two"}],
+    ),
+)
+REPLACED: tuple[Definition, Definition] = (
+    definition(DeletionProtectionEnabled=True),
+    definition(
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        DeletionProtectionEnabled=False,
+        TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
+    ),
+)
+SCENES = {"busy": BUSY, "replaced": REPLACED}
+
+
+# --- the judge -------------------------------------------------------------------------------------------------------
+
+
+class RefusedAlways(Exception):
+    """There is nothing to interrupt."""
+
+
+@dataclass(slots=True)
+class Story:
+    """A table, a change of it that was planned once, and every run that carries that plan out."""
+
+    world: World
+    target: Definition
+    plan: Plan
+    before: Seen | None
+    calls: list[Call]
+    told: list[str]
+
+    def run(self, **more: Any) -> Run:
+        """Carry the plan out, or what is left of it."""
+        run = self.world.apply(self.target, plan=self.plan, on_event=self._note, **more)
+        self.calls += run.calls
+        return run
+
+    def _note(self, event: Any) -> None:
+        if event.backup:
+            self.told.append(event.backup)
+
+    def ends_well(self) -> None:
+        """A last run without faults goes on by the old plan, and then the table agrees; nothing was done twice."""
+        self.world.simulator.faults.clear()
+        self.world.options = Options(wait_seconds=DAY)
+        self.world.pass_time()
+        run = self.run()
+        assert run.table.result in {Outcome.APPLIED, Outcome.NOOP}, run.table.error
+        self.world.pass_time()
+        last = self.world.plan(self.target).tables[0]
+        assert last.action is Action.NOOP, last.to_dict()
+        self.lost_nothing()
+
+    def lost_nothing(self) -> None:
+        """Items are there, or in a backup that an event named; no index was made more than once."""
+        made = Counter(
+            entry["Create"]["IndexName"]
+            for call in self.calls
+            if call.changed
+            for entry in call.parameters.get("GlobalSecondaryIndexUpdates", [])
+            if "Create" in entry
+        )
+        assert all(count == 1 for count in made.values()), made
+        assert not self.world.simulator.journal.overlaps()
+        after = self.world.look()
+        if self.before and self.before.items and (after is None or after.id != self.before.id):
+            backups = [self.world.simulator.backups[arn] for arn in self.told]
+            assert any(one.source["TableId"] == self.before.id and one.status == "AVAILABLE" for one in backups)
+        elif self.before:
+            assert after is not None
+            assert after.items == self.before.items
+
+
+def begin(world: World, pair: Sequence[Definition]) -> Story:
+    """The first definition applied without faults, and the second one planned.
+
+    Raises:
+        RefusedAlways: One of them is.
+    """
+    first, second = pair
+    if world.apply(first).change.refusal:
+        raise RefusedAlways
+    world.put_item(first)
+    world.pass_time()
+    plan = world.plan(second)
+    if plan.tables[0].refusal:
+        raise RefusedAlways
+    before = world.look()
+    world.simulator.start_over()
+    return Story(world, second, plan, before, [], [])
+
+
+# --- faults by chance ------------------------------------------------------------------------------------------------
+
+_KINDS = (
+    Kind.THROTTLE,
+    Kind.LATENCY,
+    Kind.ERROR_BEFORE,
+    Kind.ERROR_AFTER,
+    Kind.DROP_BEFORE,
+    Kind.DROP_AFTER,
+)
+FAULTS = st.lists(st.tuples(st.sampled_from(_KINDS), st.sampled_from([0.05, 0.2, 0.5])), min_size=1, max_size=3)
+
+
+def faults_by_chance(world: World, pair: Sequence[Definition], faults: Sequence[tuple[Kind, float]], seed: int) -> None:
+    story = begin(anew(world, seed=seed), pair)
+    world.aws = connect(world.simulator)  # botocore spends its retries by connection
+    for kind, rate in faults:
+        world.simulator.faults.add(kind, rate=rate, seconds=30)
+    run = story.run()
+    if run.table.result not in {Outcome.APPLIED, Outcome.NOOP}:
+        assert run.table.result is Outcome.FAILED, run.table.error
+        assert run.table.error
+        assert run.table.error.operation
+    story.ends_well()
+
+
+@examples(8)
+@given(pair=strategies.pairs(), faults=FAULTS, seed=st.integers(0, 1_000))
+def test_faults_by_chance_are_overcome_or_said(
+    shared: World, pair: Sequence[Definition], faults: Sequence[tuple[Kind, float]], seed: int
+) -> None:
+    with suppress(RefusedAlways):
+        faults_by_chance(shared, pair, faults, seed)
+
+
+@pytest.mark.soak
+@examples(SOAK)
+@given(pair=strategies.pairs(), faults=FAULTS, seed=st.integers(0, 1_000))
+def test_soak_faults_by_chance_are_overcome_or_said(
+    shared: World, pair: Sequence[Definition], faults: Sequence[tuple[Kind, float]], seed: int
+) -> None:
+    with suppress(RefusedAlways):
+        faults_by_chance(shared, pair, faults, seed)
+
+
+# --- an end at any call ----------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Dying(Aws):
+    """A connection whose process dies at a call: before it is sent, or before its answer is seen."""
+
+    at: int
+    sent: bool
+
+    def _call(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        self.at -= 1
+        if self.at == 0 and not self.sent:
+            raise Killed
+        answer = super()._call(*args, **kwargs)
+        if self.at == 0:
+            raise Killed
+        return answer
+
+
+def dying(world: World, *, at: int, sent: bool) -> Aws:
+    aws = copy(world.aws)
+    aws.__class__ = Dying
+    assert isinstance(aws, Dying)
+    aws.at, aws.sent = at, sent
+    return aws
+
+
+def killed_at(world: World, pair: Sequence[Definition], *, call: int, sent: bool, seed: int = 0) -> None:
+    story = begin(anew(world, seed=seed), pair)
+    alive = world.aws
+    world.aws = dying(world, at=call, sent=sent)
+    try:
+        story.run()
+    except Killed:
+        story.calls += world.simulator.journal.calls
+    world.aws = alive
+    story.lost_nothing()
+    story.ends_well()
+
+
+def cancelled_at(world: World, pair: Sequence[Definition], *, call: int, seed: int = 0) -> None:
+    story = begin(anew(world, seed=seed), pair)
+    stop = Flag()
+    world.simulator.faults.before(call, stop.set)
+    run = story.run(stop=stop)
+    if stop.is_set():
+        assert all(write.number <= call for write in run.writes)
+        assert run.table.result in {Outcome.FAILED, Outcome.APPLIED, Outcome.NOOP}
+    if run.table.result is Outcome.FAILED:
+        assert run.result.failure_reason is FailureReason.CANCELLED
+        assert run.table.error
+        told = Counter((step.step.operation, step.step.reason, str(step.step.parameters)) for step in run.table.steps)
+        assert set(told.values()) <= {1}
+    story.ends_well()
+
+
+def calls_of(world: World, pair: Sequence[Definition]) -> tuple[int, list[int]]:
+    """How many calls an undisturbed apply makes, and which of them write."""
+    run = begin(anew(world), pair).run()
+    return len(run.calls), [call.number for call in run.writes]
+
+
+@pytest.mark.parametrize("sent", [False, True], ids=["before it is sent", "before its answer"])
+@pytest.mark.parametrize("scene", SCENES)
+def test_a_crash_at_any_write_loses_nothing_and_the_next_run_goes_on(shared: World, scene: str, sent: bool) -> None:
+    _, writes = calls_of(shared, SCENES[scene])
+    for call in writes:
+        killed_at(shared, SCENES[scene], call=call, sent=sent)
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_a_cancel_at_any_write_ends_clearly_and_the_next_run_goes_on(shared: World, scene: str) -> None:
+    _, writes = calls_of(shared, SCENES[scene])
+    for call in writes:
+        cancelled_at(shared, SCENES[scene], call=call)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("scene", SCENES)
+def test_soak_an_end_at_any_call(shared: World, scene: str) -> None:
+    count, _ = calls_of(shared, SCENES[scene])
+    for call in range(1, count + 1):
+        cancelled_at(shared, SCENES[scene], call=call)
+        for sent in (False, True):
+            killed_at(shared, SCENES[scene], call=call, sent=sent)
+
+
+@pytest.mark.soak
+@examples(SOAK)
+@given(pair=strategies.pairs(), chance=st.randoms(use_true_random=False), seed=st.integers(0, 1_000))
+def test_soak_an_end_at_some_call_of_any_change(
+    shared: World, pair: Sequence[Definition], chance: random.Random, seed: int
+) -> None:
+    with suppress(RefusedAlways):
+        count, _ = calls_of(shared, pair)
+        call = chance.randint(1, count)
+        match chance.randint(0, 2):
+            case 0:
+                cancelled_at(shared, pair, call=call, seed=seed)
+            case way:
+                killed_at(shared, pair, call=call, sent=way == 1, seed=seed)
+
+
+# --- a second writer -------------------------------------------------------------------------------------------------
+
+SECOND: dict[str, tuple[str, dict[str, Any]]] = {
+    "tags": ("tag_resource", {"ResourceArn": f"arn:aws:dynamodb:eu-west-1:{strategies.ACCOUNT}:table/{NAME}",
+                              "Tags": [{"Key": "stranger", "Value": "1"}]}),
+    "protects": ("update_table", {"TableName": NAME, "DeletionProtectionEnabled": True}),
+    "streams": ("update_table", {"TableName": NAME, "StreamSpecification": {"StreamEnabled": False}}),
+    "deletes an index": ("update_table", {"TableName": NAME,
+                                          "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": "by-b"}}]}),
+    "recovers": ("update_continuous_backups", {"TableName": NAME, "PointInTimeRecoverySpecification":
+                                               {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 30}}),
+    "deletes": ("delete_table", {"TableName": NAME}),
+}  # fmt: skip
+
+
+def disturbed_at(world: World, pair: Sequence[Definition], *, call: int, writer: str) -> None:
+    """A stranger changes something just before a call: nothing is lost that the plan did not say, whatever comes."""
+    story = begin(anew(world), pair)
+    operation, parameters = SECOND[writer]
+
+    def act() -> None:
+        stranger = world.simulator.client(caller=SECOND_WRITER)
+        with suppress(stranger.exceptions.ClientError):
+            getattr(stranger, operation)(**parameters)
+        stranger.close()
+
+    world.simulator.faults.before(call, act)
+    run = story.run()
+    assert run.table.result in {Outcome.APPLIED, Outcome.REFUSED, Outcome.FAILED}
+    assert run.table.error or run.table.result is Outcome.APPLIED
+    said = {d.path for d in story.plan.differences if d.risk.value == "destructive"}
+    for write in run.writes:
+        for entry in write.parameters.get("GlobalSecondaryIndexUpdates", []):
+            assert "Delete" not in entry or ("GlobalSecondaryIndexes", entry["Delete"]["IndexName"]) in said
+        assert write.operation != "DeleteTable" or () in said
+    world.pass_time()
+    again = world.apply(story.target)
+    assert again.table.result in {Outcome.APPLIED, Outcome.NOOP, Outcome.REFUSED}
+    assert again.table.result is not Outcome.REFUSED or again.change.refusal
+
+
+@pytest.mark.parametrize("writer", SECOND)
+def test_a_second_writer_is_observed_and_costs_nothing_unsaid(shared: World, writer: str) -> None:
+    _, writes = calls_of(shared, BUSY)
+    for call in (writes[0], writes[1] - 1, writes[len(writes) // 2], writes[-1]):
+        disturbed_at(shared, BUSY, call=call, writer=writer)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("writer", SECOND)
+def test_soak_a_second_writer_at_any_call(shared: World, scene: str, writer: str) -> None:
+    count, _ = calls_of(shared, SCENES[scene])
+    for call in range(1, count + 1):
+        disturbed_at(shared, SCENES[scene], call=call, writer=writer)
+
+
+def test_another_table_behind_the_name_is_not_deleted(world: World) -> None:
+    story = begin(world, REPLACED)
+    world.simulator.tables[NAME].id = "another"
+    run = story.run()
+    assert run.table.result is Outcome.REFUSED
+    assert not run.writes
+    assert NAME in world.simulator.tables
+
+
+# --- lost answers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Kind.ERROR_AFTER, Kind.DROP_AFTER, Kind.ERROR_BEFORE, Kind.DROP_BEFORE])
+@pytest.mark.parametrize("operation", ["CreateTable", "UpdateTable", "DeleteTable", "TagResource", "UpdateTimeToLive"])
+def test_an_answer_that_nobody_got_is_looked_up_and_nothing_is_done_twice(
+    world: World, kind: Kind, operation: str
+) -> None:
+    pair = REPLACED if operation in {"CreateTable", "DeleteTable"} else BUSY
+    story = begin(world, pair)
+    world.simulator.faults.add(kind, operations=[operation], times=1)
+    run = story.run()
+    assert run.table.result is Outcome.APPLIED, run.table.error
+    assert not world.simulator.journal.refused()
+    changed = [str(call.parameters) for call in run.calls if call.changed]
+    assert len(changed) == len(set(changed))
+    story.ends_well()
+
+
+def test_a_table_that_is_read_late_is_not_created_twice(world: World) -> None:
+    world.simulator.stale = True
+    run = world.apply(BUSY[0])
+    assert run.table.result is Outcome.APPLIED
+    assert not world.simulator.journal.refused()
+
+
+def test_another_view_of_the_stream_says_both_arns_in_the_result(world: World) -> None:
+    views = ({"StreamEnabled": True, "StreamViewType": view} for view in ("KEYS_ONLY", "NEW_IMAGE"))
+    story = begin(world, [definition(StreamSpecification=view) for view in views])
+    before = world.simulator.tables[NAME].stream_arn
+    run = story.run()
+    assert run.table.notes == (f"The stream was {before} and is {world.simulator.tables[NAME].stream_arn} now.",)
+
+
+def test_dynamodb_local_is_not_asked_for_a_table_whose_name_it_cannot_tell_from_another(world: World) -> None:
+    world.apply(definition(TableName=NAME.upper()))
+    local = replace(world, aws=connect(world.simulator))
+    local.aws.emulator = emulators.DYNAMODB_LOCAL
+    (change,) = local.plan(definition()).tables
+    assert change.error
+    assert change.error.code == "NameTwin"
+    assert NAME.upper() in change.error.message
+    assert local.apply(definition()).writes == []
+
+
+# --- what AWS puts off -----------------------------------------------------------------------------------------------
+
+
+def test_another_expiry_attribute_takes_one_run_where_the_time_allows_it(world: World) -> None:
+    run = begin(world, (expiring("a"), expiring("b"))).run()
+    assert run.table.result is Outcome.APPLIED
+    assert [call.operation for call in run.writes] == ["UpdateTimeToLive"] * 2
+    assert run.writes[1].started - run.writes[0].started >= 31 * MINUTE
+
+
+@pytest.mark.parametrize("options", [Options(wait_seconds=10 * MINUTE), Options(wait_seconds=DAY, detach=True)])
+def test_less_than_the_cooldown_left_ends_the_table_at_once_without_a_try(world: World, options: Options) -> None:
+    story = begin(world, (expiring("a"), expiring("b")))
+    world.options = options
+    began = world.clock.now()
+    run = story.run()
+    assert [call.operation for call in run.writes] == ["UpdateTimeToLive"]
+    assert world.clock.now() - began < MINUTE
+    assert run.table.resume_at
+    if options.detach:
+        assert (run.table.result, run.result.failure_reason) == (Outcome.PENDING, None)
+    else:
+        assert (run.table.result, run.result.failure_reason) == (Outcome.FAILED, FailureReason.QUOTA)
+    assert [step.status for step in run.table.steps] == [Status.DONE, Status.NOT_RUN]
+
+    early = story.run()
+    assert early.table.result is (Outcome.PENDING if options.detach else Outcome.FAILED)
+    assert len(early.writes) == 1
+    assert early.table.resume_at
+    story.ends_well()
+
+
+def test_a_used_up_quota_stops_its_concern_only_and_says_when_it_goes_on(world: World) -> None:
+    story = begin(world, (definition(), definition(TableClass="STANDARD_INFREQUENT_ACCESS",
+                                                   SSESpecification={"Enabled": True},
+                                                   Tags=[{"Key": "a", "Value": "1"}])))  # fmt: skip
+    history = world.simulator.tables[NAME].history
+    history["TableClass"] = [world.clock.now() - DAY, world.clock.now() - HOUR]
+    run = story.run()
+    assert (run.table.result, run.result.failure_reason) == (Outcome.FAILED, FailureReason.QUOTA)
+    assert run.table.resume_at
+    assert run.table.error
+    assert "TableClass" in run.table.error.message
+    by_status = {step.step.reason: step.status for step in run.table.steps}
+    assert by_status == {
+        "encrypt with the KMS key that AWS manages": Status.DONE,
+        "set tag a": Status.DONE,
+        "change the table class to STANDARD_INFREQUENT_ACCESS": Status.NOT_RUN,
+    }
+    assert len(world.simulator.journal.refused()) == 1
+
+
+def test_decreases_wait_for_the_moment_that_aws_names(world: World) -> None:
+    story = begin(world, (provisioned(9, 9), provisioned(1, 1)))
+    world.simulator.tables[NAME].capacity.decreases = [world.clock.now() - 60 * n for n in (4, 3, 2, 1)]
+    began = world.clock.now()
+    run = story.run()
+    assert run.table.result is Outcome.APPLIED
+    assert len(world.simulator.journal.refused()) == 1
+    assert 58 * MINUTE < world.clock.now() - began < 2 * HOUR
+
+
+def test_detached_a_backfill_is_left_running_and_picked_up_by_the_next_run(world: World) -> None:
+    story = begin(world, (definition(), with_indexes("a", "b", TimeToLiveSpecification={
+        "Enabled": True, "AttributeName": "expires"})))  # fmt: skip
+    world.options = replace(world.options, detach=True)
+    began = world.clock.now()
+    first = story.run()
+    assert first.table.result is Outcome.PENDING
+    assert first.result.failure_reason is None
+    assert first.table.resume_at
+    assert [step.status for step in first.table.steps][-2:] == [Status.RUNNING, Status.NOT_RUN]
+    assert world.clock.now() - began < 2 * MINUTE
+    second = story.run()
+    assert second.table.result is Outcome.PENDING
+    assert not second.writes
+    story.ends_well()
+
+
+# --- the end of the time, of the credentials -------------------------------------------------------------------------
+
+
+def test_a_deadline_ends_the_run_and_names_what_is_left(world: World) -> None:
+    story = begin(anew(world, leaps=False), BUSY)
+    world.options = Options(wait_seconds=2 * MINUTE)
+    began = world.clock.now()
+    run = story.run()
+    assert (run.table.result, run.result.failure_reason) == (Outcome.FAILED, FailureReason.TIMEOUT)
+    assert world.clock.now() - began < 3 * MINUTE
+    assert {step.status for step in run.table.steps} == {Status.DONE, Status.RUNNING, Status.NOT_RUN}
+    story.ends_well()
+
+
+@pytest.mark.parametrize("call", [1, 2, 5, 20])
+def test_expired_credentials_end_the_run_as_the_deadline_does(world: World, call: int) -> None:
+    story = begin(world, BUSY)
+    world.simulator.faults.add(Kind.EXPIRED, calls=range(call, 10_000))
+    run = story.run()
+    assert (run.table.result, run.result.failure_reason) == (Outcome.FAILED, FailureReason.TIMEOUT)
+    assert run.table.error
+    assert "role-duration-seconds" in run.table.error.message
+    assert len(run.calls) == call
+    story.ends_well()
+
+
+def test_detached_and_with_nothing_left_but_what_runs_expired_credentials_are_no_failure(world: World) -> None:
+    story = begin(world, (definition(), with_indexes("a")))
+    world.options = replace(world.options, detach=True)
+    undisturbed = story.run()
+    (create,) = undisturbed.writes
+    story = begin(anew(world), (definition(), with_indexes("a")))
+    world.options = replace(world.options, detach=True)
+    world.simulator.faults.add(Kind.EXPIRED, calls=range(create.number + 1, 10_000))
+    assert story.run().table.result is Outcome.PENDING
+    story.ends_well()
+
+
+def test_a_wordless_error_is_not_tried_over_and_over(world: World) -> None:
+    key = world.simulator.add_key("alias/asymmetric", spec="RSA_2048")
+    wanted = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key.arn}
+    run = begin(world, (definition(), definition(SSESpecification=wanted))).run()
+    assert (run.table.result, run.result.failure_reason) == (Outcome.FAILED, FailureReason.AWS_ERROR)
+    assert len(run.writes) == 2
+
+
+@pytest.mark.parametrize("operation", ["DescribeTable", "DescribeTimeToLive", "UpdateTable", "UpdateTimeToLive"])
+def test_denied_is_an_error_that_names_the_permission_and_never_a_missing_thing(world: World, operation: str) -> None:
+    story = begin(world, BUSY)
+    world.simulator.faults.deny(operation)
+    run = story.run()
+    assert (run.table.result, run.result.failure_reason) == (Outcome.FAILED, FailureReason.ACCESS_DENIED)
+    assert run.table.error
+    assert run.table.error.missing_permission == f"dynamodb:{operation}"
+    assert not any(call.operation == "CreateTable" for call in run.calls)
+    story.ends_well()
+
+
+def test_a_throttled_reader_is_never_read_as_off(world: World) -> None:
+    story = begin(world, (expiring("a"), expiring("a")))
+    world.simulator.faults.add(Kind.THROTTLE, operations=["DescribeTimeToLive"], rate=0.6)
+    run = story.run()
+    assert not run.writes

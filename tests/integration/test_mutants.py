@@ -1,0 +1,281 @@
+"""Breaks one rule of the engine at a time: the properties notice each of them.
+
+The same properties hold, over the same change, of the engine as it is; so it is the broken rule that they notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, Phase, given
+
+from dynatus_ci import engine
+from dynatus_ci.dynamodb import observe, waits
+from dynatus_ci.dynamodb.client import Aws
+from dynatus_ci.dynamodb.failures import CallFailed
+from dynatus_ci.schema import capacity, indexes, planner, replacement
+from dynatus_ci.schema.model import Difference, Risk, Stage, Step
+from dynatus_ci.schema.settings import SETTINGS, backups, base, encryption, protection, stream, tags, ttl
+from dynatus_ci.schema.settings.base import Emptiness
+from dynatus_ci.schema.settings.insights import Insights
+from tests import strategies
+from tests.integration import test_faults as faults
+from tests.integration import test_properties as properties
+from tests.integration.test_faults import definition, expiring, with_indexes
+from tests.simulator import Kind
+from tests.strategies import Definition
+from tests.world import World, opened
+
+Patch = pytest.MonkeyPatch
+Property = Callable[[World, Sequence[Definition]], None]
+AROUND = properties.Surroundings(seed=0, leaps=True, items=True, scaling=None)
+EXAMPLES = 400
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[World]:
+    with opened() as world:
+        yield world
+
+
+def any_to_any(world: World, pair: Sequence[Definition]) -> None:
+    properties.any_table_to_any_other(world, pair, AROUND)
+
+
+def answers_are_lost(world: World, pair: Sequence[Definition]) -> None:
+    story = faults.begin(faults.anew(world), pair)
+    world.simulator.faults.add(Kind.ERROR_AFTER, operations=["UpdateTable"], times=1)
+    story.run()
+    story.lost_nothing()
+    assert not world.simulator.journal.refused()
+
+
+def the_table_is_another(world: World, pair: Sequence[Definition]) -> None:
+    story = faults.begin(faults.anew(world), pair)
+    world.simulator.tables[strategies.NAME].id = "another"
+    assert not story.run().writes
+
+
+# --- the rules, broken -----------------------------------------------------------------------------------------------
+
+
+def several_concerns_in_a_call(patch: Patch) -> None:
+    real = planner._steps  # noqa: SLF001
+
+    def merged(*args: Any) -> Iterator[Step]:
+        steps = list(real(*args))
+        plain = [s for s in steps if s.operation == "UpdateTable" and "GlobalSecondaryIndexUpdates" not in s.parameters]
+        if len(plain) < 2:
+            return iter(steps)
+        first = plain[0]
+        for other in plain[1:]:
+            first = replace(
+                first,
+                parameters={**first.parameters, **other.parameters},
+                differences=(*first.differences, *other.differences),
+                expects={**first.expects, **other.expects},
+            )
+        return iter([first, *(step for step in steps if step not in plain)])
+
+    patch.setattr(planner, "_steps", merged)
+
+
+def an_index_is_done_when_its_table_is_active(patch: Patch) -> None:
+    patch.setattr(indexes, "transitions", lambda _: iter(()))
+
+
+def waits_for_nothing(patch: Patch) -> None:
+    patch.setattr(waits, "until", lambda *_, **__: waits.Ended.DONE)
+    patch.setattr(engine, "EXCLUSIVE", frozenset())
+
+
+def protection_goes_on_last(patch: Patch) -> None:
+    patch.setattr(protection.Protection, "stage", Stage.PROTECTION_OFF)
+
+
+def protection_goes_off_first(patch: Patch) -> None:
+    patch.setattr(protection.Protection, "steps", base.Setting.steps)
+
+
+def indexes_come_before_others_go(patch: Patch) -> None:
+    real = indexes._create  # noqa: SLF001
+    patch.setattr(indexes, "_create", lambda *args: replace(real(*args), stage=Stage.REPLACE))
+
+
+def indexes_get_no_capacity_in_a_switch(patch: Patch) -> None:
+    real = capacity._to_provisioned  # noqa: SLF001
+
+    def bare(*args: Any) -> Step:
+        step = real(*args)
+        return replace(
+            step, parameters={n: v for n, v in step.parameters.items() if n != "GlobalSecondaryIndexUpdates"}
+        )
+
+    patch.setattr(capacity, "_to_provisioned", bare)
+
+
+def a_view_is_changed_in_one_step(patch: Patch) -> None:
+    real = stream.Stream.steps
+    patch.setattr(stream.Stream, "steps", lambda *args: iter(list(real(*args))[-1:]))
+
+
+def expiry_knows_no_cooldown(patch: Patch) -> None:
+    patch.setattr(ttl, "COOLDOWN", 0)
+
+
+def recovery_is_asked_for_at_once(patch: Patch) -> None:
+    patch.setattr(backups, "STARTING", 0)
+
+
+def tags_come_before_others_go(patch: Patch) -> None:
+    patch.setattr(tags, "MOST", 1_000)
+
+
+def an_alias_is_not_looked_up(patch: Patch) -> None:
+    patch.setattr(encryption.Encryption, "_resolved", lambda _self, _context, desired: desired)
+
+
+def lost_indexes_are_called_safe(patch: Patch) -> None:
+    real = indexes.differences
+
+    def safe(*args: Any) -> Iterator[Difference]:
+        return (replace(difference, risk=Risk.SAFE) for difference in real(*args))
+
+    patch.setattr(indexes, "differences", safe)
+
+
+def every_table_is_called_empty(patch: Patch) -> None:
+    patch.setattr(observe, "emptiness_of", lambda *_: Emptiness.EMPTY)
+
+
+def nothing_is_backed_up(patch: Patch) -> None:
+    patch.setattr(replacement, "needs_backup", lambda _: False)
+
+
+def what_is_not_mentioned_is_read(patch: Patch) -> None:
+    real = observe.answers
+    everything = list(SETTINGS)
+    patch.setattr(observe, "answers", lambda aws, description, _wanted: real(aws, description, everything))
+
+
+def a_call_is_sent_again_blindly(patch: Patch) -> None:
+    real = Aws.write
+
+    def twice(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        try:
+            return real(*args, **kwargs)
+        except CallFailed:
+            return real(*args, **kwargs)
+
+    patch.setattr(Aws, "write", twice)
+
+
+def whichever_table_has_the_name_is_deleted(patch: Patch) -> None:
+    patch.setattr(engine._TableLoop, "_gate", lambda *_: None)  # noqa: SLF001
+
+
+def insights_of_a_rebuilt_index_are_forgotten(patch: Patch) -> None:
+    patch.setattr(Insights, "_kept", lambda _self, context, path: context.is_at(path))
+
+
+# --- the changes that tell -------------------------------------------------------------------------------------------
+
+ON = {"Enabled": True}
+VIEW = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+OTHER_VIEW = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+REKEYED = {
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+}
+ALIAS = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/orders"}
+
+
+def tagged(first: int, count: int = 50) -> list[dict[str, str]]:
+    return [{"Key": f"tag-{number:02}", "Value": "v"} for number in range(first, first + count)]
+
+
+def retyped(pair: Definition) -> Definition:
+    """The same indexes by attributes of another type."""
+    attributes = [
+        {**one, "AttributeType": "N" if one["AttributeName"] == "a" else "S"} for one in pair["AttributeDefinitions"]
+    ]
+    return pair | {"AttributeDefinitions": attributes}
+
+
+def insightful(pair: Definition) -> Definition:
+    return pair | {
+        "GlobalSecondaryIndexes": [
+            {**i, "ContributorInsightsSpecification": ON} for i in pair["GlobalSecondaryIndexes"]
+        ]
+    }
+
+
+def with_units(pair: Definition) -> Definition:
+    units = {"ReadCapacityUnits": 2, "WriteCapacityUnits": 2}
+    indexes_ = [{**index, "ProvisionedThroughput": units} for index in pair["GlobalSecondaryIndexes"]]
+    return pair | {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units, "GlobalSecondaryIndexes": indexes_}
+
+
+Mutant = Callable[[Patch], None]
+MUTANTS: list[tuple[Mutant, Property, tuple[Definition, Definition]]] = [
+    (several_concerns_in_a_call, any_to_any,
+     (definition(), definition(DeletionProtectionEnabled=True, StreamSpecification=VIEW))),
+    (an_index_is_done_when_its_table_is_active, any_to_any, (definition(), with_indexes("a", "b"))),
+    (waits_for_nothing, any_to_any, (definition(), with_indexes("a", "b"))),
+    (protection_goes_on_last, any_to_any,
+     (definition(), definition(DeletionProtectionEnabled=True, StreamSpecification=VIEW))),
+    (protection_goes_off_first, any_to_any,
+     (definition(DeletionProtectionEnabled=True), definition(DeletionProtectionEnabled=False, Tags=tagged(0, 1)))),
+    (indexes_come_before_others_go, any_to_any, (with_indexes("a", "b"), retyped(with_indexes("a", "b")))),
+    (indexes_get_no_capacity_in_a_switch, any_to_any, (with_indexes("a"), with_units(with_indexes("a")))),
+    (a_view_is_changed_in_one_step, any_to_any,
+     (definition(StreamSpecification=VIEW), definition(StreamSpecification=OTHER_VIEW))),
+    (expiry_knows_no_cooldown, any_to_any, (expiring("a"), expiring("b"))),
+    (recovery_is_asked_for_at_once, any_to_any,
+     (definition(), definition(**REKEYED, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}))),
+    (tags_come_before_others_go, any_to_any, (definition(Tags=tagged(0)), definition(Tags=tagged(1)))),
+    (an_alias_is_not_looked_up, any_to_any,
+     (definition(SSESpecification=ALIAS), definition(SSESpecification=ALIAS, Tags=tagged(0, 1)))),
+    (lost_indexes_are_called_safe, any_to_any, (with_indexes("a", "b"), with_indexes("b"))),
+    (every_table_is_called_empty, any_to_any, (definition(), definition(**REKEYED))),
+    (nothing_is_backed_up, any_to_any, (definition(), definition(**REKEYED))),
+    (what_is_not_mentioned_is_read, any_to_any, (definition(), definition(Tags=tagged(0, 1)))),
+    (insights_of_a_rebuilt_index_are_forgotten, any_to_any,
+     (insightful(with_indexes("a")), retyped(insightful(with_indexes("a"))))),
+    (a_call_is_sent_again_blindly, answers_are_lost, (definition(), with_indexes("a"))),
+    (whichever_table_has_the_name_is_deleted, the_table_is_another, (definition(), definition(**REKEYED))),
+]  # fmt: skip
+"""A broken rule, the property that notices it, and a change over which it does."""
+
+
+def _name(value: object) -> str | None:
+    return getattr(value, "__name__", None)
+
+
+@pytest.mark.parametrize(("mutant", "holds", "pair"), MUTANTS, ids=_name)
+def test_a_broken_rule_is_noticed(
+    shared: World, mutant: Mutant, holds: Property, pair: tuple[Definition, Definition]
+) -> None:
+    holds(shared, pair)
+    with pytest.MonkeyPatch.context() as patch:
+        mutant(patch)
+        with pytest.raises(AssertionError):
+            holds(shared, pair)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("mutant", [mutant for mutant, holds, _ in MUTANTS if holds is any_to_any], ids=_name)
+def test_soak_a_broken_rule_is_noticed_by_chance(shared: World, mutant: Mutant) -> None:
+    @hypothesis.settings(max_examples=EXAMPLES, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(pair=strategies.pairs())
+    def holds(pair: tuple[Definition, Definition]) -> None:
+        any_to_any(shared, pair)
+
+    with pytest.MonkeyPatch.context() as patch:
+        mutant(patch)
+        with pytest.raises(AssertionError):
+            holds()

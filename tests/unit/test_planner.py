@@ -1,0 +1,104 @@
+"""Golden plans: a definition, its live table and what is known around them become these differences, steps and notes.
+
+The cases are data, `tests/cases/plans/NN-name.json`, numbered after part F of the reference on the control plane. What
+is not there is no planning: 12, 20 and 21 are in `integration/test_faults.py`, 17 in `test_loader.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dynatus_ci.definitions import loader
+from dynatus_ci.schema import normalise, planner
+from dynatus_ci.schema.model import Plan, Risk, Step, TableChange
+from dynatus_ci.schema.settings.base import Bounds, Emptiness, Situation
+
+FOLDER = Path(__file__).parents[1] / "cases" / "plans"
+CASES = sorted(FOLDER.glob("*.json"))
+NOT_PLANNING = {12, 17, 20, 21, 22}
+
+
+def planned(case: dict[str, Any]) -> TableChange:
+    """The change of a case; all that the planner would ask has been answered."""
+    ((definition),) = loader.check([case["definition"]])
+    desired = normalise.desired(definition.body)
+    actual = normalise.actual(case["live"], case.get("answers", {})) if case["live"] else None
+    situation = situation_of(case.get("situation", {}))
+    assert not planner.questions(desired, actual, situation)
+    return planner.change(desired, actual, situation)
+
+
+def situation_of(known: dict[str, Any]) -> Situation:
+    scaling = {(one["ResourceId"], one["ScalableDimension"]): Bounds(one["MinCapacity"], one["MaxCapacity"])
+               for one in known.get("scaling", [])}  # fmt: skip
+    return Situation(
+        region="eu-west-1",
+        emulator=known.get("emulator"),
+        ignore_tags=tuple(known.get("ignore_tags", ())),
+        scaling=scaling,
+        scaling_denied=known.get("scaling_denied", False),
+        keys=known.get("keys", {}),
+        emptiness=Emptiness(known.get("emptiness", "not asked")),
+        backup=known.get("backup"),
+        backups=known.get("backups", True),
+    )
+
+
+def shown(change: TableChange) -> dict[str, Any]:
+    """A change as the cases hold it."""
+    return {
+        "action": change.action.value if change.action else None,
+        "refusal": change.refusal,
+        "differences": [
+            ["/".join(difference.path), difference.risk.value, difference.effect.value]
+            for difference in change.differences
+        ],
+        "steps": [step(one) for one in change.steps],
+        "notes": list(change.notes),
+    }
+
+
+def step(one: Step) -> list[Any]:
+    parameters = {name: value for name, value in one.parameters.items() if name != "TableName"}
+    return [
+        one.operation,
+        one.reason,
+        parameters,
+        *([f"not before {one.cooldown} s have passed"] if one.cooldown else []),
+    ]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_case_of_part_f_is_planned_so(path: Path) -> None:
+    case = json.loads(path.read_text(encoding="utf-8"))
+    assert shown(planned(case)) == case["expected"]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_plan_is_its_document(path: Path) -> None:
+    change = planned(json.loads(path.read_text(encoding="utf-8")))
+    plan = Plan((change,), account="123456789012", region="eu-west-1")
+    document = json.loads(json.dumps(plan.to_dict()))
+    assert Plan.from_dict(document).to_dict() == document
+    assert Plan.from_dict(document).fingerprint == plan.fingerprint
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_each_step_carries_the_worst_risk_it_serves_and_the_table_it_is_for(path: Path) -> None:
+    change = planned(json.loads(path.read_text(encoding="utf-8")))
+    known = {difference.id for difference in change.differences}
+    for one in change.steps:
+        assert set(one.differences) <= known
+        assert one.risk is Risk.highest(difference.risk for difference in change.served_by(one))
+        assert one.reason
+    destructive = any(difference.risk is Risk.DESTRUCTIVE for difference in change.differences)
+    assert bool(change.table_id) >= destructive
+
+
+def test_every_number_of_part_f_that_is_about_planning_has_a_case() -> None:
+    numbers = {int(path.stem.partition("-")[0]) for path in CASES}
+    assert numbers == set(range(1, 26)) - NOT_PLANNING

@@ -1,0 +1,232 @@
+"""An account in the simulator, the engine on it, and one clock for both: what the tests of whole runs share.
+
+It runs and records; what has to hold of a run is said in the tests.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event as Flag
+
+import boto3
+import pytest
+
+from dynatus_ci import approval, engine
+from dynatus_ci.definitions import loader
+from dynatus_ci.dynamodb.client import Aws
+from dynatus_ci.engine import Event, Options
+from dynatus_ci.schema import normalise
+from dynatus_ci.schema.model import Plan, Result, Table, TableChange, TableResult
+from tests import strategies
+from tests.simulator import SECOND_WRITER, Clock, Simulator
+from tests.simulator.clock import DAY
+from tests.simulator.journal import Call
+from tests.simulator.tables import Index, Json, Key, Replica
+from tests.strategies import NAME, Definition
+
+
+@dataclass(frozen=True, slots=True)
+class SharedClock:
+    """The simulator's clock as the engine's. One that leaps lets a wait last until something happens.
+
+    That spares the many looks at what has not changed; where it must be seen how the engine waits, it does not leap.
+    """
+
+    simulator: Simulator
+    leaps: bool = True
+
+    def now(self) -> float:
+        """The simulated time."""
+        return self.simulator.clock.now()
+
+    def wait(self, seconds: float, stop: Flag) -> None:
+        """Let simulated time pass."""
+        if stop.is_set():
+            return
+        until = self.now() + seconds
+        following = self.simulator.next_effect()
+        if self.leaps and following is not None:
+            until = max(until, following + 0.001)
+        self.simulator.clock.sleep(until - self.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a table has that could be lost, by identity: an index that was built again is another one."""
+
+    id: str
+    items: Json
+    indexes: dict[str, Index]
+    recovery_since: float | None
+    recovery_days: int
+    replicas: dict[str, Replica]
+    protected: bool
+    shown: frozenset[str]
+    """The settings that DescribeTable shows and a new table would not have by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One plan and apply: what was planned, what came of it, what was told, and every call that the apply made."""
+
+    plan: Plan
+    result: Result
+    events: tuple[Event, ...]
+    calls: tuple[Call, ...]
+
+    @property
+    def change(self) -> TableChange:
+        """What was planned for the one table."""
+        return self.plan.tables[0]
+
+    @property
+    def table(self) -> TableResult:
+        """What came of it."""
+        return self.result.tables[0]
+
+    @property
+    def writes(self) -> list[Call]:
+        """The calls that may change something."""
+        return [call for call in self.calls if call.writes]
+
+
+@dataclass(slots=True)
+class World:
+    """The account, the connection to it, and the clock."""
+
+    simulator: Simulator
+    aws: Aws
+    clock: SharedClock
+    options: Options = field(default_factory=lambda: Options(wait_seconds=DAY))
+
+    def renew(self, *, seed: int = 0, leaps: bool = True, quotas: bool = True) -> None:
+        """A new account with the keys that definitions name."""
+        self.simulator.renew(clock=Clock(0, call_seconds=0.05), seed=seed)
+        self.simulator.quotas = quotas
+        for identity, alias in strategies.KEYS.items():
+            arn = f"arn:aws:kms:{self.simulator.region}:{self.simulator.id}:key/{identity}"
+            self.simulator.kms_keys.append(Key(identity, arn, (alias,)))
+        self.clock = SharedClock(self.simulator, leaps)
+
+    def plan(self, *definitions: Definition) -> Plan:
+        """Plan these definitions, by themselves in the journal."""
+        self.simulator.start_over()
+        return engine.plan(self.aws, tables(definitions), options=self.options)
+
+    def apply(
+        self,
+        *definitions: Definition,
+        plan: Plan | None = None,
+        stop: Flag | None = None,
+        reviewed: bool = True,
+        on_event: Callable[[Event], None] = lambda _: None,
+    ) -> Run:
+        """Plan and apply, everything named, and nothing beyond that plan approved unless it need not be `reviewed`."""
+        planned = plan or self.plan(*definitions)
+        self.simulator.start_over()
+        events: list[Event] = []
+
+        def told(event: Event) -> None:
+            events.append(event)
+            on_event(event)
+
+        result = engine.apply(
+            self.aws,
+            tables(definitions),
+            plan=planned,
+            may_run=self._gate(planned if reviewed else None).may_run,
+            options=self.options,
+            on_event=told,
+            stop=stop,
+            clock=self.clock,
+        )
+        calls = (call for call in self.simulator.journal.calls if call.caller != SECOND_WRITER)
+        return Run(planned, result, tuple(events), tuple(calls))
+
+    def _gate(self, reviewed: Plan | None) -> approval.Gate:
+        if reviewed is None:
+            return approval.Gate(None, ("*",))
+        aws = self.aws
+        return approval.Gate(
+            approval.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint), ("*",)
+        )
+
+    def put_item(self, definition: Definition) -> None:
+        """Put an item into the table, as a stranger would."""
+        table = self.simulator.tables[definition["TableName"]]
+        values = {"S": "x", "N": "1", "B": b"x"}
+        names = [element["AttributeName"] for element in table.key_schema]
+        client = self.simulator.client(caller=SECOND_WRITER)
+        client.put_item(
+            TableName=table.name, Item={n: {table.attributes[n]: values[table.attributes[n]]} for n in names}
+        )
+        client.close()
+
+    def scale_writes(self, *, least: int, most: int) -> None:
+        """Let Application Auto Scaling manage the writes of the table and of every index it may have."""
+        for index in ("", *strategies.INDEXES):
+            resource = f"table/{NAME}" + (f"/index/{index}" if index else "")
+            dimension = f"dynamodb:{'index' if index else 'table'}:WriteCapacityUnits"
+            target = {"ResourceId": resource, "ScalableDimension": dimension}
+            self.simulator.scalable_targets.append({**target, "MinCapacity": least, "MaxCapacity": most})
+            self.simulator.scaling_policies.append(target)
+
+    def look(self, name: str = NAME) -> Seen | None:
+        """What the table has now; None where there is none."""
+        self.simulator.settle()
+        table = self.simulator.tables.get(name)
+        if table is None:
+            return None
+        shown = {
+            "GlobalSecondaryIndexes": table.indexes,
+            "LocalSecondaryIndexes": table.local_indexes,
+            "OnDemandThroughput": table.limits,
+            "StreamSpecification": table.stream_view,
+            "SSESpecification": table.encryption.key,
+            "TableClass": table.table_class not in {None, "STANDARD"},
+        }
+        return Seen(
+            id=table.id,
+            items=dict(table.items.by_key),
+            indexes=dict(table.indexes),
+            recovery_since=table.recovery.since,
+            recovery_days=table.recovery.days,
+            replicas=dict(table.replicas),
+            protected=table.protected,
+            shown=frozenset(name for name, value in shown.items() if value),
+        )
+
+    def pass_time(self, seconds: float = 2 * DAY) -> None:
+        """Let cooldowns and the quotas of a day go by."""
+        self.simulator.clock.advance(seconds)
+        self.simulator.settle()
+
+
+@contextmanager
+def opened() -> Iterator[World]:
+    """A world on a port of its own, which the engine takes for AWS itself: no rule for emulators holds there."""
+    with Simulator(clock=Clock(0, call_seconds=0.05)) as simulator, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL", simulator.endpoint_url)
+        world = World(simulator, connect(simulator), SharedClock(simulator))
+        world.renew()
+        yield world
+
+
+def connect(simulator: Simulator) -> Aws:
+    """A connection of its own: clients, and what they have learnt about throttling."""
+    aws = Aws(session=_session(), region=simulator.region)
+    aws.account = simulator.id
+    return aws
+
+
+@functools.cache
+def _session() -> boto3.Session:
+    return boto3.Session(aws_access_key_id="engine", aws_secret_access_key="secret", region_name=Simulator.region)
+
+
+def tables(definitions: Sequence[Definition]) -> list[Table]:
+    """Definitions as tables; each is one that the loader accepts."""
+    return [normalise.desired(definition.body) for definition in loader.check(definitions)]
