@@ -22,7 +22,7 @@ from dynatus_ci.errors import DynatusError, Fault, InvalidDefinitions, InvalidIn
 from dynatus_ci.inputs import NAMES, Inputs, Text
 from dynatus_ci.planning import Planning
 from dynatus_ci.report import Context, View
-from dynatus_ci.schema.model import FORMAT, Outcome
+from dynatus_ci.schema.model import FORMAT, Outcome, Table
 from dynatus_ci.terminal import say
 
 FORMATS = ("text", "json", "markdown")
@@ -55,28 +55,47 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _validate(options: argparse.Namespace) -> int:
     asked = _asked(options, mode="validate")
-    faults: list[Fault] = []
-    broken: list[DynatusError] = []
-    count = 0
-    for path in options.paths or [asked.inputs.path]:
-        try:
-            count += len(asked.tables(path))
-        except InvalidDefinitions as invalid:
-            faults += invalid.faults
-        except DynatusError as error:  # one path without definitions hides no other's faults
-            broken.append(error)
-    if broken and not (faults or count):
+    tables, faults, broken = _all_of(asked, options.paths or [asked.inputs.path])
+    if broken and not (faults or tables):
         raise broken[0]
     if options.format == "json":
         _document({"format": FORMAT, "faults": [fault.to_dict() for fault in faults]})
     elif options.format == "markdown":
-        print(report.markdown(report.faults(faults, _context(asked.inputs), definitions=count)))
+        print(report.markdown(report.faults(faults, _context(asked.inputs), definitions=len(tables))))
     else:
         print(report.faults_text(faults), end="")
-    say(f"{len(faults)} faults." if faults else f"{count} definitions, no fault.")
+    if asked.inputs.baseline and options.format != "json" and not faults:
+        _print(options, {}, report.plan(asked.plan(tables), _context(asked.inputs)))
+    definitions, found = report.plural(len(tables), "definition"), report.plural(len(faults), "fault")
+    say(f"{found}." if faults else f"{definitions}, no fault.")
     for reason in broken:
         say(f"dynatus: {reason}")
     return 1 if faults or broken else 0
+
+
+def _all_of(asked: Planning, paths: Sequence[str]) -> tuple[list[Table], list[Fault], list[DynatusError]]:
+    """The tables of some paths and all faults; one path without definitions hides no other's."""
+    tables: list[Table] = []
+    faults: list[Fault] = []
+    broken: list[DynatusError] = []
+    for path in paths:
+        try:
+            tables += asked.tables(path)
+        except InvalidDefinitions as invalid:
+            faults += invalid.faults
+        except DynatusError as error:
+            broken.append(error)
+    return tables, [*faults, *_twice(tables)], broken
+
+
+def _twice(tables: Sequence[Table]) -> Iterator[Fault]:
+    """Tables that two of the paths define; within one path the loader says so."""
+    first: dict[str, Table] = {}
+    for table in tables:
+        before = first.setdefault(table.name, table)
+        if before is not table:
+            message = f"The table {table.name} has two definitions: the first is at {before.place}."
+            yield Fault(table.place, "duplicate-table", message, "Keep one of them.")
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -211,7 +230,10 @@ def _stopped_by_signals() -> Iterator[Flag]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A usage error is exit 1, since 2 means changes or drift."""
+    """A usage error is exit 1, since 2 means changes or drift; options have one spelling."""
+
+    def __init__(self, **rest: Any) -> None:  # noqa: ANN401  # argparse's own
+        super().__init__(allow_abbrev=False, **rest)
 
     def error(self, message: str) -> NoReturn:
         raise InvalidInput(f"{message}.", hint=f"See `{self.prog} --help`.")
@@ -224,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
 
     validate = commands.add_parser("validate", help="find what DynamoDB would refuse, without any call")
     validate.add_argument("paths", nargs="*", metavar="PATH", help=f"files or folders (default: {_DEFAULT_PATH})")
-    _add(validate, "environment", "params", "table-prefix")
+    _add(validate, *_DEFINITIONS, "baseline")
     _finish(validate, _validate)
 
     plan = commands.add_parser("plan", help="show what would be done")

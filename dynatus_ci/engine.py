@@ -415,8 +415,7 @@ class _TableLoop:
     def _ask(self, change: TableChange, step: Step | None) -> None:
         refusal = self.shared.may_run(change, step)
         if refusal:
-            message = f"{refusal.message} {refusal.hint}" if refusal.hint else refusal.message
-            raise _End(Outcome.REFUSED, _refused(refusal.reason, message))
+            raise _End(Outcome.REFUSED, _refused(refusal.reason, str(refusal)))
 
     def _settle_doubt(self, change: TableChange) -> None:
         """A call whose answer nobody got did happen if what it was for is gone from the next observation."""

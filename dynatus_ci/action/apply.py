@@ -82,10 +82,7 @@ class _Judge:
         with self._lock:
             if not self.superseded and self._looked_at.get(change.table) is not change:
                 self._looked_at[change.table] = change
-                try:
-                    self.is_superseded()
-                except GitHubError as failed:
-                    return Refusal(failed.reason, f"{change.table}: {failed.message}", failed.hint)
+                self.is_superseded()
             if self.superseded is None:
                 return None
             self._job.stop.flag.set()

@@ -26,10 +26,10 @@ _TOO_LARGE = (
 def run(job: Job) -> Ending:
     """Show what would run, in a comment that keeps the record of it."""
     plan = job.planning.plan(job.planning.tables())
-    if job.inputs.out:
-        _write_file(job, plan, out=job.inputs.out)
     posted = _post(job, lambda: plan, lambda comment: comment.write_plan(plan))
     job.show("Plan", report.plan(plan, _context(job, plan, posted=posted)))
+    if job.inputs.out:
+        _write_file(job, plan, out=job.inputs.out)
     verdict = approval.verdict(plan, job.inputs.allow_destructive, labelled=posted.labelled, recorded=posted.recorded)
     ending = Ending(
         result=verdict.result,
@@ -105,7 +105,7 @@ def _context(job: Job, plan: Plan, *, posted: _Posted) -> Context:
 
 def _post(job: Job, where: Callable[[], Plan], write: Callable[[_Ours], _Posted]) -> _Posted:
     """Write a comment where there is a pull request for it; what GitHub does not allow is a note, no failure."""
-    if job.pull_request is None or not job.inputs.comment:
+    if job.pull_request is None or (job.github is None and not job.inputs.comment):
         return _Posted()
     if job.github is None:
         posted = _Posted(note=f"{_UNWRITTEN}: `github-token` is empty.")
@@ -113,7 +113,7 @@ def _post(job: Job, where: Callable[[], Plan], write: Callable[[_Ours], _Posted]
         try:
             posted = write(_Ours(job=job, pulls=job.github, number=job.pull_request, scope=job.scope(where())))
         except NotAllowed as refused:
-            posted = _Posted(note=f"{_UNWRITTEN}. {refused}")
+            posted = _Posted(note=f"{_UNWRITTEN}. {refused}") if job.inputs.comment else _Posted()
         except GitHubError as failed:
             posted = _Posted(note=f"{_UNWRITTEN}. {failed}", failed=failed)
     if posted.note:
@@ -132,12 +132,15 @@ class _Ours:
 
     def write_faults(self, faults: View) -> _Posted:
         """Write what is wrong with the definitions; there is no plan, so the record goes."""
-        return self._write(faults, self._find(), record=None, posted=_Posted())
+        existing = self._find()
+        if existing is None and not self.job.inputs.comment:
+            return _Posted()
+        return self._write(faults, existing, record=None, posted=_Posted())
 
     def write_plan(self, plan: Plan) -> _Posted:
         """Write a plan and its record, or say why not."""
         existing = self._find()
-        if existing is None and not plan.changes:
+        if existing is None and not (plan.changes and self.job.inputs.comment):
             return _Posted()
         replaced, edited = self._replaced(existing)
         if self.job.inputs.baseline and replaced:
@@ -177,14 +180,17 @@ class _Ours:
 
     def _label(self, pull: PullRequest, *, replaced: Record | None, record: Record | None) -> _Posted:
         labelled = approval.LABEL in pull.labels
-        if not (labelled and record and approval.label_must_go(replaced, record)):
+        if record is None or not approval.label_must_go(replaced, record):
             return _Posted(labelled=labelled and record is not None, recorded=record is not None)
         try:
+            # Also where it was not on when we looked: somebody may have put it on since, for what he has not seen.
             self.pulls.remove_label(self.number, approval.LABEL)
         except NotAllowed as refused:
+            if not labelled:
+                raise
             # Without its removal the label would name what nobody has seen, so there must be no record.
             raise GitHubError(refused.message, hint=refused.hint) from refused
-        return _Posted(label_removed=True, recorded=True)
+        return _Posted(label_removed=labelled, recorded=True)
 
     def _write(
         self, view: View, existing: Comment | None, *, record: Record | None, posted: _Posted, rewrite: bool = False

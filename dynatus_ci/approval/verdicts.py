@@ -83,5 +83,5 @@ def superseded(*, tip: str | None, there: str | None, here: str | None) -> str |
     if tip is None:
         return "The branch is gone, so nothing was run."
     if there != here:
-        return f"The branch has other definitions by now: the run of commit {tip[:12]} is to apply them."
+        return f"The branch has other definitions by now: the run of commit {tip[:7]} is to apply them."
     return None

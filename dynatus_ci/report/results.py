@@ -84,7 +84,7 @@ def _moment(iso: str) -> str:
 
 def _verdict(result: Result) -> str:
     if result.result is Outcome.SUPERSEDED:
-        return "superseded, nothing ran"
+        return "superseded, and stopped" if result.changed else "superseded, nothing ran"
     if result.result in {Outcome.NOOP, Outcome.PLANNED, Outcome.VALID}:
         return "nothing to do"
     number = sum(table.result is result.result for table in result.tables)

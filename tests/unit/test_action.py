@@ -244,7 +244,17 @@ def test_without_a_comment_there_is_no_record_and_the_plan_says_so(repo: Scene) 
     ran = repo.plan(1, comment="false")
     assert ran.ending == (0, "planned", "")
     assert "No record" in ran.summary
-    assert repo.github.calls == []
+    assert repo.github.bodies(1) == []
+
+
+def test_without_a_new_comment_an_existing_one_is_kept_up_to_date(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    repo.plan(1)
+    repo.write(users=table(**TTL))
+    repo.plan(1, comment="false")
+    assert "time to live" in repo.comment(1)
+    assert len(repo.github.bodies(1)) == 1
 
 
 def test_faults_go_into_the_comment_and_take_the_record_away(repo: Scene) -> None:

@@ -691,7 +691,7 @@ def test_the_label_comes_off_when_it_was_given_for_something_else(
     [
         (("c2", "tree", "tree"), None),
         (("c2", None, None), None),
-        (("c2c2c2c2c2c2c2", "other", "tree"), "c2c2c2c2c2c2"),
+        (("c2c2c2c2c2c2c2", "other", "tree"), "c2c2c2c"),
         (("c2", None, "tree"), "c2"),
         (("c2", "tree", None), "c2"),
         ((None, None, "tree"), "gone"),
