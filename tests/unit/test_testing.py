@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 DEFINITION = """
-{:TableName            #profile {:test "users-of-test" :default "users"}
+{:TableName            #profile {:test "users-of-test" :default "users-of-all"}
  :KeySchema            [{:AttributeName "id" :KeyType "HASH"}]
  :AttributeDefinitions [{:AttributeName "id" :AttributeType #param [type "S"]}]
  :BillingMode          "PAY_PER_REQUEST"
@@ -50,10 +50,10 @@ def key_type(client: DynamoDBClient, table: str) -> str:
 
 def test_tables_are_there_when_it_returns_with_what_create_table_lacks(emulator: str, definitions: Path) -> None:
     client = local.client(emulator)
-    assert testing.dynamodb_tables(client, definitions) == ("users",)
-    answer = client.describe_time_to_live(TableName="users")
+    assert testing.dynamodb_tables(client, definitions) == ("users-of-all",)
+    answer = client.describe_time_to_live(TableName="users-of-all")
     assert answer["TimeToLiveDescription"].get("AttributeName") == "gone_at"
-    assert testing.dynamodb_tables(client, definitions) == ("users",)
+    assert testing.dynamodb_tables(client, definitions) == ("users-of-all",)
 
 
 def test_environment_parameters_and_prefix_are_those_of_the_loader(emulator: str, definitions: Path) -> None:
