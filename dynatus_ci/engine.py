@@ -5,15 +5,15 @@ It knows AWS through `dynamodb` and what was approved through one function; it d
 
 from __future__ import annotations
 
-import logging
 import os
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from threading import Event as Flag
 from threading import Lock, Semaphore
 from typing import Any
@@ -41,8 +41,6 @@ from dynatus_ci.schema.model import (
 )
 from dynatus_ci.schema.settings.base import Situation
 from dynatus_ci.schema.settings.ttl import COOLDOWN
-
-logger = logging.getLogger(__name__)
 
 MayRun = Callable[[TableChange, Step | None], Refusal | None]
 """The gate: why a step (None: the change as a whole) may not run; None where it may."""
@@ -315,12 +313,8 @@ class _TableLoop:
             self._tell(EventKind.FINISHED, result.result.value)
         except DynatusError as error:  # of `on_event`
             return self._result(Outcome.FAILED, error=failure(error))
-        except Exception as bug:  # a bug at one table must not hide what was done to the others
-            logger.exception("table %s", self.desired.name)
-            message = f"This is a bug of dynatus: {type(bug).__name__}."
-            return self._result(
-                Outcome.FAILED, error=Failure("InternalError", message, reason=FailureReason.INTERNAL_ERROR)
-            )
+        except Exception as bug:  # noqa: BLE001  # a bug at one table must not hide what was done to the others
+            return self._result(Outcome.FAILED, error=_bug(bug))
         finally:
             self._leave()
         return result
@@ -655,6 +649,14 @@ def _ids(change: TableChange) -> set[str]:
 
 _AGAIN = frozenset({Kind.BUSY, Kind.THROTTLED, Kind.AMBIGUOUS, Kind.UNCHANGED, Kind.MISSING, Kind.UNREACHABLE})
 """After these the loop observes and goes on from what it finds."""
+
+
+def _bug(bug: Exception) -> Failure:
+    """An error that nobody foresaw, by its place in the code: its message may hold what is secret or a stranger's."""
+    place = traceback.extract_tb(bug.__traceback__)[-1]
+    where = f"{PurePath(place.filename).name}:{place.lineno}"
+    message = f"This is a bug of dynatus: {type(bug).__name__} at {where} in {place.name}."
+    return Failure("InternalError", message, reason=FailureReason.INTERNAL_ERROR)
 
 
 def _refused(reason: FailureReason, message: str) -> Failure:

@@ -179,11 +179,7 @@ def connect(
     import botocore.session  # noqa: PLC0415  # likewise
 
     core = botocore.session.Session(profile=profile)
-    named = region or _configured_region(core)
-    try:
-        url = endpoint_url or _chosen_url(core, named or DUMMY_REGION)
-    except ProfileNotFound as error:
-        raise InvalidInput(f"{error}.", hint="Name one of ~/.aws/config with --profile.") from error
+    named, url = _where(core, region=region, endpoint_url=endpoint_url)
     own = not is_aws_endpoint(url)
     if named is None and not own:
         raise InvalidInput("No AWS region is set.", hint="Set `region`, AWS_REGION, or a region in the profile.")
@@ -302,12 +298,13 @@ def _forget_empty_variables() -> None:
         del os.environ[name]
 
 
-def _configured_region(core: botocore.session.Session) -> str | None:
+def _where(core: botocore.session.Session, *, region: str | None, endpoint_url: str | None) -> tuple[str | None, str]:
+    """The region, if one is set, and the endpoint; AWS_REGION before the profile's, as GitHub's runners set it."""
     try:
-        region = os.environ.get("AWS_REGION") or core.get_config_variable("region")
+        named = region or os.environ.get("AWS_REGION") or core.get_config_variable("region")
+        return named, endpoint_url or _chosen_url(core, named or DUMMY_REGION)
     except ProfileNotFound as error:
         raise InvalidInput(f"{error}.", hint="Name one of ~/.aws/config with --profile.") from error
-    return str(region) if region else None
 
 
 def _chosen_url(core: botocore.session.Session, region: str) -> str:

@@ -105,11 +105,6 @@ class Live:
     decreases_today: Mapping[Path, int] = field(default_factory=dict)
     stored_units: Mapping[Path, Value] = field(default_factory=dict)
 
-    @property
-    def settled(self) -> bool:
-        """Whether the table is neither being created nor deleted, so that settings' own readers answer."""
-        return self.status not in {"CREATING", "DELETING"}
-
 
 @dataclass(frozen=True, slots=True)
 class Table:

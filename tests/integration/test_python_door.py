@@ -116,3 +116,19 @@ def test_a_plan_can_be_reviewed_and_then_applied(moto: DynamoDBClient) -> None:
     assert set(heard) == {"door-orders", "door-sessions", "door-users"}
     unseen = dynatus_ci.apply_tables(moto, [definition("door-unseen")], reviewed=read_back)
     assert (unseen.result, unseen.failure_reason) == ("refused", "plan-changed")
+
+
+def test_a_bug_at_one_table_hides_no_others_result_and_says_nothing_that_it_was_told(
+    moto: DynamoDBClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def hear(event: dynatus_ci.Event) -> None:
+        if event.table == "broken":
+            raise ValueError("hunter2")
+
+    made = dynatus_ci.apply_tables(moto, [definition("broken"), definition("sound")], on_event=hear)
+    broken, sound = made.tables
+    assert (broken.result, sound.result) == ("failed", "applied")
+    assert made.failure_reason == "internal-error"
+    assert broken.error is not None
+    assert "ValueError at test_python_door.py" in broken.error.message
+    assert "hunter2" not in broken.error.message + "".join(capsys.readouterr())
