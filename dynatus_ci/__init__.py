@@ -17,9 +17,11 @@ from dynatus_ci.api import (
     syncronizate,
     wait_for_table_active,
 )
-from dynatus_ci.engine import Event, Options
+from dynatus_ci.engine import Options
 from dynatus_ci.errors import AwsError, DynatusError, Fault, InvalidDefinitions, Refused
-from dynatus_ci.schema.model import Plan, Result, Table
+from dynatus_ci.reconcile import Event
+from dynatus_ci.schema.model import Plan, Table
+from dynatus_ci.schema.results import Result
 
 __all__ = [
     "AwsError",

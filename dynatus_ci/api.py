@@ -12,10 +12,13 @@ from dynatus_ci import approval, engine
 from dynatus_ci.definitions import loader
 from dynatus_ci.dynamodb import client as connection
 from dynatus_ci.dynamodb import observe, waits
-from dynatus_ci.engine import Event, Options
+from dynatus_ci.dynamodb.waits import Ended
+from dynatus_ci.engine import Options
 from dynatus_ci.errors import AwsError, DynatusError, Fault, InvalidDefinitions, NoDefinitions, Refused
+from dynatus_ci.reconcile import Event
 from dynatus_ci.schema import normalise
-from dynatus_ci.schema.model import Outcome, Plan, Result, Table, TableResult
+from dynatus_ci.schema.model import Plan, Table
+from dynatus_ci.schema.results import Outcome, Result, TableResult
 
 if TYPE_CHECKING:
     import boto3
@@ -120,12 +123,11 @@ def wait_for_table_active(
     aws, clock = connection.Aws(session=session, given=client, region=client.meta.region_name), waits.SystemClock()
     poll = waits.Poll(clock=clock, deadline=clock.now() + timeout, stop=Flag())
     desired = Table(table)
-    while True:
-        if waits.met(observe.table(aws, desired), {(): {}}):
-            return True
-        if poll.over():
-            return None
-        poll.pause()
+
+    def active() -> Ended | None:
+        return Ended.DONE if waits.met(observe.table(aws, desired), {(): {}}) else None
+
+    return True if poll.until(active) is Ended.DONE else None
 
 
 def load_definitions(

@@ -22,7 +22,8 @@ from dynatus_ci.errors import DynatusError, Fault, InvalidDefinitions, InvalidIn
 from dynatus_ci.inputs import NAMES, Inputs, Text
 from dynatus_ci.planning import Planning
 from dynatus_ci.report import Context, View
-from dynatus_ci.schema.model import FORMAT, Outcome, Table
+from dynatus_ci.schema.model import FORMAT, Table
+from dynatus_ci.schema.results import Outcome
 from dynatus_ci.terminal import say
 
 FORMATS = ("text", "json", "markdown")

@@ -17,9 +17,11 @@ import pytest
 from dynatus_ci import approval, engine
 from dynatus_ci.definitions import loader
 from dynatus_ci.dynamodb.client import Aws
-from dynatus_ci.engine import Event, Options
+from dynatus_ci.engine import Options
+from dynatus_ci.reconcile import Event
 from dynatus_ci.schema import normalise
-from dynatus_ci.schema.model import Plan, Result, Table, TableChange, TableResult
+from dynatus_ci.schema.model import Plan, Table, TableChange
+from dynatus_ci.schema.results import Result, TableResult
 from tests import strategies
 from tests.simulator import SECOND_WRITER, Clock, Simulator
 from tests.simulator.clock import DAY

@@ -21,7 +21,7 @@ from dynatus_ci.github.pull_request import Pace
 from dynatus_ci.github.runner import Level, Runner
 from dynatus_ci.inputs import Mode
 from dynatus_ci.report import Context
-from dynatus_ci.schema.model import Outcome
+from dynatus_ci.schema.results import Outcome
 
 __all__ = ["main"]
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import replace
 
-from dynatus_ci import approval, engine, planning, report
+from dynatus_ci import approval, engine, planning, reconcile, report
 from dynatus_ci.action.job import Ending, Job
 from dynatus_ci.approval import Gate, Refusal, Reviews
 from dynatus_ci.dynamodb.client import Aws
@@ -16,7 +16,8 @@ from dynatus_ci.github.pull_request import PullRequests
 from dynatus_ci.github.reviews import Trail
 from dynatus_ci.inputs import Approval
 from dynatus_ci.report import Context
-from dynatus_ci.schema.model import Outcome, Plan, Result, Risk, Step, Table, TableChange, TableResult
+from dynatus_ci.schema.model import Plan, Risk, Step, Table, TableChange
+from dynatus_ci.schema.results import Outcome, Result, TableResult
 
 _BACKUP = re.compile(r"arn:[\w-]+:dynamodb:[\w-]+:[^:\s`]*:table/[\w.-]+/backup/[\w-]+")
 _MOST_BACKUPS = 20
@@ -172,7 +173,7 @@ class _Applying:
         if any(change.changes and gate.may_run(change, None) is None for change in self._plan.tables):
             self._tell(Result(self._plan))
 
-    def _heard(self, event: engine.Event) -> None:
+    def _heard(self, event: reconcile.Event) -> None:
         self._job.runner.text(self._shown(f"{event.table}: {event.text}"))
         if event.backup:
             self._name_backup(event.table, event.backup)

@@ -11,7 +11,7 @@ from dynatus_ci.definitions import files
 from dynatus_ci.errors import FailureReason, InvalidDefinitions
 from dynatus_ci.github.runner import Level
 from dynatus_ci.report import View
-from dynatus_ci.schema.model import Outcome
+from dynatus_ci.schema.results import Outcome
 
 
 def validate(job: Job) -> Ending:

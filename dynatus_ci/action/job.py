@@ -21,7 +21,8 @@ from dynatus_ci.github.runner import Level, OutputValue, Runner
 from dynatus_ci.inputs import Inputs
 from dynatus_ci.planning import Planning
 from dynatus_ci.report import Context, View
-from dynatus_ci.schema.model import Outcome, Plan
+from dynatus_ci.schema.model import Plan
+from dynatus_ci.schema.results import Outcome
 
 PLAN_OUTPUT_LIMIT = 400_000
 _COUNTS = ("create", "update", "recreate", "delete", "noop", "destructive")

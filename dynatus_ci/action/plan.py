@@ -14,7 +14,8 @@ from dynatus_ci.github.model import Comment, PullRequest, Unwritten
 from dynatus_ci.github.pull_request import PullRequests
 from dynatus_ci.github.runner import Level
 from dynatus_ci.report import Context, View
-from dynatus_ci.schema.model import Outcome, Plan, Risk
+from dynatus_ci.schema.model import Plan, Risk
+from dynatus_ci.schema.results import Outcome
 
 _UNWRITTEN = "No comment was written"
 _TOO_LARGE = (

@@ -9,7 +9,8 @@ from dynatus_ci.approval import gate, records
 from dynatus_ci.approval.gate import Refusal
 from dynatus_ci.approval.records import Record
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.schema.model import Difference, Outcome, Plan, Risk, TableChange
+from dynatus_ci.schema.model import Difference, Plan, Risk, TableChange
+from dynatus_ci.schema.results import Outcome
 
 
 def label_must_go(replaced: Record | None, current: Record) -> bool:

@@ -24,7 +24,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from dynatus_ci.errors import AwsError
+from dynatus_ci.errors import AwsError, DynatusError, FailureReason
+from dynatus_ci.schema.model import Failure
 
 
 class Kind(Enum):
@@ -203,3 +204,11 @@ def _hint(kind: Kind, permission: str | None) -> str | None:
 
 CALL_ERRORS = (ClientError, BotoCoreError, HTTPClientError, ResponseParserError)
 """What boto3 raises for a call that did not go well."""
+
+
+def failure(error: DynatusError) -> Failure:
+    """An error as documents hold it."""
+    if isinstance(error, CallFailed):
+        reason = FailureReason.TIMEOUT if error.kind is Kind.EXPIRED else error.reason
+        return Failure(error.code, str(error), error.operation, error.missing_permission, reason)
+    return Failure(error.reason.value, str(error), reason=error.reason)

@@ -1,4 +1,4 @@
-"""The one poll loop: until what a step expects holds and nothing is under way there, or the time is over.
+"""The one poll loop, `Poll.until`, and what a step is waited for: what it expects holds and nothing is under way there.
 
 botocore's own waiters know neither indexes nor encryption nor TTL, and sleep 20 s between looks.
 """
@@ -96,8 +96,13 @@ class Poll:
         self._long = clock.now() + patience
         self._on_long = on_long
 
-    def over(self) -> Ended | None:
-        """Why the wait must end now; None where it may go on."""
+    def until(self, ended: Callable[[], Ended | None]) -> Ended:
+        """Ask, and let a moment pass, until the answer is that the wait has ended, or it must end."""
+        while (how := ended() or self._over()) is None:
+            self.pause()
+        return how
+
+    def _over(self) -> Ended | None:
         if self._stop.is_set():
             return Ended.STOPPED
         return Ended.DEADLINE if self._clock.now() >= self._deadline else None
@@ -112,27 +117,27 @@ class Poll:
         self._pause = min(self._pause * 1.6, LONGEST_POLL)
 
 
-def until(
+def shown(
     look: Callable[[], Table | None],
     expects: Mapping[Path, Value],
     *,
-    poll: Poll,
     clock: Clock,
     settle: float,
     on_progress: Callable[[Mapping[Path, str]], None],
-) -> Ended:
-    """Look until a table is as expected.
+) -> Callable[[], Ended | None]:
+    """What `Poll.until` asks in order to wait until a table is as expected.
 
     Args:
         look: Observes the table.
         expects: Path → value.
-        poll: When to look again.
         clock: The time.
         settle: Seconds after which a value that does not show, with nothing under way, is given up.
         on_progress: Told what is under way.
     """
     quiet_since = clock.now()
-    while True:
+
+    def ended() -> Ended | None:
+        nonlocal quiet_since
         table = look()
         if met(table, expects):
             return Ended.DONE
@@ -140,9 +145,6 @@ def until(
         if under_way:
             quiet_since = clock.now()
             on_progress(under_way)
-        elif clock.now() - quiet_since > settle:
-            return Ended.NOT_SHOWN
-        over = poll.over()
-        if over:
-            return over
-        poll.pause()
+        return Ended.NOT_SHOWN if clock.now() - quiet_since > settle else None
+
+    return ended

@@ -17,7 +17,8 @@ from dynatus_ci.report.budget import SUMMARY, Size, characters
 from dynatus_ci.report.context import Context
 from dynatus_ci.report.view import View, finished, mask
 from dynatus_ci.report.words import clean, code, plural
-from dynatus_ci.schema.model import Plan, Result
+from dynatus_ci.schema.model import Plan
+from dynatus_ci.schema.results import Result
 
 __all__ = [
     "SUMMARY",

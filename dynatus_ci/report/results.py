@@ -13,7 +13,8 @@ from dynatus_ci.report import view as views
 from dynatus_ci.report.consequences import Loss
 from dynatus_ci.report.context import Context
 from dynatus_ci.report.view import Alert, Fact, Line, Row, Section, StepLine, View
-from dynatus_ci.schema.model import Action, Outcome, Plan, Result, Status, StepResult, TableChange, TableResult
+from dynatus_ci.schema.model import Action, Plan, TableChange
+from dynatus_ci.schema.results import Outcome, Result, Status, StepResult, TableResult
 
 _MARKS = {
     Outcome.FAILED: "🔴",

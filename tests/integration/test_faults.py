@@ -25,7 +25,8 @@ from dynatus_ci.dynamodb.client import Aws
 from dynatus_ci.engine import Options
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.schema import emulators
-from dynatus_ci.schema.model import Action, Outcome, Plan, Status
+from dynatus_ci.schema.model import Action, Plan
+from dynatus_ci.schema.results import Outcome, Status
 from tests import strategies
 from tests.simulator import HOUR, MINUTE, SECOND_WRITER, Kind
 from tests.simulator.clock import DAY

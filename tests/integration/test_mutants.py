@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, given
 
-from dynatus_ci import engine
+from dynatus_ci import reconcile
 from dynatus_ci.dynamodb import observe, waits
 from dynatus_ci.dynamodb.client import Aws
 from dynatus_ci.dynamodb.failures import CallFailed
@@ -89,8 +89,8 @@ def an_index_is_done_when_its_table_is_active(patch: Patch) -> None:
 
 
 def waits_for_nothing(patch: Patch) -> None:
-    patch.setattr(waits, "until", lambda *_, **__: waits.Ended.DONE)
-    patch.setattr(engine, "EXCLUSIVE", frozenset())
+    patch.setattr(waits.Poll, "until", lambda *_: waits.Ended.DONE)
+    patch.setattr(reconcile, "EXCLUSIVE", frozenset())
 
 
 def protection_goes_on_last(patch: Patch) -> None:
@@ -175,7 +175,7 @@ def a_call_is_sent_again_blindly(patch: Patch) -> None:
 
 
 def whichever_table_has_the_name_is_deleted(patch: Patch) -> None:
-    patch.setattr(engine._TableLoop, "_gate", lambda *_: None)  # noqa: SLF001
+    patch.setattr(reconcile.TableLoop, "_gate", lambda *_: None)
 
 
 def insights_of_a_rebuilt_index_are_forgotten(patch: Patch) -> None:

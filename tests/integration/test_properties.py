@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from dynatus_ci.schema.model import Action, Effect, Outcome, Path, Plan, Risk, Status, Step
+from dynatus_ci.schema.model import Action, Effect, Path, Plan, Risk, Step
+from dynatus_ci.schema.results import Outcome, Status
 from dynatus_ci.schema.settings import SETTINGS
 from tests import strategies
 from tests.integration.test_faults import BUSY

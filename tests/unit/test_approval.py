@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from dynatus_ci import approval
 from dynatus_ci.approval import Finding, Gate, PullRequest, Scope
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.schema.model import Action, Difference, Effect, Failure, Outcome, Plan, Risk, Step, TableChange, Value
+from dynatus_ci.schema.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange, Value
+from dynatus_ci.schema.results import Outcome
 
 SAFE, DISRUPTIVE, DESTRUCTIVE = Risk.SAFE, Risk.DISRUPTIVE, Risk.DESTRUCTIVE
 SCOPE = Scope(environment=None, account="9012", region="eu-west-1", path="resources/dynamo")

@@ -90,10 +90,10 @@ def operations(service: str) -> set[str]:
 
 
 def called() -> Iterator[str]:
-    """Every operation whose name stands in the modules that call: the engine, the observer and the schema's steps."""
+    """Every operation whose name stands in the modules that call: the loop, the observer and the schema's steps."""
     services = ("application-autoscaling", "kms", "dynamodb")  # where two have a name, DynamoDB's is meant
     names = {operation: service for service in services for operation in operations(service)}
-    for path in (PACKAGE / "engine.py", PACKAGE / "dynamodb" / "observe.py", *(PACKAGE / "schema").rglob("*.py")):
+    for path in (PACKAGE / "reconcile.py", PACKAGE / "dynamodb" / "observe.py", *(PACKAGE / "schema").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and node.value in names:
                 yield f"{names[node.value]}:{node.value}"

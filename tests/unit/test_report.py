@@ -16,29 +16,15 @@ from cmarkgfm.cmark import Options
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dynatus_ci import approval, engine, report
+from dynatus_ci import approval, report
 from dynatus_ci.approval import Gate, Scope
 from dynatus_ci.definitions import loader
 from dynatus_ci.dynamodb import failures
 from dynatus_ci.errors import AwsError, FailureReason, Fault, InvalidDefinitions, InvalidInput, Place
 from dynatus_ci.report import Context, View, values, words
 from dynatus_ci.schema import emulators, planner
-from dynatus_ci.schema.model import (
-    Action,
-    Difference,
-    Effect,
-    Failure,
-    Outcome,
-    Plan,
-    Result,
-    Risk,
-    Status,
-    Step,
-    StepResult,
-    TableChange,
-    TableResult,
-    Value,
-)
+from dynatus_ci.schema.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange, Value
+from dynatus_ci.schema.results import Outcome, Result, Status, StepResult, TableResult
 from dynatus_ci.schema.settings.base import Emptiness
 from tests import shop
 from tests.shop import ACCOUNT, KNOWN, change, creation, plan
@@ -102,7 +88,7 @@ def denied(operation: str, table: str) -> Failure:
     message = f"User: {who} is not authorized to perform: dynamodb:{operation} on resource: {arn} {why}"
     answer = {"Error": {"Code": "AccessDeniedException", "Message": message}, "ResponseMetadata": {}}
     error = ClientError(answer, operation)  # type: ignore[arg-type]  # what matters of an answer
-    return engine.failure(failures.explain(error, operation=operation, table=table))
+    return failures.failure(failures.explain(error, operation=operation, table=table))
 
 
 UNREADABLE = plan(

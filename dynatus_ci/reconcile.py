@@ -1,0 +1,553 @@
+"""One table, until it agrees with its definition: observe, plan, run the first step, wait until it is done, observe.
+
+A crash, a lost answer, another writer and a long index build are all the same case: the next observation. It knows AWS
+through `dynamodb` and what was approved through one function; it does not know GitHub.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import PurePath
+from threading import Event as Flag
+from threading import Semaphore
+
+from dynatus_ci.approval import Refusal
+from dynatus_ci.dynamodb import failures, observe, waits
+from dynatus_ci.dynamodb.client import Aws
+from dynatus_ci.dynamodb.failures import CallFailed, Kind
+from dynatus_ci.dynamodb.waits import Clock, Ended, Poll
+from dynatus_ci.errors import DynatusError, FailureReason
+from dynatus_ci.schema import emulators, planner
+from dynatus_ci.schema.model import Effect, Failure, Path, Step, Table, TableChange
+from dynatus_ci.schema.results import Outcome, Status, StepResult, TableResult
+from dynatus_ci.schema.settings.ttl import COOLDOWN
+
+MayRun = Callable[[TableChange, Step | None], Refusal | None]
+"""The gate: why a step (None: the change as a whole) may not run; None where it may."""
+
+MOST_ATTEMPTS = 2
+"""How often a step that changes nothing is sent before it is reported."""
+MOST_FAILURES = 8
+"""How often a step is tried again after "busy", "throttled" or an answer that nobody got."""
+SHORT_PAUSE = 60
+"""Seconds that are waited for also with `detach`."""
+VITAL = frozenset({"CreateTable", "DeleteTable", "CreateBackup"})
+"""Operations that no endpoint may leave out: without them the table fails, whatever an emulator lacks elsewhere."""
+EXCLUSIVE = frozenset({"UpdateTable", "DeleteTable", "CreateBackup"})
+"""Operations that wait until nothing of the table is under way; the others are admitted beside a backfill."""
+_AGAIN = frozenset({Kind.BUSY, Kind.THROTTLED, Kind.AMBIGUOUS, Kind.UNCHANGED, Kind.MISSING, Kind.UNREACHABLE})
+"""After these the loop observes and goes on from what it finds."""
+
+
+class EventKind(StrEnum):
+    """What an event tells."""
+
+    STEP = "step"
+    WAITING = "waiting"
+    DONE = "done"
+    BACKUP = "backup"
+    RETRY = "retry"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened while a table was changed; `backup` is the ARN of a backup that is AVAILABLE."""
+
+    kind: EventKind
+    table: str
+    text: str
+    step: Step | None = None
+    backup: str | None = None
+
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What all tables of one apply share: the connection, the gate, and the time.
+
+    Args:
+        detach: Do not wait for backfills, cooldowns and quotas.
+        stop: Set when the run is to end after the call that is under way.
+        deadline: When apply stops waiting, in seconds since the epoch.
+        slots: One for each table that may be worked on at the same time.
+    """
+
+    aws: Aws
+    may_run: MayRun
+    on_event: OnEvent
+    detach: bool
+    stop: Flag
+    clock: Clock
+    deadline: float
+    slots: Semaphore
+
+
+def look(
+    aws: Aws, desired: Table, surroundings: observe.Surroundings, *, backup: str | None = None
+) -> tuple[Table | None, TableChange]:
+    """One observation of a table, and what it needs.
+
+    Raises:
+        CallFailed: A read was denied, or did not succeed.
+    """
+    actual = observe.table(aws, desired)
+    situation = replace(surroundings.situation(), backup=backup)
+    questions = planner.questions(desired, actual, situation)
+    while questions:
+        situation = surroundings.answer(questions, desired.name, situation)
+        questions = planner.questions(desired, actual, situation)
+    return actual, planner.change(desired, actual, situation)
+
+
+class _End(Exception):
+    """The table's loop ends here, with this outcome."""
+
+    def __init__(self, outcome: Outcome, error: Failure | None = None, *, resume: float | None = None) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+        self.error = error
+        self.resume = resume
+
+
+@dataclass(slots=True)
+class _Record:
+    """What this run did to a table, for its result; what the table is, the loop looks up each time."""
+
+    planned: TableChange
+    steps: list[StepResult] = field(default_factory=list)
+    left: tuple[Step, ...] = ()
+    backup: str | None = None
+    """The backup that this run has asked for."""
+    unsure: Step | None = None
+    """A step whose call had no answer."""
+    streams: list[str] = field(default_factory=list)
+    """The ARNs that the table's stream has had: its readers must be moved by hand."""
+
+    def observed(self, actual: Table | None, change: TableChange) -> None:
+        """Note what there is to do now. A call without an answer did happen if what it was for is gone from that."""
+        arn = actual.live.stream_arn if actual and actual.live else None
+        if arn and arn not in self.streams:
+            self.streams.append(arn)
+        if self.unsure and not set(self.unsure.differences) & _ids(change):
+            self.steps.append(StepResult(self.unsure, Status.DONE))
+        self.unsure = None
+        if not change.error:
+            self.left = change.steps
+
+    def began(self, step: Step) -> None:
+        """A step's call was taken."""
+        self.steps.append(StepResult(step, Status.RUNNING))
+        self.left = tuple(left for left in self.left if left is not step)
+
+    def ended(self, status: Status, took: float | None = None) -> None:
+        """The step that was under way ended so."""
+        self.steps[-1] = StepResult(self.steps[-1].step, status, took)
+
+    @property
+    def runs_on(self) -> bool:
+        """Whether all that is left was accepted and goes on by itself."""
+        return not self.left and any(result.status is Status.RUNNING for result in self.steps)
+
+    def result(
+        self, outcome: Outcome, *, error: Failure | None = None, resume: float | None = None, agrees: bool = False
+    ) -> TableResult:
+        """The table's result."""
+        return TableResult(
+            table=self.planned.table,
+            action=self.planned.action,
+            result=outcome,
+            steps=(*self.steps, *(() if agrees else self._not_run(outcome))),
+            resume_at=_iso(resume) if resume is not None else None,
+            backup=self.backup,
+            error=error,
+            notes=(f"The stream was {self.streams[0]} and is {self.streams[-1]} now.",) if self.streams[1:] else (),
+            agrees=agrees,
+        )
+
+    def _not_run(self, outcome: Outcome) -> Iterator[StepResult]:
+        ran = {_key(result.step) for result in self.steps if result.status is not Status.DONE}
+        status = Status.REFUSED if outcome is Outcome.REFUSED else Status.NOT_RUN
+        for step in self.left:
+            if _key(step) not in ran:
+                yield StepResult(step, status)
+
+
+@dataclass(slots=True)
+class _Tries:
+    """How often steps were tried in vain, and which differences AWS, or a cooldown, has put off until when."""
+
+    failed: Counter[str] = field(default_factory=Counter)
+    hidden: Counter[str] = field(default_factory=Counter)
+    """How often a step was accepted and what it sets did not show."""
+    put_off: dict[str, float] = field(default_factory=dict)
+    quota: CallFailed | None = None
+    """Why, where AWS said it."""
+
+    def postpone(self, step: Step, until: float) -> None:
+        """Let a step's differences rest until a moment."""
+        self.put_off |= dict.fromkeys(step.differences, until)
+
+    def rests(self, step: Step) -> bool:
+        """Whether something keeps a step from being sent yet."""
+        return any(identity in self.put_off for identity in step.differences)
+
+    def keep(self, where: Callable[[str, float], bool]) -> None:
+        """Forget what else was put off."""
+        self.put_off = {id_: until for id_, until in self.put_off.items() if where(id_, until)}
+
+
+class TableLoop:
+    """The loop of one table.
+
+    Args:
+        run: What it shares with the others.
+        desired: The definition.
+        planned: What was planned, and shown, for it.
+        surroundings: What is known of the account.
+    """
+
+    def __init__(self, run: Run, desired: Table, planned: TableChange, surroundings: observe.Surroundings) -> None:
+        self._run = run
+        self._desired = desired
+        self._planned = planned
+        self._surroundings = surroundings
+        self._record = _Record(planned, left=planned.steps)
+        self._tries = _Tries()
+        self._backup: str | None = None  # that this run made, once it is AVAILABLE
+        self._began = run.clock.now()
+        self._inside = False
+
+    def run(self) -> TableResult:
+        """Bring the table to agreement with its definition, or say why not."""
+        try:
+            result = self._loop()
+            self._tell(EventKind.FINISHED, result.result.value)
+        except DynatusError as error:  # of `on_event`
+            return self._record.result(Outcome.FAILED, error=failures.failure(error))
+        except Exception as bug:  # noqa: BLE001  # a bug at one table must not hide what was done to the others
+            return self._record.result(Outcome.FAILED, error=_bug(bug))
+        finally:
+            self._leave()
+        return result
+
+    def _loop(self) -> TableResult:
+        record = self._record
+        try:
+            while self._turn():
+                pass
+            return record.result(Outcome.APPLIED if record.steps else Outcome.NOOP, agrees=True)
+        except _End as end:
+            return record.result(end.outcome, error=end.error, resume=end.resume)
+        except CallFailed as failed:
+            expired = failed.kind is Kind.EXPIRED
+            resume = self._now() if expired else None
+            if expired and self._run.detach and record.runs_on:
+                return record.result(Outcome.PENDING, resume=resume)
+            return record.result(Outcome.FAILED, error=failures.failure(failed), resume=resume)
+
+    # At most `max_parallel` tables are worked on at once; one that waits for long gives its place to another.
+    def _enter(self) -> None:
+        if not self._inside:
+            self._run.slots.acquire()
+            self._inside = True
+
+    def _leave(self) -> None:
+        if self._inside:
+            self._run.slots.release()
+            self._inside = False
+
+    # One turn: observe, plan, run the first step that may run now. False when nothing remains.
+    def _turn(self) -> bool:
+        self._enter()
+        self._check_time()
+        if self._planned.error:
+            raise _End(Outcome.FAILED, self._planned.error)
+        actual, change = look(self._run.aws, self._desired, self._surroundings, backup=self._backup)
+        self._record.observed(actual, change)
+        if change.error:
+            raise _End(Outcome.FAILED, change.error)
+        ids = _ids(change)
+        self._tries.keep(lambda id_, _: id_ in ids)
+        if change.refusal:
+            self._ask(change, None)
+            raise _End(Outcome.REFUSED, _refused(FailureReason.DESTRUCTIVE_BLOCKED, change.refusal))
+        under_way = actual.transitions if actual else {}
+        if () in under_way:
+            return self._wait_for({(): under_way[()]})
+        step = self._next(change, blocked=bool(under_way))
+        if step is None:
+            return self._rest(actual)
+        self._gate(change)
+        if under_way and step.operation in EXCLUSIVE:
+            return self._wait_for(under_way)
+        self._check_time()  # looking takes several calls, and the run may have been told to stop during any of them
+        self._take(change, step)
+        return True
+
+    def _next(self, change: TableChange, *, blocked: bool) -> Step | None:
+        """The first step that is not put off; with `detach`, the first that nothing keeps from running."""
+        ready = (step for step in change.steps if not self._tries.rests(step))
+        if blocked and self._run.detach:
+            ready = (step for step in ready if step.operation not in EXCLUSIVE)
+        return next(ready, None)
+
+    def _rest(self, actual: Table | None) -> bool:
+        """Nothing can run now: wait for what is under way or was put off, or end."""
+        under_way = _managed_transitions(self._desired, actual)
+        if under_way and not self._run.detach:
+            return self._wait_for(under_way)
+        if self._tries.put_off:
+            return self._wait_for_quota()
+        if under_way or self._record.left:
+            raise _End(Outcome.PENDING, resume=self._now())
+        return False
+
+    # The gate is asked anew before each step.
+    def _gate(self, change: TableChange) -> None:
+        """A table of which one step may not run runs none."""
+        planned = self._planned.live.table_id if self._planned.live else None
+        if change.table_id and change.table_id != planned:
+            message = f"Table {change.table} is another table than the one that was planned: its TableId differs."
+            raise _End(Outcome.REFUSED, _refused(FailureReason.DESTRUCTIVE_BLOCKED, message))
+        for step in change.steps:
+            self._ask(change, step)
+
+    def _ask(self, change: TableChange, step: Step | None) -> None:
+        refusal = self._run.may_run(change, step)
+        if refusal:
+            raise _End(Outcome.REFUSED, _refused(refusal.reason, str(refusal)))
+
+    # One step: its call, and the wait until it is done.
+    def _take(self, change: TableChange, step: Step) -> None:
+        self._tell(EventKind.STEP, f"{step.operation}: {step.reason}", step=step)
+        began = self._now()
+        backup = self._backup_in_doubt(step)
+        if not backup:
+            try:
+                answer = self._run.aws.write(step.operation, table=self._desired.name, parameters=step.parameters)
+            except CallFailed as failed:
+                self._failed(step, failed)
+                return
+            if step.operation == "CreateBackup":
+                backup = str(answer["BackupDetails"]["BackupArn"])
+        self._record.began(step)
+        ended = self._wait_backup(backup) if backup else self._wait(step)
+        if ended is Ended.NOT_SHOWN:
+            self._not_shown(step)
+        elif ended is Ended.DONE:
+            took = self._now() - began
+            self._record.ended(Status.DONE, took)
+            self._tell(EventKind.DONE, f"{step.reason}: done in {took:.0f} s", step=step)
+            self._put_off_cooldown(change, step)
+        self._check_time()
+
+    def _put_off_cooldown(self, change: TableChange, step: Step) -> None:
+        """Steps after this one have a cooldown from now on; emulators have none."""
+        if self._run.aws.emulator:
+            return
+        for later in change.steps[change.steps.index(step) + 1 :]:
+            follows = step.operation == "CreateTable" or later.stage is step.stage
+            if later.cooldown and follows:
+                self._tries.postpone(later, self._now() + later.cooldown)
+
+    # A call that failed: its class says what to do; the next turn observes before anything is sent again.
+    def _failed(self, step: Step, failed: CallFailed) -> None:
+        tries, now = self._tries, self._now()
+        tries.failed[_key(step)] += 1
+        times = tries.failed[_key(step)]
+        if failed.kind in {Kind.QUOTA, Kind.COOLDOWN}:
+            tries.quota = failed
+            until = max(failed.until or 0, now) + 1 if failed.until else now + (failed.wait or COOLDOWN)
+            tries.postpone(step, until)
+        elif failed.kind is Kind.UNSUPPORTED and self._run.aws.endpoint and step.operation not in VITAL:
+            self._unsupported(step)
+        elif failed.kind in _AGAIN and times < self._most_failures(failed):
+            self._tell(EventKind.RETRY, f"{failed.operation}: {failed.code}; looking again", step=step)
+            self._record.unsure = step if failed.kind is Kind.AMBIGUOUS else None
+            if failed.until is not None and failed.until < self._run.deadline:
+                self._run.clock.wait(max(failed.until - now, 0) + 1, self._run.stop)
+            else:
+                self._poll(skip=times).pause()
+        else:
+            self._record.steps.append(StepResult(step, Status.FAILED))
+            raise failed
+
+    def _most_failures(self, failed: CallFailed) -> int:
+        """AWS's wordless 500 is often its answer to what it will never take; emulators throw dice."""
+        wordless = failed.code == "InternalFailure" and self._run.aws.endpoint is None
+        return MOST_ATTEMPTS if wordless else MOST_FAILURES
+
+    def _unsupported(self, step: Step) -> None:
+        for path in step.expects:
+            self._run.aws.cannot_keep(emulators.kind(path))
+
+    def _not_shown(self, step: Step) -> None:
+        """Accepted, nothing under way, and yet not there: an emulator cannot keep it; on AWS it is an error."""
+        aws, hidden = self._run.aws, self._tries.hidden
+        hidden[_key(step)] += 1
+        if hidden[_key(step)] < MOST_ATTEMPTS:
+            return
+        emulator = aws.emulator or (aws.endpoint and aws.unsupported)
+        if emulator and step.operation not in VITAL:
+            self._unsupported(step)
+            return
+        self._record.ended(Status.FAILED)
+        about = f"{step.operation} of table {self._desired.name}"
+        message = f"{about} was accepted, but what it sets does not show: {step.reason}."
+        raise _End(Outcome.FAILED, Failure("NotShown", message, step.operation))
+
+    # The backup before a deletion.
+    def _backup_in_doubt(self, step: Step) -> str | None:
+        """The backup that a call without an answer made after all: a second one would be named nowhere."""
+        if step.operation != "CreateBackup" or not self._tries.failed[_key(step)]:
+            return None
+        return observe.backup(self._run.aws, self._desired.name, step.parameters["BackupName"], since=self._began)
+
+    def _wait_backup(self, arn: str) -> Ended:
+        """Until the backup is AVAILABLE; then it is told of, before anything is deleted."""
+        self._record.backup = arn
+
+        def available() -> Ended | None:
+            answer = self._run.aws.read("DescribeBackup", table=self._desired.name, BackupArn=arn)
+            made = answer["BackupDescription"]["BackupDetails"]["BackupStatus"] == "AVAILABLE"
+            return Ended.DONE if made else None
+
+        ended = self._poll().until(available)
+        if ended is Ended.DONE:
+            self._backup = arn
+            self._tell(EventKind.BACKUP, f"backup {arn} is AVAILABLE", backup=arn)
+        return ended
+
+    # Waiting.
+    def _wait(self, step: Step) -> Ended | None:
+        """Until the step's expectation holds; None where `detach` leaves it running."""
+        if self._run.detach and step.seconds[1] is None:
+            return None
+        shown = waits.shown(
+            lambda: self._observe(step.expects),
+            step.expects,
+            clock=self._run.clock,
+            settle=waits.SETTLE_AT_EMULATOR if self._run.aws.emulator else waits.SETTLE,
+            on_progress=self._progress(step.reason),
+        )
+        return self._poll().until(shown)
+
+    def _wait_for(self, under_way: Mapping[Path, str]) -> bool:
+        """Until some transitions, which have just been seen, have ended. True: the loop goes on."""
+        words = ", ".join(f"{'/'.join(path[1:2]) or 'table'} {status}" for path, status in under_way.items())
+        self._tell(EventKind.WAITING, f"waiting: {words}")
+
+        def over() -> Ended | None:
+            actual = self._observe(under_way)
+            return None if actual and under_way.keys() & actual.transitions.keys() else Ended.DONE
+
+        poll = self._poll()
+        poll.pause()
+        if poll.until(over) is not Ended.DONE:
+            self._check_time()
+        return True
+
+    def _wait_for_quota(self) -> bool:
+        """Until the first of what was put off may go on, where the deadline allows it; else the table ends here."""
+        moment = min(self._tries.put_off.values())
+        if self._run.detach and moment - self._now() > SHORT_PAUSE:
+            raise _End(Outcome.PENDING, resume=moment)
+        if moment >= self._run.deadline:
+            quota = self._tries.quota
+            message = str(quota) if quota else "AWS asks for a pause before the next step."
+            raise _End(Outcome.FAILED, Failure("Later", message, reason=FailureReason.QUOTA), resume=moment)
+        self._tell(EventKind.WAITING, f"AWS says later: going on at {_iso(moment)}")
+        self._leave()
+        self._run.clock.wait(moment - self._now(), self._run.stop)
+        self._check_time()
+        now = self._now()
+        self._tries.keep(lambda _, until: until > now)
+        return True
+
+    def _observe(self, paths: Iterable[Path]) -> Table | None:
+        """The table cut to some paths' settings, so that a look reads no more than it needs."""
+        names = {name for path in paths if path for name in (path[0], path[-1])}
+        values = {name: value for name, value in self._desired.values.items() if name in names}
+        return observe.table(self._run.aws, replace(self._desired, values=values))
+
+    def _poll(self, *, skip: int = 0) -> Poll:
+        return Poll(
+            clock=self._run.clock,
+            deadline=self._run.deadline,
+            stop=self._run.stop,
+            first=waits.FIRST_POLL * 2**skip,
+            patience=SHORT_PAUSE,
+            on_long=self._leave,
+        )
+
+    def _check_time(self) -> None:
+        """End where the run was told to stop or its time is over."""
+        if self._run.stop.is_set():
+            message = "The run was cancelled; the call that was under way was finished. Run it again to go on."
+            raise _End(Outcome.FAILED, Failure("Cancelled", message, reason=FailureReason.CANCELLED))
+        now = self._now()
+        if now >= self._run.deadline:
+            if self._run.detach and self._record.runs_on:
+                raise _End(Outcome.PENDING, resume=now)
+            message = "The time that apply may take (`wait-minutes`) is over. Run it again to go on."
+            raise _End(Outcome.FAILED, Failure("Timeout", message, reason=FailureReason.TIMEOUT), resume=now)
+
+    def _now(self) -> float:
+        return self._run.clock.now()
+
+    # Telling.
+    def _tell(self, kind: EventKind, text: str, *, step: Step | None = None, backup: str | None = None) -> None:
+        self._run.on_event(Event(kind, self._desired.name, text, step, backup))
+
+    def _progress(self, reason: str) -> Callable[[Mapping[Path, str]], None]:
+        began, last = self._now(), ""
+
+        def told(under_way: Mapping[Path, str]) -> None:
+            nonlocal last
+            words = ", ".join(sorted(set(under_way.values())))
+            minutes = int((self._now() - began) // 60)
+            text = f"{reason}: {words}" + (f", {minutes} min so far" if minutes else "")
+            if text != last:
+                self._tell(EventKind.WAITING, text)
+                last = text
+
+        return told
+
+
+def _ids(change: TableChange) -> set[str]:
+    return {difference.id for difference in change.differences if difference.effect is not Effect.UNSUPPORTED}
+
+
+def _managed_transitions(desired: Table, actual: Table | None) -> dict[Path, str]:
+    """What is under way at settings that the file mentions."""
+    if actual is None:
+        return {}
+    return {path: status for path, status in actual.transitions.items() if not path or desired.manages(path[0])}
+
+
+def _refused(reason: FailureReason, message: str) -> Failure:
+    return Failure(reason.value, message, reason=reason)
+
+
+def _bug(bug: Exception) -> Failure:
+    """An error that nobody foresaw, by its place in the code: its message may hold what is secret or a stranger's."""
+    place = traceback.extract_tb(bug.__traceback__)[-1]
+    where = f"{PurePath(place.filename).name}:{place.lineno}"
+    message = f"This is a bug of dynatus: {type(bug).__name__} at {where} in {place.name}."
+    return Failure("InternalError", message, reason=FailureReason.INTERNAL_ERROR)
+
+
+def _key(step: Step) -> str:
+    return f"{step.operation} {sorted(step.differences)} {step.reason}"
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, tz=UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
