@@ -9,31 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dynatus_ci.report import values, words
-from dynatus_ci.schema import replacement
+from dynatus_ci.schema import replacement, settings
 from dynatus_ci.schema.model import Action, Difference, Risk, TableChange
 
-# By the setting, and where it depends on that: by the member inside an index, by the effect on an index or a replica,
-# by whether the file turns the setting on or off.
+# Of what the planner couples; what has a life of its own says it itself. By the setting, and for an index by the
+# member inside it, or by the effect.
 _SENTENCES = {
     "BillingMode": "Table {table} goes to provisioned capacity. Requests above it are throttled.",
     "ProvisionedThroughput": "The capacity of {table} is lowered{change}. Requests above it are throttled.",
     "OnDemandThroughput": "The limits of {table} are lowered{change}. Requests above them are throttled.",
-    "SSESpecification": "Table {table} is encrypted with another key{change}. Readers and writers need access to it.",
-    "DeletionProtectionEnabled": "Deletion protection of {table} goes off.",
-    "ResourcePolicy": "The resource policy of {table} is removed. Who depends on it loses access.",
-    "KinesisStreamSpecification": "The Kinesis stream of {table} goes off. Its consumers get nothing more.",
-    "ContributorInsightsSpecification": "Contributor insights of {table} go off.",
-    "TimeToLiveSpecification": "Time to live of {table} deletes expired items{by}. They do not come back.",
-    "StreamSpecification on": "The stream of {table} is replaced. It gets a new ARN; consumers must follow.",
-    "StreamSpecification off": "The stream of {table} goes off. Its consumers stop.",
-    "PointInTimeRecoverySpecification on": (
-        "Table {table} keeps a shorter recovery window{change}. What lies before it is lost."
-    ),
-    "PointInTimeRecoverySpecification off": (
-        "Point-in-time recovery of {table} goes off. Its recovery window is lost."
-    ),
-    "Replicas delete": "The replica of {table} in {member} is deleted. Readers there lose the table.",
-    "Replicas rebuild-replica": "The replica of {table} in {member} is deleted and created again.",
     "GlobalSecondaryIndexes delete": (
         "Index {member} of table {table}{held} is deleted. Queries on it fail from then on."
     ),
@@ -45,9 +29,6 @@ _SENTENCES = {
     ),
     "GlobalSecondaryIndexes OnDemandThroughput": (
         "The limits of index {member} of {table} are lowered{change}. Requests above them are throttled."
-    ),
-    "GlobalSecondaryIndexes ContributorInsightsSpecification": (
-        "Contributor insights of index {member} of {table} go off."
     ),
 }
 _OTHER = "Table {table}: {setting} changes."
@@ -109,18 +90,20 @@ def _held(change: TableChange) -> str:
 
 def _sentence(change: TableChange, difference: Difference) -> str:
     """Values go into their places once, so that none can be taken for a place."""
-    setting, member, *_ = (*difference.path, "", "")
-    desired = difference.desired if isinstance(difference.desired, Mapping) else {}
-    if difference.path[1:]:
-        case = difference.path[2] if difference.path[2:] else difference.effect.value
-    else:
-        case = "on" if any(value is True for value in desired.values()) else "off"
-    expires, changed = desired.get("AttributeName"), values.change(difference)
-    return _SENTENCES.get(f"{setting} {case}", _SENTENCES.get(setting, _OTHER)).format(
+    member, desired, changed = difference.path[1:2], difference.desired, values.change(difference)
+    return _template(difference).format(
         table=words.code(change.table),
-        member=words.code(member),
+        member=words.code(member[0]) if member else "",
         setting=values.name(difference.path),
         held=_held(change),
         change=f" ({changed})" if changed else "",
-        by=f" by {words.code(expires)}" if isinstance(expires, str) else "",
+        attribute=words.code(str(desired.get("AttributeName", ""))) if isinstance(desired, Mapping) else "",
     )
+
+
+def _template(difference: Difference) -> str:
+    setting, path = settings.of(difference.path), difference.path
+    if setting:
+        return setting.consequence(difference)
+    case = path[2] if path[2:] else difference.effect.value
+    return _SENTENCES.get(f"{path[0]} {case}", _SENTENCES.get(path[0], _OTHER))

@@ -1,4 +1,4 @@
-"""Names of settings, short phrases for their values, and a unified diff of what has no phrase. Pure.
+"""Names and phrases of what the planner couples, those of the settings, and a diff of what has no phrase. Pure.
 
 Both sides of a difference are said here, so that a change reads `before → after`. A shape that is not known stays JSON.
 """
@@ -7,43 +7,30 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dynatus_ci.report import words
-from dynatus_ci.schema import keys
+from dynatus_ci.schema import keys, phrases, settings
 from dynatus_ci.schema.indexes import GLOBAL
 from dynatus_ci.schema.keys import LOCAL
 from dynatus_ci.schema.model import Difference, Path, Value
+from dynatus_ci.schema.settings import SETTINGS
+from dynatus_ci.schema.settings.warm_throughput import WarmThroughput
 
-_PLAIN_NAME = re.compile(r"[\w.:/-]+")
 _NAMES = {
     "KeySchema": "key",
     "BillingMode": "billing mode",
     "ProvisionedThroughput": "capacity",
     "OnDemandThroughput": "on-demand limits",
-    "WarmThroughput": "warm throughput",
-    "StreamSpecification": "stream",
-    "SSESpecification": "encryption",
-    "TableClass": "table class",
-    "DeletionProtectionEnabled": "deletion protection",
-    "TimeToLiveSpecification": "time to live",
-    "PointInTimeRecoverySpecification": "point-in-time recovery",
-    "ContributorInsightsSpecification": "contributor insights",
-    "ResourcePolicy": "resource policy",
-    "KinesisStreamSpecification": "Kinesis stream",
+    **{setting.name: setting.title for setting in SETTINGS if not setting.named},
 }
-MEMBERS = {GLOBAL: "index", LOCAL: "local index", "Replicas": "replica", "Tags": "tag"}
+MEMBERS = {
+    GLOBAL: "index",
+    LOCAL: "local index",
+    **{setting.name: setting.title for setting in SETTINGS if setting.named},
+}
 """What a setting of named members is made of."""
-_UNITS = {
-    "ReadCapacityUnits": "read",
-    "WriteCapacityUnits": "write",
-    "MaxReadRequestUnits": "read",
-    "MaxWriteRequestUnits": "write",
-    "ReadUnitsPerSecond": "read",
-    "WriteUnitsPerSecond": "write",
-}
 
 
 def name(path: Path) -> str:
@@ -107,7 +94,7 @@ def _phrases(path: Path, value: Value) -> dict[Path, str] | None:
 
 def _phrase(path: Path, value: Value) -> str | None:
     if isinstance(value, bool):
-        return _on(value)
+        return phrases.on(value)
     if isinstance(value, str | int):
         return str(value) or '""'
     shape = _shape(path)
@@ -117,6 +104,9 @@ def _phrase(path: Path, value: Value) -> str | None:
 
 
 def _shape(path: Path) -> _Shape | None:
+    setting = settings.of(path)
+    if setting:
+        return _Shape(setting.said, setting.words) if setting.said else None
     match path:
         case ():
             return _TABLE
@@ -130,19 +120,21 @@ def _shape(path: Path) -> _Shape | None:
 def _table(value: Mapping[str, Value]) -> str:
     # A table that is deleted has its key with the types inside.
     key = value["KeySchema"] if isinstance(value["KeySchema"], Mapping) else value
-    billing = [value.get("BillingMode", ""), _units(value.get("ProvisionedThroughput"))]
-    return _parts(f"key {_key(key)}", " ".join(filter(None, billing)), _at_most(value.get("OnDemandThroughput")))
+    billing = [value.get("BillingMode", ""), phrases.units(value.get("ProvisionedThroughput"))]
+    return phrases.joined(
+        f"key {_key(key)}", " ".join(filter(None, billing)), phrases.at_most(value.get("OnDemandThroughput"))
+    )
 
 
 def _index(value: Mapping[str, Value]) -> str:
     projection = value["Projection"]
-    include = ", ".join(map(_attribute, projection.get("NonKeyAttributes") or ()))
-    warm = _units(value.get("WarmThroughput"))
-    return _parts(
+    include = ", ".join(map(phrases.attribute, projection.get("NonKeyAttributes") or ()))
+    warm = phrases.units(value.get("WarmThroughput"))
+    return phrases.joined(
         _key(value),
         f"{projection['ProjectionType']} {include}".rstrip(),
-        _units(value.get("ProvisionedThroughput")),
-        _at_most(value.get("OnDemandThroughput")),
+        phrases.units(value.get("ProvisionedThroughput")),
+        phrases.at_most(value.get("OnDemandThroughput")),
         f"warm {warm}" if warm else "",
     )
 
@@ -151,60 +143,8 @@ def _key(value: Mapping[str, Value]) -> str:
     """The attributes with their types: the partition's, then the sort key's; several of one are joined by a plus."""
     types = keys.types(value.get("AttributeDefinitions") or [])
     named = ([e["AttributeName"] for e in value["KeySchema"] if e["KeyType"] == kind] for kind in ("HASH", "RANGE"))
-    typed = (" + ".join(f"{_attribute(name)} ({types.get(name, '?')})" for name in names) for names in named)
+    typed = (" + ".join(f"{phrases.attribute(name)} ({types.get(name, '?')})" for name in names) for names in named)
     return ", ".join(filter(None, typed))
-
-
-def _units(value: Mapping[str, Value] | None) -> str:
-    said = [(value[member], word) for member, word in _UNITS.items() if value and member in value]
-    return ", ".join(f"{'unlimited' if units == -1 else f'{units:,}'} {word}" for units, word in said)
-
-
-def _at_most(value: Mapping[str, Value] | None) -> str:
-    """The on-demand limits of a table, an index or a replica; empty where there is none."""
-    limits = _units({member: units for member, units in (value or {}).items() if units != -1})
-    return f"at most {limits}" if limits else ""
-
-
-def _expiry(value: Mapping[str, Value]) -> str:
-    return f"by {_attribute(value['AttributeName'])}" if value["Enabled"] else "off"
-
-
-def _encryption(value: Mapping[str, Value]) -> str:
-    if not value["Enabled"]:
-        return "AWS owned key"
-    return f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "AWS managed key"
-
-
-def _replica(value: Mapping[str, Value]) -> str:
-    said = _parts(
-        value.get("TableClassOverride", ""),
-        f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "",
-        _units(value.get("ProvisionedThroughputOverride")),
-        _at_most(value.get("OnDemandThroughputOverride")),
-        *(f"index {one}: {_replica(overrides)}" for one, overrides in (value.get(GLOBAL) or {}).items()),
-    )
-    return said or "like the table"
-
-
-def _switched(flag: str, detail: str, say: Callable[[Value], str] = str) -> _Shape:
-    """On or off, and the one thing that there is to say beside it."""
-    return _Shape(
-        frozenset({flag, detail}), lambda v: ", ".join([_on(v[flag]), *([say(v[detail])] if v.get(detail) else [])])
-    )
-
-
-def _on(value: Value) -> str:
-    return "on" if value else "off"
-
-
-def _parts(*parts: str) -> str:
-    return " · ".join(filter(None, parts))
-
-
-def _attribute(name: str) -> str:
-    """An attribute's name; quoted where it could be taken for more than a name."""
-    return name if _PLAIN_NAME.fullmatch(name) else _json(name)
 
 
 _KEYED = frozenset({"KeySchema", "AttributeDefinitions"})
@@ -214,26 +154,9 @@ _TABLE = _Shape(_KEYED | _THROUGHPUT | {LOCAL, "BillingMode"}, _table)
 _INDEX = _Shape(_KEYED | _THROUGHPUT | {"Projection", "WarmThroughput", "ContributorInsightsSpecification"}, _index)
 _SHAPES = {
     "KeySchema": _Shape(_KEYED, _key),
-    "ProvisionedThroughput": _Shape(frozenset(_UNITS), _units),
-    "OnDemandThroughput": _Shape(frozenset(_UNITS), _units),
-    "WarmThroughput": _Shape(frozenset(_UNITS), lambda value: f"{_units(value)} a second"),
-    "StreamSpecification": _switched("StreamEnabled", "StreamViewType"),
-    "ContributorInsightsSpecification": _switched("Enabled", "Mode"),
-    "TimeToLiveSpecification": _Shape(frozenset({"Enabled", "AttributeName"}), _expiry),
-    "PointInTimeRecoverySpecification": _switched(
-        "PointInTimeRecoveryEnabled", "RecoveryPeriodInDays", lambda days: words.plural(days, "day")
-    ),
-    "SSESpecification": _Shape(frozenset({"Enabled", "SSEType", "KMSMasterKeyId"}), _encryption),
-    "KinesisStreamSpecification": _Shape(
-        frozenset({"StreamArn", "ApproximateCreationDateTimePrecision"}), lambda value: ", ".join(value.values())
-    ),
-    "Replicas": _Shape(
-        frozenset(
-            {"KMSMasterKeyId", "TableClassOverride", "ProvisionedThroughputOverride", "OnDemandThroughputOverride"}
-            | {GLOBAL}
-        ),
-        _replica,
-    ),
+    "ProvisionedThroughput": _Shape(frozenset(phrases.UNITS), phrases.units),
+    "OnDemandThroughput": _Shape(frozenset(phrases.UNITS), phrases.units),
+    "WarmThroughput": _Shape(frozenset(phrases.UNITS), WarmThroughput().words),
 }
 
 

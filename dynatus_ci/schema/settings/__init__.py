@@ -1,7 +1,8 @@
-"""The settings of a table that have a life of their own; loader, observer, planner and IAM policy walk this list."""
+"""The settings of a table that have a life of their own; loader, observer, planner, report and IAM policy walk it."""
 
 from __future__ import annotations
 
+from dynatus_ci.schema.model import Path
 from dynatus_ci.schema.settings.backups import PointInTimeRecovery
 from dynatus_ci.schema.settings.base import Setting
 from dynatus_ci.schema.settings.encryption import Encryption
@@ -30,3 +31,8 @@ SETTINGS: tuple[Setting, ...] = (
     Insights(),
     Replicas(),
 )
+
+
+def of(path: Path) -> Setting | None:
+    """The setting that a path is about; None where the planner's own couplings are (keys, indexes, capacity)."""
+    return next((setting for setting in SETTINGS if setting.owns(path)), None)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dynatus_ci.schema import phrases
 from dynatus_ci.schema.findings import At, Finding
 from dynatus_ci.schema.model import Difference, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
@@ -23,6 +24,8 @@ class PointInTimeRecovery(Setting):
     """Point-in-time recovery. Off, or a shorter period, loses a window that no revert brings back."""
 
     name = "PointInTimeRecoverySpecification"
+    title = "point-in-time recovery"
+    said = frozenset({"PointInTimeRecoveryEnabled", "RecoveryPeriodInDays"})
     stage = Stage.BACKUPS
     reader = "DescribeContinuousBackups"
     writers = ("UpdateContinuousBackups",)
@@ -55,6 +58,16 @@ class PointInTimeRecovery(Setting):
         shorter = not desired["PointInTimeRecoveryEnabled"] or period < actual["RecoveryPeriodInDays"]
         return Risk.DESTRUCTIVE if shorter else Risk.SAFE
 
+    def words(self, value: Mapping[str, Value]) -> str:
+        """Off, or on and for how long."""
+        return phrases.switched(value, "PointInTimeRecoveryEnabled", "RecoveryPeriodInDays", _days)
+
+    def consequence(self, difference: Difference) -> str:
+        """The window goes, or gets shorter."""
+        if difference.desired["PointInTimeRecoveryEnabled"]:
+            return "Table {table} keeps a shorter recovery window{change}. What lies before it is lost."
+        return "Point-in-time recovery of {table} goes off. Its recovery window is lost."
+
     def reason(self, actual: Value, desired: Value) -> str:
         """On, off, or for how long."""
         if not desired["PointInTimeRecoveryEnabled"]:
@@ -66,6 +79,9 @@ class PointInTimeRecovery(Setting):
         """A call of its own, synchronous."""
         for difference in differences:
             parameters = {"TableName": context.name, self.name: difference.desired}
-            expects = {difference.path: difference.desired}
-            step = self.step("UpdateContinuousBackups", parameters, difference, expects=expects)
+            step = self.step("UpdateContinuousBackups", parameters, difference)
             yield replace(step, cooldown=STARTING) if context.creating else step
+
+
+def _days(count: Value) -> str:
+    return f"{count} day{'' if count == 1 else 's'}"

@@ -121,6 +121,10 @@ class Setting:
 
     name: ClassVar[str]
     """The member's name in a definition."""
+    title: ClassVar[str]
+    """What people call it in a sentence; where it has `named` members, what they call one of them."""
+    named: ClassVar[bool] = False
+    """Whether its paths go on with a name: a tag's key, a replica's region."""
     stage: ClassVar[Stage]
     """Where its steps stand in one reconcile."""
     reader: ClassVar[str | None] = None
@@ -170,6 +174,21 @@ class Setting:
         """Why a step is taken, in one plain phrase."""
         return f"set {self.name}"
 
+    said: ClassVar[frozenset[str]] = frozenset()
+    """The members that `words` tells of; a value with any other is shown whole."""
+
+    def words(self, value: Mapping[str, Value]) -> str:
+        """A value in a few words, as reports show it."""
+        raise NotImplementedError
+
+    def consequence(self, difference: Difference) -> str:
+        """What a risky difference means to who uses the table.
+
+        A sentence with places: {table}, {member} (the name in its path), {change} (in brackets, from what to what;
+        empty where there are no words for it), {attribute}.
+        """
+        return f"Table {{table}}: {self.title} changes."
+
     def differences(self, context: Context) -> Iterator[Difference]:
         """How the two sides differ at this setting. On a new table its initial value is no difference."""
         path = (self.name,)
@@ -181,12 +200,7 @@ class Setting:
     def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
         """The calls that carry this setting's differences out, in order."""
         for difference in differences:
-            yield self.step(
-                "UpdateTable",
-                context.update_table(**self.parameters(difference.desired)),
-                difference,
-                expects={difference.path: difference.desired},
-            )
+            yield self.step("UpdateTable", context.update_table(**self.parameters(difference.desired)), difference)
 
     def parameters(self, value: Value) -> dict[str, Value]:
         """The value as a member of CreateTable or UpdateTable."""
@@ -205,15 +219,20 @@ class Setting:
         return None
 
     def step(
-        self, operation: str, parameters: Mapping[str, Value], difference: Difference, *, expects: Mapping[Path, Value]
+        self,
+        operation: str,
+        parameters: Mapping[str, Value],
+        *served: Difference,
+        expects: Mapping[Path, Value] | None = None,
     ) -> Step:
-        """A step of this setting that serves one difference."""
+        """A step of this setting that serves some differences; without `expects` their desired values must show."""
+        wanted = {difference.path: difference.desired for difference in served}
         return Step(
             operation=operation,
             parameters=parameters,
-            reason=self.reason(difference.actual, difference.desired),
-            differences=(difference.id,),
-            expects=expects,
+            reason=self.reason(served[0].actual, served[0].desired),
+            differences=tuple(difference.id for difference in served),
+            expects=wanted if expects is None else expects,
             waits_for=f"{self.name} as written",
             seconds=self.seconds,
             stage=self.stage,

@@ -22,6 +22,8 @@ class Encryption(Setting):
     """
 
     name = "SSESpecification"
+    title = "encryption"
+    said = frozenset({"Enabled", "SSEType", "KMSMasterKeyId"})
     stage = Stage.ENCRYPTION
     in_create = True
     initial = OFF
@@ -62,6 +64,16 @@ class Encryption(Setting):
         status = (description.get("SSEDescription") or {}).get("Status")
         if status in {"ENABLING", "DISABLING", "UPDATING"}:
             yield (self.name,), status
+
+    def words(self, value: Mapping[str, Value]) -> str:
+        """Whose key."""
+        if not value["Enabled"]:
+            return "AWS owned key"
+        return f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "AWS managed key"
+
+    def consequence(self, difference: Difference) -> str:
+        """The key has a policy of its own."""
+        return "Table {table} is encrypted with another key{change}. Readers and writers need access to it."
 
     def differences(self, context: Context) -> Iterator[Difference]:
         """Keys are compared as ARNs; a key that cannot be looked up is left alone."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dynatus_ci.schema import phrases
 from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Table, Value
 from dynatus_ci.schema.settings.base import Context, Setting, covers
 
@@ -21,6 +22,8 @@ class Insights(Setting):
     """Contributor insights. FAILED, at the quota of rules, never heals by itself: it counts as off."""
 
     name = "ContributorInsightsSpecification"
+    title = "contributor insights"
+    said = frozenset({"Enabled", "Mode"})
     stage = Stage.INSIGHTS
     reader = "ListContributorInsights"
     writers = ("UpdateContributorInsights",)
@@ -53,6 +56,14 @@ class Insights(Setting):
                 target = (INDEXES, item["IndexName"]) if item.get("IndexName") else ()
                 yield (*target, self.name), item["ContributorInsightsStatus"]
 
+    def words(self, value: Mapping[str, Value]) -> str:
+        """Off, or on and which keys."""
+        return phrases.switched(value, "Enabled", "Mode")
+
+    def consequence(self, difference: Difference) -> str:
+        """Of the table, or of one index."""
+        return f"Contributor insights of {'index {member} of ' if difference.path[1:] else ''}{{table}} go off."
+
     def differences(self, context: Context) -> Iterator[Difference]:
         """Of the table, then of each index."""
         for path in self._targets(context.desired):
@@ -70,20 +81,17 @@ class Insights(Setting):
         for difference in differences:
             index = difference.path[1] if len(difference.path) > 1 else None
             desired = difference.desired
-            yield Step(
-                operation="UpdateContributorInsights",
-                parameters={
-                    "TableName": context.name,
-                    **({"IndexName": index} if index else {}),
-                    "ContributorInsightsAction": "ENABLE" if desired["Enabled"] else "DISABLE",
-                    **({"ContributorInsightsMode": desired["Mode"]} if "Mode" in desired else {}),
-                },
-                reason=f"turn contributor insights {'on' if desired['Enabled'] else 'off'}"
-                + (f" for index {index}" if index else ""),
-                differences=(difference.id,),
-                expects={difference.path: desired},
-                waits_for=f"insights {'on' if desired['Enabled'] else 'off'}",
-                seconds=self.seconds,
+            parameters = {
+                "TableName": context.name,
+                **({"IndexName": index} if index else {}),
+                "ContributorInsightsAction": "ENABLE" if desired["Enabled"] else "DISABLE",
+                **({"ContributorInsightsMode": desired["Mode"]} if "Mode" in desired else {}),
+            }
+            insights = f"insights {'on' if desired['Enabled'] else 'off'}"
+            yield replace(
+                self.step("UpdateContributorInsights", parameters, difference),
+                reason=f"turn contributor {insights}" + (f" for index {index}" if index else ""),
+                waits_for=insights,
                 stage=Stage.INDEX_INSIGHTS if index else self.stage,
             )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dynatus_ci.schema.findings import At, Finding, quoted
@@ -23,6 +24,8 @@ class Kinesis(Setting):
     """The Kinesis destination. An empty map means: none."""
 
     name = "KinesisStreamSpecification"
+    title = "Kinesis stream"
+    said = frozenset({"StreamArn", PRECISION})
     stage = Stage.KINESIS
     reader = "DescribeKinesisStreamingDestination"
     writers = (
@@ -66,6 +69,14 @@ class Kinesis(Setting):
         moved = actual and (desired is None or desired["StreamArn"] != actual["StreamArn"])
         return Risk.DISRUPTIVE if moved else Risk.SAFE
 
+    def words(self, value: Mapping[str, Value]) -> str:
+        """Where to, and how precise its times are."""
+        return ", ".join(value.values())
+
+    def consequence(self, difference: Difference) -> str:
+        """Consumers get nothing more."""
+        return "The Kinesis stream of {table} goes off. Its consumers get nothing more."
+
     def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
         """The old destination goes before the new one comes."""
         for difference in differences:
@@ -89,13 +100,9 @@ class Kinesis(Setting):
     def _call(
         self, context: Context, verb: str, difference: Difference, *, parameters: dict[str, Value], expected: Value
     ) -> Step:
-        return Step(
-            operation=f"{verb}KinesisStreamingDestination",
-            parameters={"TableName": context.name, **parameters},
+        sent = {"TableName": context.name, **parameters}
+        return replace(
+            self.step(f"{verb}KinesisStreamingDestination", sent, difference, expects={difference.path: expected}),
             reason=f"{verb.lower()} the Kinesis destination {parameters['StreamArn']}",
-            differences=(difference.id,),
-            expects={difference.path: expected},
             waits_for="no destination" if expected is None else "destination ACTIVE",
-            seconds=self.seconds,
-            stage=self.stage,
         )

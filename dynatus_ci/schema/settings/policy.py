@@ -24,6 +24,7 @@ class Policy(Setting):
     """The resource-based policy. An empty map or text means: no policy."""
 
     name = "ResourcePolicy"
+    title = "resource policy"
     stage = Stage.POLICY
     reader = "GetResourcePolicy"
     writers = ("PutResourcePolicy", "DeleteResourcePolicy")
@@ -52,6 +53,10 @@ class Policy(Setting):
         """None where there is none."""
         return self.normalise(answer.get("Policy"))
 
+    def consequence(self, difference: Difference) -> str:
+        """What it allowed is allowed no more."""
+        return "The resource policy of {table} is removed. Who depends on it loses access."
+
     def differences(self, context: Context) -> Iterator[Difference]:
         """A policy is the same as a whole or not at all."""
         desired, actual = context.desired.at((self.name,)), context.is_at((self.name,))
@@ -76,12 +81,11 @@ class Policy(Setting):
             return
         arn = context.actual.live.arn
         for difference in differences:
-            expects = {difference.path: difference.desired}
             if difference.desired is None:
-                yield self.step("DeleteResourcePolicy", {"ResourceArn": arn}, difference, expects=expects)
+                yield self.step("DeleteResourcePolicy", {"ResourceArn": arn}, difference)
             else:
                 sent = {"ResourceArn": arn, "Policy": canonical(difference.desired)}
-                yield self.step("PutResourcePolicy", sent, difference, expects=expects)
+                yield self.step("PutResourcePolicy", sent, difference)
 
 
 def _canonical(policy: Mapping[str, Any]) -> Value:

@@ -17,6 +17,7 @@ class Protection(Setting):
     """Deletion protection of the table; it does not protect indexes."""
 
     name = "DeletionProtectionEnabled"
+    title = "deletion protection"
     stage = Stage.PROTECTION_ON
     in_create = True
     initial = False
@@ -28,6 +29,10 @@ class Protection(Setting):
     def risk(self, actual: Value, desired: Value) -> Risk:
         """Off: somebody may then delete the table."""
         return Risk.SAFE if desired else Risk.DISRUPTIVE
+
+    def consequence(self, difference: Difference) -> str:
+        """Nobody is hindered any more."""
+        return "Deletion protection of {table} goes off."
 
     def reason(self, actual: Value, desired: Value) -> str:
         """On or off."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dynatus_ci.schema import phrases
 from dynatus_ci.schema.findings import At, Finding, quoted
 from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting, covers
@@ -25,6 +26,11 @@ class Replicas(Setting):
     """Replicas by region; one create or delete a call. A written member that differs means: delete, wait, create."""
 
     name = "Replicas"
+    title = "replica"
+    named = True
+    said = frozenset(
+        {"KMSMasterKeyId", "TableClassOverride", "ProvisionedThroughputOverride", "OnDemandThroughputOverride", INDEXES}
+    )
     stage = Stage.REPLICAS
     initial = NONE
     seconds = (14, None)
@@ -67,6 +73,23 @@ class Replicas(Setting):
             status = replica.get("ReplicaStatus", "ACTIVE")
             if status in {"CREATING", "UPDATING", "DELETING"}:
                 yield (self.name, replica["RegionName"]), status
+
+    def words(self, value: Mapping[str, Value]) -> str:
+        """What is other there than in the table."""
+        overrides = phrases.joined(
+            value.get("TableClassOverride", ""),
+            f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "",
+            phrases.units(value.get("ProvisionedThroughputOverride")),
+            phrases.at_most(value.get("OnDemandThroughputOverride")),
+            *(f"index {name}: {self.words(index)}" for name, index in (value.get(INDEXES) or {}).items()),
+        )
+        return overrides or "like the table"
+
+    def consequence(self, difference: Difference) -> str:
+        """Readers in that region lose the table, for a while or for good."""
+        if difference.desired is None:
+            return "The replica of {table} in {member} is deleted. Readers there lose the table."
+        return "The replica of {table} in {member} is deleted and created again."
 
     def differences(self, context: Context) -> Iterator[Difference]:
         """One for each region; the table's own region is ignored."""
@@ -113,15 +136,12 @@ class Replicas(Setting):
 
     def _update(self, context: Context, difference: Difference, verb: str, *, sent: Value, expected: Value) -> Step:
         region, creates = difference.path[1], verb == "Create"
-        return Step(
-            operation="UpdateTable",
-            parameters=context.update_table(ReplicaUpdates=[{verb: sent}]),
+        parameters = context.update_table(ReplicaUpdates=[{verb: sent}])
+        return replace(
+            self.step("UpdateTable", parameters, difference, expects={difference.path: expected}),
             reason=f"{verb.lower()} the replica in {region}",
-            differences=(difference.id,),
-            expects={difference.path: expected},
             waits_for=f"replica {region} {'ACTIVE' if creates else 'gone'}",
             seconds=self.seconds if creates else (121, 244),
-            stage=self.stage,
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dynatus_ci.schema import emulators
+from dynatus_ci.schema import emulators, phrases
 from dynatus_ci.schema.findings import At, Finding
 from dynatus_ci.schema.model import Difference, Effect, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
@@ -21,6 +21,8 @@ class Stream(Setting):
     """The change stream. A view cannot be changed: the stream goes off and on again, with a new ARN."""
 
     name = "StreamSpecification"
+    title = "stream"
+    said = frozenset({"StreamEnabled", "StreamViewType"})
     stage = Stage.STREAM
     in_create = True
     initial = OFF
@@ -51,6 +53,16 @@ class Stream(Setting):
         """Consumers lose their stream when it goes off, also for a moment."""
         return Risk.DISRUPTIVE if actual["StreamEnabled"] else Risk.SAFE
 
+    def words(self, value: Mapping[str, Value]) -> str:
+        """Off, or on and its view."""
+        return phrases.switched(value, "StreamEnabled", "StreamViewType")
+
+    def consequence(self, difference: Difference) -> str:
+        """Consumers read a stream by its ARN."""
+        if difference.desired["StreamEnabled"]:
+            return "The stream of {table} is replaced. It gets a new ARN; consumers must follow."
+        return "The stream of {table} goes off. Its consumers stop."
+
     def differences(self, context: Context) -> Iterator[Difference]:
         """Moto cannot turn a stream on a second time, so another view is out of its reach."""
         for difference in super().differences(context):
@@ -71,16 +83,10 @@ class Stream(Setting):
                 yield self._switch(context, difference, difference.desired)
 
     def _switch(self, context: Context, difference: Difference, value: Value) -> Step:
-        return Step(
-            operation="UpdateTable",
-            parameters=context.update_table(StreamSpecification=value),
-            reason=self.reason(None, value),
-            differences=(difference.id,),
-            expects={difference.path: value},
-            waits_for="stream on" if value["StreamEnabled"] else "stream off",
-            seconds=self.seconds,
-            stage=self.stage,
-        )
+        parameters = context.update_table(StreamSpecification=value)
+        step = self.step("UpdateTable", parameters, difference, expects={difference.path: value})
+        waits_for = "stream on" if value["StreamEnabled"] else "stream off"
+        return replace(step, reason=self.reason(None, value), waits_for=waits_for)
 
     def refusal(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
         """With a replica the stream is immutable."""

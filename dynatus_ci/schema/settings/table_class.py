@@ -16,6 +16,7 @@ class TableClass(Setting):
     """The table's storage class."""
 
     name = "TableClass"
+    title = "table class"
     stage = Stage.TABLE_CLASS
     in_create = True
     initial = "STANDARD"

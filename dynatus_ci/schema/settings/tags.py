@@ -27,6 +27,8 @@ class Tags(Setting):
     """Tags by key. One TagResource with everything, then one UntagResource; at the limit of 50 the other way round."""
 
     name = "Tags"
+    title = "tag"
+    named = True
     stage = Stage.TAGS
     reader = "ListTagsOfResource"
     writers = ("TagResource", "UntagResource")
@@ -81,8 +83,8 @@ class Tags(Setting):
         coming = tuple(difference for difference in differences if difference.desired is not None)
         going = tuple(difference for difference in differences if difference.desired is None)
         kept = {key for key in (*actual, *(d.path[1] for d in coming)) if not key.startswith("aws:")}
-        calls = [self._tag(arn, coming), self._untag(arn, going)]
-        ordered = [step for step in (reversed(calls) if len(kept) > MOST else calls) if step.differences]
+        calls = [call(arn, served) for call, served in ((self._tag, coming), (self._untag, going)) if served]
+        ordered = calls[::-1] if len(kept) > MOST else calls
         yield from ordered[:1]
         yield from (replace(step, cooldown=LOCKED) for step in ordered[1:])
 
@@ -99,16 +101,8 @@ class Tags(Setting):
         return self._call("UntagResource", {"ResourceArn": arn, "TagKeys": keys}, "remove", going)
 
     def _call(self, operation: str, parameters: dict[str, Value], verb: str, served: tuple[Difference, ...]) -> Step:
-        return Step(
-            operation=operation,
-            parameters=parameters,
-            reason=f"{verb} tag{'s' if len(served) > 1 else ''} {', '.join(d.path[1] for d in served)}",
-            differences=tuple(difference.id for difference in served),
-            expects={difference.path: difference.desired for difference in served},
-            waits_for="tags as written",
-            seconds=self.seconds,
-            stage=self.stage,
-        )
+        reason = f"{verb} tag{'s' if len(served) > 1 else ''} {', '.join(d.path[1] for d in served)}"
+        return replace(self.step(operation, parameters, *served), reason=reason, waits_for="tags as written")
 
     def _left_alone(self, context: Context, key: str) -> bool:
         patterns = ("aws:*", *context.situation.ignore_tags)

@@ -6,8 +6,10 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToL
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from dynatus_ci.schema import phrases
 from dynatus_ci.schema.findings import At, Finding
 from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
@@ -21,6 +23,8 @@ class TimeToLive(Setting):
     """Expiry. Another attribute means off with the live one, a cooldown of about 31 minutes, then on."""
 
     name = "TimeToLiveSpecification"
+    title = "time to live"
+    said = frozenset({"Enabled", "AttributeName"})
     stage = Stage.TIME_TO_LIVE
     reader = "DescribeTimeToLive"
     writers = ("UpdateTimeToLive",)
@@ -54,6 +58,14 @@ class TimeToLive(Setting):
         """Where it goes on, items that are past their time are deleted, as the file says."""
         return Risk.DISRUPTIVE if desired["Enabled"] else Risk.SAFE
 
+    def words(self, value: Mapping[str, Value]) -> str:
+        """Off, or by which attribute."""
+        return f"by {phrases.attribute(value['AttributeName'])}" if value["Enabled"] else "off"
+
+    def consequence(self, difference: Difference) -> str:
+        """Items go."""
+        return "Time to live of {table} deletes expired items by {attribute}. They do not come back."
+
     def reason(self, actual: Value, desired: Value) -> str:
         """On by which attribute, or off."""
         return f"expire items by {desired['AttributeName']}" if desired["Enabled"] else "stop expiring items"
@@ -73,15 +85,12 @@ class TimeToLive(Setting):
     def _update(
         self, context: Context, difference: Difference, *, sent: Value, expected: Value, cooldown: int = 0
     ) -> Step:
-        return Step(
-            operation="UpdateTimeToLive",
-            parameters={"TableName": context.name, self.name: sent},
+        parameters = {"TableName": context.name, self.name: sent}
+        return replace(
+            self.step("UpdateTimeToLive", parameters, difference, expects={difference.path: expected}),
             reason=self.reason(None, expected),
-            differences=(difference.id,),
-            expects={difference.path: expected},
             waits_for="expiry on" if expected["Enabled"] else "expiry off",
             seconds=(COOLDOWN, 3_600) if cooldown else self.seconds,
-            stage=self.stage,
             cooldown=cooldown,
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dynatus_ci.schema import scaling
+from dynatus_ci.schema import phrases, scaling
 from dynatus_ci.schema.findings import Finding
 from dynatus_ci.schema.model import Difference, Path, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
@@ -72,6 +72,8 @@ class WarmThroughput(Setting):
     """The table's warm throughput; an index's is planned with the indexes."""
 
     name = "WarmThroughput"
+    title = "warm throughput"
+    said = frozenset(MEMBERS)
     stage = Stage.WARM_THROUGHPUT
     in_create = True
     seconds = (270, 510)
@@ -93,6 +95,10 @@ class WarmThroughput(Setting):
         if status not in {None, "ACTIVE"}:
             yield (self.name,), status
 
+    def words(self, value: Mapping[str, Value]) -> str:
+        """As a rate."""
+        return f"{phrases.units(value)} a second"
+
     def differences(self, context: Context) -> Iterator[Difference]:
         """Only what is to be raised."""
         desired = context.desired.at((self.name,))
@@ -103,8 +109,7 @@ class WarmThroughput(Setting):
         """Sent with no member below the live value."""
         for difference in differences:
             sent = {self.name: raised(without_asking(context, ()), difference.desired)}
-            expects = {difference.path: difference.desired}
-            yield self.step("UpdateTable", context.update_table(**sent), difference, expects=expects)
+            yield self.step("UpdateTable", context.update_table(**sent), difference)
 
     def notes(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[str]:
         """What is wanted lower than it is."""
