@@ -13,7 +13,7 @@ from typing import Any
 from dynatus_ci.definitions import edn, files, tagged
 from dynatus_ci.definitions.edn import Kind, Node, Source
 from dynatus_ci.errors import Fault, InvalidDefinitions, NoDefinitions, Place
-from dynatus_ci.schema import normalise, rules, shapes
+from dynatus_ci.schema import kinds, members, normalise, rules, shapes
 from dynatus_ci.schema.findings import At, Finding, quoted, shown
 from dynatus_ci.schema.model import Table
 
@@ -115,7 +115,7 @@ def check(definitions: Sequence[Mapping[str, Any]]) -> tuple[Definition, ...]:
 def _from_python(definition: object, number: int) -> tuple[dict[str, Any], list[Fault]]:
     """The body of a definition from Python, and what is wrong with it."""
     if not isinstance(definition, Mapping):
-        message = f"definition {number}: A definition is a mapping, not {shapes.kind(definition)}."
+        message = f"definition {number}: A definition is a mapping, not {kinds.kind(definition)}."
         return {}, [Fault(None, "not-a-map", message)]
     body, findings = _checked(definition)
     name = body.get("TableName", f"definition {number}")
@@ -124,10 +124,10 @@ def _from_python(definition: object, number: int) -> tuple[dict[str, Any], list[
 
 def _checked(definition: Mapping[Any, Any], prefix: str = "") -> tuple[dict[str, Any], list[Finding]]:
     """A definition's body under its final name, and all that is wrong with it."""
-    body, findings = shapes.check(definition)
+    body, findings = members.check(definition)
     if "TableName" in body:
         body["TableName"] = prefix + body["TableName"]
-    findings.extend(rules.findings(body, shapes.broken(definition, body)))
+    findings.extend(rules.findings(body, members.broken(definition, body)))
     return body, findings
 
 
@@ -271,7 +271,7 @@ def _opener(node: Node) -> Node:
     return node
 
 
-_MARKS = {Kind.KEYWORD: shapes.Keyword, Kind.SYMBOL: shapes.Symbol, Kind.CHARACTER: shapes.Character}
+_MARKS = {Kind.KEYWORD: kinds.Keyword, Kind.SYMBOL: kinds.Symbol, Kind.CHARACTER: kinds.Character}
 
 
 def _plain(node: Node, source: Source) -> Any:  # noqa: ANN401  # whatever the file holds
@@ -281,20 +281,20 @@ def _plain(node: Node, source: Source) -> Any:  # noqa: ANN401  # whatever the f
     if node.kind in {Kind.VECTOR, Kind.LIST}:
         return [_plain(item, source) for item in node.value]
     if node.kind is Kind.SET:
-        return shapes.Unordered(_plain(item, source) for item in node.value)
+        return kinds.Unordered(_plain(item, source) for item in node.value)
     if node.kind is Kind.PARAMETER:
-        return shapes.Parameter.of(*node.value)
+        return kinds.Parameter.of(*node.value)
     if node.kind is Kind.BROKEN:
         return shapes.REFUSED
     mark = _MARKS.get(node.kind)
     return mark(node.value) if mark else node.value
 
 
-def _key(node: Node, source: Source) -> str | shapes.OtherKey:
+def _key(node: Node, source: Source) -> str | kinds.OtherKey:
     """A key as `shapes` knows it."""
     if node.kind is Kind.KEYWORD:
         return str(node.value)
-    return shapes.OtherKey(source.text[node.start : node.end], node.value if node.kind is Kind.STRING else None)
+    return kinds.OtherKey(source.text[node.start : node.end], node.value if node.kind is Kind.STRING else None)
 
 
 def _located(finding: Finding, *, source: Source, node: Node) -> Fault:

@@ -39,7 +39,7 @@ def findings(definition: Definition, broken: Container[str] = frozenset()) -> It
     """All that DynamoDB would refuse about a definition.
 
     Args:
-        definition: A body that `shapes.check` returned, under its final table name.
+        definition: A body that `members.check` returned, under its final table name.
         broken: Members that have findings already; rules that need one of them are left out.
     """
     rules = (*RULES, *(Rule((setting.name,), setting.findings) for setting in SETTINGS))

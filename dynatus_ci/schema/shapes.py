@@ -1,8 +1,6 @@
-"""The members that a definition may have, as data, and the one walk that holds any definition to them.
+"""The shapes that members of a definition may have, and the one walk that holds any value to them.
 
-Takes plain values: from Python as they are, from files with the few marks below for what Python cannot say. Knows
-types, not meanings: what DynamoDB refuses about well-shaped values is in `rules` and in the settings. A contract test
-holds the data to botocore's service model.
+Knows types, not meanings: what DynamoDB refuses about well-shaped values is in `rules` and in the settings.
 """
 
 from __future__ import annotations
@@ -13,11 +11,21 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any, Protocol
 
 from dynatus_ci.schema.findings import At, Finding, quoted, shown
+from dynatus_ci.schema.kinds import (
+    Character,
+    Keyword,
+    OtherKey,
+    Parameter,
+    Symbol,
+    Unordered,
+    is_text,
+    is_whole,
+    kind,
+    listed,
+)
 from dynatus_ci.schema.model import Value
 
 MOST_FINDINGS = 100
@@ -28,52 +36,33 @@ SHORTEST_BEGINNING = 3
 POLICY_DEPTH = 64
 INT64 = 2**63
 
+UNMANAGED: Mapping[str, str] = {
+    "VectorIndexes": "Leave it out: vector indexes of a live table are never touched.",
+    "GlobalTableSourceArn": "Make the replica of another account's table there, and leave this out.",
+    "GlobalTableSettingsReplicationMode": "Leave it out: a live table keeps its mode.",
+    "MultiRegionConsistency": "Leave it out: strong consistency is chosen when a global table is made.",
+    "GlobalTableWitnesses": "Leave it out: a witness is chosen when a global table is made.",
+    "DisassociationProtectionEnabled": "Leave it out: a live table keeps it.",
+}
+"""What DynamoDB has and this product leaves alone, and what to do about it."""
 
-# --- what files can say and Python values cannot ---------------------------------------------------------------------
-
-
-class Keyword(str):
-    """A keyword in a value's place, without its colon."""
-
-    __slots__ = ()
-
-
-class Symbol(str):
-    """A symbol in a value's place."""
-
-    __slots__ = ()
-
-
-class Character(str):
-    """A character literal, as it was written."""
-
-    __slots__ = ()
-
-
-class Unordered(list[Any]):
-    """A set's members, in the order of the file, so that a path can name one by its number."""
-
-
-class Parameter(str):
-    """The text of a parameter. It becomes what its place wants; messages name the parameter, never its value."""
-
-    __slots__ = ("name",)
-    name: str
-
-    @classmethod
-    def of(cls, name: str, text: str) -> Parameter:
-        """The text of the parameter with this name."""
-        parameter = cls(text)
-        parameter.name = name
-        return parameter
-
-
-@dataclass(frozen=True, slots=True)
-class OtherKey:
-    """A key that is no keyword: as it was written, and its text where it is a string."""
-
-    written: str
-    text: str | None = None
+ANSWERED: Mapping[str, str | None] = {
+    **dict.fromkeys(
+        (
+            "TableStatus", "TableArn", "TableId", "CreationDateTime", "ItemCount", "TableSizeBytes", "LatestStreamArn",
+            "LatestStreamLabel", "IndexArn", "IndexStatus", "IndexSizeBytes", "Backfilling", "LastIncreaseDateTime",
+            "LastDecreaseDateTime", "NumberOfDecreasesToday", "RestoreSummary", "ArchivalSummary",
+            "GlobalTableVersion", "Status", "ReplicaStatus", "ReplicaArn", "ReplicaStatusDescription",
+            "ReplicaStatusPercentProgress", "ReplicaInaccessibleDateTime",
+        )
+    ),
+    "BillingModeSummary": "BillingMode",
+    "TableClassSummary": "TableClass",
+    "ReplicaTableClassSummary": "TableClassOverride",
+    "SSEDescription": "SSESpecification",
+    "TimeToLiveDescription": "TimeToLiveSpecification",
+}  # fmt: skip
+"""What only DescribeTable's answers have, and what a definition has in its place."""
 
 
 # --- the walk --------------------------------------------------------------------------------------------------------
@@ -86,7 +75,7 @@ class _Refused:
 REFUSED = _Refused()
 
 
-class _Enough(Exception):
+class Enough(Exception):
     """The walk has found as much as anybody reads."""
 
 
@@ -105,7 +94,7 @@ class Spot:
         """Note what is wrong here."""
         self.findings.append(Finding(self.path, code, message, hint, at))
         if len(self.findings) >= MOST_FINDINGS:
-            raise _Enough
+            raise Enough
         return REFUSED
 
     @property
@@ -130,38 +119,9 @@ class Shape(Protocol):
         """The value as plain, normalised data; REFUSED, with a finding at the spot, where it does not fit."""
 
 
-def check(definition: Mapping[Any, Any]) -> tuple[dict[str, Any], list[Finding]]:
-    """Hold a definition to the members that a table may have.
-
-    Args:
-        definition: Plain values, from Python or from a file.
-
-    Returns:
-        The definition with enum members spelt as AWS does, sets as lists, parameters in the type of their place, the
-        policy as an object and nil left out; what does not fit is left out too and has a finding.
-    """
-    spot = Spot()
-    shape = GONE if definition.get("Absent") is not None else TABLE
-    try:
-        body = shape.take(definition, spot)
-    except _Enough:
-        body = {}
-        message = "This map has more faults than are listed here."
-        spot.findings.append(Finding((), "too-many-faults", message, at=At.OPENER))
-    return body, spot.findings
-
-
 def _take(value: Value, spot: Spot, *, shape: Shape) -> Value:
     """What a shape makes of a value; one that has a fault already is not looked at again."""
     return REFUSED if value is REFUSED else shape.take(value, spot)
-
-
-def broken(definition: Mapping[Any, Any], body: Mapping[str, Any]) -> frozenset[str]:
-    """The members of which nothing more can be said: misshapen, missing, or perhaps there under another name."""
-    written = {key for key, value in definition.items() if value is not None}
-    absent = {member for member in TABLE.members if member not in body}
-    misspelt = not written <= {*TABLE.members, *GONE.members}
-    return frozenset((written - body.keys()) | (absent if misspelt else absent & set(TABLE.required)))
 
 
 # --- the kinds of shapes ---------------------------------------------------------------------------------------------
@@ -279,7 +239,7 @@ class Sequence:
 
     def take(self, value: Value, spot: Spot) -> Value:
         """See `Shape.take`."""
-        items = _items(value)
+        items = listed(value)
         if items is None or (self.ordered and isinstance(value, Unordered | set | frozenset)):
             example = "[{…} {…}]" if isinstance(self.item, Structure) else '["…" "…"]'
             message = f"{spot.member} must be a vector, not {kind(value)}."
@@ -457,7 +417,7 @@ def _json(value: Value, spot: Spot) -> Value:
         return REFUSED
     if isinstance(value, Mapping):
         return _json_object(value, spot)
-    items = _items(value)
+    items = listed(value)
     if items is not None:
         taken = [_json(item, spot.inside(number)) for number, item in enumerate(items)]
         return REFUSED if REFUSED in taken else taken
@@ -478,61 +438,6 @@ def _json_object(value: Mapping[Any, Any], spot: Spot) -> Value:
     return REFUSED if REFUSED in taken.values() else taken
 
 
-# --- what a value is -------------------------------------------------------------------------------------------------
-
-
-def is_text(value: Value) -> bool:
-    """Whether a value is a string, and nothing that only looks like one to Python."""
-    return isinstance(value, str) and not isinstance(value, Keyword | Symbol | Character)
-
-
-def is_whole(value: Value) -> bool:
-    """Whether a value is a whole number, and no flag."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _digits(text: str) -> int | None:
-    """The whole number that a text is, in the strictest spelling."""
-    return int(text) if re.fullmatch(r"-?(?:0|[1-9][0-9]{0,18})", text) else None
-
-
-def _items(value: Value) -> list[Any] | None:
-    """The members of what counts as a sequence."""
-    if isinstance(value, set | frozenset):
-        return sorted(value, key=str)
-    return list(value) if isinstance(value, list | tuple) else None
-
-
-_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
-    (type(None), "nil"),
-    (Keyword, "the keyword :{0}"),
-    (Symbol, "the bare word {0}"),
-    (Character, "a character"),
-    (Parameter, "a parameter's text"),
-    (str, 'the string "{0}"'),
-    (bool, "{0}"),
-    (int, "the number {0}"),
-    ((float, Decimal), "a number with a fraction"),
-    (Fraction, "a ratio"),
-    (Mapping, "a map"),
-    ((Unordered, set, frozenset), "a set"),
-    ((list, tuple), "a vector"),
-)
-"""What values are in words; those first that a later type would cover too."""
-
-
-def kind(value: Value) -> str:
-    """What a value is, in words, with as much of it as a message may show."""
-    for types, words in _KINDS:
-        if isinstance(value, types):
-            return words.format(shown(_written(value))) if "{0}" in words else words
-    return f"a Python {shown(type(value).__name__)}"
-
-
-def _written(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _either(words: Iterable[str], word: str = "or") -> str:
     """Some words as a list in a sentence."""
     *others, last = words
@@ -544,136 +449,6 @@ def _between(least: int, most: int | None) -> str:
     return f"at least {least}" if most in {None, INT64 - 1} else f"{least} to {most}"
 
 
-# --- the data --------------------------------------------------------------------------------------------------------
-
-KEY_SCHEMA = Sequence(
-    Structure(
-        {"AttributeName": Text(1, 255), "KeyType": Choice(("HASH", "RANGE"))},
-        required=("AttributeName", "KeyType"),
-    ),
-    least=1,
-    ordered=True,
-)
-PROJECTION = Structure(
-    {
-        "ProjectionType": Choice(("ALL", "KEYS_ONLY", "INCLUDE")),
-        "NonKeyAttributes": Sequence(Text(1, 255), least=1, most=20),
-    },
-    required=("ProjectionType",),
-)
-PROVISIONED_THROUGHPUT = Structure(
-    {"ReadCapacityUnits": Whole(1), "WriteCapacityUnits": Whole(1)},
-    required=("ReadCapacityUnits", "WriteCapacityUnits"),
-)
-ON_DEMAND_THROUGHPUT = Structure({"MaxReadRequestUnits": Whole(), "MaxWriteRequestUnits": Whole()})
-WARM_THROUGHPUT = Structure({"ReadUnitsPerSecond": Whole(1), "WriteUnitsPerSecond": Whole(1)})
-INSIGHTS = Structure(
-    {"Enabled": Flag(), "Mode": Choice(("ACCESSED_AND_THROTTLED_KEYS", "THROTTLED_KEYS"))}, required=("Enabled",)
-)
-INDEX_NAME = Text(3, 255, "[a-zA-Z0-9_.-]+")
-TABLE_CLASS = Choice(("STANDARD", "STANDARD_INFREQUENT_ACCESS"))
-
-_INDEX: dict[str, Shape] = {"IndexName": INDEX_NAME, "KeySchema": KEY_SCHEMA, "Projection": PROJECTION}
-_THROUGHPUT: dict[str, Shape] = {
-    "ProvisionedThroughput": PROVISIONED_THROUGHPUT,
-    "OnDemandThroughput": ON_DEMAND_THROUGHPUT,
-    "WarmThroughput": WARM_THROUGHPUT,
-}
-INDEX = Structure({**_INDEX, **_THROUGHPUT, "ContributorInsightsSpecification": INSIGHTS}, required=tuple(_INDEX))
-_OVERRIDES: dict[str, Shape] = {
-    "ProvisionedThroughputOverride": Structure({"ReadCapacityUnits": Whole(1)}, required=("ReadCapacityUnits",)),
-    "OnDemandThroughputOverride": Structure({"MaxReadRequestUnits": Whole()}, required=("MaxReadRequestUnits",)),
-}
-REPLICA = Structure(
-    {
-        "RegionName": Text(1),
-        "KMSMasterKeyId": Text(1),
-        **_OVERRIDES,
-        "GlobalSecondaryIndexes": Sequence(
-            Structure({"IndexName": INDEX_NAME, **_OVERRIDES}, required=("IndexName",)), least=1
-        ),
-        "TableClassOverride": TABLE_CLASS,
-    },
-    required=("RegionName",),
-)
-TABLE = Structure(
-    {
-        "TableName": Text(1, 1024),
-        "KeySchema": KEY_SCHEMA,
-        "AttributeDefinitions": Sequence(
-            Structure(
-                {"AttributeName": Text(1, 255), "AttributeType": Choice(("S", "N", "B"))},
-                required=("AttributeName", "AttributeType"),
-            )
-        ),
-        "BillingMode": Choice(("PROVISIONED", "PAY_PER_REQUEST")),
-        **_THROUGHPUT,
-        "GlobalSecondaryIndexes": Sequence(INDEX),
-        "LocalSecondaryIndexes": Sequence(Structure(_INDEX, required=tuple(_INDEX))),
-        "StreamSpecification": Structure(
-            {
-                "StreamEnabled": Flag(),
-                "StreamViewType": Choice(("NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY")),
-            },
-            required=("StreamEnabled",),
-        ),
-        "SSESpecification": Structure(
-            {"Enabled": Flag(), "SSEType": Choice(("AES256", "KMS")), "KMSMasterKeyId": Text(1)}, required=("Enabled",)
-        ),
-        "TableClass": TABLE_CLASS,
-        "DeletionProtectionEnabled": Flag(),
-        "Tags": Sequence(Structure({"Key": Text(1, 128), "Value": Text(0, 256)}, required=("Key", "Value"))),
-        "TimeToLiveSpecification": Structure({"Enabled": Flag(), "AttributeName": Text(1, 255)}, required=("Enabled",)),
-        "PointInTimeRecoverySpecification": Structure(
-            {"PointInTimeRecoveryEnabled": Flag(), "RecoveryPeriodInDays": Whole(1, 35)},
-            required=("PointInTimeRecoveryEnabled",),
-        ),
-        "ContributorInsightsSpecification": INSIGHTS,
-        "ResourcePolicy": Policy(),
-        "KinesisStreamSpecification": Structure(
-            {
-                "StreamArn": Text(37, 1024),
-                "ApproximateCreationDateTimePrecision": Choice(("MILLISECOND", "MICROSECOND")),
-            }
-        ),
-        "Replicas": Sequence(REPLICA),
-    },
-    required=("TableName", "KeySchema", "AttributeDefinitions"),
-    advice="A table's keys are CreateTable's, and CloudFormation's for what CreateTable lacks.",
-)
-"""What a definition of a table may hold: CreateTable's members, and CloudFormation's names for what it lacks."""
-
-GONE = Structure(
-    {"TableName": Text(1, 1024), "Absent": Flag(only=True)},
-    required=("TableName",),
-    advice="A table that is :Absent has nothing beside its :TableName.",
-)
-"""A definition that says that a table is to go: nothing beside these two."""
-
-UNMANAGED: Mapping[str, str] = {
-    "VectorIndexes": "Leave it out: vector indexes of a live table are never touched.",
-    "GlobalTableSourceArn": "Make the replica of another account's table there, and leave this out.",
-    "GlobalTableSettingsReplicationMode": "Leave it out: a live table keeps its mode.",
-    "MultiRegionConsistency": "Leave it out: strong consistency is chosen when a global table is made.",
-    "GlobalTableWitnesses": "Leave it out: a witness is chosen when a global table is made.",
-    "DisassociationProtectionEnabled": "Leave it out: a live table keeps it.",
-}
-"""What DynamoDB has and this product leaves alone, and what to do about it."""
-
-ANSWERED: Mapping[str, str | None] = {
-    **dict.fromkeys(
-        (
-            "TableStatus", "TableArn", "TableId", "CreationDateTime", "ItemCount", "TableSizeBytes", "LatestStreamArn",
-            "LatestStreamLabel", "IndexArn", "IndexStatus", "IndexSizeBytes", "Backfilling", "LastIncreaseDateTime",
-            "LastDecreaseDateTime", "NumberOfDecreasesToday", "RestoreSummary", "ArchivalSummary",
-            "GlobalTableVersion", "Status", "ReplicaStatus", "ReplicaArn", "ReplicaStatusDescription",
-            "ReplicaStatusPercentProgress", "ReplicaInaccessibleDateTime",
-        )
-    ),
-    "BillingModeSummary": "BillingMode",
-    "TableClassSummary": "TableClass",
-    "ReplicaTableClassSummary": "TableClassOverride",
-    "SSEDescription": "SSESpecification",
-    "TimeToLiveDescription": "TimeToLiveSpecification",
-}  # fmt: skip
-"""What only DescribeTable's answers have, and what a definition has in its place."""
+def _digits(text: str) -> int | None:
+    """The whole number that a text is, in the strictest spelling."""
+    return int(text) if re.fullmatch(r"-?(?:0|[1-9][0-9]{0,18})", text) else None

@@ -19,7 +19,7 @@ from dynatus_ci import cli, engine, report
 from dynatus_ci.definitions import loader
 from dynatus_ci.errors import FailureReason, InvalidDefinitions
 from dynatus_ci.inputs import NAMES, Inputs, Mode
-from dynatus_ci.schema import emulators, shapes
+from dynatus_ci.schema import emulators, members
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -125,7 +125,7 @@ def test_faults_are_shown_as_the_command_prints_them(number: int, tmp_path: Path
 
 def test_definitions_md_has_an_example_of_every_setting() -> None:
     shown = "".join(block.text for block in BLOCKS if block.page.name == "definitions.md" and not block.values("fault"))
-    assert {name for name in shapes.TABLE.members if f":{name} " not in shown} == set()
+    assert {name for name in members.TABLE.members if f":{name} " not in shown} == set()
 
 
 def test_every_example_definition_is_valid_in_every_environment() -> None:
@@ -341,5 +341,5 @@ def test_emulators_md_says_what_each_cannot_keep(emulator: str) -> None:
     for kind in emulators.CANNOT_KEEP[emulator]:
         setting, _, member = kind.partition(".")
         assert rows[f"{member}` of an index" if member else setting][column] == "no", kind
-    kept = shapes.TABLE.members.keys() - emulators.CANNOT_KEEP[emulator]
+    kept = members.TABLE.members.keys() - emulators.CANNOT_KEEP[emulator]
     assert {name for name in kept & rows.keys() if not rows[name][column].startswith("yes")} == set()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import pytest
 
-from dynatus_ci.schema import shapes
+from dynatus_ci.schema import members, shapes
 from dynatus_ci.schema.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -63,14 +63,14 @@ def differences(ours: shapes.Shape, theirs: Shape, path: tuple[str, ...]) -> Ite
 def structure_differences(
     ours: shapes.Structure, theirs: Shape, path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    members: Mapping[str, Shape] = getattr(theirs, "members", {})
+    wanted: Mapping[str, Shape] = getattr(theirs, "members", {})
     required = set(getattr(theirs, "required_members", ()))
     if set(ours.required) != required:
         yield path, f"requires {sorted(required)}"
-    for name in members.keys() ^ ours.members.keys():
+    for name in wanted.keys() ^ ours.members.keys():
         yield (*path, name), "is only on one side"
-    for name in members.keys() & ours.members.keys():
-        yield from differences(ours.members[name], members[name], (*path, name))
+    for name in wanted.keys() & ours.members.keys():
+        yield from differences(ours.members[name], wanted[name], (*path, name))
 
 
 def scalar_differences(
@@ -98,17 +98,17 @@ def unexplained(ours: shapes.Shape, theirs: Shape, path: tuple[str, ...] = ()) -
 
 
 def test_every_member_of_create_table_is_managed_or_refused_by_name(dynamodb: ServiceModel) -> None:
-    members = set(dynamodb.shape_for("CreateTableInput").members)  # type: ignore[attr-defined]  # a structure
-    managed = set(shapes.TABLE.members) - NOT_OF_CREATE_TABLE.keys()
-    refused = members & shapes.UNMANAGED.keys()
-    assert managed | refused == members
+    offered = set(dynamodb.shape_for("CreateTableInput").members)  # type: ignore[attr-defined]  # a structure
+    managed = set(members.TABLE.members) - NOT_OF_CREATE_TABLE.keys()
+    refused = offered & shapes.UNMANAGED.keys()
+    assert managed | refused == offered
     assert not managed & refused
 
 
 def test_the_shapes_of_create_table_are_the_models(dynamodb: ServiceModel) -> None:
     model: Any = dynamodb.shape_for("CreateTableInput")
     found = []
-    for name, ours in shapes.TABLE.members.items():
+    for name, ours in members.TABLE.members.items():
         if name in model.members:
             found += unexplained(ours, model.members[name], (name,))
     insights = ("GlobalSecondaryIndexes", "ContributorInsightsSpecification")
@@ -118,15 +118,15 @@ def test_the_shapes_of_create_table_are_the_models(dynamodb: ServiceModel) -> No
 
 @pytest.mark.parametrize("member", [name for name, shape in NOT_OF_CREATE_TABLE.items() if shape])
 def test_the_shapes_of_other_calls_are_the_models(dynamodb: ServiceModel, member: str) -> None:
-    assert unexplained(shapes.TABLE.members[member], dynamodb.shape_for(member), (member,)) == []
+    assert unexplained(members.TABLE.members[member], dynamodb.shape_for(member), (member,)) == []
 
 
 def test_a_replica_is_what_update_table_creates(dynamodb: ServiceModel) -> None:
-    assert unexplained(shapes.REPLICA, dynamodb.shape_for("CreateReplicationGroupMemberAction")) == []
+    assert unexplained(members.REPLICA, dynamodb.shape_for("CreateReplicationGroupMemberAction")) == []
 
 
 def test_a_kinesis_destination_is_what_the_call_takes(dynamodb: ServiceModel) -> None:
-    ours = shapes.TABLE.members["KinesisStreamSpecification"]
+    ours = members.TABLE.members["KinesisStreamSpecification"]
     assert isinstance(ours, shapes.Structure)
     call: Any = dynamodb.shape_for("KinesisStreamingDestinationInput")
     options: Any = call.members["EnableKinesisStreamingConfiguration"]
@@ -136,7 +136,7 @@ def test_a_kinesis_destination_is_what_the_call_takes(dynamodb: ServiceModel) ->
 
 
 def test_the_modes_of_insights_are_the_calls(dynamodb: ServiceModel) -> None:
-    mode = shapes.INSIGHTS.members["Mode"]
+    mode = members.INSIGHTS.members["Mode"]
     assert isinstance(mode, shapes.Choice)
     assert list(mode.words) == dynamodb.shape_for("ContributorInsightsMode").metadata["enum"]
 
@@ -148,20 +148,20 @@ def test_what_only_answers_have_is_in_no_request(dynamodb: ServiceModel) -> None
     for name in ("ProvisionedThroughputDescription", "TableWarmThroughputDescription", "ReplicaDescription"):
         described |= set(dynamodb.shape_for(name).members)  # type: ignore[attr-defined]  # a structure
     sidecars = {"TimeToLiveDescription"}
-    assert not shapes.ANSWERED.keys() & (shapes.TABLE.members.keys() | shapes.REPLICA.members.keys())
-    of_a_definition = {*shapes.TABLE.members, *shapes.INDEX.members, *shapes.REPLICA.members, *shapes.UNMANAGED}
+    assert not shapes.ANSWERED.keys() & (members.TABLE.members.keys() | members.REPLICA.members.keys())
+    of_a_definition = {*members.TABLE.members, *members.INDEX.members, *members.REPLICA.members, *shapes.UNMANAGED}
     inside_throughputs = {"ReadCapacityUnits", "WriteCapacityUnits", "ReadUnitsPerSecond", "WriteUnitsPerSecond"}
     assert described - of_a_definition - inside_throughputs == shapes.ANSWERED.keys() - sidecars
 
 
 def test_the_exceptions_are_still_needed(dynamodb: ServiceModel) -> None:
     model: Any = dynamodb.shape_for("CreateTableInput")
-    pairs = [(ours, model.members[name], name) for name, ours in shapes.TABLE.members.items() if name in model.members]
-    pairs += [(shapes.TABLE.members[name], dynamodb.shape_for(name), name) for name in ("TimeToLiveSpecification",)]
-    pairs += [(shapes.REPLICA, dynamodb.shape_for("CreateReplicationGroupMemberAction"), "Replicas")]
+    pairs = [(ours, model.members[name], name) for name, ours in members.TABLE.members.items() if name in model.members]
+    pairs += [(members.TABLE.members[name], dynamodb.shape_for(name), name) for name in ("TimeToLiveSpecification",)]
+    pairs += [(members.REPLICA, dynamodb.shape_for("CreateReplicationGroupMemberAction"), "Replicas")]
     found = {where[-1:] for ours, theirs, name in pairs for where, _ in differences(ours, theirs, (name,))}
     assert STRICTER.keys() <= found
 
 
 def test_every_setting_is_a_member_of_a_table() -> None:
-    assert {setting.name for setting in SETTINGS} <= shapes.TABLE.members.keys()
+    assert {setting.name for setting in SETTINGS} <= members.TABLE.members.keys()

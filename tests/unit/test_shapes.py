@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dynatus_ci.schema import shapes
+from dynatus_ci.schema import members, shapes
 from dynatus_ci.schema.findings import At
-from dynatus_ci.schema.shapes import Character, Keyword, OtherKey, Parameter, Symbol, Unordered
+from dynatus_ci.schema.kinds import Character, Keyword, OtherKey, Parameter, Symbol, Unordered
 
 MINIMAL: dict[str, Any] = {
     "TableName": "users",
@@ -18,10 +18,10 @@ MINIMAL: dict[str, Any] = {
 }
 
 
-def taken(**members: object) -> tuple[dict[str, Any], list[tuple[tuple[str | int, ...], str]]]:
+def taken(**given: object) -> tuple[dict[str, Any], list[tuple[tuple[str | int, ...], str]]]:
     """What of a minimal definition with these members is taken beyond it, and the findings."""
-    body, findings = shapes.check({**MINIMAL, **members})
-    return {key: body[key] for key in members if key in body}, [(found.path, found.code) for found in findings]
+    body, findings = members.check({**MINIMAL, **given})
+    return {key: body[key] for key in given if key in body}, [(found.path, found.code) for found in findings]
 
 
 @pytest.mark.parametrize(
@@ -143,20 +143,20 @@ def test_what_does_not_fit_has_one_finding_at_its_path(given: dict[str, Any], pa
     ],
 )
 def test_a_key_that_was_nearly_right_is_corrected(key: str, meant: str) -> None:
-    _, findings = shapes.check({**MINIMAL, key: "x"})
+    _, findings = members.check({**MINIMAL, key: "x"})
     assert [found.hint for found in findings] == [f"Did you mean :{meant}?"]
     assert findings[0].at is At.KEY
 
 
 def test_a_misspelt_key_is_not_missing_too() -> None:
-    _, findings = shapes.check({"table-name": "users", "key-schema": [], OtherKey('"AttributeDefinitions"'): []})
+    _, findings = members.check({"table-name": "users", "key-schema": [], OtherKey('"AttributeDefinitions"'): []})
     codes = sorted((found.code, found.path) for found in findings)
     assert [code for code, _ in codes] == ["bad-key", "missing-key", "unknown-key", "unknown-key"]
 
 
 def test_a_parameters_value_is_never_repeated() -> None:
     secret = Parameter.of("reads", "hunter2")
-    members: list[dict[str, Any]] = [
+    shapeless: list[dict[str, Any]] = [
         {"WarmThroughput": {"ReadUnitsPerSecond": secret}},
         {"BillingMode": secret},
         {"DeletionProtectionEnabled": secret},
@@ -164,42 +164,42 @@ def test_a_parameters_value_is_never_repeated() -> None:
         {"Tags": secret},
         {"StreamSpecification": secret},
     ]
-    for given in members:
-        _, findings = shapes.check({**MINIMAL, **given})
+    for given in shapeless:
+        _, findings = members.check({**MINIMAL, **given})
         assert len(findings) == 1
         assert "hunter2" not in f"{findings[0].message} {findings[0].hint}"
 
 
 def test_findings_end_where_nobody_reads_on() -> None:
-    body, findings = shapes.check({**MINIMAL, "Tags": [{"a": n} for n in range(10_000)]})
+    body, findings = members.check({**MINIMAL, "Tags": [{"a": n} for n in range(10_000)]})
     assert body == {}
     assert len(findings) == shapes.MOST_FINDINGS + 1
     assert findings[-1].code == "too-many-faults"
 
 
 def test_a_table_that_goes_has_its_name_and_nothing_else() -> None:
-    assert shapes.check({"TableName": "users", "Absent": True}) == ({"TableName": "users", "Absent": True}, [])
-    _, findings = shapes.check({**MINIMAL, "Absent": True})
+    assert members.check({"TableName": "users", "Absent": True}) == ({"TableName": "users", "Absent": True}, [])
+    _, findings = members.check({**MINIMAL, "Absent": True})
     assert [found.path for found in findings] == [("KeySchema",), ("AttributeDefinitions",)]
 
 
 def test_what_is_broken_is_what_was_written_and_not_taken_or_may_be_misspelt() -> None:
     definition = {**MINIMAL, "Tags": 5}
-    body, _ = shapes.check(definition)
-    assert shapes.broken(definition, body) == {"Tags"}
+    body, _ = members.check(definition)
+    assert members.broken(definition, body) == {"Tags"}
     misspelt = {**MINIMAL, "BillngMode": "PROVISIONED"}
-    body, _ = shapes.check(misspelt)
-    assert {"BillngMode", "BillingMode", "ProvisionedThroughput"} <= shapes.broken(misspelt, body)
+    body, _ = members.check(misspelt)
+    assert {"BillngMode", "BillingMode", "ProvisionedThroughput"} <= members.broken(misspelt, body)
 
 
 def test_every_shape_is_reached_by_some_member() -> None:
     def inner(shape: shapes.Shape) -> Iterator[type]:
         yield type(shape)
-        members: Mapping[str, shapes.Shape] = getattr(shape, "members", {})
-        for member in [*members.values(), *([shape.item] if isinstance(shape, shapes.Sequence) else [])]:
+        inside: Mapping[str, shapes.Shape] = getattr(shape, "members", {})
+        for member in [*inside.values(), *([shape.item] if isinstance(shape, shapes.Sequence) else [])]:
             yield from inner(member)
 
-    assert set(inner(shapes.TABLE)) == {
+    assert set(inner(members.TABLE)) == {
         shapes.Structure,
         shapes.Sequence,
         shapes.Text,
