@@ -7,23 +7,23 @@ through `dynamodb` and what was approved through one function; it does not know 
 from __future__ import annotations
 
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import PurePath
 from threading import Event as Flag
 from threading import Semaphore
 
+from dynatus_ci import journal
 from dynatus_ci.approval import Refusal
 from dynatus_ci.dynamodb import failures, observe, waits
 from dynatus_ci.dynamodb.client import Aws
 from dynatus_ci.dynamodb.failures import CallFailed, Kind
 from dynatus_ci.dynamodb.waits import Clock, Ended, Poll
 from dynatus_ci.errors import DynatusError, FailureReason
+from dynatus_ci.journal import Journal, Tries
 from dynatus_ci.schema import emulators, planner
-from dynatus_ci.schema.model import Effect, Failure, Path, Step, Table, TableChange
+from dynatus_ci.schema.model import Failure, Path, Step, Table, TableChange
 from dynatus_ci.schema.results import Outcome, Status, StepResult, TableResult
 from dynatus_ci.schema.settings.ttl import COOLDOWN
 
@@ -117,93 +117,6 @@ class _End(Exception):
         self.resume = resume
 
 
-@dataclass(slots=True)
-class _Record:
-    """What this run did to a table, for its result; what the table is, the loop looks up each time."""
-
-    planned: TableChange
-    steps: list[StepResult] = field(default_factory=list)
-    left: tuple[Step, ...] = ()
-    backup: str | None = None
-    """The backup that this run has asked for."""
-    unsure: Step | None = None
-    """A step whose call had no answer."""
-    streams: list[str] = field(default_factory=list)
-    """The ARNs that the table's stream has had: its readers must be moved by hand."""
-
-    def observed(self, actual: Table | None, change: TableChange) -> None:
-        """Note what there is to do now. A call without an answer did happen if what it was for is gone from that."""
-        arn = actual.live.stream_arn if actual and actual.live else None
-        if arn and arn not in self.streams:
-            self.streams.append(arn)
-        if self.unsure and not set(self.unsure.differences) & _ids(change):
-            self.steps.append(StepResult(self.unsure, Status.DONE))
-        self.unsure = None
-        if not change.error:
-            self.left = change.steps
-
-    def began(self, step: Step) -> None:
-        """A step's call was taken."""
-        self.steps.append(StepResult(step, Status.RUNNING))
-        self.left = tuple(left for left in self.left if left is not step)
-
-    def ended(self, status: Status, took: float | None = None) -> None:
-        """The step that was under way ended so."""
-        self.steps[-1] = StepResult(self.steps[-1].step, status, took)
-
-    @property
-    def runs_on(self) -> bool:
-        """Whether all that is left was accepted and goes on by itself."""
-        return not self.left and any(result.status is Status.RUNNING for result in self.steps)
-
-    def result(
-        self, outcome: Outcome, *, error: Failure | None = None, resume: float | None = None, agrees: bool = False
-    ) -> TableResult:
-        """The table's result."""
-        return TableResult(
-            table=self.planned.table,
-            action=self.planned.action,
-            result=outcome,
-            steps=(*self.steps, *(() if agrees else self._not_run(outcome))),
-            resume_at=_iso(resume) if resume is not None else None,
-            backup=self.backup,
-            error=error,
-            notes=(f"The stream was {self.streams[0]} and is {self.streams[-1]} now.",) if self.streams[1:] else (),
-            agrees=agrees,
-        )
-
-    def _not_run(self, outcome: Outcome) -> Iterator[StepResult]:
-        ran = {_key(result.step) for result in self.steps if result.status is not Status.DONE}
-        status = Status.REFUSED if outcome is Outcome.REFUSED else Status.NOT_RUN
-        for step in self.left:
-            if _key(step) not in ran:
-                yield StepResult(step, status)
-
-
-@dataclass(slots=True)
-class _Tries:
-    """How often steps were tried in vain, and which differences AWS, or a cooldown, has put off until when."""
-
-    failed: Counter[str] = field(default_factory=Counter)
-    hidden: Counter[str] = field(default_factory=Counter)
-    """How often a step was accepted and what it sets did not show."""
-    put_off: dict[str, float] = field(default_factory=dict)
-    quota: CallFailed | None = None
-    """Why, where AWS said it."""
-
-    def postpone(self, step: Step, until: float) -> None:
-        """Let a step's differences rest until a moment."""
-        self.put_off |= dict.fromkeys(step.differences, until)
-
-    def rests(self, step: Step) -> bool:
-        """Whether something keeps a step from being sent yet."""
-        return any(identity in self.put_off for identity in step.differences)
-
-    def keep(self, where: Callable[[str, float], bool]) -> None:
-        """Forget what else was put off."""
-        self.put_off = {id_: until for id_, until in self.put_off.items() if where(id_, until)}
-
-
 class TableLoop:
     """The loop of one table.
 
@@ -219,8 +132,8 @@ class TableLoop:
         self._desired = desired
         self._planned = planned
         self._surroundings = surroundings
-        self._record = _Record(planned, left=planned.steps)
-        self._tries = _Tries()
+        self._journal = Journal(planned, left=planned.steps)
+        self._tries = Tries()
         self._backup: str | None = None  # that this run made, once it is AVAILABLE
         self._began = run.clock.now()
         self._inside = False
@@ -231,27 +144,27 @@ class TableLoop:
             result = self._loop()
             self._tell(EventKind.FINISHED, result.result.value)
         except DynatusError as error:  # of `on_event`
-            return self._record.result(Outcome.FAILED, error=failures.failure(error))
+            return self._journal.result(Outcome.FAILED, error=failures.failure(error))
         except Exception as bug:  # noqa: BLE001  # a bug at one table must not hide what was done to the others
-            return self._record.result(Outcome.FAILED, error=_bug(bug))
+            return self._journal.result(Outcome.FAILED, error=_bug(bug))
         finally:
             self._leave()
         return result
 
     def _loop(self) -> TableResult:
-        record = self._record
+        did = self._journal
         try:
             while self._turn():
                 pass
-            return record.result(Outcome.APPLIED if record.steps else Outcome.NOOP, agrees=True)
+            return did.result(Outcome.APPLIED if did.steps else Outcome.NOOP, agrees=True)
         except _End as end:
-            return record.result(end.outcome, error=end.error, resume=end.resume)
+            return did.result(end.outcome, error=end.error, resume=end.resume)
         except CallFailed as failed:
             expired = failed.kind is Kind.EXPIRED
             resume = self._now() if expired else None
-            if expired and self._run.detach and record.runs_on:
-                return record.result(Outcome.PENDING, resume=resume)
-            return record.result(Outcome.FAILED, error=failures.failure(failed), resume=resume)
+            if expired and self._run.detach and did.runs_on:
+                return did.result(Outcome.PENDING, resume=resume)
+            return did.result(Outcome.FAILED, error=failures.failure(failed), resume=resume)
 
     # At most `max_parallel` tables are worked on at once; one that waits for long gives its place to another.
     def _enter(self) -> None:
@@ -271,10 +184,10 @@ class TableLoop:
         if self._planned.error:
             raise _End(Outcome.FAILED, self._planned.error)
         actual, change = look(self._run.aws, self._desired, self._surroundings, backup=self._backup)
-        self._record.observed(actual, change)
+        self._journal.observed(actual, change)
         if change.error:
             raise _End(Outcome.FAILED, change.error)
-        ids = _ids(change)
+        ids = journal.ids(change)
         self._tries.keep(lambda id_, _: id_ in ids)
         if change.refusal:
             self._ask(change, None)
@@ -306,7 +219,7 @@ class TableLoop:
             return self._wait_for(under_way)
         if self._tries.put_off:
             return self._wait_for_quota()
-        if under_way or self._record.left:
+        if under_way or self._journal.left:
             raise _End(Outcome.PENDING, resume=self._now())
         return False
 
@@ -338,13 +251,13 @@ class TableLoop:
                 return
             if step.operation == "CreateBackup":
                 backup = str(answer["BackupDetails"]["BackupArn"])
-        self._record.began(step)
+        self._journal.began(step)
         ended = self._wait_backup(backup) if backup else self._wait(step)
         if ended is Ended.NOT_SHOWN:
             self._not_shown(step)
         elif ended is Ended.DONE:
             took = self._now() - began
-            self._record.ended(Status.DONE, took)
+            self._journal.ended(Status.DONE, took)
             self._tell(EventKind.DONE, f"{step.reason}: done in {took:.0f} s", step=step)
             self._put_off_cooldown(change, step)
         self._check_time()
@@ -361,8 +274,8 @@ class TableLoop:
     # A call that failed: its class says what to do; the next turn observes before anything is sent again.
     def _failed(self, step: Step, failed: CallFailed) -> None:
         tries, now = self._tries, self._now()
-        tries.failed[_key(step)] += 1
-        times = tries.failed[_key(step)]
+        tries.failed[journal.key(step)] += 1
+        times = tries.failed[journal.key(step)]
         if failed.kind in {Kind.QUOTA, Kind.COOLDOWN}:
             tries.quota = failed
             until = max(failed.until or 0, now) + 1 if failed.until else now + (failed.wait or COOLDOWN)
@@ -371,13 +284,13 @@ class TableLoop:
             self._unsupported(step)
         elif failed.kind in _AGAIN and times < self._most_failures(failed):
             self._tell(EventKind.RETRY, f"{failed.operation}: {failed.code}; looking again", step=step)
-            self._record.unsure = step if failed.kind is Kind.AMBIGUOUS else None
+            self._journal.unsure = step if failed.kind is Kind.AMBIGUOUS else None
             if failed.until is not None and failed.until < self._run.deadline:
                 self._run.clock.wait(max(failed.until - now, 0) + 1, self._run.stop)
             else:
                 self._poll(skip=times).pause()
         else:
-            self._record.steps.append(StepResult(step, Status.FAILED))
+            self._journal.steps.append(StepResult(step, Status.FAILED))
             raise failed
 
     def _most_failures(self, failed: CallFailed) -> int:
@@ -392,14 +305,14 @@ class TableLoop:
     def _not_shown(self, step: Step) -> None:
         """Accepted, nothing under way, and yet not there: an emulator cannot keep it; on AWS it is an error."""
         aws, hidden = self._run.aws, self._tries.hidden
-        hidden[_key(step)] += 1
-        if hidden[_key(step)] < MOST_ATTEMPTS:
+        hidden[journal.key(step)] += 1
+        if hidden[journal.key(step)] < MOST_ATTEMPTS:
             return
         emulator = aws.emulator or (aws.endpoint and aws.unsupported)
         if emulator and step.operation not in VITAL:
             self._unsupported(step)
             return
-        self._record.ended(Status.FAILED)
+        self._journal.ended(Status.FAILED)
         about = f"{step.operation} of table {self._desired.name}"
         message = f"{about} was accepted, but what it sets does not show: {step.reason}."
         raise _End(Outcome.FAILED, Failure("NotShown", message, step.operation))
@@ -407,13 +320,13 @@ class TableLoop:
     # The backup before a deletion.
     def _backup_in_doubt(self, step: Step) -> str | None:
         """The backup that a call without an answer made after all: a second one would be named nowhere."""
-        if step.operation != "CreateBackup" or not self._tries.failed[_key(step)]:
+        if step.operation != "CreateBackup" or not self._tries.failed[journal.key(step)]:
             return None
         return observe.backup(self._run.aws, self._desired.name, step.parameters["BackupName"], since=self._began)
 
     def _wait_backup(self, arn: str) -> Ended:
         """Until the backup is AVAILABLE; then it is told of, before anything is deleted."""
-        self._record.backup = arn
+        self._journal.backup = arn
 
         def available() -> Ended | None:
             answer = self._run.aws.read("DescribeBackup", table=self._desired.name, BackupArn=arn)
@@ -464,7 +377,7 @@ class TableLoop:
             quota = self._tries.quota
             message = str(quota) if quota else "AWS asks for a pause before the next step."
             raise _End(Outcome.FAILED, Failure("Later", message, reason=FailureReason.QUOTA), resume=moment)
-        self._tell(EventKind.WAITING, f"AWS says later: going on at {_iso(moment)}")
+        self._tell(EventKind.WAITING, f"AWS says later: going on at {journal.iso(moment)}")
         self._leave()
         self._run.clock.wait(moment - self._now(), self._run.stop)
         self._check_time()
@@ -495,7 +408,7 @@ class TableLoop:
             raise _End(Outcome.FAILED, Failure("Cancelled", message, reason=FailureReason.CANCELLED))
         now = self._now()
         if now >= self._run.deadline:
-            if self._run.detach and self._record.runs_on:
+            if self._run.detach and self._journal.runs_on:
                 raise _End(Outcome.PENDING, resume=now)
             message = "The time that apply may take (`wait-minutes`) is over. Run it again to go on."
             raise _End(Outcome.FAILED, Failure("Timeout", message, reason=FailureReason.TIMEOUT), resume=now)
@@ -522,10 +435,6 @@ class TableLoop:
         return told
 
 
-def _ids(change: TableChange) -> set[str]:
-    return {difference.id for difference in change.differences if difference.effect is not Effect.UNSUPPORTED}
-
-
 def _managed_transitions(desired: Table, actual: Table | None) -> dict[Path, str]:
     """What is under way at settings that the file mentions."""
     if actual is None:
@@ -543,11 +452,3 @@ def _bug(bug: Exception) -> Failure:
     where = f"{PurePath(place.filename).name}:{place.lineno}"
     message = f"This is a bug of dynatus: {type(bug).__name__} at {where} in {place.name}."
     return Failure("InternalError", message, reason=FailureReason.INTERNAL_ERROR)
-
-
-def _key(step: Step) -> str:
-    return f"{step.operation} {sorted(step.differences)} {step.reason}"
-
-
-def _iso(moment: float) -> str:
-    return datetime.fromtimestamp(moment, tz=UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
