@@ -5,7 +5,7 @@ Read-only. Denied is an error, throttled is tried again, missing is None: nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
@@ -19,38 +19,6 @@ from dynatus_ci.schema.model import Table
 from dynatus_ci.schema.planner import Questions
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.base import Bounds, Emptiness, Setting, Situation
-
-Reader = Callable[[Aws, Mapping[str, Any]], dict[str, Any]]
-
-
-def _by_name(operation: str) -> Reader:
-    return lambda aws, table: aws.read(operation, table=table["TableName"], TableName=table["TableName"])
-
-
-def _policy(aws: Aws, table: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        return aws.read("GetResourcePolicy", table=table["TableName"], ResourceArn=table["TableArn"])
-    except CallFailed as failed:
-        if failed.code == "PolicyNotFoundException":
-            return {}
-        raise
-
-
-READERS: dict[str, Reader] = {
-    "DescribeTimeToLive": _by_name("DescribeTimeToLive"),
-    "DescribeContinuousBackups": _by_name("DescribeContinuousBackups"),
-    "DescribeKinesisStreamingDestination": _by_name("DescribeKinesisStreamingDestination"),
-    "GetResourcePolicy": _policy,
-    "ListTagsOfResource": lambda aws, table: aws.read_pages(
-        "ListTagsOfResource", "Tags", table=table["TableName"], ResourceArn=table["TableArn"]
-    ),
-    "ListContributorInsights": lambda aws, table: aws.read_pages(
-        "ListContributorInsights",
-        "ContributorInsightsSummaries",
-        table=table["TableName"],
-        TableName=table["TableName"],
-    ),
-}
 
 
 def table(aws: Aws, desired: Table) -> Table | None:
@@ -91,7 +59,7 @@ def answers(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Setting])
         if setting.reader is None or setting.name in cannot_keep(aws):
             continue
         try:
-            found[setting.reader] = READERS[setting.reader](aws, description)
+            found[setting.reader] = _answer(aws, setting.reader, setting, description)
         except CallFailed as failed:
             if failed.kind is Kind.MISSING:
                 continue  # a reader answers so just after a table was made; what it would say is not guessed
@@ -99,6 +67,19 @@ def answers(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Setting])
                 raise
             aws.cannot_keep(setting.name)
     return found
+
+
+def _answer(aws: Aws, reader: str, setting: Setting, description: Mapping[str, Any]) -> dict[str, Any]:
+    name = description["TableName"]
+    of = {"ResourceArn": description["TableArn"]} if setting.by_arn else {"TableName": name}
+    try:
+        if setting.pages:
+            return aws.read_pages(reader, setting.pages, table=name, **of)
+        return aws.read(reader, table=name, **of)
+    except CallFailed as failed:
+        if failed.code == setting.none:
+            return {}
+        raise
 
 
 def cannot_keep(aws: Aws) -> frozenset[str]:

@@ -1,4 +1,6 @@
-"""The members that a definition may have, as data; a contract test holds them to botocore's service model.
+"""The members that a definition may have: those that UpdateTable couples, and each setting's own.
+
+A contract test holds them to botocore's service model.
 
 Takes plain values: from Python as they are, from files with the marks of `kinds`.
 """
@@ -9,7 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynatus_ci.schema.findings import At, Finding
-from dynatus_ci.schema.shapes import Choice, Enough, Flag, Policy, Sequence, Shape, Spot, Structure, Text, Whole
+from dynatus_ci.schema.settings import SETTINGS
+from dynatus_ci.schema.settings.insights import Insights
+from dynatus_ci.schema.settings.warm_throughput import WarmThroughput
+from dynatus_ci.schema.shapes import INDEX_NAME, Choice, Enough, Flag, Sequence, Shape, Spot, Structure, Text, Whole
 
 KEY_SCHEMA = Sequence(
     Structure(
@@ -31,36 +36,14 @@ PROVISIONED_THROUGHPUT = Structure(
     required=("ReadCapacityUnits", "WriteCapacityUnits"),
 )
 ON_DEMAND_THROUGHPUT = Structure({"MaxReadRequestUnits": Whole(), "MaxWriteRequestUnits": Whole()})
-WARM_THROUGHPUT = Structure({"ReadUnitsPerSecond": Whole(1), "WriteUnitsPerSecond": Whole(1)})
-INSIGHTS = Structure(
-    {"Enabled": Flag(), "Mode": Choice(("ACCESSED_AND_THROTTLED_KEYS", "THROTTLED_KEYS"))}, required=("Enabled",)
-)
-INDEX_NAME = Text(3, 255, "[a-zA-Z0-9_.-]+")
-TABLE_CLASS = Choice(("STANDARD", "STANDARD_INFREQUENT_ACCESS"))
 
 _INDEX: dict[str, Shape] = {"IndexName": INDEX_NAME, "KeySchema": KEY_SCHEMA, "Projection": PROJECTION}
 _THROUGHPUT: dict[str, Shape] = {
     "ProvisionedThroughput": PROVISIONED_THROUGHPUT,
     "OnDemandThroughput": ON_DEMAND_THROUGHPUT,
-    "WarmThroughput": WARM_THROUGHPUT,
+    WarmThroughput.name: WarmThroughput.shape,
 }
-INDEX = Structure({**_INDEX, **_THROUGHPUT, "ContributorInsightsSpecification": INSIGHTS}, required=tuple(_INDEX))
-_OVERRIDES: dict[str, Shape] = {
-    "ProvisionedThroughputOverride": Structure({"ReadCapacityUnits": Whole(1)}, required=("ReadCapacityUnits",)),
-    "OnDemandThroughputOverride": Structure({"MaxReadRequestUnits": Whole()}, required=("MaxReadRequestUnits",)),
-}
-REPLICA = Structure(
-    {
-        "RegionName": Text(1),
-        "KMSMasterKeyId": Text(1),
-        **_OVERRIDES,
-        "GlobalSecondaryIndexes": Sequence(
-            Structure({"IndexName": INDEX_NAME, **_OVERRIDES}, required=("IndexName",)), least=1
-        ),
-        "TableClassOverride": TABLE_CLASS,
-    },
-    required=("RegionName",),
-)
+INDEX = Structure({**_INDEX, **_THROUGHPUT, Insights.name: Insights.shape}, required=tuple(_INDEX))
 TABLE = Structure(
     {
         "TableName": Text(1, 1024),
@@ -75,33 +58,7 @@ TABLE = Structure(
         **_THROUGHPUT,
         "GlobalSecondaryIndexes": Sequence(INDEX),
         "LocalSecondaryIndexes": Sequence(Structure(_INDEX, required=tuple(_INDEX))),
-        "StreamSpecification": Structure(
-            {
-                "StreamEnabled": Flag(),
-                "StreamViewType": Choice(("NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY")),
-            },
-            required=("StreamEnabled",),
-        ),
-        "SSESpecification": Structure(
-            {"Enabled": Flag(), "SSEType": Choice(("AES256", "KMS")), "KMSMasterKeyId": Text(1)}, required=("Enabled",)
-        ),
-        "TableClass": TABLE_CLASS,
-        "DeletionProtectionEnabled": Flag(),
-        "Tags": Sequence(Structure({"Key": Text(1, 128), "Value": Text(0, 256)}, required=("Key", "Value"))),
-        "TimeToLiveSpecification": Structure({"Enabled": Flag(), "AttributeName": Text(1, 255)}, required=("Enabled",)),
-        "PointInTimeRecoverySpecification": Structure(
-            {"PointInTimeRecoveryEnabled": Flag(), "RecoveryPeriodInDays": Whole(1, 35)},
-            required=("PointInTimeRecoveryEnabled",),
-        ),
-        "ContributorInsightsSpecification": INSIGHTS,
-        "ResourcePolicy": Policy(),
-        "KinesisStreamSpecification": Structure(
-            {
-                "StreamArn": Text(37, 1024),
-                "ApproximateCreationDateTimePrecision": Choice(("MILLISECOND", "MICROSECOND")),
-            }
-        ),
-        "Replicas": Sequence(REPLICA),
+        **{setting.name: setting.shape for setting in SETTINGS},
     },
     required=("TableName", "KeySchema", "AttributeDefinitions"),
     advice="A table's keys are CreateTable's, and CloudFormation's for what CreateTable lacks.",

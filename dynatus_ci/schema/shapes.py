@@ -350,7 +350,7 @@ def _refuse_answered(keys: list[str], spot: Spot) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class PolicyDocument:
     """A resource policy: JSON text, or the same as a map. Empty means that there is to be none."""
 
     def take(self, value: Value, spot: Spot) -> Value:
@@ -452,3 +452,7 @@ def _between(least: int, most: int | None) -> str:
 def _digits(text: str) -> int | None:
     """The whole number that a text is, in the strictest spelling."""
     return int(text) if re.fullmatch(r"-?(?:0|[1-9][0-9]{0,18})", text) else None
+
+
+INDEX_NAME = Text(3, 255, "[a-zA-Z0-9_.-]+")
+"""Of an index, in a table and in its replicas."""

@@ -10,6 +10,8 @@ import pytest
 
 from dynatus_ci.schema import members, shapes
 from dynatus_ci.schema.settings import SETTINGS
+from dynatus_ci.schema.settings.insights import Insights
+from dynatus_ci.schema.settings.replicas import REPLICA
 
 if TYPE_CHECKING:
     from botocore.model import ServiceModel, Shape
@@ -122,7 +124,7 @@ def test_the_shapes_of_other_calls_are_the_models(dynamodb: ServiceModel, member
 
 
 def test_a_replica_is_what_update_table_creates(dynamodb: ServiceModel) -> None:
-    assert unexplained(members.REPLICA, dynamodb.shape_for("CreateReplicationGroupMemberAction")) == []
+    assert unexplained(REPLICA, dynamodb.shape_for("CreateReplicationGroupMemberAction")) == []
 
 
 def test_a_kinesis_destination_is_what_the_call_takes(dynamodb: ServiceModel) -> None:
@@ -136,7 +138,7 @@ def test_a_kinesis_destination_is_what_the_call_takes(dynamodb: ServiceModel) ->
 
 
 def test_the_modes_of_insights_are_the_calls(dynamodb: ServiceModel) -> None:
-    mode = members.INSIGHTS.members["Mode"]
+    mode = Insights.shape.members["Mode"]
     assert isinstance(mode, shapes.Choice)
     assert list(mode.words) == dynamodb.shape_for("ContributorInsightsMode").metadata["enum"]
 
@@ -148,8 +150,8 @@ def test_what_only_answers_have_is_in_no_request(dynamodb: ServiceModel) -> None
     for name in ("ProvisionedThroughputDescription", "TableWarmThroughputDescription", "ReplicaDescription"):
         described |= set(dynamodb.shape_for(name).members)  # type: ignore[attr-defined]  # a structure
     sidecars = {"TimeToLiveDescription"}
-    assert not shapes.ANSWERED.keys() & (members.TABLE.members.keys() | members.REPLICA.members.keys())
-    of_a_definition = {*members.TABLE.members, *members.INDEX.members, *members.REPLICA.members, *shapes.UNMANAGED}
+    assert not shapes.ANSWERED.keys() & (members.TABLE.members.keys() | REPLICA.members.keys())
+    of_a_definition = {*members.TABLE.members, *members.INDEX.members, *REPLICA.members, *shapes.UNMANAGED}
     inside_throughputs = {"ReadCapacityUnits", "WriteCapacityUnits", "ReadUnitsPerSecond", "WriteUnitsPerSecond"}
     assert described - of_a_definition - inside_throughputs == shapes.ANSWERED.keys() - sidecars
 
@@ -158,7 +160,7 @@ def test_the_exceptions_are_still_needed(dynamodb: ServiceModel) -> None:
     model: Any = dynamodb.shape_for("CreateTableInput")
     pairs = [(ours, model.members[name], name) for name, ours in members.TABLE.members.items() if name in model.members]
     pairs += [(members.TABLE.members[name], dynamodb.shape_for(name), name) for name in ("TimeToLiveSpecification",)]
-    pairs += [(members.REPLICA, dynamodb.shape_for("CreateReplicationGroupMemberAction"), "Replicas")]
+    pairs += [(REPLICA, dynamodb.shape_for("CreateReplicationGroupMemberAction"), "Replicas")]
     found = {where[-1:] for ours, theirs, name in pairs for where, _ in differences(ours, theirs, (name,))}
     assert STRICTER.keys() <= found
 

@@ -15,7 +15,6 @@ import pytest
 
 import dynatus_ci
 from dynatus_ci import iam
-from dynatus_ci.dynamodb import observe
 from dynatus_ci.errors import InvalidInput
 from dynatus_ci.schema import normalise
 from dynatus_ci.schema.model import Table
@@ -111,7 +110,6 @@ def test_every_operation_that_can_be_called_is_allowed_to_who_needs_it() -> None
 def test_every_reader_is_in_the_policy_for_plan_and_every_writer_in_that_for_apply() -> None:
     readers = {f"dynamodb:{setting.reader}" for setting in SETTINGS if setting.reader}
     writers = {f"dynamodb:{writer}" for setting in SETTINGS for writer in setting.writers}
-    assert readers == {f"dynamodb:{reader}" for reader in observe.READERS}
     assert readers <= allowed(policy(EVERYTHING, mode="plan")).keys()
     assert readers | writers <= allowed(policy(EVERYTHING)).keys()
 

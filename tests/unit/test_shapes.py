@@ -206,5 +206,5 @@ def test_every_shape_is_reached_by_some_member() -> None:
         shapes.Whole,
         shapes.Flag,
         shapes.Choice,
-        shapes.Policy,
+        shapes.PolicyDocument,
     }

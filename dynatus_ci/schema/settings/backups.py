@@ -13,6 +13,7 @@ from dynatus_ci.schema import phrases
 from dynatus_ci.schema.findings import At, Finding
 from dynatus_ci.schema.model import Difference, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
+from dynatus_ci.schema.shapes import Flag, Structure, Whole
 
 LONGEST_PERIOD = 35
 STARTING = 8
@@ -25,7 +26,11 @@ class PointInTimeRecovery(Setting):
 
     name = "PointInTimeRecoverySpecification"
     title = "point-in-time recovery"
-    said = frozenset({"PointInTimeRecoveryEnabled", "RecoveryPeriodInDays"})
+    shape = Structure(
+        {"PointInTimeRecoveryEnabled": Flag(), "RecoveryPeriodInDays": Whole(1, 35)},
+        required=("PointInTimeRecoveryEnabled",),
+    )
+    said = frozenset(shape.members)
     stage = Stage.BACKUPS
     reader = "DescribeContinuousBackups"
     writers = ("UpdateContinuousBackups",)

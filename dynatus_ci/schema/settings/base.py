@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from dynatus_ci.schema.findings import Finding
 from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step, Table, Value
+from dynatus_ci.schema.shapes import Shape
 
 
 class Emptiness(Enum):
@@ -121,6 +122,8 @@ class Setting:
 
     name: ClassVar[str]
     """The member's name in a definition."""
+    shape: ClassVar[Shape]
+    """What may stand there."""
     title: ClassVar[str]
     """What people call it in a sentence; where it has `named` members, what they call one of them."""
     named: ClassVar[bool] = False
@@ -129,6 +132,12 @@ class Setting:
     """Where its steps stand in one reconcile."""
     reader: ClassVar[str | None] = None
     """The operation that reads it; None where DescribeTable shows it."""
+    by_arn: ClassVar[bool] = False
+    """Whether the reader takes the table's ARN, as ResourceArn, and not its name."""
+    pages: ClassVar[str | None] = None
+    """The member of the reader's answer that comes in pages."""
+    none: ClassVar[str | None] = None
+    """The error by which the reader says that there is none."""
     writers: ClassVar[tuple[str, ...]] = ("UpdateTable",)
     """The operations that change it."""
     in_create: ClassVar[bool] = False

@@ -11,6 +11,7 @@ from typing import Any
 from dynatus_ci.schema.findings import At, Finding
 from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting, covers
+from dynatus_ci.schema.shapes import Choice, Flag, Structure, Text
 
 OFF: Value = {"Enabled": False}
 
@@ -23,7 +24,10 @@ class Encryption(Setting):
 
     name = "SSESpecification"
     title = "encryption"
-    said = frozenset({"Enabled", "SSEType", "KMSMasterKeyId"})
+    shape = Structure(
+        {"Enabled": Flag(), "SSEType": Choice(("AES256", "KMS")), "KMSMasterKeyId": Text(1)}, required=("Enabled",)
+    )
+    said = frozenset(shape.members)
     stage = Stage.ENCRYPTION
     in_create = True
     initial = OFF

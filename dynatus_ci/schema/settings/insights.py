@@ -12,6 +12,7 @@ from typing import Any
 from dynatus_ci.schema import phrases
 from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Table, Value
 from dynatus_ci.schema.settings.base import Context, Setting, covers
+from dynatus_ci.schema.shapes import Choice, Flag, Structure
 
 DEFAULT_MODE = "ACCESSED_AND_THROTTLED_KEYS"
 INDEXES = "GlobalSecondaryIndexes"
@@ -23,9 +24,13 @@ class Insights(Setting):
 
     name = "ContributorInsightsSpecification"
     title = "contributor insights"
-    said = frozenset({"Enabled", "Mode"})
+    shape = Structure(
+        {"Enabled": Flag(), "Mode": Choice(("ACCESSED_AND_THROTTLED_KEYS", "THROTTLED_KEYS"))}, required=("Enabled",)
+    )
+    said = frozenset(shape.members)
     stage = Stage.INSIGHTS
     reader = "ListContributorInsights"
+    pages = "ContributorInsightsSummaries"
     writers = ("UpdateContributorInsights",)
     initial = OFF
     seconds = (1, 16)

@@ -13,6 +13,7 @@ from typing import Any
 from dynatus_ci.schema.findings import At, Finding, quoted
 from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
+from dynatus_ci.schema.shapes import Choice, Structure, Text
 
 PRECISION = "ApproximateCreationDateTimePrecision"
 DEFAULT_PRECISION = "MILLISECOND"
@@ -25,7 +26,8 @@ class Kinesis(Setting):
 
     name = "KinesisStreamSpecification"
     title = "Kinesis stream"
-    said = frozenset({"StreamArn", PRECISION})
+    shape = Structure({"StreamArn": Text(37, 1024), PRECISION: Choice(("MILLISECOND", "MICROSECOND"))})
+    said = frozenset(shape.members)
     stage = Stage.KINESIS
     reader = "DescribeKinesisStreamingDestination"
     writers = (

@@ -13,6 +13,7 @@ from typing import Any
 from dynatus_ci.schema.findings import At, Finding
 from dynatus_ci.schema.model import Difference, Risk, Stage, Step, Value, canonical
 from dynatus_ci.schema.settings.base import Context, Setting
+from dynatus_ci.schema.shapes import PolicyDocument
 
 MOST_BYTES = 20 * 1024
 ROOT = re.compile(r"arn:[a-z-]+:iam::(\d{12}):root")
@@ -25,8 +26,11 @@ class Policy(Setting):
 
     name = "ResourcePolicy"
     title = "resource policy"
+    shape = PolicyDocument()
     stage = Stage.POLICY
     reader = "GetResourcePolicy"
+    by_arn = True
+    none = "PolicyNotFoundException"
     writers = ("PutResourcePolicy", "DeleteResourcePolicy")
     in_create = True
     seconds = (1, 3)

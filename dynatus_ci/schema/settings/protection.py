@@ -11,6 +11,7 @@ from typing import Any
 
 from dynatus_ci.schema.model import Difference, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
+from dynatus_ci.schema.shapes import Flag
 
 
 class Protection(Setting):
@@ -18,6 +19,7 @@ class Protection(Setting):
 
     name = "DeletionProtectionEnabled"
     title = "deletion protection"
+    shape = Flag()
     stage = Stage.PROTECTION_ON
     in_create = True
     initial = False

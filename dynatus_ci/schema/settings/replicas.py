@@ -14,6 +14,8 @@ from dynatus_ci.schema import phrases
 from dynatus_ci.schema.findings import At, Finding, quoted
 from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting, covers
+from dynatus_ci.schema.settings.table_class import TableClass
+from dynatus_ci.schema.shapes import INDEX_NAME, Sequence, Shape, Structure, Text, Whole
 
 INDEXES = "GlobalSecondaryIndexes"
 NONE: Value = {}
@@ -22,15 +24,30 @@ REGION_CLEARS = 40
 REGION = r"[a-z]+(-[a-z]+)+-[0-9]+"
 
 
+_OVERRIDES: dict[str, Shape] = {
+    "ProvisionedThroughputOverride": Structure({"ReadCapacityUnits": Whole(1)}, required=("ReadCapacityUnits",)),
+    "OnDemandThroughputOverride": Structure({"MaxReadRequestUnits": Whole()}, required=("MaxReadRequestUnits",)),
+}
+REPLICA = Structure(
+    {
+        "RegionName": Text(1),
+        "KMSMasterKeyId": Text(1),
+        **_OVERRIDES,
+        INDEXES: Sequence(Structure({"IndexName": INDEX_NAME, **_OVERRIDES}, required=("IndexName",)), least=1),
+        "TableClassOverride": TableClass.shape,
+    },
+    required=("RegionName",),
+)
+
+
 class Replicas(Setting):
     """Replicas by region; one create or delete a call. A written member that differs means: delete, wait, create."""
 
     name = "Replicas"
     title = "replica"
     named = True
-    said = frozenset(
-        {"KMSMasterKeyId", "TableClassOverride", "ProvisionedThroughputOverride", "OnDemandThroughputOverride", INDEXES}
-    )
+    shape = Sequence(REPLICA)
+    said = frozenset(REPLICA.members) - {"RegionName"}
     stage = Stage.REPLICAS
     initial = NONE
     seconds = (14, None)

@@ -13,6 +13,7 @@ from dynatus_ci.schema import emulators, phrases
 from dynatus_ci.schema.findings import At, Finding
 from dynatus_ci.schema.model import Difference, Effect, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
+from dynatus_ci.schema.shapes import Choice, Flag, Structure
 
 OFF: Value = {"StreamEnabled": False}
 
@@ -22,7 +23,14 @@ class Stream(Setting):
 
     name = "StreamSpecification"
     title = "stream"
-    said = frozenset({"StreamEnabled", "StreamViewType"})
+    shape = Structure(
+        {
+            "StreamEnabled": Flag(),
+            "StreamViewType": Choice(("NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY")),
+        },
+        required=("StreamEnabled",),
+    )
+    said = frozenset(shape.members)
     stage = Stage.STREAM
     in_create = True
     initial = OFF

@@ -10,6 +10,7 @@ from typing import Any
 
 from dynatus_ci.schema.model import Stage, Value
 from dynatus_ci.schema.settings.base import Setting
+from dynatus_ci.schema.shapes import Choice
 
 
 class TableClass(Setting):
@@ -17,6 +18,7 @@ class TableClass(Setting):
 
     name = "TableClass"
     title = "table class"
+    shape = Choice(("STANDARD", "STANDARD_INFREQUENT_ACCESS"))
     stage = Stage.TABLE_CLASS
     in_create = True
     initial = "STANDARD"

@@ -14,6 +14,7 @@ from typing import Any
 from dynatus_ci.schema.findings import At, Finding, quoted
 from dynatus_ci.schema.model import Difference, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
+from dynatus_ci.schema.shapes import Sequence, Structure, Text
 
 MOST = 50
 LOCKED = 2
@@ -29,8 +30,11 @@ class Tags(Setting):
     name = "Tags"
     title = "tag"
     named = True
+    shape = Sequence(Structure({"Key": Text(1, 128), "Value": Text(0, 256)}, required=("Key", "Value")))
     stage = Stage.TAGS
     reader = "ListTagsOfResource"
+    by_arn = True
+    pages = "Tags"
     writers = ("TagResource", "UntagResource")
     in_create = True
     initial = NONE

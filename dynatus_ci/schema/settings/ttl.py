@@ -13,6 +13,7 @@ from dynatus_ci.schema import phrases
 from dynatus_ci.schema.findings import At, Finding
 from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
+from dynatus_ci.schema.shapes import Flag, Structure, Text
 
 OFF: Value = {"Enabled": False}
 COOLDOWN = 1_860
@@ -24,7 +25,8 @@ class TimeToLive(Setting):
 
     name = "TimeToLiveSpecification"
     title = "time to live"
-    said = frozenset({"Enabled", "AttributeName"})
+    shape = Structure({"Enabled": Flag(), "AttributeName": Text(1, 255)}, required=("Enabled",))
+    said = frozenset(shape.members)
     stage = Stage.TIME_TO_LIVE
     reader = "DescribeTimeToLive"
     writers = ("UpdateTimeToLive",)

@@ -12,6 +12,7 @@ from dynatus_ci.schema import phrases, scaling
 from dynatus_ci.schema.findings import Finding
 from dynatus_ci.schema.model import Difference, Path, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
+from dynatus_ci.schema.shapes import Structure, Whole
 
 MEMBERS = ("ReadUnitsPerSecond", "WriteUnitsPerSecond")
 ON_DEMAND = "PAY_PER_REQUEST"
@@ -73,7 +74,8 @@ class WarmThroughput(Setting):
 
     name = "WarmThroughput"
     title = "warm throughput"
-    said = frozenset(MEMBERS)
+    shape = Structure({"ReadUnitsPerSecond": Whole(1), "WriteUnitsPerSecond": Whole(1)})
+    said = frozenset(shape.members)
     stage = Stage.WARM_THROUGHPUT
     in_create = True
     seconds = (270, 510)
