@@ -1,81 +1,41 @@
-"""Whole workflows through the runner's own ways (nektos/act): the action by its name, a service container, outputs.
+"""The recipes in examples/workflows, run through the runner's own ways (nektos/act) as they are: see `tests/act.py`.
 
-The job image is the one that ACT_IMAGE names; act reaches nothing but this machine.
+The job image is the one that ACT_IMAGE names; act reaches nothing but this machine. A call of act takes about ten
+seconds, so a test is a story of a few events in one repository.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import json
-import os
-import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-from tests import github_stub
+import dynatus_ci
+from tests import act, github_stub
+from tests.act import RECIPES, ROOT, Aws, Hosted
 from tests.github_stub import GitHubStub
+from tests.scene import PATH, TTL, table
 
 pytestmark = [pytest.mark.docker, pytest.mark.act]
 
-ROOT = Path(__file__).parents[2]
-HEAD = "1" * 40
-WORKFLOW = """
-on: [pull_request, push]
-permissions:
-  contents: read
-  pull-requests: write
-jobs:
-  tables:
-    runs-on: ubuntu-latest
-    container: JOB_IMAGE
-    services:
-      dynamodb:
-        image: amazon/dynamodb-local:latest
-        options: --workdir /home/dynamodblocal
-    steps:
-      - uses: actions/checkout@v7
-      - id: first
-        uses: org/dynatus-action@v1
-        with:
-          mode: ${{ github.event_name == 'push' && 'apply' || 'plan' }}
-          endpoint-url: http://dynamodb:8000
-      - id: second
-        uses: org/dynatus-action@v1
-        with:
-          mode: plan
-          endpoint-url: http://dynamodb:8000
-      - run: echo "OUTPUTS $FIRST $SECOND $URL"
-        env:
-          FIRST: ${{ steps.first.outputs.result }}/${{ steps.first.outputs.create }}
-          SECOND: ${{ steps.second.outputs.result }}/${{ steps.second.outputs.noop }}
-          URL: ${{ steps.first.outputs.comment-url }}
-"""
+INSTALLED: Final = {
+    "review": ("plan.yml", "apply.yml", "pull-request-tests.yml"),
+    "drift": ("apply.yml", "drift.yml", "drift-repair.yml"),
+    "environments": ("environments.yml",),
+    "matrix": ("matrix.yml",),
+    "forks": ("plan.yml", "fork-baseline.yml", "fork-plan.yml"),
+    "queue": ("merge-queue.yml",),
+}
+"""The recipes that stand side by side in a repository, by what the repository is for."""
 
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A user's repository: three definitions and a workflow."""
-    shutil.copytree(ROOT / "examples" / "tables", tmp_path / "resources" / "dynamo")
-    workflow = tmp_path / ".github" / "workflows" / "tables.yml"
-    workflow.parent.mkdir(parents=True)
-    workflow.write_text(WORKFLOW.replace("JOB_IMAGE", os.environ.get("ACT_IMAGE", "runner:latest")), encoding="utf-8")
-    person = ("-c", "user.name=octocat", "-c", "user.email=octocat@example.com")
-    for command in (["init", "-q", "-b", "main"], ["add", "-A"], [*person, "commit", "-q", "-m", "Tables"]):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True)
-    return tmp_path
-
-
-@pytest.fixture
-def github() -> Iterator[GitHubStub]:
-    """GitHub's API where containers reach it, with one open pull request."""
-    stub = GitHubStub()
-    stub.add_pull(1, head=HEAD)
-    with github_stub.serving(stub, host="0.0.0.0"):  # noqa: S104  # containers reach it by the bridge's address
-        yield stub
+STAGING, PRODUCTION = "111111111111", "222222222222"
+USERS = table(**TTL)
+EXPIRY = {"AttributeName": "expires", "TimeToLiveStatus": "ENABLED"}
 
 
 def bridge() -> str:
@@ -87,49 +47,136 @@ def bridge() -> str:
     return str(ipaddress.ip_network(answer.stdout.strip())[1])
 
 
-def act(event: str, payload: Mapping[str, object], *, repository: Path, github: GitHubStub) -> str:
-    """Run the repository's workflow for an event; its log."""
-    event_file = repository.parent / f"{event}.json"
-    event_file.write_text(json.dumps(payload), encoding="utf-8")
-    port = github.url.rpartition(":")[2]
-    answer = subprocess.run(
-        [
-            "act", event, "-W", ".github/workflows/tables.yml", "-e", str(event_file), "--pull=false",
-            "-P", f"ubuntu-latest={os.environ.get('ACT_IMAGE', 'runner:latest')}",
-            "--local-repository", f"org/dynatus-action@v1={ROOT}",
-            "-s", f"GITHUB_TOKEN={github_stub.TOKEN}",
-            "--env", f"GITHUB_API_URL=http://{bridge()}:{port}",
-            "--env", "GITHUB_REPOSITORY=octocat/hello-world",
-        ],
-        cwd=repository, capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
-    assert answer.returncode == 0, answer.stdout[-4_000:] + answer.stderr[-2_000:]
-    return answer.stdout
+@pytest.fixture(scope="session")
+def action(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our repository without what a machine has beside it: act sends all of it to the engine, at each use."""
+    folder = tmp_path_factory.mktemp("action") / "dynatus-action"
+    beside = shutil.ignore_patterns(".git", ".venv", ".hypothesis", ".*_cache", "__pycache__", "tests", "build", "dist")
+    shutil.copytree(ROOT, folder, ignore=beside)
+    return folder
 
 
-def outputs(log: str) -> list[str]:
-    """What the workflow's last step printed of the outputs."""
-    found = re.search(r"\| OUTPUTS (.*)", log)
-    assert found
-    return found[1].split()
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Aws]:
+    with act.aws(tmp_path) as cloud:
+        yield cloud
 
 
-def test_a_pull_request_gets_one_comment_that_a_second_run_keeps(repository: Path, github: GitHubStub) -> None:
-    names = {"full_name": "octocat/hello-world"}
-    payload = {
-        "action": "opened",
-        "number": 1,
-        "repository": {**names, "default_branch": "main"},
-        "pull_request": {"number": 1, "head": {"sha": HEAD, "repo": names}, "base": {"ref": "main", "repo": names}},
-    }
-    first, second, url = outputs(act("pull_request", payload, repository=repository, github=github))
-    assert (first, second) == ("planned/3", "planned/0")
-    assert "#issuecomment-" in url
-    (body,) = github.bodies(1)
-    assert all(name in body for name in ("orders", "sessions", "users"))
+@pytest.fixture
+def repo(request: pytest.FixtureRequest, tmp_path: Path, cloud: Aws, action: Path) -> Iterator[Hosted]:
+    """A repository with the recipes that the test names, and an account that no other test has."""
+    account = f"{1 + list(INSTALLED).index(request.param):012}"
+    with github_stub.serving(GitHubStub(), host=bridge()) as github:
+        made = Hosted(tmp_path, github, cloud=cloud, account=account, action=action)
+        made.install(*INSTALLED[request.param])
+        yield made
 
 
-def test_a_push_creates_the_tables_in_the_service_container(repository: Path, github: GitHubStub) -> None:
-    payload = {"ref": "refs/heads/main", "repository": {"full_name": "octocat/hello-world", "default_branch": "main"}}
-    first, second, *_ = outputs(act("push", payload, repository=repository, github=github))
-    assert (first, second) == ("applied/3", "noop/3")
+def installed(name: str) -> pytest.MarkDecorator:
+    """A test in the repository of this name."""
+    return pytest.mark.parametrize("repo", [name], indirect=True)
+
+
+def tables(cloud: Aws, account: str) -> list[str]:
+    with cloud.account(account) as client:
+        return client.list_tables()["TableNames"]
+
+
+@installed("review")
+def test_what_was_reviewed_is_applied(repo: Hosted, cloud: Aws) -> None:
+    repo.open(1, users=USERS)
+    log = repo.on_pull_request(1)
+    assert log.jobs == {"DynamoDB plan": "success", "Tests": "success"}
+    assert sorted(log.outputs("result")) == ["applied", "planned"]
+    assert '{"TableNames":["users"]}' in log.text
+    assert "Merging approves this plan" in repo.comment(1)
+    assert tables(cloud, repo.account) == []
+    repo.merge(1)
+    log = repo.on_push()
+    assert (log.jobs, log.outputs("result")) == ({"DynamoDB apply": "success"}, ["applied"])
+    assert "1 table changed" in repo.comment(1)
+    with cloud.account(repo.account) as client:
+        assert client.describe_time_to_live(TableName="users")["TimeToLiveDescription"] == EXPIRY
+
+
+@installed("drift")
+def test_drift_opens_an_issue_that_its_repair_closes(repo: Hosted, cloud: Aws) -> None:
+    repo.open(1, users=USERS)
+    repo.merge(1)
+    title = "DynamoDB drift in production"
+    with cloud.account(repo.account) as client:
+        dynatus_ci.apply_tables(client, dynatus_ci.load_definitions(repo.home / PATH))
+        client.update_time_to_live(
+            TableName="users", TimeToLiveSpecification={"Enabled": False, "AttributeName": "expires"}
+        )
+        log = repo.on_schedule("drift.yml")
+        assert (log.jobs, log.outputs("failure-reason")) == ({"DynamoDB drift": "failure"}, ["drift"])
+        assert repo.issues == [(title, True, 1)]
+        log = repo.on_schedule("apply.yml")  # the repair is in no pull request's record
+        assert (log.jobs, log.outputs("failure-reason")) == ({"DynamoDB apply": "failure"}, ["plan-missing"])
+        log = repo.on_dispatch("drift-repair.yml")
+        assert log.jobs == {"What a repair would do": "success", "Repair": "success"}
+        assert log.outputs("result") == ["planned", "applied"]
+        assert client.describe_time_to_live(TableName="users")["TimeToLiveDescription"] == EXPIRY
+    log = repo.on_schedule("drift.yml")
+    assert (log.jobs, log.outputs("result")) == ({"DynamoDB drift": "success"}, ["noop"])
+    assert repo.issues == [(title, False, 2)]
+
+
+@installed("environments")
+def test_an_environment_s_apply_runs_the_plan_that_its_reviewers_had(repo: Hosted, cloud: Aws) -> None:
+    repo.write(users=USERS)
+    repo.push()
+    log = repo.on_push()
+    assert log.jobs == {"Plan": "success", "Apply": "success"}
+    assert log.outputs("result") == ["planned", "applied"]
+    assert tables(cloud, repo.account) == ["users"]
+
+
+@installed("matrix")
+def test_each_account_gets_its_own_comment_and_tables(repo: Hosted, cloud: Aws) -> None:
+    repo.open(1, invoices=(ROOT / "examples/environments/invoices.edn").read_text(encoding="utf-8"))
+    log = repo.on_pull_request(1)
+    assert log.jobs == {"Plan staging": "success", "Plan production": "success"}
+    assert len(repo.github.bodies(1)) == 2
+    repo.merge(1)
+    log = repo.on_push()
+    assert log.jobs == {"Apply staging": "success", "Apply production": "success"}
+    assert log.outputs("result") == ["applied", "applied"]
+    assert (tables(cloud, STAGING), tables(cloud, PRODUCTION)) == (["invoices-staging"], ["invoices-production"])
+
+
+@installed("forks")
+def test_a_fork_is_compared_without_credentials_and_planned_by_a_maintainer(repo: Hosted, cloud: Aws) -> None:
+    repo.write(users=table())
+    repo.push()
+    repo.open(1, users=USERS)
+    repo.github.pulls[1]["head"]["repo"] = {"full_name": "mallory/hello-world"}
+    log = repo.on_pull_request(1)
+    assert log.jobs == {"Compare the definitions": "success"}
+    (summary,) = log.summaries
+    assert "1 to update" in summary
+    assert repo.github.bodies(1) == []
+    log = repo.on_dispatch("fork-plan.yml", pull_request="1")
+    assert (log.jobs, log.outputs("result")) == ({"Plan the pull request": "success"}, ["planned"])
+    assert "1 to create" in repo.comment(1)
+    assert tables(cloud, repo.account) == []
+
+
+@installed("queue")
+def test_a_merge_queue_plans_what_main_will_be(repo: Hosted, cloud: Aws) -> None:
+    repo.open(1, users=USERS)
+    log = repo.on_pull_request(1)
+    assert (log.jobs, log.outputs("result")) == ({"DynamoDB plan": "success"}, ["planned"])
+    record = repo.comment(1)
+    log = repo.on_merge_group(1)
+    assert (log.jobs, log.outputs("result")) == ({"DynamoDB plan": "success"}, ["planned"])
+    assert repo.comment(1) == record
+    repo.merge(1)
+    log = repo.on_push()
+    assert (log.jobs, log.outputs("result")) == ({"DynamoDB apply": "success"}, ["applied"])
+    assert tables(cloud, repo.account) == ["users"]
+
+
+def test_every_recipe_is_run() -> None:
+    assert {recipe for recipes in INSTALLED.values() for recipe in recipes} == {file.name for file in RECIPES.iterdir()}
