@@ -16,6 +16,7 @@ import logging
 import os
 import re
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ RECIPES: Final = ROOT / "examples" / "workflows"
 STAND_INS: Final = ROOT / "tests" / "cases" / "runner"
 MOUNT: Final = "/github-stand-in"
 ROLE: Final = "arn:aws:iam::{}:role/dynatus"
-PERSON: Final = ("-c", "user.name=octocat", "-c", "user.email=octocat@example.com")
+PERSON: Final = ("user.name=octocat", "user.email=octocat@example.com", "commit.gpgSign=false")
 
 
 # ---- what act makes us change in a recipe ----------------------------------------------------------------------------
@@ -146,7 +147,7 @@ class Log:
     @property
     def text(self) -> str:
         """What the steps printed, and what act says of them."""
-        return "\n".join(line["msg"].rstrip("\n") for line in self.lines)
+        return "".join(line["msg"].rstrip("\n") + "\n" for line in self.lines)
 
 
 def _name(line: Mapping[str, Any]) -> str:
@@ -167,12 +168,14 @@ class Hosted(Repository):
     def __init__(self, ground: Path, github: GitHubStub, *, cloud: Aws, account: str, action: Path) -> None:
         super().__init__(ground / "repository", github)
         self.ground, self.cloud, self.account, self.action = ground, cloud, account, action
+        (ground / "artifacts").mkdir()
         (ground / "issues.json").write_text("[]", encoding="utf-8")
         self.git("init", "--quiet", "--initial-branch=main")
 
     def git(self, *arguments: str) -> str:
         """What git says in the repository."""
-        done = subprocess.run(["git", *PERSON, *arguments], cwd=self.home, capture_output=True, text=True, check=True)
+        command = ["git", *(word for setting in PERSON for word in ("-c", setting)), *arguments]
+        done = subprocess.run(command, cwd=self.home, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
     def install(self, *recipes: str) -> None:
@@ -255,6 +258,7 @@ class Hosted(Repository):
             cwd=self.home, capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
         log = Log(tuple(json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")))
+        sys.stdout.write(log.text)  # pytest shows it where a test fails
         assert log.jobs, done.stdout + done.stderr
         return log
 

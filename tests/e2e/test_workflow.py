@@ -17,14 +17,12 @@ import pytest
 
 import dynatus_ci
 from tests import act, github_stub
-from tests.act import RECIPES, ROOT, Aws, Hosted
+from tests.act import RECIPES, Aws, Hosted
 from tests.github_stub import GitHubStub
-from tests.scene import PATH, TTL, table
-
-pytestmark = [pytest.mark.docker, pytest.mark.act]
+from tests.scene import PATH, ROOT, TTL, table
 
 INSTALLED: Final = {
-    "review": ("plan.yml", "apply.yml", "pull-request-tests.yml"),
+    "review": ("plan.yml", "apply.yml", "fork-baseline.yml", "pull-request-tests.yml"),
     "drift": ("apply.yml", "drift.yml", "drift-repair.yml"),
     "environments": ("environments.yml",),
     "matrix": ("matrix.yml",),
@@ -73,8 +71,9 @@ def repo(request: pytest.FixtureRequest, tmp_path: Path, cloud: Aws, action: Pat
 
 
 def installed(name: str) -> pytest.MarkDecorator:
-    """A test in the repository of this name."""
-    return pytest.mark.parametrize("repo", [name], indirect=True)
+    """A test in the repository of this name; it needs what act needs."""
+    repo = pytest.param(name, marks=[pytest.mark.docker, pytest.mark.act])
+    return pytest.mark.parametrize("repo", [repo], indirect=True)
 
 
 def tables(cloud: Aws, account: str) -> list[str]:
@@ -156,10 +155,11 @@ def test_a_fork_is_compared_without_credentials_and_planned_by_a_maintainer(repo
     assert log.jobs == {"Compare the definitions": "success"}
     (summary,) = log.summaries
     assert "1 to update" in summary
+    assert "This approves nothing" in summary
     assert repo.github.bodies(1) == []
     log = repo.on_dispatch("fork-plan.yml", pull_request="1")
     assert (log.jobs, log.outputs("result")) == ({"Plan the pull request": "success"}, ["planned"])
-    assert "1 to create" in repo.comment(1)
+    assert "new table, time to live" in repo.comment(1)
     assert tables(cloud, repo.account) == []
 
 
