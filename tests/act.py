@@ -270,25 +270,26 @@ class Hosted(Repository):
 
     def settings(self) -> list[str]:
         """How act is started, whatever the event."""
-        pins = json.loads((ROOT / "tests" / "cases" / "action-pins.json").read_text(encoding="utf-8"))
-        stand_ins = {folder.name: folder for folder in (STAND_INS / "actions").iterdir()}
-        actions = {
-            f"{action}@{pin['commit']}": stand_ins[action.rpartition("/")[2]]
-            for action, pin in pins.items()
-            if action.rpartition("/")[2] in stand_ins
-        }
         environment = {
             "GITHUB_API_URL": self.github.url,
             "GITHUB_REPOSITORY": self.github.repository,
             "AWS_ENDPOINT_URL": self.cloud.endpoint_url,
             "AWS_CA_BUNDLE": f"{MOUNT}/{self.cloud.certificate.name}",
         }
+        actions = {"org/dynatus-action@v1": self.action, **stand_ins()}
         return [
-            *("--json", "--pull=false", "--no-skip-checkout", "--no-cache-server", f"--platform=ubuntu-latest={IMAGE}"),
+            *("--json", "--rm", "--pull=false", "--no-skip-checkout", "--no-cache-server"),
+            f"--platform=ubuntu-latest={IMAGE}",
             f"--container-options={self.options}",
             f"--secret=GITHUB_TOKEN={github_stub.TOKEN}",
             *(f"--var=DYNATUS_{mode}_ROLE={ROLE.format(self.account)}" for mode in ("PLAN", "APPLY")),
-            f"--local-repository=org/dynatus-action@v1={self.action}",
             *(f"--local-repository={action}={folder}" for action, folder in actions.items()),
             *(f"--env={name}={value}" for name, value in environment.items()),
         ]
+
+
+def stand_ins() -> dict[str, Path]:
+    """The folders that stand for other people's actions, by the commits that recipes have them pinned to."""
+    pins = json.loads((ROOT / "tests" / "cases" / "action-pins.json").read_text(encoding="utf-8"))
+    folders = {action: STAND_INS / "actions" / action.rpartition("/")[2] for action in pins}
+    return {f"{action}@{pins[action]['commit']}": folder for action, folder in folders.items() if folder.is_dir()}
