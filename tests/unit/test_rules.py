@@ -8,6 +8,7 @@ import pytest
 
 from dynatus_ci.schema import rules
 from dynatus_ci.schema.settings import SETTINGS
+from dynatus_ci.schema.settings.policy import Policy
 
 THROUGHPUT = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
 INCLUDE = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["x"]}
@@ -171,3 +172,31 @@ def test_every_setting_is_asked() -> None:
     assert misused.keys() | without_rules == {setting.name for setting in SETTINGS}
     for name, value in misused.items():
         assert [finding.path[0] for finding in rules.findings(table() | {name: value})] == [name]
+
+
+def policy(**statement: Any) -> Any:
+    return Policy().normalise({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", **statement}]})
+
+
+ROOT = "arn:aws:iam::123456789012:root"
+BOOLEAN = {"Bool": {"aws:SecureTransport": False}}
+NUMBER = {"NumericGreaterThan": {"aws:MultiFactorAuthAge": [60, 5.5]}}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"Principal": {"AWS": ROOT}}, {"Principal": {"AWS": ["123456789012"]}}),
+        ({"NotPrincipal": {"AWS": ["123456789012", ROOT]}}, {"NotPrincipal": {"AWS": ROOT}}),
+        ({"Condition": BOOLEAN}, {"Condition": {"Bool": {"aws:SecureTransport": ["false"]}}}),
+        ({"Condition": NUMBER}, {"Condition": {"NumericGreaterThan": {"aws:MultiFactorAuthAge": ["5.5", "60"]}}}),
+    ],
+)
+def test_two_spellings_of_a_policy_are_one(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert policy(**one) == policy(**other)
+
+
+@pytest.mark.parametrize("operator", ["StringNotEquals", "ArnLike"])
+def test_an_account_s_root_is_its_number_only_as_a_principal(operator: str) -> None:
+    condition = {operator: {"aws:PrincipalArn": ROOT}}
+    assert policy(Condition=condition)["Statement"][0]["Condition"] == condition

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from dynatus_ci.schema.findings import At, Finding
@@ -16,7 +16,7 @@ from dynatus_ci.schema.settings.base import Context, Setting
 from dynatus_ci.schema.shapes import PolicyDocument
 
 MOST_BYTES = 20 * 1024
-ROOT = re.compile(r"arn:[a-z-]+:iam::(\d{12}):root")
+ROOT = re.compile(r"^arn:[a-z-]+:iam::(\d{12}):root$")
 OLD_VERSION = "2008-10-17"
 """What AWS shows where a policy has no Version; it means something else than 2012-10-17."""
 
@@ -102,16 +102,32 @@ def _canonical(policy: Mapping[str, Any]) -> Value:
 def _statement(statement: Value) -> Value:
     if not isinstance(statement, Mapping):
         return statement
-    effect = {"Effect": str(statement["Effect"]).capitalize()} if "Effect" in statement else {}
-    return {**{name: _plain(value) for name, value in statement.items()}, **effect}
+    return {name: _ELEMENTS.get(name, _plain)(value) for name, value in statement.items()}
 
 
-def _plain(value: Value) -> Value:
-    """Lists of texts are sets in a policy, and a set of one is its member; an account's root is its number."""
+def _plain(value: Value, member: Callable[[Value], Value] = lambda text: text) -> Value:
+    """Lists of texts are sets in a policy, and a set of one is its member."""
     if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
+        return {name: _plain(inner, member) for name, inner in value.items()}
     if isinstance(value, list):
-        members = {canonical(member): member for member in map(_plain, value)}
+        members = {canonical(each): each for each in (_plain(inner, member) for inner in value)}
         return next(iter(members.values())) if len(members) == 1 else [members[key] for key in sorted(members)]
-    root = ROOT.fullmatch(value) if isinstance(value, str) else None
-    return root[1] if root else value
+    return member(value)
+
+
+def _principal(value: Value) -> Value:
+    """An account's root is its number: AWS turns one into the other, here and nowhere else."""
+    return _plain(value, lambda one: ROOT.sub(r"\1", one) if isinstance(one, str) else one)
+
+
+def _condition(value: Value) -> Value:
+    """Numbers and booleans may be written as texts."""
+    return _plain(value, lambda one: canonical(one) if isinstance(one, bool | int | float) else one)
+
+
+_ELEMENTS: Mapping[str, Callable[[Value], Value]] = {
+    "Effect": lambda effect: str(effect).capitalize(),
+    "Principal": _principal,
+    "NotPrincipal": _principal,
+    "Condition": _condition,
+}
