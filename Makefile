@@ -46,7 +46,7 @@ test: lint $(BIN)/actionlint ## everything; what a machine lacks (Docker, act, N
 .PHONY: soak
 soak: .venv/.dev ## the long property tests; SEED=… repeats a run
 	@echo "make soak SEED=$(SEED)"
-	$(BIN)/pytest -m soak --hypothesis-profile=soak --hypothesis-seed=$(SEED) -s
+	$(BIN)/pytest -m soak --hypothesis-profile=soak --hypothesis-seed=$(SEED) -n auto
 
 .PHONY: bench
 bench: .venv/.dev ## the figures that docs/ quotes

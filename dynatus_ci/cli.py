@@ -164,8 +164,10 @@ def _import(options: argparse.Namespace) -> int:
 
 def _policy(options: argparse.Namespace) -> int:
     asked = _asked(options)
-    region, account = asked.inputs.region, asked.inputs.account
-    _document(iam.policy(asked.tables(), mode=options.role, region=region, account=account))
+    region, account, tables = asked.inputs.region, asked.inputs.account, asked.tables()
+    if region is None and any(table.at(("Replicas",)) for table in tables):
+        say("Without --region, an entry of :Replicas for the table's own region is taken for a replica.")
+    _document(iam.policy(tables, mode=options.role, region=region, account=account))
     return 0
 
 

@@ -20,7 +20,7 @@ from dynatus_ci.errors import InvalidInput
 from dynatus_ci.schema.findings import quoted
 from dynatus_ci.schema.model import Table, canonical
 from dynatus_ci.schema.settings import SETTINGS
-from dynatus_ci.schema.settings.encryption import Encryption
+from dynatus_ci.schema.settings.encryption import MANAGED_KEY, Encryption
 from dynatus_ci.schema.settings.insights import Insights
 from dynatus_ci.schema.settings.kinesis import Kinesis
 from dynatus_ci.schema.settings.replicas import Replicas
@@ -43,9 +43,7 @@ REPLICATION = (
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html#dynamodb-kms-authz
 # DynamoDB uses a customer's key on behalf of who chose it, from any region; the caller cannot use it without DynamoDB.
 KEY_USE = ("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey*", "ReEncrypt*")
-VIA_DYNAMODB = {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}}
-AWS_MANAGED = "alias/aws/dynamodb"
-"""Its key policy lets everybody in the account use it through DynamoDB."""
+VIA_DYNAMODB = {"StringLike": {"kms:ViaService": "dynamodb.*"}}  # the rest is the region and its partition's suffix
 KEY = r"(arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:(?=alias/|key/))?(?:(alias/[a-zA-Z0-9/_-]+)|(?:key/)?([a-zA-Z0-9-]+))"
 """What owns it, if that is said, and its alias or its id."""
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/kds_iam.html
@@ -185,7 +183,7 @@ def _key_use(table: Table, scope: _Scope) -> Iterator[_Grant]:
     keys = {scope.region: table.at((Encryption.name, "KMSMasterKeyId"))}
     keys |= {region: replica.get("KMSMasterKeyId") for region, replica in scope.replicas(table).items()}
     for region, key in keys.items():
-        if key and not key.endswith(AWS_MANAGED):
+        if key and not key.endswith(MANAGED_KEY):
             resource, alias = _key(key, scope, region=region)
             for operation in KEY_USE:
                 yield _Grant("UseKeys", f"kms:{operation}", resource, canonical({**VIA_DYNAMODB, **alias}))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from typing import Any
 from dynatus_ci.definitions import files, loader, writer
 from dynatus_ci.dynamodb import observe
 from dynatus_ci.dynamodb.client import CONNECTIONS, Aws
+from dynatus_ci.dynamodb.failures import CallFailed
 from dynatus_ci.errors import DynatusError, InvalidInput
 from dynatus_ci.schema import normalise, planner
 from dynatus_ci.schema.findings import quoted
 from dynatus_ci.schema.model import Action, Table
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.base import Situation
+from dynatus_ci.schema.settings.encryption import Encryption
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,22 @@ def _observed(aws: Aws, name: str) -> Table:
     if table.transitions:
         changing = ", ".join(sorted({"/".join(path) + f" {status}" for path, status in table.transitions.items()}))
         raise InvalidInput(f"It is being changed ({changing}).", hint="Import it when that has ended.")
-    return table
+    return _without_managed_key(aws, table)
+
+
+def _without_managed_key(aws: Aws, table: Table) -> Table:
+    """The key that AWS manages goes without a name: it is another one in each account and region."""
+    name, encryption = Encryption.name, table.at((Encryption.name,)) or {}
+    if "KMSMasterKeyId" not in encryption:
+        return table
+    try:
+        key = aws.ask("kms", "DescribeKey", KeyId=encryption["KMSMasterKeyId"])["KeyMetadata"]
+    except CallFailed:  # not allowed, or no KMS: the key stays as it shows
+        return table
+    if key.get("KeyManager") != "AWS":
+        return table
+    unnamed = {member: value for member, value in encryption.items() if member != "KMSMasterKeyId"}
+    return replace(table, values={**table.values, name: unnamed})
 
 
 def _path(name: str, out_dir: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What one run did to one table, and what it tried in vain. Makes no call."""
+"""What one run did to one table, and how often it tried. Makes no call."""
 
 from __future__ import annotations
 
@@ -46,6 +46,13 @@ class Journal:
         """The step that was under way ended so."""
         self.steps[-1] = StepResult(self.steps[-1].step, status, took)
 
+    def in_vain(self, step: Step) -> None:
+        """A step's calls were accepted, and none did what it was for."""
+        self.steps = [
+            StepResult(step, Status.FAILED) if key(result.step) == key(step) else result for result in self.steps
+        ]
+        self.left = tuple(left for left in self.left if key(left) != key(step))
+
     @property
     def runs_on(self) -> bool:
         """Whether all that is left was accepted and goes on by itself."""
@@ -77,11 +84,10 @@ class Journal:
 
 @dataclass(slots=True)
 class Tries:
-    """How often steps were tried in vain, and which differences AWS, or a cooldown, has put off until when."""
+    """How often steps failed and were accepted, and which differences AWS, or a cooldown, has put off until when."""
 
     failed: Counter[str] = field(default_factory=Counter)
-    hidden: Counter[str] = field(default_factory=Counter)
-    """How often a step was accepted and what it sets did not show."""
+    accepted: Counter[str] = field(default_factory=Counter)
     put_off: dict[str, float] = field(default_factory=dict)
     quota: CallFailed | None = None
     """Why, where AWS said it."""

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf
 from pathlib import PurePath
 from threading import Event as Flag
 from threading import Semaphore
@@ -22,7 +23,7 @@ from dynatus_ci.dynamodb.failures import CallFailed, Kind
 from dynatus_ci.dynamodb.waits import Clock, Ended, Poll
 from dynatus_ci.errors import DynatusError, FailureReason
 from dynatus_ci.journal import Journal, Tries
-from dynatus_ci.schema import emulators, planner
+from dynatus_ci.schema import emulators, planner, settings
 from dynatus_ci.schema.model import Failure, Path, Step, Table, TableChange
 from dynatus_ci.schema.results import Outcome, Status, StepResult, TableResult
 from dynatus_ci.schema.settings.ttl import COOLDOWN
@@ -31,9 +32,11 @@ MayRun = Callable[[TableChange, Step | None], Refusal | None]
 """The gate: why a step (None: the change as a whole) may not run; None where it may."""
 
 MOST_ATTEMPTS = 2
-"""How often a step that changes nothing is sent before it is reported."""
+"""How often a step that changes nothing is accepted before it is reported."""
 MOST_FAILURES = 8
-"""How often a step is tried again after "busy", "throttled" or an answer that nobody got."""
+"""How often a step is tried again after "throttled" or an answer that nobody got: half a minute."""
+MOST_BUSY = 64
+"""The same after "busy": ten minutes, in which something else may end, such as an index in a replica's region."""
 SHORT_PAUSE = 60
 """Seconds that are waited for also with `detach`."""
 VITAL = frozenset({"CreateTable", "DeleteTable", "CreateBackup"})
@@ -226,12 +229,12 @@ class TableLoop:
     # The gate is asked anew before each step.
     def _gate(self, change: TableChange) -> None:
         """A table of which one step may not run runs none."""
+        for step in change.steps:
+            self._ask(change, step)
         planned = self._planned.live.table_id if self._planned.live else None
         if change.table_id and change.table_id != planned:
             message = f"Table {change.table} is another table than the one that was planned: its TableId differs."
             raise _End(Outcome.REFUSED, _refused(FailureReason.DESTRUCTIVE_BLOCKED, message))
-        for step in change.steps:
-            self._ask(change, step)
 
     def _ask(self, change: TableChange, step: Step | None) -> None:
         refusal = self._run.may_run(change, step)
@@ -240,6 +243,9 @@ class TableLoop:
 
     # One step: its call, and the wait until it is done.
     def _take(self, change: TableChange, step: Step) -> None:
+        if self._tries.accepted[journal.key(step)] >= MOST_ATTEMPTS:
+            self._not_shown(step)
+            return
         self._tell(EventKind.STEP, f"{step.operation}: {step.reason}", step=step)
         began = self._now()
         backup = self._backup_in_doubt(step)
@@ -252,10 +258,9 @@ class TableLoop:
             if step.operation == "CreateBackup":
                 backup = str(answer["BackupDetails"]["BackupArn"])
         self._journal.began(step)
+        self._tries.accepted[journal.key(step)] += 1
         ended = self._wait_backup(backup) if backup else self._wait(step)
-        if ended is Ended.NOT_SHOWN:
-            self._not_shown(step)
-        elif ended is Ended.DONE:
+        if ended is Ended.DONE:
             took = self._now() - began
             self._journal.ended(Status.DONE, took)
             self._tell(EventKind.DONE, f"{step.reason}: done in {took:.0f} s", step=step)
@@ -287,6 +292,8 @@ class TableLoop:
             self._journal.unsure = step if failed.kind is Kind.AMBIGUOUS else None
             if failed.until is not None and failed.until < self._run.deadline:
                 self._run.clock.wait(max(failed.until - now, 0) + 1, self._run.stop)
+            elif step.operation == "CreateTable" and failed.kind is Kind.UNCHANGED:
+                self._wait(replace(step, expects={(): {}}))  # it is there, and does not show yet
             else:
                 self._poll(skip=times).pause()
         else:
@@ -295,26 +302,24 @@ class TableLoop:
 
     def _most_failures(self, failed: CallFailed) -> int:
         """AWS's wordless 500 is often its answer to what it will never take; emulators throw dice."""
-        wordless = failed.code == "InternalFailure" and self._run.aws.endpoint is None
-        return MOST_ATTEMPTS if wordless else MOST_FAILURES
+        if failed.code == "InternalFailure" and self._run.aws.endpoint is None:
+            return MOST_ATTEMPTS
+        return MOST_BUSY if failed.kind is Kind.BUSY else MOST_FAILURES
 
     def _unsupported(self, step: Step) -> None:
         for path in step.expects:
             self._run.aws.cannot_keep(emulators.kind(path))
 
     def _not_shown(self, step: Step) -> None:
-        """Accepted, nothing under way, and yet not there: an emulator cannot keep it; on AWS it is an error."""
-        aws, hidden = self._run.aws, self._tries.hidden
-        hidden[journal.key(step)] += 1
-        if hidden[journal.key(step)] < MOST_ATTEMPTS:
-            return
+        """Accepted more than once, and yet to be done: an emulator cannot keep it; on AWS it is an error."""
+        aws = self._run.aws
         emulator = aws.emulator or (aws.endpoint and aws.unsupported)
         if emulator and step.operation not in VITAL:
             self._unsupported(step)
             return
-        self._journal.ended(Status.FAILED)
+        self._journal.in_vain(step)
         about = f"{step.operation} of table {self._desired.name}"
-        message = f"{about} was accepted, but what it sets does not show: {step.reason}."
+        message = f"{about} was accepted {MOST_ATTEMPTS} times, but what it sets does not show: {step.reason}."
         raise _End(Outcome.FAILED, Failure("NotShown", message, step.operation))
 
     # The backup before a deletion.
@@ -344,11 +349,15 @@ class TableLoop:
         """Until the step's expectation holds; None where `detach` leaves it running."""
         if self._run.detach and step.seconds[1] is None:
             return None
+        settle = waits.SETTLE_AT_EMULATOR if self._run.aws.emulator else waits.SETTLE
+        if step.operation == "CreateTable" and self._run.aws.endpoint is None:
+            settle = inf
+            self._run.clock.wait(waits.NEW_TABLE, self._run.stop)
         shown = waits.shown(
             lambda: self._observe(step.expects),
             step.expects,
             clock=self._run.clock,
-            settle=waits.SETTLE_AT_EMULATOR if self._run.aws.emulator else waits.SETTLE,
+            settle=settle,
             on_progress=self._progress(step.reason),
         )
         return self._poll().until(shown)
@@ -439,7 +448,12 @@ def _managed_transitions(desired: Table, actual: Table | None) -> dict[Path, str
     """What is under way at settings that the file mentions."""
     if actual is None:
         return {}
-    return {path: status for path, status in actual.transitions.items() if not path or desired.manages(path[0])}
+    return {path: status for path, status in actual.transitions.items() if _managed(desired, path)}
+
+
+def _managed(desired: Table, path: Path) -> bool:
+    setting = settings.of(path)
+    return setting.managed(desired) if setting else not path or desired.manages(path[0])
 
 
 def _refused(reason: FailureReason, message: str) -> Failure:

@@ -101,7 +101,8 @@ _STATEMENT = st.fixed_dictionaries(
 _POLICY = st.fixed_dictionaries(
     {"Statement": st.lists(_STATEMENT, min_size=1, max_size=2)}, optional={"Version": st.just("2012-10-17")}
 )
-_REPLICA = st.fixed_dictionaries({}, optional={"TableClassOverride": st.just("STANDARD_INFREQUENT_ACCESS")})
+_CLASSES = ["STANDARD", "STANDARD_INFREQUENT_ACCESS"]
+_REPLICA = st.fixed_dictionaries({}, optional={"TableClassOverride": st.sampled_from(_CLASSES)})
 
 TRAITS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "hash": st.sampled_from(["pk", "pk", "pk", "id"]),
@@ -128,7 +129,7 @@ TRAITS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
         ]
     ),
     "encryption": st.sampled_from([None, "off", "on", "on by KMS", KEY_ID, OTHER_KEY_ID, *KEYS.values(), "ARN"]),
-    "class": st.sampled_from([None, "STANDARD", "STANDARD_INFREQUENT_ACCESS"]),
+    "class": st.sampled_from([None, *_CLASSES]),
     "protection": st.sampled_from([None, False, True, True]),
     "tags": st.one_of(st.none(), _SOME_TAGS, _SOME_TAGS, _MANY_TAGS),
     "expiry": st.sampled_from([None, "off", "off by name", "expires", "until"]),

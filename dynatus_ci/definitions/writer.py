@@ -17,11 +17,11 @@ from dynatus_ci.schema import indexes, keys
 from dynatus_ci.schema.model import Table, Value, canonical
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.policy import Policy
-from dynatus_ci.schema.settings.replicas import Replicas
+from dynatus_ci.schema.settings.replicas import REPLICA, Replicas
 from dynatus_ci.schema.settings.tags import Tags
 
 INSIGHTS = indexes.INSIGHTS.name
-ENCRYPTION = "SSESpecification"
+OVERRIDES = REPLICA.members.keys() - {"RegionName", indexes.GLOBAL}
 UNWRITTEN = frozenset({"WarmThroughput"})
 WIDTH = 120
 """Columns that a map or vector may fill before it is broken into lines."""
@@ -93,18 +93,9 @@ def _settings(table: Table) -> Iterator[tuple[str, Value]]:
         value = table.at((setting.name,))
         if value is None or value == setting.initial or setting.name in UNWRITTEN:
             continue
-        if setting.name == ENCRYPTION:
-            value = _encryption(table, value)
         shaped = shapes[setting.name](value) if setting.name in shapes else value
         if shaped:
             yield setting.name, shaped
-
-
-def _encryption(table: Table, value: Value) -> Value:
-    """Without the key where a replica names none: then it is the key that AWS manages, another in each region."""
-    replicas = table.at((Replicas.name,)) or {}
-    shared = all("KMSMasterKeyId" in replica for replica in replicas.values())
-    return {name: member for name, member in value.items() if shared or name != "KMSMasterKeyId"}
 
 
 def _tags(tags: Mapping[str, str]) -> Value:
@@ -117,7 +108,7 @@ def _replicas(replicas: Mapping[str, Value]) -> Value:
 
 def _replica(members: Mapping[str, Value]) -> dict[str, Value]:
     """What a replica overrides; what it inherits is absent, and an index without overrides goes without saying."""
-    own = {name: value for name, value in members.items() if name != indexes.GLOBAL and not _unlimited(value)}
+    own = {name: value for name, value in members.items() if name in OVERRIDES and not _unlimited(value)}
     inside = [
         {"IndexName": name, **overrides}
         for name, index in sorted((members.get(indexes.GLOBAL) or {}).items())

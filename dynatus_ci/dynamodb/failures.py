@@ -86,7 +86,7 @@ class _Text:
 
 _TEXTS = (
     _Text("LimitExceededException", r"decrease", Kind.QUOTA, HOUR),
-    _Text("LimitExceededException", r"Encryption mode changes|SSE", Kind.QUOTA, 6 * HOUR),
+    _Text("LimitExceededException", r"Encryption mode changes|\bSSE", Kind.QUOTA, 6 * HOUR),
     _Text("LimitExceededException", r"Updates to TableClass|table class", Kind.QUOTA, 24 * HOUR),
     _Text("LimitExceededException", r"PayPerRequest mode|billing mode", Kind.QUOTA, 24 * HOUR),
     _Text("LimitExceededException", r"being updated|only 1 online|simultaneously|being created", Kind.BUSY),
@@ -95,8 +95,12 @@ _TEXTS = (
     _Text("ResourceInUseException", r"already exists|preexisting", Kind.UNCHANGED),
     _Text("ResourceInUseException", r"", Kind.BUSY),
     _Text("ContinuousBackupsUnavailableException", r"", Kind.BUSY),
+    _Text("BackupInUseException", r"", Kind.BUSY),
+    _Text("TableInUseException", r"", Kind.BUSY),
     _Text("PolicyNotFoundException", r"", Kind.UNCHANGED),
     _Text("ValidationException", r"modified multiple times within a fixed interval", Kind.COOLDOWN),
+    _Text("ValidationException", r"acted as a source region", Kind.QUOTA, 24 * HOUR),
+    _Text("ValidationException", r"were not part of the global table", Kind.UNCHANGED),
     _Text("ValidationException", r"already existed as tables", Kind.BUSY),  # the replica's table outlives its entry
     _Text("ValidationException", r"being created, updated,? or deleted|is being (created|updated|deleted)", Kind.BUSY),
     _Text(
@@ -149,7 +153,8 @@ def _answered(error: ClientError, *, about: str, operation: str, table: str | No
     permission = None
     if kind is Kind.DENIED and code in _DENIED:
         found = _ACTION.search(text)
-        permission = found[1] if found else f"{service}:{operation}"
+        of_key = "KMS" in text and not found  # it may be the key's own policy, and says for whom, not what
+        permission = found[1] if found else None if of_key else f"{service}:{operation}"
     return CallFailed(
         f"{about} failed: {code}: {text.rstrip('.')}." if text else f"{about} failed: {code}.",
         kind=kind,
@@ -159,8 +164,13 @@ def _answered(error: ClientError, *, about: str, operation: str, table: str | No
         code=code,
         table=table,
         missing_permission=permission,
-        hint=_hint(kind, permission),
+        hint=_KMS_HINT if kind is Kind.DENIED and "KMS" in text else _hint(kind, permission),
     )
+
+
+_KMS_HINT = (
+    "The key's policy, or these credentials, must allow its use by way of DynamoDB (kms:CreateGrant, Decrypt …)."
+)
 
 
 def _classify(code: str, text: str, status: int) -> tuple[Kind, int | None]:

@@ -20,6 +20,11 @@ LONGEST_POLL = 10.0
 SETTLE = 60.0
 """Seconds for which a value may still not show although nothing is under way: tags, policies and tables lag."""
 SETTLE_AT_EMULATOR = 3.0
+NEW_TABLE = 5.0
+"""Seconds before the first look at a new table: in a large account an early one can make it "not found" for minutes.
+
+https://github.com/hashicorp/terraform-provider-aws/issues/46530
+"""
 
 
 class Clock(Protocol):

@@ -26,7 +26,7 @@ from dynatus_ci.schema.settings.base import Context, Emptiness, Setting, Situati
 
 UNREAD = "NOT READABLE YET"
 """What stands as a transition at a setting whose reader does not find the table yet."""
-UNUSABLE = frozenset({"ARCHIVING", "ARCHIVED", "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "REPLICATION_NOT_AUTHORIZED"})
+UNUSABLE = frozenset({"ARCHIVING", "ARCHIVED", "INACCESSIBLE_ENCRYPTION_CREDENTIALS"})
 
 
 @dataclass(frozen=True, slots=True)

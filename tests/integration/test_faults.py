@@ -21,20 +21,23 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from dynatus_ci.dynamodb import client as connection
+from dynatus_ci.dynamodb import observe
 from dynatus_ci.dynamodb.client import Aws
 from dynatus_ci.engine import Options
 from dynatus_ci.errors import FailureReason
+from dynatus_ci.reconcile import MOST_ATTEMPTS
 from dynatus_ci.schema import emulators
 from dynatus_ci.schema.model import Action, Plan
 from dynatus_ci.schema.results import Outcome, Status
 from tests import strategies
-from tests.simulator import HOUR, MINUTE, SECOND_WRITER, Kind
+from tests.simulator import HOUR, MINUTE, SECOND_WRITER, Kind, describe
 from tests.simulator.clock import DAY
 from tests.simulator.journal import Call
+from tests.simulator.tables import Json
 from tests.strategies import NAME, Definition
 from tests.world import Run, Seen, World, connect, opened
 
-SOAK = 1_500
+SOAK = 800
 
 
 @pytest.fixture(scope="module")
@@ -618,3 +621,59 @@ def test_a_throttled_reader_is_never_read_as_off(world: World) -> None:
     world.simulator.faults.add(Kind.THROTTLE, operations=["DescribeTimeToLive"], rate=0.6)
     run = story.run()
     assert not run.writes
+
+
+# --- what AWS shows late, or never -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("minutes", [0.5, 3, 20])
+def test_a_new_table_may_stay_unseen_for_minutes(world: World, minutes: float) -> None:
+    anew(world, leaps=False)
+    described = observe.describe
+
+    def late(aws: Aws, name: str) -> dict[str, Any] | None:
+        table = world.simulator.tables.get(name)
+        unseen = table and world.simulator.clock.now() - table.created < minutes * MINUTE
+        return None if unseen else described(aws, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(observe, "describe", late)
+        run = world.apply(definition())
+    assert run.table.result is Outcome.APPLIED
+    assert [call.operation for call in run.writes] == ["CreateTable"]
+
+
+def test_a_change_that_comes_back_for_ever_is_reported_and_not_repeated(world: World) -> None:
+    infrequent = {"RegionName": "eu-central-1", "TableClassOverride": "STANDARD_INFREQUENT_ACCESS"}
+    world.apply(definition(Replicas=[{"RegionName": "eu-central-1"}]))
+    shown = describe._replica  # noqa: SLF001
+
+    def without_its_class(*args: Any) -> Json:
+        return {member: value for member, value in shown(*args).items() if member != "ReplicaTableClassSummary"}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(describe, "_replica", without_its_class)
+        run = world.apply(definition(Replicas=[infrequent]))
+    assert run.table.error
+    assert run.table.error.code == "NotShown"
+    assert len(run.writes) == 2 * MOST_ATTEMPTS
+    assert [step.status for step in run.table.steps] == [Status.FAILED, Status.DONE] * 2 + [Status.NOT_RUN]
+
+
+def test_another_backup_that_is_under_way_is_waited_for(world: World) -> None:
+    story = begin(world, REPLACED)
+    world.simulator.faults.add(Kind.REFUSE, operations=["CreateBackup"], times=12, code="BackupInUseException")
+    assert story.run().table.result is Outcome.APPLIED
+    story.lost_nothing()
+
+
+def test_what_could_not_be_read_of_an_index_alone_is_waited_for(world: World) -> None:
+    before = with_indexes("a")
+    (index,) = before["GlobalSecondaryIndexes"]
+    after = before | {"GlobalSecondaryIndexes": [{**index, "ContributorInsightsSpecification": {"Enabled": True}}]}
+    story = begin(world, (before, after))
+    world.simulator.faults.add(
+        Kind.REFUSE, operations=["ListContributorInsights"], times=1, code="ResourceNotFoundException"
+    )
+    assert story.run().table.result is Outcome.APPLIED
+    story.ends_well()

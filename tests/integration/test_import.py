@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -13,6 +14,10 @@ from dynatus_ci import api, importing, testing
 from dynatus_ci.dynamodb import client as connection
 from dynatus_ci.dynamodb import local
 from dynatus_ci.schema.model import Action
+from dynatus_ci.schema.results import Outcome
+from tests.integration.test_faults import definition
+from tests.strategies import KEY_ID
+from tests.world import opened
 
 DEFINITIONS = """
 [{:TableName "orders"
@@ -80,3 +85,27 @@ def test_what_was_imported_makes_the_same_table_again(endpoint: str) -> None:
     testing.dynamodb_tables(client, "live", table_prefix="again-")
     plan = api.plan_tables(client, api.load_definitions("tables.edn", table_prefix="again-second-"))
     assert {change.action for change in plan.tables} == {Action.NOOP}
+
+
+@pytest.mark.parametrize(
+    ("key", "denied", "written"),
+    [
+        (None, False, {"Enabled": True, "SSEType": "KMS"}),
+        (None, True, {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/aws/dynamodb"}),
+        (KEY_ID, False, {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY_ID}),
+    ],
+    ids=["AWS's own", "AWS's own, unknown", "a customer's"],
+)
+def test_the_key_that_aws_manages_goes_without_a_name(key: str | None, denied: bool, written: dict[str, Any]) -> None:
+    with opened() as world:
+        encryption = {"Enabled": True, "SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})}
+        assert world.apply(definition(SSESpecification=encryption)).table.result is Outcome.APPLIED
+        if denied:
+            world.simulator.faults.deny("DescribeKey")
+        (imported,) = importing.import_tables(world.aws, [], out_dir=Path("live"))
+        assert imported.error is None
+        (table,) = api.load_definitions("live")
+        named = world.simulator.find_key(written.get("KMSMasterKeyId", KEY_ID))
+        assert named
+        expected = {**written, **({"KMSMasterKeyId": named.arn} if "KMSMasterKeyId" in written else {})}
+        assert table.at(("SSESpecification",)) == expected

@@ -85,11 +85,11 @@ def refused_rightly(run: Run, before: Seen | None, definition: Definition) -> No
         return
     replaced = run.change.action in {Action.RECREATE, Action.DELETE}
     protected = before.protected and definition.get("DeletionProtectionEnabled") is not False
-    stream = any(difference.path[:1] == ("StreamSpecification",) for difference in run.change.differences)
-    scaling = any(difference.path[:1] == ("Replicas",) for difference in run.change.differences)
+    changed = {difference.path[0] for difference in run.change.differences if difference.path}
+    global_ = before.replicas and changed & {"StreamSpecification", "SSESpecification"}
     taken = any(difference.effect is Effect.CREATE and difference.path[:1] == ("GlobalSecondaryIndexes",)
                 for difference in run.change.differences) and "LocalSecondaryIndexes" not in definition  # fmt: skip
-    assert (replaced and (before.replicas or protected)) or (before.replicas and stream) or scaling or taken
+    assert (replaced and (before.replicas or protected)) or global_ or "Replicas" in changed or taken
 
 
 def did_what_was_planned(run: Run) -> None:

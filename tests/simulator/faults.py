@@ -30,6 +30,7 @@ class Kind(StrEnum):
     ERROR_AFTER = "error after"
     DROP_BEFORE = "drop before"
     DROP_AFTER = "drop after"
+    REFUSE = "refuse"
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Fault:
     calls: Container[int] | None = None
     times: int | None = None
     seconds: float = 0.0  # LATENCY, simulated
+    code: str = ""  # REFUSE
     hits: int = 0
 
     def concerns(self, call: Call) -> bool:
@@ -81,9 +83,10 @@ class Faults:
         calls: Container[int] | None = None,
         times: int | None = None,
         seconds: float = 0.0,
+        code: str = "",
     ) -> Fault:
         """Put a fault in force; `calls` are numbers from 1, a range works too."""
-        fault = Fault(kind, rate, operations, tables, calls, times, seconds)
+        fault = Fault(kind, rate, operations, tables, calls, times, seconds, code)
         self.active.append(fault)
         return fault
 
@@ -125,5 +128,7 @@ def error(fault: Fault, call: Call) -> ApiError:
         return ApiError(
             "AccessDeniedException", f"User is not authorized to perform: {action} on resource: {call.table}"
         )
+    if fault.kind == Kind.REFUSE:
+        return ApiError(fault.code, "")
     code, message, status = _ERRORS[fault.kind]
     return ApiError(code, message, status=status)

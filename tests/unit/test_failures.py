@@ -87,6 +87,12 @@ ROWS = [
         Kind.PERMANENT, operation="CreateTable"),
     Row("LimitExceededException", "Subscriber limit exceeded: GlobalSecondaryIndex count exceeds the per-table limit "
         "of 20", Kind.PERMANENT),
+    Row("LimitExceededException", "Subscriber limit exceeded: too many requests are being processed", Kind.PERMANENT),
+    Row("BackupInUseException", "There is another ongoing conflicting backup control plane operation on the table",
+        Kind.BUSY, operation="CreateBackup"),
+    Row("TableInUseException", "A target table with the specified name is in use", Kind.BUSY, operation="CreateBackup"),
+    Row("AccessDeniedException", "KMS key access denied error: com.amazonaws.services.kms.model.AWSKMSException: The "
+        "ciphertext refers to a customer master key that does not exist", Kind.DENIED, operation="CreateTable"),
     Row("ThrottlingException", "Rate exceeded", Kind.THROTTLED),
     Row("ThrottlingException", TOO_SOON, Kind.THROTTLED, until=moment(2026, 10, 9, 0, 29, 34, 602_000)),
     Row("RequestLimitExceeded", "Throughput exceeds the current limit", Kind.THROTTLED),

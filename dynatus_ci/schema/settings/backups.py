@@ -59,8 +59,8 @@ class PointInTimeRecovery(Setting):
         """The window that is lost."""
         if not actual["PointInTimeRecoveryEnabled"]:
             return Risk.SAFE
-        period = desired.get("RecoveryPeriodInDays", LONGEST_PERIOD)
-        shorter = not desired["PointInTimeRecoveryEnabled"] or period < actual["RecoveryPeriodInDays"]
+        before, after = (side.get("RecoveryPeriodInDays", LONGEST_PERIOD) for side in (actual, desired))
+        shorter = not desired["PointInTimeRecoveryEnabled"] or after < before
         return Risk.DESTRUCTIVE if shorter else Risk.SAFE
 
     def words(self, value: Mapping[str, Value]) -> str:

@@ -16,6 +16,10 @@ from dynatus_ci.schema.shapes import Choice, Flag, Structure, Text
 OFF: Value = {"Enabled": False}
 
 
+MANAGED_KEY = "alias/aws/dynamodb"
+"""Of the key that AWS manages; its policy lets everybody in the account use it through DynamoDB."""
+
+
 class Encryption(Setting):
     """Server-side encryption. An alias or a key id is compared by the ARN of its key.
 
@@ -85,8 +89,23 @@ class Encryption(Setting):
         desired = context.desired.at(path)
         actual = OFF if context.creating else context.is_at(path)
         if not covers(actual, self._resolved(context, desired)):
-            risk = Risk.DISRUPTIVE if actual["Enabled"] else Risk.SAFE
-            yield context.difference(path, desired, risk=risk)
+            yield context.difference(path, desired, risk=self.risk(actual, desired))
+
+    def risk(self, actual: Value, desired: Value) -> Risk:
+        """Whoever uses the table must be allowed to use the key, too; the one that AWS manages ends at the account."""
+        return Risk.DISRUPTIVE
+
+    def refusal(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
+        """A customer's key of a global table goes through other calls, for all regions at once.
+
+        https://github.com/hashicorp/terraform-provider-aws/issues/21726
+        """
+        if not context.is_at(("Replicas",)) or not any("KMSMasterKeyId" in d.desired for d in differences):
+            return None
+        return (
+            "The table has replicas, and AWS refuses another customer key for it alone. Change the key of all regions "
+            "by hand, then write it here."
+        )
 
     def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
         """One call, expected by the key's ARN."""

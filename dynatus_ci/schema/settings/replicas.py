@@ -14,11 +14,14 @@ from dynatus_ci.schema import phrases
 from dynatus_ci.schema.findings import At, Finding, quoted
 from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting, covers
+from dynatus_ci.schema.settings.encryption import MANAGED_KEY
 from dynatus_ci.schema.settings.table_class import TableClass
 from dynatus_ci.schema.shapes import INDEX_NAME, Sequence, Shape, Structure, Text, Whole
 
 INDEXES = "GlobalSecondaryIndexes"
 NONE: Value = {}
+STATUS = "ReplicaStatus"
+UNDER_WAY = frozenset({"CREATING", "UPDATING", "DELETING"})
 REGION_CLEARS = 40
 """Seconds for which a replica's table outlives its entry (10 to 35 s measured); until then AWS takes no new one."""
 REGION = r"[a-z]+(-[a-z]+)+-[0-9]+"
@@ -87,8 +90,8 @@ class Replicas(Setting):
     def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         """Each replica's own status; TableStatus does not tell."""
         for replica in description.get("Replicas") or []:
-            status = replica.get("ReplicaStatus", "ACTIVE")
-            if status in {"CREATING", "UPDATING", "DELETING"}:
+            status = replica.get(STATUS, "ACTIVE")
+            if status in UNDER_WAY:
                 yield (self.name, replica["RegionName"]), status
 
     def words(self, value: Mapping[str, Value]) -> str:
@@ -117,7 +120,7 @@ class Replicas(Setting):
                 yield context.difference(path, None, effect=Effect.DELETE, risk=Risk.DESTRUCTIVE)
             elif region not in actual:
                 yield context.difference(path, desired[region], effect=Effect.CREATE)
-            elif not covers(_comparable(actual[region], desired[region]), desired[region]):
+            elif not _agrees(context, actual[region], desired[region]):
                 yield context.difference(path, desired[region], effect=Effect.REBUILD_REPLICA, risk=Risk.DESTRUCTIVE)
 
     def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
@@ -133,10 +136,23 @@ class Replicas(Setting):
                 yield step if difference.actual is None else replace(step, cooldown=REGION_CLEARS)
 
     def refusal(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
-        """A provisioned table must scale its writes before it can have a replica."""
-        coming = any(difference.desired is not None for difference in differences)
+        """A replica of a table with a customer's key needs one, too; and a provisioned table must scale its writes."""
+        coming = [difference for difference in differences if difference.desired is not None]
+        managed, key = context.situation.keys.get(MANAGED_KEY), _kept_key(context)
+        keyless = [difference.path[1] for difference in coming if "KMSMasterKeyId" not in difference.desired]
+        if keyless and managed and key not in {None, managed}:
+            return f"The table is encrypted with {key}, so the replica in {keyless[0]} needs a :KMSMasterKeyId."
+        return self._unscaled(context) if coming else None
+
+    def unknown_key(self, context: Context) -> str | None:
+        """Which key AWS manages, where a replica without a key comes and the table has one that may be a customer's."""
+        comes = (d for d in self.differences(context) if d.desired is not None and "KMSMasterKeyId" not in d.desired)
+        asked = MANAGED_KEY in context.situation.keys
+        return MANAGED_KEY if not asked and _kept_key(context) and any(comes) else None
+
+    def _unscaled(self, context: Context) -> str | None:
         scaling = context.situation.scaling
-        if not coming or context.desired.at(("BillingMode",)) != "PROVISIONED" or scaling is None:
+        if context.desired.at(("BillingMode",)) != "PROVISIONED" or scaling is None:
             return None
         missing = [resource for resource in self._resources(context) if not _scales_writes(scaling, resource)]
         if not missing:
@@ -145,6 +161,15 @@ class Replicas(Setting):
             f"A replica of a PROVISIONED table needs write auto scaling, and {', '.join(missing)} has no scalable "
             "target with a policy. Register it, or use PAY_PER_REQUEST."
         )
+
+    def notes(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[str]:
+        """Replicas that are not well, and keys that only their own region shows."""
+        for region, status in sorted(_unhealthy(context).items()):
+            yield f"The replica in {region} is {status}."
+        for region, live in sorted((context.is_at((self.name,)) or {}).items()):
+            wanted = context.desired.at((self.name, region)) or {}
+            if "KMSMasterKeyId" in wanted and "KMSMasterKeyId" not in live:
+                yield f"Cannot verify the KMS key of the replica in {region}: DynamoDB shows it only there. Left alone."
 
     def _resources(self, context: Context) -> Iterator[str]:
         yield f"table/{context.name}"
@@ -188,8 +213,11 @@ def _override_findings(
 
 
 def _members(replica: Mapping[str, Any]) -> dict[str, Value]:
+    """What a replica overrides; its status where that is neither ACTIVE nor on its way."""
     table_class = (replica.get("ReplicaTableClassSummary") or {}).get("TableClass") or replica.get("TableClassOverride")
+    status = replica.get(STATUS, "ACTIVE")
     members = {
+        STATUS: None if status == "ACTIVE" or status in UNDER_WAY else status,
         "KMSMasterKeyId": replica.get("KMSMasterKeyId"),
         "ProvisionedThroughputOverride": replica.get("ProvisionedThroughputOverride"),
         "OnDemandThroughputOverride": replica.get("OnDemandThroughputOverride"),
@@ -208,11 +236,58 @@ def _sent(members: Mapping[str, Value]) -> dict[str, Value]:
     return {**members, **({INDEXES: indexes} if indexes else {})}
 
 
-def _comparable(actual: Value, desired: Value) -> Value:
-    """A key of another region cannot be looked up: an id is compared with the ARN's end, an alias is taken as equal."""
+def _kept_key(context: Context) -> Value:
+    """The table's live key, where its file does not say another or none."""
+    encryption = context.desired.at(("SSESpecification",)) or {"Enabled": True}
+    if not encryption["Enabled"] or "KMSMasterKeyId" in encryption:
+        return None
+    return context.is_at(("SSESpecification", "KMSMasterKeyId"))
+
+
+def _agrees(context: Context, actual: Value, desired: Value) -> bool:
+    """Whether a live replica is as its definition says; one whose creation failed is an entry and no replica."""
+    return actual.get(STATUS) != "CREATION_FAILED" and covers(_effective(context, actual, desired), desired)
+
+
+def _effective(context: Context, actual: Value, desired: Value) -> Value:
+    """A live replica with what it inherits, which DynamoDB does not show; that is what the table has at the end.
+
+    A key of another region cannot be looked up: an id is compared with the ARN's end, an alias is taken as equal, and
+    so is one that is not shown.
+    """
     key, arn = desired.get("KMSMasterKeyId"), actual.get("KMSMasterKeyId")
-    same = key and arn and (arn.endswith(f"/{key}") or "alias/" in key)
-    return {**actual, "KMSMasterKeyId": key} if same else actual
+    same = key and (arn is None or arn.endswith(f"/{key}") or "alias/" in key)
+    own = {index: {**_inherited(context, (INDEXES, index)), **(actual.get(INDEXES) or {}).get(index, {})}
+           for index in desired.get(INDEXES) or {}}  # fmt: skip
+    return {
+        "TableClassOverride": _at_last(context, ("TableClass",)) or TableClass.initial,
+        **_inherited(context, ()),
+        **actual,
+        **({INDEXES: own} if own else {}),
+        **({"KMSMasterKeyId": key} if same else {}),
+    }
+
+
+def _inherited(context: Context, owner: Path) -> dict[str, Value]:
+    """The capacity for reads that a replica, or its index, has without an override."""
+    units = _at_last(context, (*owner, "ProvisionedThroughput")) or {}
+    limits = _at_last(context, (*owner, "OnDemandThroughput")) or {}
+    return {
+        "ProvisionedThroughputOverride": {"ReadCapacityUnits": units.get("ReadCapacityUnits")},
+        "OnDemandThroughputOverride": {"MaxReadRequestUnits": limits.get("MaxReadRequestUnits", -1)},
+    }
+
+
+def _at_last(context: Context, path: Path) -> Value:
+    """What the table has when it agrees with its file."""
+    desired = context.desired.at(path)
+    return context.is_at(path) if desired is None else desired
+
+
+def _unhealthy(context: Context) -> dict[str, str]:
+    """By region, the states that need somebody's hand."""
+    replicas = context.is_at((Replicas.name,)) or {}
+    return {region: members[STATUS] for region, members in replicas.items() if STATUS in members}
 
 
 def _scales_writes(scaling: Mapping[tuple[str, str], Any], resource: str) -> bool:

@@ -45,6 +45,11 @@ def prepare(account: Account, table: Table, request: Json) -> Callable[[], None]
             "Table is already encrypted with given KMSMasterKeyId. Use KMSMasterKeyId parameter if you want to change "
             "Master Key"
         )
+    if table.replicas and "KMSMasterKeyId" in specification:
+        raise errors.validation(
+            "Customer Managed CMKs on Global Table Version 2019.11.21 replicas cannot be updated through "
+            "SSESpecification parameter and can only be updated through ReplicaUpdates parameter"
+        )
     key = resolve(account, specification)
     account.check_quota(table, "SSESpecification")
 
