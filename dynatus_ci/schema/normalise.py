@@ -10,6 +10,7 @@ from dynatus_ci.schema import capacity, indexes, keys
 from dynatus_ci.schema.model import Live, Path, Table, Value
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.base import Setting
+from dynatus_ci.schema.settings.replicas import Replicas
 
 
 def desired(definition: Mapping[str, Any], *, place: Place | None = None) -> Table:
@@ -50,6 +51,7 @@ def actual(description: Mapping[str, Any], answers: Mapping[str, Mapping[str, An
         description: DescribeTable's `Table`.
         answers: Operation → answer (all pages in one). A setting whose reader is not here was not read.
     """
+    present = _present(description)
     types = keys.types(description.get("AttributeDefinitions") or [])
     values: dict[str, Value] = {
         "KeySchema": keys.keyed(description["KeySchema"], types),
@@ -57,13 +59,24 @@ def actual(description: Mapping[str, Any], answers: Mapping[str, Mapping[str, An
         **capacity.read(description),
     }
     provisioned = values["BillingMode"] == "PROVISIONED"
-    values[indexes.GLOBAL] = indexes.actual(description.get(indexes.GLOBAL) or [], types, provisioned=provisioned)
+    values[indexes.GLOBAL] = indexes.actual(present.get(indexes.GLOBAL) or [], types, provisioned=provisioned)
     transitions = dict(_transitions(description))
     for setting, answer in _answered(answers):
-        for path, value in setting.observe(description, answer):
+        for path, value in setting.observe(present, answer):
             _put(values, path, value)
         transitions |= setting.transitions(description, answer)
     return Table(description["TableName"], values, transitions, live=_live(description))
+
+
+def _present(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the indexes and replicas that are being deleted: of these, `transitions` tells until they are gone."""
+    statuses = {indexes.GLOBAL: "IndexStatus", Replicas.name: "ReplicaStatus"}
+    kept = {
+        kind: [one for one in description[kind] if one.get(status) != "DELETING"]
+        for kind, status in statuses.items()
+        if description.get(kind)
+    }
+    return {**description, **kept}
 
 
 def _answered(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Setting, Mapping[str, Any]]]:
