@@ -1,7 +1,7 @@
 """A repository with its pull requests, an account, and runs of the action on both, for tests of the action.
 
-What tests do with it reads as what people do: plan, label, merge, apply. GitHub is the stub. In a `Scene` the account
-is the simulator, and the action runs in this process, or in one of its own that can be killed.
+What tests do with it reads as what people do: plan, label, merge, apply. GitHub is the stub; in a `Scene` the account
+is the simulator. The action runs behind a `Door`: in this process, or in the built image (`tests/image.py`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dynatus_ci import action, approval
 from dynatus_ci.github.pull_request import Pace
@@ -73,27 +74,79 @@ class Ran:
         return self.status, self.outputs["result"], self.outputs["failure-reason"]
 
 
+class Door(Protocol):
+    """A way to run the action on what `Repository.prepare` made, to its end: exit status and log."""
+
+    @property
+    def host(self) -> str:
+        """This machine's address, as the action behind this door sees it."""
+
+    def start(self, environ: dict[str, str], runner: Path) -> tuple[int, str]:
+        """Run it."""
+
+    def start_doomed(
+        self, environ: dict[str, str], runner: Path, *, arm: Callable[[Callable[[], None]], None]
+    ) -> tuple[int, str]:
+        """Run it after `arm` was given what kills it (SIGKILL)."""
+
+
+class Process:
+    """The action in this process, or in one of its own that can be killed; GitHub is asked without a pause."""
+
+    host = "127.0.0.1"
+
+    def start(self, environ: dict[str, str], _runner: Path) -> tuple[int, str]:
+        """Run it here."""
+        log = io.StringIO()
+        return action.main(environ, stream=log, pace=HASTE), log.getvalue()
+
+    def start_doomed(
+        self, environ: dict[str, str], _runner: Path, *, arm: Callable[[Callable[[], None]], None]
+    ) -> tuple[int, str]:
+        """Run it in a process of its own; nobody reads its log."""
+        process = _PROCESSES.Process(target=action.main, args=(environ,), kwargs={"pace": HASTE})
+        arm(process.kill)
+        process.start()
+        process.join(timeout=120)
+        return process.exitcode or 0, ""
+
+
+# A process that has imported the action already is forked for each run: none starts with this process's threads.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["dynatus_ci.action"])
+
+PROCESS = Process()
+
+
 class Repository:
     """A repository, and runs of the action on it; commits have numbers, the workspace holds the branch's files.
+
+    Inputs that name files do it relative to the workspace, as people do: that holds behind every door.
 
     Args:
         home: A folder that becomes the workspace.
         github: Where its pull requests are.
+        door: Where the action runs.
         account: The inputs that name the account.
     """
 
-    def __init__(self, home: Path, github: GitHubStub, **account: str) -> None:
+    def __init__(self, home: Path, github: GitHubStub, *, door: Door = PROCESS, **account: str) -> None:
         self.home = home
         self.github = github
+        self.door = door
         self.account_inputs = account
         self.runs = 0
         self.commits = 0
         home.mkdir(parents=True)
 
-    def start(self, environ: dict[str, str], _runner: Path) -> tuple[int, str]:
-        """Run the action; exit status and log."""
-        log = io.StringIO()
-        return action.main(environ, stream=log, pace=HASTE), log.getvalue()
+    @contextmanager
+    def through(self, door: Door) -> Iterator[None]:
+        """Go through another door for a while: only what a scene is about needs to pay for a container."""
+        own, self.door = self.door, door
+        try:
+            yield
+        finally:
+            self.door = own
 
     def write(self, **definitions: str | None) -> None:
         """Change the files: a definition each; None removes one."""
@@ -192,7 +245,7 @@ class Repository:
     ) -> Ran:
         """Run the action for an event."""
         environ, runner = self.prepare(event, name=name, ref=ref, sha=sha, inputs=inputs)
-        status, log = self.start(environ, runner)
+        status, log = self.door.start(environ, runner)
         return ran(status, runner, log=log)
 
     def prepare(
@@ -228,34 +281,30 @@ class Repository:
 class Scene(Repository):
     """A repository with a simulated account."""
 
-    def __init__(self, home: Path, github: GitHubStub, account: Simulator) -> None:
-        super().__init__(home, github, endpoint_url=account.endpoint_url, region=account.region)
+    def __init__(self, home: Path, github: GitHubStub, account: Simulator, *, door: Door) -> None:
+        super().__init__(home, github, door=door, endpoint_url=account.endpoint_url, region=account.region)
         self.account = account
 
     def kill_at(self, call: int, sha: str, **inputs: str) -> Ran:
-        """Run apply as a process that is killed when its k-th call reaches the account, if it comes so far."""
+        """Run apply, killed when its k-th call reaches the account, if it comes so far."""
         environ, runner = self.prepare({"after": sha}, name="push", ref=BRANCH, sha=sha, inputs={**GATED, **inputs})
         self.account.start_over()
-        process = _PROCESSES.Process(target=action.main, args=(environ,), kwargs={"pace": HASTE})
-        process.start()
-        self.account.faults.before(call, process.kill)
-        process.join(timeout=120)
+        status, log = self.door.start_doomed(environ, runner, arm=partial(self.account.faults.before, call))
         self.account.faults.clear()
-        return ran(process.exitcode or 0, runner)
+        return ran(status, runner, log=log)
 
-
-# A process that has imported the action already is forked for each run: none starts with this process's threads.
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["dynatus_ci.action"])
 
 GATED = {"mode": "apply", "approval": "reviewed-plan"}
 
 
 @contextmanager
-def scene(home: Path) -> Iterator[Scene]:
-    """A repository in a folder, an account and a GitHub."""
-    with Simulator(clock=Clock(scale=3600)) as account, github_stub.serving(GitHubStub()) as github:
-        yield Scene(home / "workspace", github, account)
+def scene(home: Path, door: Door = PROCESS) -> Iterator[Scene]:
+    """A repository in a folder, an account and a GitHub, where the action behind a door reaches them."""
+    with (
+        Simulator(clock=Clock(scale=3600), host=door.host) as account,
+        github_stub.serving(GitHubStub(), host=door.host) as github,
+    ):
+        yield Scene(home / "workspace", github, account, door=door)
 
 
 def ran(status: int, runner: Path, *, log: str = "") -> Ran:

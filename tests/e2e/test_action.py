@@ -1,13 +1,8 @@
-"""The built image as the runner starts it (actions/runner, DockerCommandManager): its flags, mounts, variables, files.
-
-DynamoDB Local stands beside it as a service container does, GitHub is the stub, on an address that containers reach.
-"""
+"""The built image beside DynamoDB Local as a service container; the gate's scenes in it are in `test_gate.py`."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -19,95 +14,30 @@ import pytest
 from dynatus_ci import approval, testing
 from tests import github_stub, scene
 from tests.github_stub import GitHubStub
-from tests.scene import BRANCH, INDEX, NO_INDEXES, ROOT, TTL, Repository, table
+from tests.image import Image, docker
+from tests.scene import BRANCH, INDEX, NO_INDEXES, TTL, Repository, table
 
 pytestmark = pytest.mark.docker
 
 APPLIED, PLANNED, NOOP = (0, "applied", ""), (0, "planned", ""), (0, "noop", "")
-METADATA, _, _ = ROOT.joinpath("action.yml").read_text("utf-8").partition("outputs:")
-INPUTS = re.findall(r"^  ([a-z-]+):$", METADATA, re.MULTILINE)
-
-
-def docker(*arguments: str) -> str:
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-class Contained(Repository):
-    """A repository on whose events the image runs, in a network with a service called `dynamodb`."""
-
-    image = ""
-    network = ""
-
-    def start(self, environ: dict[str, str], runner: Path) -> tuple[int, str]:
-        """Run the image as the runner does, to its end."""
-        done = subprocess.run(
-            self.command(environ, runner), env=environ, capture_output=True, text=True, check=False, timeout=300
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    def command(self, environ: dict[str, str], runner: Path, *, name: str = "") -> list[str]:
-        """The runner's command; `environ` becomes what the container is to see, values come from docker's own."""
-        files = {
-            self.home: "/github/workspace",
-            runner: "/github/file_commands",
-            runner.parent / "temp": "/github/runner_temp",
-            runner.parent / "home": "/github/home",
-        }
-        for source in files:
-            source.mkdir(exist_ok=True)
-        environ |= {
-            "GITHUB_WORKSPACE": "/github/workspace",
-            "GITHUB_EVENT_PATH": "/github/file_commands/event.json",
-            "GITHUB_OUTPUT": "/github/file_commands/output",
-            "GITHUB_STEP_SUMMARY": "/github/file_commands/summary",
-            "RUNNER_TEMP": "/github/runner_temp",
-            "HOME": "/github/home",
-            "GITHUB_ACTIONS": "true",
-            "AWS_SESSION_TOKEN": "",
-            **{key: environ.get(key, "") for key in (f"INPUT_{name.upper()}" for name in INPUTS)},
-        }
-        variables = [flag for key in environ for flag in ("-e", key)]
-        mounts = [flag for source, target in files.items() for flag in ("-v", f"{source}:{target}")]
-        named = ["--name", name] if name else []
-        environ["PATH"] = os.environ["PATH"]
-        return [
-            *("docker", "run", *named, "--workdir", "/github/workspace", "--rm", *variables, "-e", "CI=true"),
-            *(*mounts, "--network", self.network, self.image),
-        ]
-
-
-@pytest.fixture(scope="session")
-def image() -> str:
-    return docker("build", "--quiet", str(ROOT)).splitlines()[-1]
-
-
-@pytest.fixture(scope="session")
-def network() -> Iterator[str]:
-    name = f"github_network_{uuid.uuid4().hex}"
-    docker("network", "create", name)
-    yield name
-    docker("network", "rm", name)
 
 
 @pytest.fixture
-def database(network: str) -> Iterator[str]:
+def database(image: Image) -> Iterator[str]:
     """DynamoDB Local's address from here; in the network it is http://dynamodb:8000."""
-    server = docker("run", "--detach", "--rm", "--network", network, "--network-alias", "dynamodb", testing.IMAGE)
-    where = f'{{{{(index .NetworkSettings.Networks "{network}").IPAddress}}}}'
+    server = docker("run", "--detach", "--rm", "--network", image.network, "--network-alias", "dynamodb", testing.IMAGE)
+    where = f'{{{{(index .NetworkSettings.Networks "{image.network}").IPAddress}}}}'
     yield f"http://{docker('inspect', '--format', where, server)}:8000"
     docker("kill", server)
 
 
 @pytest.fixture
-def repo(tmp_path: Path, image: str, network: str, database: str) -> Iterator[Contained]:
+def repo(tmp_path: Path, image: Image, database: str) -> Iterator[Repository]:
     assert database
-    gateway = docker("network", "inspect", network, "--format", "{{(index .IPAM.Config 0).Gateway}}")
-    with github_stub.serving(GitHubStub(), host=gateway) as github:
-        made = Contained(tmp_path / "workspace", github, endpoint_url="http://dynamodb:8000", region="eu-west-1")
-        made.image, made.network = image, network
-        yield made
+    with github_stub.serving(GitHubStub(), host=image.host) as github:
+        yield Repository(
+            tmp_path / "workspace", github, door=image, endpoint_url="http://dynamodb:8000", region="eu-west-1"
+        )
 
 
 def describe(database: str, name: str) -> dict[str, object]:
@@ -124,7 +54,7 @@ def describe(database: str, name: str) -> dict[str, object]:
         client.close()
 
 
-def test_plan_merge_apply(repo: Contained, database: str) -> None:
+def test_plan_merge_apply(repo: Repository, database: str) -> None:
     repo.write(users=table(**TTL), orders=table("orders", **INDEX))
     repo.open(1)
     first = repo.plan(1)
@@ -140,7 +70,7 @@ def test_plan_merge_apply(repo: Contained, database: str) -> None:
     assert repo.apply(sha).ending == NOOP
 
 
-def test_a_push_without_a_review_creates_the_tables_at_an_emulator(repo: Contained, database: str) -> None:
+def test_a_push_without_a_review_creates_the_tables_at_an_emulator(repo: Repository, database: str) -> None:
     repo.write(users=table())
     done = repo.run({}, name="push", ref=BRANCH, sha=repo.push(), inputs={"mode": "apply"})
     assert done.ending == APPLIED
@@ -148,7 +78,7 @@ def test_a_push_without_a_review_creates_the_tables_at_an_emulator(repo: Contain
     assert repo.github.calls == []
 
 
-def test_red_labelled_green_merged_applied(repo: Contained, database: str) -> None:
+def test_red_labelled_green_merged_applied(repo: Repository, database: str) -> None:
     repo.write(users=table(**INDEX))
     repo.apply(repo.push(), approval="none")
     repo.write(users=table(**NO_INDEXES))
@@ -163,7 +93,7 @@ def test_red_labelled_green_merged_applied(repo: Contained, database: str) -> No
     assert "GlobalSecondaryIndexes" not in describe(database, "users")
 
 
-def test_what_others_touched_does_not_count(repo: Contained) -> None:
+def test_what_others_touched_does_not_count(repo: Repository) -> None:
     repo.write(users=table())
     repo.open(1)
     repo.plan(1)
@@ -176,7 +106,7 @@ def test_what_others_touched_does_not_count(repo: Contained) -> None:
     assert repo.apply(repo.merge(2)).ending == missing
 
 
-def test_the_account_changed_in_between(repo: Contained) -> None:
+def test_the_account_changed_in_between(repo: Repository) -> None:
     repo.write(users=table(**TTL))
     repo.apply(repo.push(), approval="none")
     repo.open(1)
@@ -188,7 +118,7 @@ def test_the_account_changed_in_between(repo: Contained) -> None:
     assert repo.apply(repo.merge(1)).ending == (1, "refused", "plan-changed")
 
 
-def test_out_and_reviewed_across_two_jobs(repo: Contained) -> None:
+def test_out_and_reviewed_across_two_jobs(repo: Repository) -> None:
     repo.write(users=table())
     sha = repo.push()
     owner = repo.home.stat().st_uid
@@ -198,7 +128,7 @@ def test_out_and_reviewed_across_two_jobs(repo: Contained) -> None:
     assert repo.apply(sha, reviewed="/github/workspace/build/plan.json").ending == APPLIED
 
 
-def test_inputs_arrive_as_they_were_written(repo: Contained) -> None:
+def test_inputs_arrive_as_they_were_written(repo: Repository) -> None:
     repo.write(users=table())
     repo.open(1)
     name = "prod ü `x` \\"
@@ -207,12 +137,12 @@ def test_inputs_arrive_as_they_were_written(repo: Contained) -> None:
     assert repo.plan(1, **{"allow-destructive": "a\nb c\n", "path": " /github/workspace/resources/dynamo "}).status == 0
 
 
-def test_a_signal_ends_a_run_that_only_waits(repo: Contained) -> None:
+def test_a_signal_ends_a_run_that_only_waits(repo: Repository, image: Image) -> None:
     repo.write(users=table())
     inputs = {"mode": "plan", "endpoint-url": "http://dynamodb:1"}
     environ, runner = repo.prepare({}, name="push", ref=BRANCH, sha="f" * 40, inputs=inputs)
     name = f"dynatus-{uuid.uuid4().hex}"
-    command = repo.command(environ, runner, name=name)
+    command = image.command(environ, runner, container=name)
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -223,7 +153,7 @@ def test_a_signal_ends_a_run_that_only_waits(repo: Contained) -> None:
     assert scene.ran(process.returncode, runner).ending == (1, "failed", "cancelled")
 
 
-def test_localhost_is_the_container_itself(repo: Contained) -> None:
+def test_localhost_is_the_container_itself(repo: Repository) -> None:
     repo.write(users=table())
     inputs = {"mode": "plan", "endpoint-url": "http://localhost:8000"}
     done = repo.run({}, name="push", ref=BRANCH, inputs=inputs)
@@ -231,7 +161,7 @@ def test_localhost_is_the_container_itself(repo: Contained) -> None:
     assert "http://dynamodb:8000" in done.summary
 
 
-def test_nothing_of_the_workspace_is_imported_or_executed(repo: Contained) -> None:
+def test_nothing_of_the_workspace_is_imported_or_executed(repo: Repository) -> None:
     repo.write(users=table())
     for module in ("edn_format", "boto3", "json", "sitecustomize"):
         (repo.home / f"{module}.py").write_text("raise SystemExit('imported')\n", encoding="utf-8")

@@ -1,4 +1,7 @@
-"""The gate from end to end: what people do on pull requests, and what then runs on the account (DESIGN 10)."""
+"""The gate from end to end: what people do on pull requests, and what then runs on the account (DESIGN 10).
+
+Every scene runs in this process; the promises themselves, marked `both_doors`, also in the built image.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import pytest
 
 from dynatus_ci import approval
 from tests.github_stub import READ_ONLY_TOKEN, Fault
-from tests.scene import INDEX, NO_INDEXES, TTL, Scene, scene, table, tags
+from tests.scene import BRANCH, INDEX, NO_INDEXES, PROCESS, TTL, Door, Ran, Scene, scene, table, tags
 
 REFUSED = (1, "refused")
 BLOCKED = (*REFUSED, "destructive-blocked")
@@ -22,9 +25,19 @@ APPLIED, PLANNED, NOOP = (0, "applied", ""), (0, "planned", ""), (0, "noop", "")
 SUPERSEDED = (0, "superseded", "")
 
 
+both_doors = pytest.mark.parametrize("door", ["process", pytest.param("image", marks=pytest.mark.docker)], indirect=True)
+
+
 @pytest.fixture
-def repo(tmp_path: Path) -> Iterator[Scene]:
-    with scene(tmp_path) as made:
+def door(request: pytest.FixtureRequest) -> Door:
+    """This process; in a scene of `both_doors` each of the two."""
+    behind: Door = request.getfixturevalue("image") if getattr(request, "param", "") == "image" else PROCESS
+    return behind
+
+
+@pytest.fixture
+def repo(tmp_path: Path, door: Door) -> Iterator[Scene]:
+    with scene(tmp_path, door) as made:
         yield made
 
 
@@ -35,7 +48,8 @@ def writes(repo: Scene) -> list[str]:
 def adopt(repo: Scene, **definitions: str) -> None:
     """Tables that are there already, without a review."""
     repo.write(**definitions)
-    assert repo.apply(repo.push(), approval="none").ending == APPLIED
+    with repo.through(PROCESS):
+        assert repo.apply(repo.push(), approval="none").ending == APPLIED
     repo.account.start_over()
 
 
@@ -49,6 +63,7 @@ def planned(repo: Scene, number: int, **definitions: str | None) -> None:
 # ---- the way that it is meant to go ----------------------------------------------------------------------------------
 
 
+@both_doors
 def test_what_was_planned_and_merged_is_applied(repo: Scene) -> None:
     planned(repo, 1, users=table(**TTL, **tags(team="a")), orders=table("orders"))
     assert writes(repo) == []
@@ -112,6 +127,7 @@ def test_a_used_up_record_that_cannot_be_written_fails_the_run(repo: Scene) -> N
 # ---- what was not reviewed -------------------------------------------------------------------------------------------
 
 
+@both_doors
 def test_the_account_changed_in_between(repo: Scene) -> None:
     adopt(repo, users=table(**TTL, **tags(team="a")))
     planned(repo, 1, users=table(**TTL, **tags(team="b")))
@@ -128,6 +144,7 @@ def test_the_account_changed_in_between(repo: Scene) -> None:
     assert repo.record(1).closes("users") is False
 
 
+@both_doors
 def test_a_part_done_by_hand_leaves_the_rest_reviewed(repo: Scene) -> None:
     adopt(repo, users=table())
     planned(repo, 1, users=table(**TTL, **tags(team="a")))
@@ -215,6 +232,7 @@ def test_what_is_refused_always_must_have_been_reviewed_first(repo: Scene) -> No
     assert repo.apply(repo.merge(2), allow_destructive="users").ending == (*REFUSED, "destructive-blocked")
 
 
+@both_doors
 def test_an_edited_comment_is_refused_and_refused_again(repo: Scene) -> None:
     planned(repo, 1, users=table())
     repo.edit(1, lambda body: body.replace("create", "adore"))
@@ -237,6 +255,7 @@ def test_a_new_plan_replaces_an_edited_comment_whole(repo: Scene) -> None:
     assert repo.apply(repo.merge(1)).ending == APPLIED
 
 
+@both_doors
 def test_a_forged_comment_is_ignored(repo: Scene) -> None:
     repo.write(users=table())
     repo.open(1)
@@ -251,6 +270,7 @@ def test_a_forged_comment_is_ignored(repo: Scene) -> None:
 # ---- what destroys ---------------------------------------------------------------------------------------------------
 
 
+@both_doors
 def test_red_labelled_green_merged_applied(repo: Scene) -> None:
     adopt(repo, users=table(**INDEX))
     repo.write(users=table(**NO_INDEXES))
@@ -277,6 +297,7 @@ def test_red_named_green(repo: Scene) -> None:
     assert repo.apply(sha, **planned_red).ending == APPLIED
 
 
+@both_doors
 def test_the_label_comes_off_when_what_it_named_has_changed(repo: Scene) -> None:
     adopt(repo, users=table(**INDEX), orders=table("orders", **INDEX))
     repo.write(users=table(**NO_INDEXES))
@@ -308,6 +329,7 @@ def test_where_the_label_cannot_be_taken_off_there_is_no_record(repo: Scene) -> 
     assert repo.github.bodies(1) == []
 
 
+@both_doors
 def test_a_labelled_pull_request_into_another_branch_does_not_count(repo: Scene) -> None:
     adopt(repo, users=table(**INDEX))
     repo.write(users=table(**NO_INDEXES))
@@ -321,6 +343,7 @@ def test_a_labelled_pull_request_into_another_branch_does_not_count(repo: Scene)
     assert writes(repo) == []
 
 
+@both_doors
 def test_a_table_that_was_empty_when_it_was_planned(repo: Scene) -> None:
     adopt(repo, users=table())
     planned(repo, 1, users=table(key="name"))
@@ -339,6 +362,7 @@ def test_an_empty_table_is_recreated_without_a_name(repo: Scene) -> None:
     assert keys == [{"AttributeName": "name", "KeyType": "HASH"}]
 
 
+@both_doors
 def test_another_table_of_the_same_name_is_not_deleted(repo: Scene) -> None:
     adopt(repo, users=table())
     client = repo.account.client()
@@ -432,6 +456,13 @@ def stray(repo: Scene, name: str = "users") -> None:
     repo.account.start_over()
 
 
+def merge_unplanned(repo: Scene, number: int) -> str:
+    """A pull request that nobody planned: unlike for a push, the image need not wait for GitHub to know of one."""
+    repo.open(number)
+    return repo.merge(number)
+
+
+@both_doors
 def test_an_old_approval_cannot_be_used_twice(repo: Scene) -> None:
     adopt(repo, users=table())
     planned(repo, 1, users=table(**tags(team="a")))
@@ -439,10 +470,11 @@ def test_an_old_approval_cannot_be_used_twice(repo: Scene) -> None:
     assert repo.apply(sha).ending == APPLIED
     stray(repo)
     assert repo.apply(sha).ending == CHANGED
-    assert repo.apply(repo.push()).ending == NOT_MERGED
+    assert repo.apply(merge_unplanned(repo, 2)).ending == MISSING
     assert writes(repo) == []
 
 
+@both_doors
 def test_an_approval_is_used_up_table_by_table(repo: Scene) -> None:
     adopt(repo, users=table(), orders=table("orders"))
     planned(repo, 1, users=table(**tags(team="a")), orders=table("orders", **tags(team="a")))
@@ -456,16 +488,17 @@ def test_an_approval_is_used_up_table_by_table(repo: Scene) -> None:
     assert writes(repo) == ["TagResource orders"]
 
 
+@both_doors
 def test_an_approval_that_a_run_with_nothing_to_do_has_seen_is_used_up(repo: Scene) -> None:
     adopt(repo, users=table())
     planned(repo, 1, users=table(**tags(team="a")))
     repo.merge(1)
     repo.account.client().tag_resource(ResourceArn=repo.account.arn("users"), Tags=[{"Key": "team", "Value": "a"}])
     repo.account.clock.advance(3600)
-    later = repo.push()
+    later = merge_unplanned(repo, 2)
     assert repo.apply(later).ending == NOOP
     stray(repo)
-    assert repo.apply(later).ending == NOT_MERGED
+    assert repo.apply(later).ending == MISSING
     assert writes(repo) == []
 
 
@@ -484,6 +517,7 @@ def test_a_newer_record_closes_what_older_ones_approved(repo: Scene) -> None:
     assert writes(repo) == []
 
 
+@both_doors
 def test_a_cancelled_apply_is_picked_up_by_the_next_merge(repo: Scene) -> None:
     planned(repo, 1, users=table())
     planned(repo, 2, users=None, orders=table("orders"))
@@ -526,6 +560,7 @@ def test_an_edited_comment_hides_what_is_older(repo: Scene) -> None:
 # ---- the tip decides -------------------------------------------------------------------------------------------------
 
 
+@both_doors
 def test_a_re_run_of_a_reverted_merge_is_superseded(repo: Scene) -> None:
     adopt(repo, users=table())
     planned(repo, 1, users=table(**tags(team="a")))
@@ -570,10 +605,12 @@ def test_the_same_definitions_under_another_tip_go_on(repo: Scene) -> None:
 # ---- environments, files, permissions --------------------------------------------------------------------------------
 
 
+@both_doors
 def test_two_environments_under_one_label(repo: Scene) -> None:
     prefixed = {"environment": "staging", "table_prefix": "staging-"}
     adopt(repo, users=table(**INDEX))
-    repo.apply(repo.push(), approval="none", **prefixed)
+    with repo.through(PROCESS):
+        repo.apply(repo.push(), approval="none", **prefixed)
     repo.account.client().update_table(
         TableName="staging-users", GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by-mail"}}]
     )
@@ -603,43 +640,49 @@ def test_two_environments_keep_a_comment_each(repo: Scene) -> None:
     assert repo.apply(sha, environment="production").ending == APPLIED
 
 
+FILE = "build/plan.json"
+
+
+def plan_file(repo: Scene, sha: str) -> Ran:
+    """A job that plans a commit into a file of the workspace."""
+    return repo.run({}, name="push", ref=BRANCH, sha=sha, inputs={"mode": "plan", "out": FILE})
+
+
+@both_doors
 def test_out_and_reviewed_across_two_jobs(repo: Scene) -> None:
     adopt(repo, users=table(**INDEX))
     repo.write(users=table(**NO_INDEXES))
-    file = repo.home.parent / "plan.json"
     sha = repo.push()
-    planned = repo.run({}, name="push", ref="refs/heads/main", sha=sha, inputs={"mode": "plan", "out": str(file)})
-    assert planned.ending == PLANNED
-    assert json.loads(file.read_text("utf-8"))["summary"]["update"] == 1
-    assert repo.apply(sha, reviewed=str(file)).ending == BLOCKED
-    assert repo.apply(sha, reviewed=str(file), allow_destructive="users").ending == APPLIED
+    assert plan_file(repo, sha).ending == PLANNED
+    assert json.loads(repo.home.joinpath(FILE).read_text("utf-8"))["summary"]["update"] == 1
+    assert repo.apply(sha, reviewed=FILE).ending == BLOCKED
+    assert repo.apply(sha, reviewed=FILE, allow_destructive="users").ending == APPLIED
 
 
 def test_a_plan_file_runs_its_differences_and_no_others(repo: Scene) -> None:
     repo.write(users=table())
-    file = repo.home.parent / "plan.json"
-    repo.run({}, name="push", ref="refs/heads/main", sha=repo.push(), inputs={"mode": "plan", "out": str(file)})
+    plan_file(repo, repo.push())
     repo.write(orders=table("orders"))
-    assert repo.apply(repo.push(), reviewed=str(file)).ending == CHANGED
+    assert repo.apply(repo.push(), reviewed=FILE).ending == CHANGED
     assert writes(repo) == ["CreateTable users"]
 
 
 def test_a_plan_file_of_a_superseded_commit_does_not_run(repo: Scene) -> None:
     repo.write(users=table())
-    file, sha = repo.home.parent / "plan.json", repo.push()
-    repo.run({}, name="push", ref="refs/heads/main", sha=sha, inputs={"mode": "plan", "out": str(file)})
+    sha = repo.push()
+    plan_file(repo, sha)
     repo.write(orders=table("orders"))
     repo.push()
-    assert repo.apply(sha, reviewed=str(file)).ending == SUPERSEDED
+    assert repo.apply(sha, reviewed=FILE).ending == SUPERSEDED
     repo.write(orders=None)
-    assert repo.apply(sha, reviewed=str(file), ref="refs/tags/v1").ending == APPLIED
+    assert repo.apply(sha, reviewed=FILE, ref="refs/tags/v1").ending == APPLIED
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', "[" * 100_000])
 def test_a_file_that_is_no_plan(repo: Scene, text: str) -> None:
     repo.write(users=table())
-    (repo.home.parent / "plan.json").write_text(text, encoding="utf-8")
-    ran = repo.apply(repo.push(), reviewed=str(repo.home.parent / "plan.json"))
+    repo.home.joinpath("plan.json").write_text(text, encoding="utf-8")
+    ran = repo.apply(repo.push(), reviewed="plan.json")
     assert ran.ending == (1, "failed", "invalid-input")
 
 
@@ -687,12 +730,14 @@ def ready_to_apply(repo: Scene) -> str:
     repo.account.client().put_item(TableName="users", Item={"id": {"S": "1"}, "mail": {"S": "a"}})
     repo.write(users=table(**NO_INDEXES, **tags(team="a")), orders=table("orders", **TTL))
     repo.open(1)
-    repo.plan(1)
+    with repo.through(PROCESS):
+        repo.plan(1)
     repo.label(1)
     return repo.merge(1)
 
 
-def test_a_run_killed_at_any_call_is_finished_by_a_re_run_without_a_review(tmp_path: Path) -> None:
+@both_doors
+def test_a_run_killed_at_any_call_is_finished_by_a_re_run_without_a_review(tmp_path: Path, door: Door) -> None:
     """Every call from the last before the first write on; before that, nothing has been done."""
     with scene(tmp_path / "rehearsal") as repo:
         sha = ready_to_apply(repo)
@@ -701,7 +746,7 @@ def test_a_run_killed_at_any_call_is_finished_by_a_re_run_without_a_review(tmp_p
         call = next(call.number for call in repo.account.journal.writes()) - 1
     finished = False
     while not finished:
-        with scene(tmp_path / str(call)) as repo:
+        with scene(tmp_path / str(call), door) as repo:
             sha = ready_to_apply(repo)
             killed = repo.kill_at(call, sha)
             finished = not killed.status

@@ -6,7 +6,6 @@ seconds, so a test is a story of a few events in one repository.
 
 from __future__ import annotations
 
-import ipaddress
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import dynatus_ci
 from tests import act, github_stub
 from tests.act import RECIPES, Aws, Hosted
 from tests.github_stub import GitHubStub
+from tests.image import address
 from tests.scene import PATH, ROOT, TTL, table
 
 INSTALLED: Final = {
@@ -34,15 +34,6 @@ INSTALLED: Final = {
 STAGING, PRODUCTION = "111111111111", "222222222222"
 USERS = table(**TTL)
 EXPIRY = {"AttributeName": "expires", "TimeToLiveStatus": "ENABLED"}
-
-
-def bridge() -> str:
-    """This machine's address on Docker's default bridge: the first of its network."""
-    form = "{{(index .IPAM.Config 0).Subnet}}"
-    answer = subprocess.run(
-        ["docker", "network", "inspect", "bridge", "--format", form], capture_output=True, text=True, check=True
-    )
-    return str(ipaddress.ip_network(answer.stdout.strip())[1])
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +55,7 @@ def cloud(tmp_path: Path) -> Iterator[Aws]:
 def repo(request: pytest.FixtureRequest, tmp_path: Path, cloud: Aws, action: Path) -> Iterator[Hosted]:
     """A repository with the recipes that the test names, and an account that no other test has."""
     account = f"{1 + list(INSTALLED).index(request.param):012}"
-    with github_stub.serving(GitHubStub(), host=bridge()) as github:
+    with github_stub.serving(GitHubStub(), host=address("bridge")) as github:
         made = Hosted(tmp_path, github, cloud=cloud, account=account, action=action)
         made.install(*INSTALLED[request.param])
         yield made

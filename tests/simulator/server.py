@@ -132,8 +132,8 @@ class _HttpServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, answer: Callable[[Request], Json]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, answer: Callable[[Request], Json], *, host: str) -> None:
+        super().__init__((host, 0), _Handler)
         self.answer = answer
         self.connections: set[socket.socket] = set()
 
@@ -154,14 +154,15 @@ class _HttpServer(ThreadingHTTPServer):
 class Server:
     """The port and its threads."""
 
-    def __init__(self, answer: Callable[[Request], Json]) -> None:
-        self._http = _HttpServer(answer)
+    def __init__(self, answer: Callable[[Request], Json], *, host: str) -> None:
+        self._http = _HttpServer(answer, host=host)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     @property
     def url(self) -> str:
         """The endpoint."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+        host, port, *_ = self._http.server_address
+        return f"http://{host}:{port}"
 
     def start(self) -> None:
         """Begin to answer."""

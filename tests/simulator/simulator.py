@@ -37,11 +37,11 @@ def _session() -> boto3.Session:
 
 
 class Simulator(Account):
-    """A DynamoDB control plane on a port of 127.0.0.1, from `with` to its end."""
+    """A DynamoDB control plane on a port of an address of this machine, from `with` to its end."""
 
-    def __init__(self, *, clock: Clock | None = None, seed: int = 0) -> None:
+    def __init__(self, *, clock: Clock | None = None, seed: int = 0, host: str = "127.0.0.1") -> None:
         self._lock = threading.RLock()
-        self._server = Server(self.answer)
+        self._server = Server(self.answer, host=host)
         self.renew(clock=clock, seed=seed)
 
     def renew(self, *, clock: Clock | None = None, seed: int = 0) -> None:
