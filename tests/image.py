@@ -1,6 +1,6 @@
 """The built image as a door: started as the runner starts it (actions/runner, DockerCommandManager).
 
-Its flags, mounts, variables and files are the runner's; the container's network is one that a job has with its services.
+Its flags, mounts, variables and files are the runner's; the network is like the one of a job with services.
 """
 
 from __future__ import annotations
@@ -91,6 +91,6 @@ class Image:
         mounts = [flag for source, target in files.items() for flag in ("-v", f"{source}:{target}")]
         environ |= {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("DOCKER_")}
         return [
-            *("docker", "run", "--name", container, "--workdir", "/github/workspace", "--rm", *variables, "-e", "CI=true"),
-            *(*mounts, "--network", self.network, self.name),
+            *("docker", "run", "--name", container, "--workdir", "/github/workspace", "--rm"),
+            *(*variables, "-e", "CI=true", *mounts, "--network", self.network, self.name),
         ]

@@ -93,32 +93,7 @@ def test_red_labelled_green_merged_applied(repo: Repository, database: str) -> N
     assert "GlobalSecondaryIndexes" not in describe(database, "users")
 
 
-def test_what_others_touched_does_not_count(repo: Repository) -> None:
-    repo.write(users=table())
-    repo.open(1)
-    repo.plan(1)
-    repo.edit(1, lambda body: body)
-    repo.open(2)
-    repo.github.add_comment(2, repo.comment(1), login="mallory")
-    missing = (1, "refused", "plan-missing")
-    assert repo.apply(first := repo.merge(1)).ending == missing
-    assert repo.apply(first).ending == missing
-    assert repo.apply(repo.merge(2)).ending == missing
-
-
-def test_the_account_changed_in_between(repo: Repository) -> None:
-    repo.write(users=table(**TTL))
-    repo.apply(repo.push(), approval="none")
-    repo.open(1)
-    repo.write(users=table(**TTL, **INDEX))
-    repo.plan(1)
-    repo.write(users=table(TimeToLiveSpecification="{:Enabled false}"))
-    repo.apply(repo.push(), approval="none")
-    repo.write(users=table(**TTL, **INDEX))
-    assert repo.apply(repo.merge(1)).ending == (1, "refused", "plan-changed")
-
-
-def test_out_and_reviewed_across_two_jobs(repo: Repository) -> None:
+def test_a_plan_file_belongs_to_the_owner_of_the_workspace(repo: Repository) -> None:
     repo.write(users=table())
     sha = repo.push()
     owner = repo.home.stat().st_uid

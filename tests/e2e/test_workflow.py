@@ -7,7 +7,6 @@ seconds, so a test is a story of a few events in one repository.
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final

@@ -156,13 +156,13 @@ class Server:
 
     def __init__(self, answer: Callable[[Request], Json], *, host: str) -> None:
         self._http = _HttpServer(answer, host=host)
+        self._host = host
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     @property
     def url(self) -> str:
         """The endpoint."""
-        host, port, *_ = self._http.server_address
-        return f"http://{host}:{port}"
+        return f"http://{self._host}:{self._http.server_address[1]}"
 
     def start(self) -> None:
         """Begin to answer."""
