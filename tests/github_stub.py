@@ -186,6 +186,7 @@ class GitHubStub:
             rf"GET {base}/issues/(\d+)/comments": self._list_comments,
             rf"POST {base}/issues/(\d+)/comments": self._create_comment,
             rf"PATCH {base}/issues/comments/(\d+)": self._edit_comment,
+            rf"DELETE {base}/issues/comments/(\d+)": self._delete_comment,
             rf"DELETE {base}/issues/(\d+)/labels/(.+)": self._remove_label,
             rf"GET {base}/commits/(\w+)/pulls": self._pulls_of_commit,
             rf"GET {base}/compare/(\w+)\.\.\.(\w+)": self._compare,
@@ -227,6 +228,11 @@ class GitHubStub:
         comment["body"] = request.text()
         self.editors[int(id_)] = request.login
         return Answer(200, comment)
+
+    def _delete_comment(self, _request: _Request, id_: str) -> Answer:
+        if self.comments.pop(int(id_), None) is None:
+            return _refusal(404, "Not Found")
+        return Answer(204)
 
     def _remove_label(self, _request: _Request, number: str, name: str) -> Answer:
         pull = self._pull(int(number))

@@ -136,7 +136,10 @@ class _Ours:
         existing = self._find()
         if existing is None and not self.job.inputs.comment:
             return _Posted()
-        return self._write(faults, existing, record=None, posted=_Posted())
+        replaced, edited = self._replaced(existing)
+        if kept := self._kept(existing, replaced):
+            return kept
+        return self._write(faults, existing, record=None, posted=_Posted(), rewrite=edited)
 
     def write_plan(self, plan: Plan) -> _Posted:
         """Write a plan and its record, or say why not."""
@@ -144,16 +147,19 @@ class _Ours:
         if existing is None and not (plan.changes and self.job.inputs.comment):
             return _Posted()
         replaced, edited = self._replaced(existing)
-        if self.job.inputs.baseline and replaced:
-            url = existing.url if existing else None
-            return _Posted(note="The comment holds a plan against AWS and was left as it is.", url=url)
+        if kept := self._kept(existing, replaced):
+            return kept
         pull = self.pulls.pull_request(self.number)
         if reason := pull.unwritten(self._head):
             return _Posted(note=f"{_UNWRITTEN}: {reason}.")
         record, note = self._record(plan, head=pull.head_sha)
         posted = replace(self._label(pull, replaced=replaced, record=record), note=note)
         view = report.plan(plan, _context(self.job, plan, posted=posted))
-        return self._write(view, existing, record=record, posted=posted, rewrite=edited)
+        written = self._write(view, existing, record=record, posted=posted, rewrite=edited)
+        if written.recorded and record and approval.label_must_go(replaced, record):
+            # Put on between its removal and the record, it would name what nobody has seen.
+            self.pulls.remove_label(self.number, approval.LABEL)
+        return written
 
     @property
     def _head(self) -> str | None:
@@ -161,6 +167,12 @@ class _Ours:
 
     def _find(self) -> Comment | None:
         return self.pulls.find_comment(self.number, self.scope.marker)
+
+    def _kept(self, existing: Comment | None, replaced: Record | None) -> _Posted | None:
+        """With a `baseline`, a comment that holds a record of a plan against AWS is left alone."""
+        if existing is None or replaced is None or not self.job.inputs.baseline:
+            return None
+        return _Posted(note="The comment holds a plan against AWS and was left as it is.", url=existing.url)
 
     def _replaced(self, comment: Comment | None) -> tuple[Record | None, bool]:
         """The record in a comment of ours, and whether somebody else edited it (then there is none to believe)."""

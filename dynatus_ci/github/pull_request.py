@@ -174,11 +174,19 @@ class PullRequests:
     ) -> Comment | Unwritten:
         """Write a plan's comment, unless the pull request is closed or has a newer head than the plan's.
 
-        Two runs may end in either order, so this is asked directly before the write (None: the head is not known).
+        Two runs may end in either order, so this is asked directly before the write (None: the head is not known). Two
+        first ones may both have found no comment: the older of theirs stays, because the oldest is the one that counts.
         """
         if reason := self.pull_request(number).unwritten(head_sha):
             return reason
-        return self.write_comment(number, marker=marker, body=body, existing=existing, rewrite=rewrite)
+        written = self.write_comment(number, marker=marker, body=body, existing=existing, rewrite=rewrite)
+        self._login = written.author
+        first = existing or self.find_comment(number, marker)
+        if first is None or first.id == written.id:
+            return written
+        kept = self.write_plan(number, marker=marker, body=body, head_sha=head_sha, existing=first, rewrite=rewrite)
+        self._delete_comment(written)
+        return kept
 
     def write_comment(
         self, number: int, *, marker: str, body: str, existing: Comment | None, rewrite: bool = False
@@ -193,6 +201,10 @@ class PullRequests:
         call = f"PATCH /repos/{self._repository}/issues/comments/{comment.id}"
         with _asking("edit the comment", needs=WRITE):
             return _comment(_object(self._rest, call, body={"body": body}))
+
+    def _delete_comment(self, comment: Comment) -> None:
+        with _asking("delete the second comment", needs=WRITE):
+            self._rest.requestJsonAndCheck("DELETE", f"/repos/{self._repository}/issues/comments/{comment.id}")
 
     def remove_label(self, number: int, label: str) -> None:
         """Take a label off; that it is off already is fine."""

@@ -293,6 +293,18 @@ def test_a_baseline_needs_no_account_and_leaves_a_record_alone(repo: Scene) -> N
     assert repo.comment(1) == before
 
 
+def test_a_fault_against_a_baseline_leaves_a_record_alone(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    repo.plan(1, environment="production")
+    before = repo.comment(1)
+    (repo.home / "before").mkdir()
+    (repo.home / "before" / "users.edn").write_text(bad_definition(), encoding="utf-8")
+    scope = {"environment": "production", "region": "eu-west-1", "endpoint_url": repo.account.endpoint_url}
+    assert repo.plan(1, baseline="before", **scope).ending == (1, "failed", "invalid-definition")
+    assert repo.comment(1) == before
+
+
 def test_a_plan_too_large_for_a_record_says_what_to_do(repo: Scene) -> None:
     many = {f"k{number:02}": "v" for number in range(50)}
     repo.write(**{f"t{number}": table(f"table-{number}", **tags(**many)) for number in range(120)})

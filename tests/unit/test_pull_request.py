@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from dynatus_ci.github import pull_request
 from dynatus_ci.github.model import Comment, PullRequest, Unwritten
 from dynatus_ci.github.pull_request import Pace, PullRequests
 from tests import github_stub
-from tests.github_stub import BOT, Fault, GitHubStub
+from tests.github_stub import BOT, Answer, Fault, GitHubStub
 
 MARKER = "<!-- dynatus-ci:0123456789abcdef0123456789abcdef -->"
 OTHER = "<!-- dynatus-ci:ffffffffffffffffffffffffffffffff -->"
@@ -75,13 +76,31 @@ def test_an_unchanged_text_is_not_written(github: GitHubStub, before: str, after
     assert github.bodies(7) == [f"{MARKER}\n{after}"]
 
 
-def test_a_first_plan_needs_three_requests(github: GitHubStub) -> None:
+def test_a_first_plan_needs_four_requests(github: GitHubStub) -> None:
     write(client(github))
     assert github.calls == [
         "GET /repos/octocat/hello-world/issues/7/comments",
         "GET /repos/octocat/hello-world/pulls/7",
         "POST /repos/octocat/hello-world/issues/7/comments",
+        "GET /repos/octocat/hello-world/issues/7/comments",
     ]
+
+
+@pytest.mark.parametrize(("head", "left"), [(HEAD, BODY), ("c" * 40, f"{MARKER}\nof the other run")])
+def test_of_two_first_plans_at_once_one_comment_stays_and_never_the_older_heads(
+    github: GitHubStub, monkeypatch: pytest.MonkeyPatch, head: str, left: str
+) -> None:
+    answer = github.answer
+
+    def overtaken(method: str, *, target: str, token: str, body: Any) -> Answer:
+        if method == "POST" and target.endswith("/comments"):
+            github.add_comment(7, f"{MARKER}\nof the other run")
+            github.pulls[7]["head"]["sha"] = head
+        return answer(method, target=target, token=token, body=body)
+
+    monkeypatch.setattr(github, "answer", overtaken)
+    write(client(github))
+    assert github.bodies(7) == [left]
 
 
 def test_a_marker_that_somebody_else_posted_first_is_not_ours(github: GitHubStub) -> None:
