@@ -59,7 +59,6 @@ class _Judge:
         self.gate = Gate(None, job.inputs.allow_destructive)
         self.trail: Trail | None = None
         self.superseded: str | None = None
-        self.superseded_by: str | None = None
         self._job = job
         self._aws = aws
         self._plan = plan
@@ -91,12 +90,12 @@ class _Judge:
 
     def is_superseded(self) -> bool:
         """Whether the branch's tip has other definitions; with `approval: none`, and without a branch, nobody asks."""
-        run = self._job.run
+        run, path = self._job.run, self._job.inputs.path
         if self.approval == Approval.NONE or run.branch is None:
             return False
-        tip = self._github().tip(ref=run.ref, commit=run.sha, path=self._job.inputs.path)
-        self.superseded = approval.superseded(tip=tip.commit, there=tip.there, here=tip.here)
-        self.superseded_by = tip.commit if self.superseded else None
+        tip = self._github().tip(ref=run.ref, commit=run.sha, path=path)
+        here = None if run.is_linked(path) else tip.here
+        self.superseded = approval.superseded(run.sha, tip=tip.commit, there=tip.there, here=here)
         return self.superseded is not None
 
     def _reviews(self, patterns: tuple[str, ...]) -> Reviews:
@@ -201,7 +200,7 @@ class _Applying:
             label_offered=url is not None,
             named=gate.named(self._plan),
             unreviewed=frozenset(id_ for change in self._plan.tables for id_ in gate.unreviewed(change)),
-            superseded_by=self._judge.superseded_by,
+            superseded=self._judge.superseded,
             running=running,
             notes=tuple(f"A backup that an earlier run made: {report.code(arn)}" for arn in self._earlier_backups),
         )

@@ -73,16 +73,19 @@ def _unnamed(change: TableChange, patterns: Collection[str]) -> list[Difference]
     ]
 
 
-def superseded(*, tip: str | None, there: str | None, here: str | None) -> str | None:
-    """Why this commit's run is not the one that decides; None where it is.
+def superseded(commit: str, *, tip: str | None, there: str | None, here: str | None) -> str | None:
+    """Why a commit's run is not the one that decides; None where it is.
 
     Args:
+        commit: The commit.
         tip: The branch's last commit; None where the branch is gone.
         there: What stands at the path in it (a git object id); None where there is nothing.
-        here: What stands there in this commit.
+        here: What stands there in the commit; None where git does not have the definitions there: they are generated,
+            of another repository, or behind a link. Then only the branch's last commit decides.
     """
     if tip is None:
         return "The branch is gone, so nothing was run."
-    if there != here:
-        return f"The branch has other definitions by now: the run of commit {tip[:7]} is to apply them."
-    return None
+    if tip == commit or (here is not None and there == here):
+        return None
+    moved = "other definitions" if here is not None else "another commit (whose definitions git does not tell)"
+    return f"The branch has {moved} by now: the run of commit {tip[:7]} is to apply them."

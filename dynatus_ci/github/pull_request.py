@@ -112,7 +112,7 @@ class PullRequests:
             answer = self._query(queries.HISTORY, {**wanted, "first": size, "after": after}, what="read the history")
             history = ((answer.get("repository") or {}).get("object") or {}).get("history")
             if history is None:
-                raise GitHubError(f"GitHub knows no commit {commit} in {self._repository}.")
+                raise self._unseen(commit)
             for node in _nodes(history):
                 yield Commit(sha=node["oid"], pull_requests=self._brought(node))
             if not history["pageInfo"]["hasNextPage"]:
@@ -130,12 +130,34 @@ class PullRequests:
             return found["status"] in {"ahead", "identical"}
 
     def tip(self, *, ref: str, commit: str, path: str) -> Tip:
-        """What a ref points to now, and what is at the path there and in a commit. Read-only."""
+        """What a ref points to now, and what is at the path there and in a commit. Read-only.
+
+        A ref that points to what is older than the commit is asked for again: after a push it may lag.
+        """
+        tip = self._tip(ref, commit=commit, path=path)
+        for pause in self._pace.merge_lag[1:]:
+            same = tip.commit == commit or (tip.here is not None and tip.there == tip.here)
+            if tip.commit is None or same or not self.contains(commit=commit, ancestor=tip.commit):
+                break
+            time.sleep(pause)
+            tip = self._tip(ref, commit=commit, path=path)
+        return tip
+
+    def _tip(self, ref: str, *, commit: str, path: str) -> Tip:
         inside = "" if path == "." else path
-        wanted = {**self._names, "ref": ref, "there": f"{ref}:{inside}", "here": f"{commit}:{inside}"}
-        found = self._query(queries.TIP, wanted, what=f"read {ref}").get("repository") or {}
-        commit_there, there, here = ((found.get(each) or {}).get("oid") for each in ("tip", "there", "here"))
-        return Tip(commit=commit_there, there=there, here=here)
+        revisions = {"ref": ref, "commit": commit, "there": f"{ref}:{inside}", "here": f"{commit}:{inside}"}
+        found = self._query(queries.TIP, {**self._names, **revisions}, what=f"read {ref}").get("repository") or {}
+        ours, last, there, here = ((found.get(each) or {}).get("oid") for each in ("ours", "tip", "there", "here"))
+        if ours is None:
+            raise self._unseen(commit)
+        return Tip(commit=last, there=there, here=here)
+
+    def _unseen(self, commit: str) -> GitHubError:
+        """A token that does not see the repository gets the same answer as for a commit that is not there."""
+        return GitHubError(
+            f"GitHub knows no commit {commit} in {self._repository}.",
+            hint=f"Either it is not there, or `github-token` lacks `{CONTENTS}`.",
+        )
 
     def our_comments(self, number: int, *, starting: str) -> Iterator[Comment]:
         """Our comments on a pull request whose first line starts so, oldest first, over all pages. Read-only."""

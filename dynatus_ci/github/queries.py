@@ -37,14 +37,15 @@ query($owner: String!, $name: String!, $commit: String!, $path: String, $first: 
 """The commits that touched a path, newest first, with their pull requests."""
 
 TIP: Final = """
-query($owner: String!, $name: String!, $ref: String!, $there: String!, $here: String!) {
+query($owner: String!, $name: String!, $commit: String!, $ref: String!, $there: String!, $here: String!) {
   repository(owner: $owner, name: $name) {
+    ours: object(expression: $commit) { oid }
     tip: object(expression: $ref) { oid }
     there: object(expression: $there) { oid }
     here: object(expression: $here) { oid }
   }
 }
 """
-"""A branch's last commit, and the objects at two `REVISION:PATH`."""
+"""Whether a commit is seen at all, a branch's last commit, and the objects at two `REVISION:PATH`."""
 
 ALL: Final = (VIEWER, COMMENT, HISTORY, TIP)

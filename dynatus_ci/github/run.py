@@ -1,6 +1,6 @@
 """What the runner says: the run, the event that started it, and the folders that a run may use.
 
-Pure apart from the mapping that is given; only `read_event` and `Run.real_path` look at the disk.
+Pure apart from the mapping that is given; only `read_event`, `Run.real_path` and `Run.is_linked` look at the disk.
 """
 
 from __future__ import annotations
@@ -119,6 +119,10 @@ class Run:
         if not any(real.is_relative_to(root) for root in roots):
             raise InvalidInput(f"`{name}`: {path!r} leads out of the workspace through a symbolic link.")
         return real
+
+    def is_linked(self, path: str) -> bool:
+        """Whether a path relative to the workspace is reached through a symbolic link."""
+        return (self.workspace / path).resolve() != self.workspace.resolve() / path
 
     def _relative(self, text: str) -> str | None:
         path = posixpath.normpath(text)

@@ -25,7 +25,7 @@ class Context:
         named: Ids of differences that are named, by `allow-destructive` or the label; what is not destructive may be
             among them, and needs no name.
         unreviewed: Ids of the differences that nobody reviewed.
-        superseded_by: The commit whose run is to apply instead of this one.
+        superseded: Why another commit's run is to apply instead of this one.
         running: Whether the apply is still under way: the report is about its plan, and the backups made so far.
         in_github: Whether GitHub shows the report: account numbers go, and advice is about the workflow.
         notes: Sentences about the run as a whole.
@@ -45,7 +45,7 @@ class Context:
     label_removed: bool = False
     named: frozenset[str] = frozenset()
     unreviewed: frozenset[str] = frozenset()
-    superseded_by: str | None = None
+    superseded: str | None = None
     running: bool = False
     in_github: bool = False
     notes: tuple[str, ...] = ()

@@ -97,8 +97,7 @@ def _verdict(result: Result) -> str:
 
 def _lead(result: Result, context: Context) -> str:
     if result.result is Outcome.SUPERSEDED:
-        other = f"The run of {words.code(context.superseded_by[:7])}" if context.superseded_by else "A newer run"
-        return f"The branch has other definitions by now. {other} applies them."
+        return context.superseded or ""
     counted = [(outcome, sum(table.result is outcome for table in result.tables)) for outcome in _MARKS]
     found = [f"{number:,} {'unchanged' if one is Outcome.NOOP else one}" for one, number in counted if number]
     return ", ".join(found) if found[1:] or result.result is Outcome.NOOP else ""

@@ -691,7 +691,8 @@ def test_the_label_comes_off_when_it_was_given_for_something_else(
     ("tip", "expected"),
     [
         (("c2", "tree", "tree"), None),
-        (("c2", None, None), None),
+        (("c1", None, None), None),
+        (("c2", None, None), "c2"),
         (("c2c2c2c2c2c2c2", "other", "tree"), "c2c2c2c"),
         (("c2", None, "tree"), "c2"),
         (("c2", "tree", None), "c2"),
@@ -701,5 +702,5 @@ def test_the_label_comes_off_when_it_was_given_for_something_else(
 )
 def test_the_tip_decides(tip: tuple[str | None, str | None, str | None], expected: str | None) -> None:
     last, there, here = tip
-    found = approval.superseded(tip=last, there=there, here=here)
+    found = approval.superseded("c1", tip=last, there=there, here=here)
     assert found is None if expected is None else found is not None and expected in found

@@ -530,6 +530,7 @@ def test_history_of_an_unknown_commit_is_an_error(github: GitHubStub) -> None:
 
 def test_the_tip_is_compared_at_the_path(github: GitHubStub) -> None:
     github.objects |= {
+        MERGE: MERGE,
         "refs/heads/main": "d" * 40,
         "refs/heads/main:tables": "1" * 40,
         f"{MERGE}:tables": "2" * 40,
@@ -542,6 +543,21 @@ def test_the_tip_is_compared_at_the_path(github: GitHubStub) -> None:
     assert (root.there, root.here) == ("3" * 40, None)
     gone = pulls.tip(ref="refs/heads/gone", commit=MERGE, path="tables")
     assert (gone.commit, gone.there) == (None, None)
+
+
+def test_a_repository_or_commit_that_the_token_does_not_see_is_no_branch_that_is_gone(github: GitHubStub) -> None:
+    github.objects["refs/heads/main"] = "d" * 40
+    elsewhere = PullRequests(token=github_stub.TOKEN, repository="o/hidden", api_url=github.url, pace=HASTE)
+    for pulls in (client(github), elsewhere):
+        with pytest.raises(GitHubError, match="knows no commit"):
+            pulls.tip(ref="refs/heads/main", commit=MERGE, path="tables")
+
+
+def test_a_ref_that_stays_behind_the_commit_is_asked_for_so_often_and_no_more(github: GitHubStub) -> None:
+    github.objects |= {MERGE: MERGE, "refs/heads/main": HEAD, f"{MERGE}:tables": "2" * 40}
+    github.ancestors[MERGE] = {HEAD}
+    assert client(github).tip(ref="refs/heads/main", commit=MERGE, path="tables").commit == HEAD
+    assert github.calls.count("POST /graphql") == len(HASTE.merge_lag)
 
 
 def test_whether_a_commit_is_in_the_history_of_another(github: GitHubStub) -> None:

@@ -458,7 +458,7 @@ def hostile_reports(value: str) -> Iterator[str]:
     yield report.markdown(
         report.result(Result(planned, (table, replace(table, result=Outcome.PENDING)), Outcome.FAILED), seen)
     )
-    yield report.markdown(report.result(Result(planned, (), Outcome.SUPERSEDED), replace(seen, superseded_by=value)))
+    yield report.markdown(report.result(Result(planned, (), Outcome.SUPERSEDED), replace(seen, superseded=value)))
     fault = Fault(Place(value, 1, 1, 1, 3), value, value, value)
     yield report.markdown(report.faults((fault,), seen, sources={value: value}))
     yield report.markdown(report.error(AwsError(value, operation=value, code=value, missing_permission=value), seen))
@@ -604,10 +604,9 @@ def test_a_running_apply_names_its_backup_before_anything_goes() -> None:
 
 
 def test_a_superseded_apply_names_the_commit_that_applies() -> None:
-    shown = report.markdown(
-        report.result(Result(RED, (), Outcome.SUPERSEDED), replace(APPLY, superseded_by="abcdef0123456"))
-    )
-    assert "The run of `abcdef0` applies them." in shown
+    why = approval.superseded("c" * 40, tip="abcdef0123456", there="a", here="b")
+    shown = report.markdown(report.result(Result(RED, (), Outcome.SUPERSEDED), replace(APPLY, superseded=why)))
+    assert "other definitions by now: the run of commit `abcdef0` is to apply them." in shown
 
 
 def test_a_refusal_found_at_apply_is_told_though_the_plan_did_not_know_it() -> None:
