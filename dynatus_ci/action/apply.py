@@ -19,8 +19,9 @@ from dynatus_ci.report import Context
 from dynatus_ci.schema.model import Plan, Risk, Step, Table, TableChange
 from dynatus_ci.schema.results import Outcome, Result, TableResult
 
-_BACKUP = re.compile(r"arn:[\w-]+:dynamodb:[\w-]+:[^:\s`]*:table/[\w.-]+/backup/[\w-]+")
-_MOST_BACKUPS = 20
+_EARLIER = "A backup that an earlier run made: "
+# Only in lines that begin with words of ours: elsewhere a value of a stranger's may look like a backup.
+_BACKUP = re.compile(rf"^(?:>   --backup-arn |- {_EARLIER}`)(arn:\S+:table/[\w.-]+/backup/[\w-]+)`?$", re.MULTILINE)
 
 
 def run(job: Job) -> Ending:
@@ -63,8 +64,8 @@ class _Judge:
         self._aws = aws
         self._plan = plan
         self._reviewed = reviewed
+        self._asked = False
         self._looked_at: dict[str, TableChange] = {}
-        self._lock = threading.Lock()
 
     def open(self) -> None:
         """Put the gate where the approval wants it; until then it asks only that what loses something is named."""
@@ -74,28 +75,36 @@ class _Judge:
         else:
             self.gate = planning.gate(self._reviewed, self._aws, patterns=patterns)
 
+    def reopen(self) -> None:
+        """Judge by what the records hold now, where the comment was written: others may have written there, too."""
+        if self.trail:
+            self.gate = replace(self.gate, reviews=self.trail.reviews)
+
     def may_run(self, change: TableChange, step: Step | None) -> Refusal | None:
-        """The gate's answer; before each destructive step the tip is looked at again, once for each observation."""
+        """The gate's answer; the tip has its say before the first step, and before each destructive one again.
+
+        Of an observation it is asked once.
+        """
         refusal = self.gate.may_run(change, step)
-        if refusal or step is None or step.risk is not Risk.DESTRUCTIVE:
+        if refusal or step is None:
             return refusal
-        with self._lock:
-            if not self.superseded and self._looked_at.get(change.table) is not change:
-                self._looked_at[change.table] = change
-                self.is_superseded()
-            if self.superseded is None:
-                return None
-            self._job.stop.flag.set()
-            return Refusal(FailureReason.CANCELLED, f"{change.table}: {self.superseded}")
+        destroys = step.risk is Risk.DESTRUCTIVE and self._looked_at.get(change.table) is not change
+        if not self.superseded and (destroys or not self._asked):
+            self.is_superseded()
+            self._looked_at[change.table] = change
+        if self.superseded is None:
+            return None
+        self._job.stop.flag.set()
+        return Refusal(FailureReason.CANCELLED, f"{change.table}: {self.superseded}")
 
     def is_superseded(self) -> bool:
         """Whether the branch's tip has other definitions; with `approval: none`, and without a branch, nobody asks."""
         run, path = self._job.run, self._job.inputs.path
-        if self.approval == Approval.NONE or run.branch is None:
-            return False
-        tip = self._github().tip(ref=run.ref, commit=run.sha, path=path)
-        here = None if run.is_linked(path) else tip.here
-        self.superseded = approval.superseded(run.sha, tip=tip.commit, there=tip.there, here=here)
+        if self.approval != Approval.NONE and run.branch is not None:
+            tip = self._github().tip(ref=run.ref, commit=run.sha, path=path)
+            here = None if run.is_linked(path) else tip.here
+            self.superseded = approval.superseded(run.sha, tip=tip.commit, there=tip.there, here=here)
+        self._asked = True
         return self.superseded is not None
 
     def _reviews(self, patterns: tuple[str, ...]) -> Reviews:
@@ -109,7 +118,6 @@ class _Judge:
         trail.read_own()
         while Gate(trail.reviews, patterns).wants_more(self._plan) and trail.read_next():
             pass
-        trail.read_newest()
         return trail.reviews
 
     def _github(self) -> PullRequests:
@@ -128,8 +136,9 @@ class _Applying:
         self._plan = plan
         self._judge = judge
         self._backups: dict[str, TableResult] = {}
-        self._earlier_backups: tuple[str, ...] = ()
         self._shown = report.mask(plan, job.context())
+        self._lock = threading.Lock()
+        self._begun = False
 
     def run(self) -> Ending:
         """Show, judge, do, and tell."""
@@ -137,14 +146,14 @@ class _Applying:
         if self._plan.changes and self._judge.is_superseded():
             return self._end(Result(self._plan, result=Outcome.SUPERSEDED))
         self._judge.open()
-        self._note_earlier_backups()
         self._job.stop.applying = True  # from here on the comment must get its result
-        self._say_running()
+        if any(change.changes and self._judge.gate.may_run(change, None) is None for change in self._plan.tables):
+            self._begin(self._plan)
         result = engine.apply(
             self._aws,
             self._tables,
             plan=self._plan,
-            may_run=self._judge.may_run,
+            may_run=self._may_run,
             options=self._job.planning.options,
             on_event=self._heard,
             stop=self._job.stop.flag,
@@ -159,19 +168,27 @@ class _Applying:
         ending = Ending(result=Outcome.FAILED, reason=FailureReason.CANCELLED, plan=self._plan)
         self._job.runner.set_outputs(ending.outputs())
 
+    def _may_run(self, change: TableChange, step: Step | None) -> Refusal | None:
+        """What the judge says; also what strayed since the plan is told before it runs.
+
+        The loop asks for all steps of a table before it runs the first one, and runs none where one is refused.
+        """
+        with self._lock:
+            refusal = self._judge.may_run(change, step)
+            if refusal or self._begun or step is None or step != change.steps[-1]:
+                return refusal
+            self._begin(replace(self._plan, tables=(change,)))
+            return self._judge.may_run(change, step)
+
+    def _begin(self, plan: Plan) -> None:
+        """The comment of what it rests on says that it runs; where that is refused nothing runs."""
+        if trail := self._judge.trail:
+            trail.choose(self._judge.gate.sources(plan))
+        self._tell(Result(plan))
+        self._judge.reopen()
+        self._begun = True
+
     # What is said meanwhile.
-    def _note_earlier_backups(self) -> None:
-        """A run that was stopped may have named the only copy of a table, and this run writes over its comment."""
-        told = self._judge.trail.told if self._judge.trail else ""
-        named = {arn.partition(":table/")[2]: arn for arn in _BACKUP.findall(told)}
-        self._earlier_backups = tuple(named.values())[:_MOST_BACKUPS]
-
-    def _say_running(self) -> None:
-        """Where something is to run, the comment says so first; where that is refused nothing runs."""
-        gate = self._judge.gate
-        if any(change.changes and gate.may_run(change, None) is None for change in self._plan.tables):
-            self._tell(Result(self._plan))
-
     def _heard(self, event: reconcile.Event) -> None:
         self._job.runner.text(self._shown(f"{event.table}: {event.text}"))
         if event.backup:
@@ -181,11 +198,17 @@ class _Applying:
         """A backup is named in summary and comment before anything is deleted: an error here keeps the table."""
         made = self._backups[table] = TableResult(table, None, Outcome.NOOP, backup=arn)
         self._job.runner.add_summary(self._markdown(Result(self._plan, (made,)), running=True) + "\n")
-        self._tell(Result(self._plan, tuple(self._backups.values())))
+        self._tell(Result(self._plan, tuple(reversed(self._backups.values()))), naming=arn)
 
-    def _tell(self, so_far: Result) -> None:
+    def _tell(self, so_far: Result, *, naming: str = "") -> None:
         if self._judge.trail:
-            self._judge.trail.tell(self._markdown(so_far, running=True))
+            text = self._markdown(so_far, running=True)
+            if naming.partition(":table/")[2] not in text:
+                raise GitHubError(
+                    "The comment has no room left to name the backup.",
+                    hint="Approve the plan as a file (`out`, then `reviewed`).",
+                )
+            self._judge.trail.tell(text)
 
     def _markdown(self, result: Result, *, running: bool = False) -> str:
         trail = self._judge.trail
@@ -193,16 +216,17 @@ class _Applying:
         return report.markdown(report.result(result, self._context(running=running)), size=report.characters(room))
 
     def _context(self, *, running: bool = False) -> Context:
-        gate, url = self._judge.gate, self._judge.trail.url if self._judge.trail else None
+        gate, trail = self._judge.gate, self._judge.trail
+        named = {arn.partition(":table/")[2]: arn for arn in _BACKUP.findall(trail.told if trail else "")}
         return self._job.context(
             approval=self._judge.approval,
-            comment_url=url,
-            label_offered=url is not None,
+            comment_url=trail.url if trail else None,
+            label_on=" and ".join(f"pull request #{number}" for number in gate.sources(self._plan, unnamed=True)),
             named=gate.named(self._plan),
             unreviewed=frozenset(id_ for change in self._plan.tables for id_ in gate.unreviewed(change)),
             superseded=self._judge.superseded,
             running=running,
-            notes=tuple(f"A backup that an earlier run made: {report.code(arn)}" for arn in self._earlier_backups),
+            notes=tuple(f"{_EARLIER}{report.code(arn)}" for arn in named.values()),
         )
 
     # The end.
@@ -229,11 +253,12 @@ class _Applying:
             return None
         agreeing = [table.table for table in result.tables if table.agrees]
         others = [table.table for table in result.tables if not table.agrees]
-        quiet = result.result is Outcome.NOOP and not trail.uses_up(agreeing=agreeing, others=others)
-        size = report.characters(trail.room(agreeing=agreeing, others=others))
-        told = None if quiet else report.markdown(report.result(result, self._context()), size=size)
         try:
-            trail.close(told, agreeing=agreeing, others=others)
+            open_still = trail.find_open(agreeing=agreeing, others=others)
+            size = report.characters(trail.room(agreeing=agreeing, others=others))
+            told = report.markdown(report.result(result, self._context()), size=size)
+            quiet = result.result is Outcome.NOOP and not open_still
+            trail.close(None if quiet else told, agreeing=agreeing, others=others)
         except GitHubError as failed:
             return failed
         return None

@@ -97,7 +97,7 @@ def _context(job: Job, plan: Plan, *, posted: _Posted) -> Context:
     return job.context(
         approval=job.inputs.approval_at(plan.endpoint).value,
         record=posted.recorded,
-        label_offered=posted.recorded,
+        label_on="this pull request" if posted.recorded else "",
         label_removed=posted.label_removed,
         named=lost - {difference.id for difference in unnamed},
         notes=(posted.note,) if posted.note else (),

@@ -10,6 +10,7 @@ from dynatus_ci.approval.comments import COMMENT_BUDGET, compose, decode, encode
 from dynatus_ci.approval.findings import (
     MOST_COMMITS,
     MOST_RECORDS,
+    MOST_WITHOUT,
     Finding,
     PullRequest,
     Review,
@@ -29,6 +30,7 @@ __all__ = [
     "LABEL",
     "MOST_COMMITS",
     "MOST_RECORDS",
+    "MOST_WITHOUT",
     "Finding",
     "Gate",
     "PullRequest",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import islice
 
 from dynatus_ci.approval import records
-from dynatus_ci.approval.findings import Reviews
+from dynatus_ci.approval.findings import Review, Reviews
 from dynatus_ci.approval.records import Entry
 from dynatus_ci.errors import FailureReason, sentence
 from dynatus_ci.schema.model import Difference, Plan, Risk, Step, TableChange
@@ -75,6 +76,18 @@ class Gate:
             for difference in records.to_do(change)
         )
 
+    def sources(self, plan: Plan, *, unnamed: bool = False) -> tuple[int, ...]:
+        """The pull requests whose records explain what a plan does, or only what it destroys and nobody named."""
+        found = {
+            review.pull_request.number
+            for change in plan.tables
+            for difference in records.to_do(change)
+            if not (unnamed and self._named(change, difference))
+            for review in islice(self._explaining(change, difference), 1)
+            if review.pull_request
+        }
+        return tuple(sorted(found))
+
     @property
     def _has_labels(self) -> bool:
         return self.reviews is not None and any(review.pull_request for review in self.reviews.counted)
@@ -95,10 +108,13 @@ class Gate:
     def _named(self, change: TableChange, difference: Difference) -> bool:
         if difference.risk is not Risk.DESTRUCTIVE or covered(difference, self.patterns):
             return True
-        return self.reviews is not None and any(
-            review.labelled and _mismatch(entry, change, difference=difference, deletes=False) is None
-            for review, entry in self.reviews.open_entries(change.table)
-        )
+        return any(review.labelled for review in self._explaining(change, difference))
+
+    def _explaining(self, change: TableChange, difference: Difference) -> Iterator[Review]:
+        """The open records that explain a difference, newest first."""
+        for review, entry in self.reviews.open_entries(change.table) if self.reviews else ():
+            if _mismatch(entry, change, difference=difference, deletes=False) is None:
+                yield review
 
     def _not_reviewed(self, change: TableChange, differences: list[Difference], *, why: str) -> Refusal:
         reviews = self.reviews or Reviews()

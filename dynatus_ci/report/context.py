@@ -20,7 +20,7 @@ class Context:
         comment_url: The plan that was reviewed.
         approval: `reviewed-plan`, `none`, or `reviewed` for a plan file.
         record: Whether the plan's record was written, so that apply can follow it.
-        label_offered: Whether the label can name destructive differences here.
+        label_on: What to put the label on, in words, to name destructive differences; empty where it names none.
         label_removed: Whether this plan took the label off.
         named: Ids of differences that are named, by `allow-destructive` or the label; what is not destructive may be
             among them, and needs no name.
@@ -41,7 +41,7 @@ class Context:
     comment_url: str | None = None
     approval: str = "none"
     record: bool = False
-    label_offered: bool = False
+    label_on: str = ""
     label_removed: bool = False
     named: frozenset[str] = frozenset()
     unreviewed: frozenset[str] = frozenset()

@@ -122,7 +122,7 @@ def naming(lost: Iterable[Loss], context: Context, *, title: str, aim: str = "To
     if not context.in_github:
         lines = tuple(Line(sentence, (f"--allow-destructive {pattern}",)) for sentence, pattern in named)
         return Alert("CAUTION", title, lines, ask=f"{aim}, give `dynatus apply`:")
-    label = f"put the label {words.code(approval.LABEL)} on this pull request, or " if context.label_offered else ""
+    label = f"put the label {words.code(approval.LABEL)} on {context.label_on}, or " if context.label_on else ""
     return Alert(
         "CAUTION",
         title,
@@ -197,7 +197,7 @@ def _verdict(plan: Plan, context: Context) -> str:
     if _refused(plan):
         return f"{words.plural(_refused(plan), 'table')} refused"
     lost = len(_unnamed(plan, context))
-    if lost and context.label_offered:
+    if lost and context.label_on:
         return f"blocked by {words.plural(lost, 'destructive change')}"
     return "" if plan.changes else "no changes"
 
@@ -246,7 +246,7 @@ def _next(plan: Plan, context: Context) -> Iterator[str]:
     elif not context.in_github:
         options = " with what is named above" if _unnamed(plan, context) else ""
         yield f"Run `dynatus apply`{options} to carry this out."
-    elif _unnamed(plan, context) and context.label_offered:
+    elif _unnamed(plan, context) and context.label_on:
         yield "This check stays red until what is destructive is approved. Merging then approves the plan."
     else:
         yield _APPROVALS.get(context.approval) or (_RECORDED if context.record else _UNRECORDED)

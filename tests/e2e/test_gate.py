@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from dynatus_ci import approval
-from tests.github_stub import READ_ONLY_TOKEN, Fault
+from tests.github_stub import BOT, READ_ONLY_TOKEN, Answer, Fault
 from tests.image import Image
-from tests.scene import BRANCH, INDEX, NO_INDEXES, PROCESS, TTL, Door, Ran, Scene, scene, table, tags
+from tests.scene import BRANCH, INDEX, NO_INDEXES, PATH, PROCESS, TTL, Door, Ran, Scene, scene, table, tags
 
 REFUSED = (1, "refused")
 BLOCKED = (*REFUSED, "destructive-blocked")
@@ -23,7 +23,7 @@ CHANGED = (*REFUSED, "plan-changed")
 MISSING = (*REFUSED, "plan-missing")
 NOT_MERGED = (*REFUSED, "not-merged")
 APPLIED, PLANNED, NOOP = (0, "applied", ""), (0, "planned", ""), (0, "noop", "")
-SUPERSEDED = (0, "superseded", "")
+SUPERSEDED, GITHUB = (0, "superseded", ""), (1, "failed", "github-error")
 
 
 both_doors = pytest.mark.parametrize(
@@ -54,6 +54,39 @@ def adopt(repo: Scene, **definitions: str) -> None:
     with repo.through(PROCESS):
         assert repo.apply(repo.push(), approval="none").ending == APPLIED
     repo.account.start_over()
+
+
+def by_hand(repo: Scene, name: str = "users") -> None:
+    """Somebody puts the tag on by hand."""
+    repo.account.client().tag_resource(ResourceArn=repo.account.arn(name), Tags=[{"Key": "team", "Value": "a"}])
+    repo.account.clock.advance(3600)
+
+
+def stray(repo: Scene, name: str = "users") -> None:
+    """Somebody takes the tag off by hand."""
+    repo.account.client().untag_resource(ResourceArn=repo.account.arn(name), TagKeys=["team"])
+    repo.account.clock.advance(3600)
+    repo.account.start_over()
+
+
+def when(repo: Scene, asked: str, do: Callable[[], object]) -> None:
+    """Let something happen once, right after GitHub has answered a request that matches."""
+    answer, done = repo.github.answer, False
+
+    def answered(method: str, *, target: str, token: str, body: object) -> Answer:
+        nonlocal done
+        found = answer(method, target=target, token=token, body=body)
+        if not done and re.search(asked, f"{method} {target} {body}"):
+            done = True
+            do()
+        return found
+
+    repo.github.answer = answered  # type: ignore[method-assign]  # for this scene
+
+
+def no_writing(repo: Scene) -> None:
+    """From now on GitHub takes no comment."""
+    repo.github.faults.append(Fault("PATCH .*", status=403, times=99, body={"message": "Resource not accessible"}))
 
 
 def planned(repo: Scene, number: int, **definitions: str | None) -> None:
@@ -104,24 +137,48 @@ def test_the_comment_says_running_before_the_first_call_changes_anything(repo: S
 def test_where_the_comment_cannot_be_written_nothing_runs(repo: Scene) -> None:
     planned(repo, 1, users=table())
     sha = repo.merge(1)
-    repo.github.faults.append(
-        Fault("PATCH .*/comments/.*", status=403, times=9, body={"message": "Resource not accessible"})
-    )
-    assert repo.apply(sha).ending == (1, "failed", "github-error")
+    no_writing(repo)
+    assert repo.apply(sha).ending == GITHUB
     assert writes(repo) == []
     assert repo.apply(sha).status == 1
     repo.github.faults.clear()
     assert repo.apply(sha).ending == APPLIED
 
 
+def test_what_strays_after_it_was_planned_as_noop_is_told_before_it_runs(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**tags(team="a")))
+    sha = repo.merge(1)
+    by_hand(repo)
+    no_writing(repo)
+    when(repo, "/commits/", lambda: stray(repo))
+    assert repo.apply(sha).ending == GITHUB
+    assert writes(repo) == []
+    repo.github.faults.clear()
+    assert repo.apply(sha).ending == APPLIED
+
+
+def test_a_comment_that_says_running_already_must_be_writable_all_the_same(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**tags(team="a")))
+    sha = repo.merge(1)
+    repo.account.faults.deny("TagResource")
+    when(repo, "PATCH", lambda: no_writing(repo))
+    assert repo.apply(sha).ending == GITHUB
+    assert "under way" in repo.comment(1)
+    repo.account.faults.clear()
+    repo.account.start_over()
+    assert repo.apply(sha).ending == GITHUB
+    assert writes(repo) == []
+
+
 def test_a_used_up_record_that_cannot_be_written_fails_the_run(repo: Scene) -> None:
     adopt(repo, users=table())
     planned(repo, 1, users=table(**tags(team="a")))
     sha = repo.merge(1)
-    repo.account.client().tag_resource(ResourceArn=repo.account.arn("users"), Tags=[{"Key": "team", "Value": "a"}])
-    repo.account.clock.advance(3600)
+    by_hand(repo)
     repo.github.faults.append(Fault("PATCH .*", status=502, times=9))
-    assert repo.apply(sha).ending == (1, "failed", "github-error")
+    assert repo.apply(sha).ending == GITHUB
     repo.github.faults.clear()
     assert repo.apply(sha).ending == NOOP
     assert repo.record(1).closes("users")
@@ -185,6 +242,17 @@ def test_a_direct_push_needs_a_pull_request_or_approval_none(repo: Scene) -> Non
     assert "approval: none" in ran.summary
     assert writes(repo) == []
     assert repo.apply(sha, approval="none").ending == APPLIED
+
+
+def test_a_direct_push_leaves_the_comment_of_another_change_alone(repo: Scene) -> None:
+    planned(repo, 1, users=table())
+    assert repo.apply(repo.merge(1)).ending == APPLIED
+    before = repo.comment(1)
+    repo.write(users=table(**tags(team="x")))
+    ran = repo.apply(repo.push())
+    assert ran.ending == NOT_MERGED
+    assert ran.outputs["comment-url"] == ""
+    assert repo.comment(1) == before
 
 
 def test_a_merge_without_a_plan(repo: Scene) -> None:
@@ -323,12 +391,23 @@ def test_a_label_that_was_there_before_the_first_plan_names_nothing(repo: Scene)
     assert repo.labels(1) == []
 
 
+def test_a_label_put_on_before_the_new_record_is_there_names_nothing_of_it(repo: Scene) -> None:
+    adopt(repo, users=table(**INDEX), orders=table("orders", **INDEX))
+    repo.write(users=table(**NO_INDEXES))
+    repo.open(1)
+    repo.plan(1)
+    repo.write(orders=table("orders", **NO_INDEXES))
+    when(repo, "DELETE", lambda: repo.label(1))
+    assert repo.plan(1).ending == BLOCKED
+    assert repo.labels(1) == []
+
+
 def test_where_the_label_cannot_be_taken_off_there_is_no_record(repo: Scene) -> None:
     adopt(repo, users=table(**INDEX))
     repo.write(users=table(**NO_INDEXES))
     repo.open(1, labels=(approval.LABEL,))
     repo.github.faults.append(Fault("DELETE .*", status=403, times=9, body={"message": "Resource not accessible"}))
-    assert repo.plan(1).ending == (1, "failed", "github-error")
+    assert repo.plan(1).ending == GITHUB
     assert repo.github.bodies(1) == []
 
 
@@ -426,6 +505,32 @@ def test_a_re_run_still_names_the_backup_of_the_run_that_was_stopped(repo: Scene
     assert backup in repo.comment(1)
 
 
+def test_all_backups_of_the_stopped_run_are_named_again(repo: Scene) -> None:
+    names = [f"table-{number:02}" for number in range(12)]
+    adopt(repo, **{name: table(name) for name in names})
+    for name in names:
+        repo.account.client().put_item(TableName=name, Item={"id": {"S": "1"}})
+    repo.write(**{name: table(name, key="name") for name in names})
+    repo.open(1)
+    repo.plan(1)
+    repo.label(1)
+    sha = repo.merge(1)
+    fault = repo.account.faults.deny("CreateTable")
+    repo.apply(sha)
+    repo.account.faults.active.remove(fault)
+    for _ in range(2):
+        assert repo.apply(sha).status == 0
+        assert len(set(re.findall(r"table-\d\d/backup/", repo.comment(1)))) == len(names)
+
+
+def test_a_value_that_looks_like_a_backup_is_not_told_as_one(repo: Scene) -> None:
+    forged = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders/backup/01-forged"
+    adopt(repo, users=table(**tags(team="a")))
+    planned(repo, 1, users=table(**tags(team=forged)))
+    assert repo.apply(repo.merge(1)).ending == APPLIED
+    assert "earlier run" not in repo.comment(1)
+
+
 def test_a_comment_that_cannot_name_the_backup_keeps_the_table(repo: Scene) -> None:
     adopt(repo, users=table())
     repo.account.client().put_item(TableName="users", Item={"id": {"S": "1"}})
@@ -437,7 +542,7 @@ def test_a_comment_that_cannot_name_the_backup_keeps_the_table(repo: Scene) -> N
     repo.account.start_over()
     for call in range(1, 80):
         repo.account.faults.before(call, lambda: _break_when_backed_up(repo))
-    assert repo.apply(sha).ending == (1, "failed", "github-error")
+    assert repo.apply(sha).ending == GITHUB
     assert "DeleteTable users" not in writes(repo)
     repo.account.faults.clear()
     repo.github.faults.clear()
@@ -450,13 +555,6 @@ def _break_when_backed_up(repo: Scene) -> None:
 
 
 # ---- approvals are used once -----------------------------------------------------------------------------------------
-
-
-def stray(repo: Scene, name: str = "users") -> None:
-    """Somebody takes the tag off by hand."""
-    repo.account.client().untag_resource(ResourceArn=repo.account.arn(name), TagKeys=["team"])
-    repo.account.clock.advance(3600)
-    repo.account.start_over()
 
 
 def merge_unplanned(repo: Scene, number: int) -> str:
@@ -496,8 +594,7 @@ def test_an_approval_that_a_run_with_nothing_to_do_has_seen_is_used_up(repo: Sce
     adopt(repo, users=table())
     planned(repo, 1, users=table(**tags(team="a")))
     repo.merge(1)
-    repo.account.client().tag_resource(ResourceArn=repo.account.arn("users"), Tags=[{"Key": "team", "Value": "a"}])
-    repo.account.clock.advance(3600)
+    by_hand(repo)
     later = merge_unplanned(repo, 2)
     assert repo.apply(later).ending == NOOP
     stray(repo)
@@ -506,17 +603,74 @@ def test_an_approval_that_a_run_with_nothing_to_do_has_seen_is_used_up(repo: Sce
 
 
 def test_a_newer_record_closes_what_older_ones_approved(repo: Scene) -> None:
-    """Another pull request's run saw the table in agreement, without reading the record that named it."""
+    """Also where the newer comment is deleted: what its run saw in agreement was closed in the older one, too."""
     adopt(repo, users=table(), orders=table("orders"))
     planned(repo, 1, users=table(**tags(team="a")))
     repo.merge(1)
-    repo.account.client().tag_resource(ResourceArn=repo.account.arn("users"), Tags=[{"Key": "team", "Value": "a"}])
-    repo.account.clock.advance(3600)
+    by_hand(repo)
     planned(repo, 2, orders=table("orders", **tags(team="a")))
     assert repo.apply(repo.merge(2)).ending == APPLIED
-    assert repo.record(1).closes("users") is False
+    assert repo.record(1).closes("users")
+    for id_ in [id_ for id_, comment in repo.github.comments.items() if comment["issue_url"] == "/issues/2"]:
+        del repo.github.comments[id_]
     stray(repo)
     assert repo.apply(repo.push()).ending == NOT_MERGED
+    assert writes(repo) == []
+
+
+def test_what_the_record_of_an_untouched_path_has_closed_is_closed(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**tags(team="a")))
+    repo.merge(1)
+    repo.open(2)  # touches no definition, and its plan holds what is still to come
+    assert repo.plan(2).ending == PLANNED
+    assert repo.apply(repo.merge(2)).ending == APPLIED
+    stray(repo)
+    assert repo.apply(repo.push()).ending == NOT_MERGED
+    assert writes(repo) == []
+
+
+def test_an_old_run_does_not_use_what_a_newer_record_has_closed(repo: Scene) -> None:
+    adopt(repo, users=table(), orders=table("orders"))
+    planned(repo, 1, users=table(**tags(team="a")))
+    first = repo.merge(1)
+    planned(repo, 2, orders=table("orders", **tags(x="1")))
+    repo.merge(2)
+    planned(repo, 3, orders=table("orders"))
+    assert repo.apply(repo.merge(3)).ending == APPLIED
+    stray(repo)
+    assert repo.apply(first).ending == CHANGED
+    assert writes(repo) == []
+
+
+def test_two_merges_of_the_same_second_are_both_used_up(repo: Scene) -> None:
+    adopt(repo, users=table(), orders=table("orders"))
+    planned(repo, 1, users=table(**tags(team="a")))
+    planned(repo, 3, orders=table("orders", **tags(team="a")))
+    base = repo.github.history[repo.github.objects[BRANCH], PATH]
+    one, last = repo.sha(), repo.sha()
+    for number, merge in ((1, one), (3, last)):
+        repo.github.merge(number, merge, commits=(f"c{number}" * 20,))
+        repo.land(merge)
+    repo.github.history[last, PATH] = ["c1" * 20, "c3" * 20, *base]
+    assert repo.apply(last).ending == APPLIED
+    stray(repo)
+    assert repo.apply(repo.push()).ending == NOT_MERGED
+    assert writes(repo) == []
+
+
+def test_an_approval_that_another_run_uses_up_meanwhile_is_used_up(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**tags(team="a")))
+    sha = repo.merge(1)
+
+    def use_up() -> None:
+        closed = approval.close(repo.record(1), agreeing=["users"], others=[])
+        repo.edit(1, lambda body: approval.with_record(body, closed), login=BOT)
+
+    when(repo, "IssueComment", use_up)
+    assert repo.apply(sha).ending == CHANGED
+    assert repo.record(1).closes("users")
     assert writes(repo) == []
 
 
@@ -544,6 +698,21 @@ def test_a_destructive_one_of_a_cancelled_apply_is_named_by_its_own_label(repo: 
     repo.merge(1)
     repo.write(orders=table("orders"))
     assert repo.apply(repo.merge(2)).ending == APPLIED
+
+
+def test_the_label_is_asked_for_where_it_counts(repo: Scene) -> None:
+    adopt(repo, users=table(**INDEX))
+    planned(repo, 2, orders=table("orders"))
+    repo.write(orders=None, users=table(**NO_INDEXES))
+    repo.open(1)
+    repo.plan(1)
+    repo.merge(1)
+    repo.write(orders=table("orders"))
+    sha = repo.merge(2)
+    assert repo.apply(sha).ending == BLOCKED
+    assert "on pull request `#1`, or add" in repo.comment(2)
+    repo.label(1)
+    assert repo.apply(sha).ending == APPLIED
 
 
 def test_an_edited_comment_hides_what_is_older(repo: Scene) -> None:
@@ -596,6 +765,69 @@ def test_the_tip_is_looked_at_again_before_each_destructive_step(repo: Scene) ->
         repo.account.faults.before(call, move_on)
     assert repo.apply(sha).ending == SUPERSEDED
     assert "UpdateTable users" not in writes(repo)
+
+
+def test_what_strays_after_it_was_planned_as_noop_is_superseded_like_the_rest(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**tags(team="a")))
+    first = repo.merge(1)
+    by_hand(repo)
+    repo.write(users=table(**tags(team="b")))
+    repo.push()
+    repo.write(users=table(**tags(team="a")))
+    when(repo, "/commits/", lambda: stray(repo))
+    assert repo.apply(first).ending == SUPERSEDED
+    assert writes(repo) == []
+
+
+@pytest.mark.parametrize("blob", [None, "b" * 40])
+def test_where_git_does_not_have_the_definitions_only_the_tips_own_run_goes_on(
+    repo: Scene, monkeypatch: pytest.MonkeyPatch, blob: str | None
+) -> None:
+    """Nothing is at the path (another repository's checkout, generated files), or a link, the same in each commit."""
+    if blob:
+        (repo.home / "shared").mkdir()
+        (repo.home / PATH).parent.mkdir()
+        (repo.home / PATH).symlink_to("../shared")
+    landed = repo.land
+
+    def land(sha: str, *, base: str = "main") -> None:
+        landed(sha, base=base)
+        for name in [name for name in repo.github.objects if ":" in name]:
+            del repo.github.objects[name]
+            repo.github.objects |= {name: blob} if blob else {}
+
+    monkeypatch.setattr(repo, "land", land)
+    adopt(repo, users=table(**tags(team="b")))
+    planned(repo, 1, users=table(**tags(team="a")))
+    first = repo.merge(1)
+    repo.write(users=table(**tags(team="b")))
+    assert repo.apply(repo.push()).ending == NOOP
+    repo.write(users=table(**tags(team="a")))
+    repo.account.start_over()
+    ran = repo.apply(first)
+    assert ran.ending == SUPERSEDED
+    assert "definitions git does not tell" in ran.summary
+    assert writes(repo) == []
+
+
+def test_a_commit_that_the_token_does_not_see_is_no_success(repo: Scene) -> None:
+    planned(repo, 1, users=table())
+    sha = repo.merge(1)
+    del repo.github.objects[sha], repo.github.history[sha, PATH]
+    assert repo.apply(sha).ending == GITHUB
+    assert writes(repo) == []
+
+
+def test_a_tip_from_before_the_push_is_asked_for_again(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**tags(team="a")))
+    before = dict(repo.github.objects)
+    sha = repo.merge(1)
+    after = dict(repo.github.objects)
+    repo.github.objects |= before
+    when(repo, "/compare/", lambda: repo.github.objects.update(after))
+    assert repo.apply(sha).ending == APPLIED
 
 
 def test_the_same_definitions_under_another_tip_go_on(repo: Scene) -> None:
@@ -711,7 +943,7 @@ def test_github_failing_to_take_the_record_fails_the_plan(repo: Scene) -> None:
     repo.open(1)
     repo.github.faults.append(Fault("POST .*/comments", status=502, times=9))
     ran = repo.plan(1)
-    assert ran.ending == (1, "failed", "github-error")
+    assert ran.ending == GITHUB
     assert "1 to create" in ran.summary
 
 

@@ -15,6 +15,7 @@ from typing import NoReturn
 import pytest
 
 from dynatus_ci import action
+from dynatus_ci.approval import comments
 from tests.github_stub import PERSON_TOKEN, Fault
 from tests.scene import BRANCH, HASTE, INDEX, NO_INDEXES, PATH, ROOT, TTL, Ran, Scene, scene, table, tags
 
@@ -350,6 +351,31 @@ def test_no_account_number_is_shown(repo: Scene) -> None:
     assert ran.ending == (1, "failed", "access-denied")
     shown += [ran.log, ran.summary, repo.comment(1)]
     assert not any("123456789012" in text for text in shown)
+
+
+@pytest.mark.parametrize("budget", [2_600, 1_500])
+def test_a_backup_is_named_before_its_table_goes_however_little_room_there_is(
+    repo: Scene, monkeypatch: pytest.MonkeyPatch, budget: int
+) -> None:
+    names = [f"table-{number}" for number in range(6)]
+    repo.write(**{name: table(name) for name in names})
+    run(repo, "apply")
+    for name in names:
+        repo.account.client().put_item(TableName=name, Item={"id": {"S": "1"}})
+    repo.write(**{name: table(name, key="name") for name in names})
+    repo.open(1)
+    repo.plan(1)
+    repo.label(1)
+    sha = repo.merge(1)
+    repo.account.start_over()
+    said: list[str] = []
+    for call in range(1, 600):
+        repo.account.faults.before(call, lambda: said.append(repo.comment(1)))
+    monkeypatch.setattr(comments, "COMMENT_BUDGET", budget)
+    ended = repo.apply(sha, max_parallel="1").ending
+    gone = [call for call in repo.account.journal.writes() if call.operation == "DeleteTable"]
+    assert all(f"{call.table}/backup/" in said[call.number - 1] for call in gone)
+    assert (len(gone), ended[2]) == ((6, "") if budget > 1_500 else (0, "github-error"))
 
 
 # ---- cancelled -------------------------------------------------------------------------------------------------------

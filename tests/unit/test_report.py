@@ -40,12 +40,10 @@ GITHUB = Context(
     summary_url="https://github.com/acme/shop/actions/runs/17012345678#summary",
     approval="reviewed-plan",
     record=True,
-    label_offered=True,
+    label_on="this pull request",
     in_github=True,
 )
-APPLY = replace(
-    GITHUB, mode="apply", comment_url="https://github.com/acme/shop/pull/41#issuecomment-2", label_offered=False
-)
+APPLY = replace(GITHUB, mode="apply", comment_url="https://github.com/acme/shop/pull/41#issuecomment-2", label_on="")
 TERMINAL = Context()
 COMMENT = report.characters(60_000)
 
@@ -188,7 +186,7 @@ CASES: dict[str, Callable[[], View | str]] = {
     "empty-plan.md": lambda: report.plan(EMPTY, GITHUB),
     "unproven-plan.md": lambda: report.plan(UNPROVEN, GITHUB),
     "emulator-plan.md": lambda: report.plan(
-        AT_EMULATOR, replace(GITHUB, environment="preview", approval="none", label_offered=False)
+        AT_EMULATOR, replace(GITHUB, environment="preview", approval="none", label_on="")
     ),
     "unreadable-plan.md": lambda: report.plan(UNREADABLE, GITHUB),
     "no-changes.md": lambda: report.plan(NOTHING, GITHUB),
@@ -440,7 +438,7 @@ def hostile_reports(value: str) -> Iterator[str]:
         baseline=value,
         notes=(value,),
         run_url=f"javascript:{value}",
-        label_offered=True,
+        label_on=value,
     )
     planned = hostile_plan(value)
     table = ran(
@@ -562,7 +560,7 @@ def test_what_is_cut_first_is_the_detail_of_the_least_risky() -> None:
 
 
 def test_a_plan_is_not_called_blocked_where_no_label_could_approve_it() -> None:
-    shown = report.markdown(report.plan(RED, replace(GITHUB, label_offered=False)))
+    shown = report.markdown(report.plan(RED, replace(GITHUB, label_on="")))
     assert "blocked" not in shown
     assert "dynatus:allow-destructive" not in shown
     assert "allow-destructive: |" in shown

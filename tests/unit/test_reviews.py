@@ -8,12 +8,12 @@ import pytest
 
 from dynatus_ci import approval
 from dynatus_ci.approval import Scope
-from dynatus_ci.errors import FailureReason
+from dynatus_ci.errors import FailureReason, GitHubError
 from dynatus_ci.github.pull_request import PullRequests
 from dynatus_ci.github.reviews import Trail
 from dynatus_ci.schema.model import Action, Difference, Effect, Plan, TableChange
 from tests import github_stub
-from tests.github_stub import GitHubStub
+from tests.github_stub import Fault, GitHubStub
 from tests.scene import HASTE
 
 SCOPE = Scope(account="9012", region="eu-west-1", path="tables")
@@ -121,6 +121,14 @@ def test_no_more_than_twenty_records_are_read(github: GitHubStub) -> None:
     assert numbers(trail(github)) == list(range(29, 9, -1))
 
 
+def test_no_more_than_forty_are_asked_in_vain(github: GitHubStub) -> None:
+    for number in range(1, 60):
+        reviewed(github, number, day=number, commits=(f"{number:040}",))
+    github.comments.clear()
+    assert numbers(trail(github)) == []
+    assert sum(call.endswith("/comments") for call in github.calls) == approval.MOST_WITHOUT
+
+
 def test_nothing_older_is_asked_for_before_it_is_wanted(github: GitHubStub) -> None:
     reviewed(github, 7, day=9, commits=(SHA,))
     reviewed(github, 3, day=2, commits=("3" * 40,))
@@ -162,9 +170,79 @@ def test_telling_keeps_the_record_and_closing_again_writes_nothing(github: GitHu
     assert github.bodies(7)[0].split("\n")[-1] == record("table-7").split("\n")[-1]
     read.close("done", agreeing=["table-7"], others=[])
     asked = len(github.calls)
-    assert not read.uses_up(agreeing=["table-7"], others=[])
+    assert not read.find_open(agreeing=["table-7"], others=[])
     read.close(None, agreeing=["table-7"], others=[])
     assert len(github.calls) == asked
+
+
+def closes(github: GitHubStub, number: int, table: str) -> bool:
+    """Whether the record at a pull request says that a table is used up."""
+    kept = approval.decode(github.bodies(number)[0])
+    assert kept is not None
+    return kept.closes(table)
+
+
+def test_what_another_run_closed_meanwhile_stays_closed(github: GitHubStub) -> None:
+    reviewed(github, 7, day=9, commits=(SHA,))
+    slow, quick = trail(github), trail(github)
+    for read in (slow, quick):
+        read.read_own()
+    quick.close("done", agreeing=["table-7"], others=[])
+    slow.tell("running")
+    assert closes(github, 7, "table-7")
+    assert slow.reviews.counted[0].record.closes("table-7")
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_comment_that_was_edited_or_deleted_meanwhile_is_left_alone(github: GitHubStub, *, deleted: bool) -> None:
+    reviewed(github, 7, day=9, commits=(SHA,))
+    read = trail(github)
+    read.read_own()
+    (id_,) = github.comments
+    if deleted:
+        del github.comments[id_]
+    else:
+        github.editors[id_] = "mallory"
+    with pytest.raises(GitHubError, match="#7 was edited or deleted"):
+        read.tell("running")
+    read.close("done", agreeing=["table-7"], others=[])
+    assert not [call for call in github.calls if call.startswith("PATCH")]
+    assert read.reviews.counted == ()
+
+
+def test_records_are_read_until_one_has_closed_what_agrees(github: GitHubStub) -> None:
+    commits = {7: SHA, 5: "a" * 40, 4: "b" * 40, 3: "c" * 40}
+    for number, commit in commits.items():
+        reviewed(github, number, day=number, commits=(commit,))
+    before = trail(github)
+    numbers(before)
+    before.close(None, agreeing=["table-4", "table-3"], others=["table-7", "table-5"])
+    read = trail(github)
+    read.read_own()
+    assert read.find_open(agreeing=["table-7", "table-5", "table-4"], others=[])
+    read.close("done", agreeing=["table-7", "table-5", "table-4"], others=[])
+    assert [closes(github, number, f"table-{number}") for number in commits] == [True] * 4
+    again = trail(github)
+    again.read_own()
+    asked = len(github.calls)
+    assert not again.find_open(agreeing=["table-7", "table-5", "table-4"], others=[])
+    assert len(github.calls) == asked
+
+
+@pytest.mark.parametrize(("lost", "closed"), [(7, [False, True]), (3, [False, False])])
+def test_what_is_newer_than_a_record_that_was_not_taken_stays_open(
+    github: GitHubStub, lost: int, closed: list[bool]
+) -> None:
+    """A re-run must find the one that is open still."""
+    reviewed(github, 7, day=9, commits=(SHA,))
+    reviewed(github, 3, day=2, commits=("3" * 40,))
+    (id_,) = [id_ for id_, comment in github.comments.items() if comment["issue_url"] == f"/issues/{lost}"]
+    github.faults.append(Fault(f"PATCH .*/{id_}", status=404))
+    read = trail(github)
+    numbers(read)
+    with pytest.raises(GitHubError):
+        read.close("done", agreeing=["table-3", "table-7"], others=[])
+    assert [closes(github, number, f"table-{number}") for number in (7, 3)] == closed
 
 
 def test_a_comment_kept_with_windows_line_ends_counts(github: GitHubStub) -> None:
