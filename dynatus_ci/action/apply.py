@@ -171,12 +171,14 @@ class _Applying:
     def _may_run(self, change: TableChange, step: Step | None) -> Refusal | None:
         """What the judge says; also what strayed since the plan is told before it runs.
 
-        The loop asks for all steps of a table before it runs the first one, and runs none where one is refused.
+        A table of which one step may not run runs none, so there is nothing to tell of it.
         """
         with self._lock:
             refusal = self._judge.may_run(change, step)
-            if refusal or self._begun or step is None or step != change.steps[-1]:
+            if refusal or step is None or self._begun:
                 return refusal
+            if any(self._judge.gate.may_run(change, each) for each in change.steps):
+                return None
             self._begin(replace(self._plan, tables=(change,)))
             return self._judge.may_run(change, step)
 
