@@ -24,7 +24,7 @@ from dynatus_ci.dynamodb.waits import Clock, Ended, Poll
 from dynatus_ci.errors import DynatusError, FailureReason
 from dynatus_ci.journal import Journal, Tries
 from dynatus_ci.schema import emulators, planner, settings
-from dynatus_ci.schema.model import Failure, Path, Step, Table, TableChange
+from dynatus_ci.schema.model import Failure, Path, Stage, Step, Table, TableChange
 from dynatus_ci.schema.results import Outcome, Status, StepResult, TableResult
 from dynatus_ci.schema.settings.ttl import COOLDOWN
 
@@ -209,11 +209,16 @@ class TableLoop:
         return True
 
     def _next(self, change: TableChange, *, blocked: bool) -> Step | None:
-        """The first step that is not put off; with `detach`, the first that nothing keeps from running."""
+        """The first step that is not put off; with `detach`, the first that nothing keeps from running.
+
+        Protection goes off after everything else, also after what must wait for long.
+        """
         ready = (step for step in change.steps if not self._tries.rests(step))
         if blocked and self._run.detach:
             ready = (step for step in ready if step.operation not in EXCLUSIVE)
-        return next(ready, None)
+        step = next(ready, None)
+        early = step and step.stage is Stage.PROTECTION_OFF and self._tries.put_off
+        return None if early else step
 
     def _rest(self, actual: Table | None) -> bool:
         """Nothing can run now: wait for what is under way or was put off, or end."""

@@ -35,6 +35,7 @@ from tests.simulator.clock import DAY
 from tests.simulator.journal import Call
 from tests.simulator.tables import Json
 from tests.strategies import NAME, Definition
+from tests.strategies import bare as definition
 from tests.world import Run, Seen, World, connect, opened
 
 SOAK = 800
@@ -76,18 +77,6 @@ def examples(count: int) -> Callable[[Any], Any]:
 
 
 # --- definitions -----------------------------------------------------------------------------------------------------
-
-
-def definition(**more: Any) -> Definition:
-    """A table on demand; `attributes` beside its key are those of its indexes."""
-    attributes = ["pk", *more.pop("attributes", [])]
-    return {
-        "TableName": NAME,
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in attributes],
-        "BillingMode": "PAY_PER_REQUEST",
-        **more,
-    }
 
 
 def with_indexes(*names: str, **more: Any) -> Definition:

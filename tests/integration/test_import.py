@@ -15,8 +15,7 @@ from dynatus_ci.dynamodb import client as connection
 from dynatus_ci.dynamodb import local
 from dynatus_ci.schema.model import Action
 from dynatus_ci.schema.results import Outcome
-from tests.integration.test_faults import definition
-from tests.strategies import KEY_ID
+from tests.strategies import KEY_ID, bare
 from tests.world import opened
 
 DEFINITIONS = """
@@ -99,7 +98,7 @@ def test_what_was_imported_makes_the_same_table_again(endpoint: str) -> None:
 def test_the_key_that_aws_manages_goes_without_a_name(key: str | None, denied: bool, written: dict[str, Any]) -> None:
     with opened() as world:
         encryption = {"Enabled": True, "SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})}
-        assert world.apply(definition(SSESpecification=encryption)).table.result is Outcome.APPLIED
+        assert world.apply(bare(SSESpecification=encryption)).table.result is Outcome.APPLIED
         if denied:
             world.simulator.faults.deny("DescribeKey")
         (imported,) = importing.import_tables(world.aws, [], out_dir=Path("live"))

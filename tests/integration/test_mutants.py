@@ -25,9 +25,10 @@ from dynatus_ci.schema.settings.insights import Insights
 from tests import strategies
 from tests.integration import test_faults as faults
 from tests.integration import test_properties as properties
-from tests.integration.test_faults import definition, expiring, with_indexes
+from tests.integration.test_faults import expiring, with_indexes
 from tests.simulator import Kind
 from tests.strategies import Definition
+from tests.strategies import bare as definition
 from tests.world import World, opened
 
 Patch = pytest.MonkeyPatch

@@ -226,6 +226,31 @@ def any_table_to_any_other(world: World, pair: Sequence[Definition], around: Sur
             agrees(world, definition)
 
 
+def _by(attribute: str) -> Definition:
+    return {"Enabled": True, "AttributeName": attribute}
+
+
+FOUND: dict[str, tuple[Definition, Definition]] = {
+    "protection goes off after tags that wait for each other": (
+        strategies.bare(DeletionProtectionEnabled=True, Tags=[{"Key": f"a{n}", "Value": ""} for n in range(50)]),
+        strategies.bare(DeletionProtectionEnabled=False, Tags=[{"Key": f"b{n}", "Value": ""} for n in range(50)]),
+    ),
+    "protection goes off after an expiry that moves": (
+        strategies.bare(DeletionProtectionEnabled=True, TimeToLiveSpecification=_by("a")),
+        strategies.bare(DeletionProtectionEnabled=False, TimeToLiveSpecification=_by("b")),
+    ),
+    "a replica without a key, of a table whose file does not mention its key": (
+        strategies.bare(SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": strategies.KEY_ID}),
+        strategies.bare(Replicas=[{"RegionName": "eu-central-1"}]),
+    ),
+    "a replica's class that is the table's": (
+        strategies.bare(Replicas=[{"RegionName": "eu-central-1"}]),
+        strategies.bare(Replicas=[{"RegionName": "eu-central-1", "TableClassOverride": "STANDARD"}]),
+    ),
+}
+"""What `make soak`, and people, have found."""
+
+
 def one_table_in_two_spellings(world: World, pair: Sequence[Definition], seed: int) -> None:
     world.renew(seed=seed)
     first, other = pair
@@ -237,6 +262,12 @@ def one_table_in_two_spellings(world: World, pair: Sequence[Definition], seed: i
 
 def a_table_that_goes(world: World, definition: Definition, around: Surroundings) -> None:
     any_table_to_any_other(world, [definition, {"TableName": NAME, "Absent": True}], around)
+
+
+@pytest.mark.parametrize("pair", FOUND.values(), ids=FOUND)
+@pytest.mark.parametrize("items", [False, True], ids=["empty", "with items"])
+def test_what_was_found_once(shared: World, pair: Sequence[Definition], items: bool) -> None:
+    any_table_to_any_other(shared, pair, Surroundings(seed=0, leaps=True, items=items, scaling=None))
 
 
 @examples(15)
