@@ -139,7 +139,9 @@ def _reads(table: Table, scope: _Scope) -> Iterator[_Grant]:
     if table.at(("BillingMode",)) == "PROVISIONED":
         for operation in SCALING:
             yield _Grant("Read", f"application-autoscaling:{operation}")
-    if key := table.at((Encryption.name, "KMSMasterKeyId")):
+    # A replica without a key is in order only where the table's key is the one that AWS manages.
+    keyless = any("KMSMasterKeyId" not in replica for replica in scope.replicas(table).values())
+    for key in filter(None, (table.at((Encryption.name, "KMSMasterKeyId")), MANAGED_KEY if keyless else None)):
         resource, alias = _key(key, scope)
         yield _Grant("Read", "kms:DescribeKey", resource, canonical(alias))
     if stream := table.at((Kinesis.name, "StreamArn")):

@@ -16,7 +16,6 @@ from typing import Any
 from dynatus_ci.definitions import files, loader, writer
 from dynatus_ci.dynamodb import observe
 from dynatus_ci.dynamodb.client import CONNECTIONS, Aws
-from dynatus_ci.dynamodb.failures import CallFailed
 from dynatus_ci.errors import DynatusError, InvalidInput
 from dynatus_ci.schema import normalise, planner
 from dynatus_ci.schema.findings import quoted
@@ -24,6 +23,7 @@ from dynatus_ci.schema.model import Action, Table
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.base import Situation
 from dynatus_ci.schema.settings.encryption import Encryption
+from dynatus_ci.schema.settings.replicas import Replicas
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +96,20 @@ def _observed(aws: Aws, name: str) -> Table:
 
 
 def _without_managed_key(aws: Aws, table: Table) -> Table:
-    """The key that AWS manages goes without a name: it is another one in each account and region."""
-    name, encryption = Encryption.name, table.at((Encryption.name,)) or {}
+    """The key that AWS manages goes without a name: it is another one in each account and region.
+
+    Where nobody may look, it is taken for that one if a replica shows no key of its own.
+    """
+    encryption = table.at((Encryption.name,)) or {}
     if "KMSMasterKeyId" not in encryption:
         return table
-    try:
-        key = aws.ask("kms", "DescribeKey", KeyId=encryption["KMSMasterKeyId"])["KeyMetadata"]
-    except CallFailed:  # not allowed, or no KMS: the key stays as it shows
-        return table
-    if key.get("KeyManager") != "AWS":
+    key = observe.describe_key(aws, encryption["KMSMasterKeyId"])
+    replicas = (table.at((Replicas.name,)) or {}).values()
+    managed = key["KeyManager"] == "AWS" if key else any("KMSMasterKeyId" not in replica for replica in replicas)
+    if not managed:
         return table
     unnamed = {member: value for member, value in encryption.items() if member != "KMSMasterKeyId"}
-    return replace(table, values={**table.values, name: unnamed})
+    return replace(table, values={**table.values, Encryption.name: unnamed})
 
 
 def _path(name: str, out_dir: Path) -> Path:

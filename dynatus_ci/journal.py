@@ -31,8 +31,8 @@ class Journal:
         arn = actual.live.stream_arn if actual and actual.live else None
         if arn and arn not in self.streams:
             self.streams.append(arn)
-        if self.unsure and not set(self.unsure.differences) & ids(change):
-            self.steps.append(StepResult(self.unsure, Status.DONE))
+        if self.unsure and (change.error or not set(self.unsure.differences) & ids(change)):
+            self.steps.append(StepResult(self.unsure, Status.RUNNING if change.error else Status.DONE))
         self.unsure = None
         if not change.error:
             self.left = change.steps
@@ -45,6 +45,14 @@ class Journal:
     def ended(self, status: Status, took: float | None = None) -> None:
         """The step that was under way ended so."""
         self.steps[-1] = StepResult(self.steps[-1].step, status, took)
+
+    def failed(self, step: Step) -> None:
+        """A step's call was refused."""
+        self.steps.append(StepResult(step, Status.FAILED))
+
+    def unsupported(self, step: Step) -> None:
+        """A step's calls were accepted by an endpoint that keeps nothing of it: nothing was done."""
+        self.steps = [result for result in self.steps if key(result.step) != key(step)]
 
     def in_vain(self, step: Step) -> None:
         """A step's calls were accepted, and none did what it was for."""

@@ -25,7 +25,7 @@ from dynatus_ci.errors import DynatusError, FailureReason
 from dynatus_ci.journal import Journal, Tries
 from dynatus_ci.schema import emulators, planner, settings
 from dynatus_ci.schema.model import Failure, Path, Stage, Step, Table, TableChange
-from dynatus_ci.schema.results import Outcome, Status, StepResult, TableResult
+from dynatus_ci.schema.results import Outcome, Status, TableResult
 from dynatus_ci.schema.settings.ttl import COOLDOWN
 
 MayRun = Callable[[TableChange, Step | None], Refusal | None]
@@ -295,6 +295,8 @@ class TableLoop:
         elif failed.kind in _AGAIN and times < self._most_failures(failed):
             self._tell(EventKind.RETRY, f"{failed.operation}: {failed.code}; looking again", step=step)
             self._journal.unsure = step if failed.kind is Kind.AMBIGUOUS else None
+            if times > MOST_FAILURES:
+                self._leave()
             if failed.until is not None and failed.until < self._run.deadline:
                 self._run.clock.wait(max(failed.until - now, 0) + 1, self._run.stop)
             elif step.operation == "CreateTable" and failed.kind is Kind.UNCHANGED:
@@ -302,7 +304,7 @@ class TableLoop:
             else:
                 self._poll(skip=times).pause()
         else:
-            self._journal.steps.append(StepResult(step, Status.FAILED))
+            self._journal.failed(step)
             raise failed
 
     def _most_failures(self, failed: CallFailed) -> int:
@@ -321,6 +323,7 @@ class TableLoop:
         emulator = aws.emulator or (aws.endpoint and aws.unsupported)
         if emulator and step.operation not in VITAL:
             self._unsupported(step)
+            self._journal.unsupported(step)
             return
         self._journal.in_vain(step)
         about = f"{step.operation} of table {self._desired.name}"

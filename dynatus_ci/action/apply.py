@@ -169,7 +169,7 @@ class _Applying:
         self._job.runner.set_outputs(ending.outputs())
 
     def _may_run(self, change: TableChange, step: Step | None) -> Refusal | None:
-        """What the judge says; also what strayed since the plan is told before it runs.
+        """What the judge says; where nothing was to run, what strayed since the plan is told before it runs.
 
         A table of which one step may not run runs none, so there is nothing to tell of it.
         """
@@ -255,12 +255,16 @@ class _Applying:
             return None
         agreeing = [table.table for table in result.tables if table.agrees]
         others = [table.table for table in result.tables if not table.agrees]
+        failed: GitHubError | None = None
         try:
             open_still = trail.find_open(agreeing=agreeing, others=others)
-            size = report.characters(trail.room(agreeing=agreeing, others=others))
-            told = report.markdown(report.result(result, self._context()), size=size)
-            quiet = result.result is Outcome.NOOP and not open_still
+        except GitHubError as error:  # the result is told all the same; what stays open, a re-run closes
+            failed, open_still, agreeing = error, True, []
+        size = report.characters(trail.room(agreeing=agreeing, others=others))
+        told = report.markdown(report.result(result, self._context()), size=size)
+        quiet = result.result is Outcome.NOOP and not open_still
+        try:
             trail.close(None if quiet else told, agreeing=agreeing, others=others)
-        except GitHubError as failed:
-            return failed
-        return None
+        except GitHubError as error:
+            return failed or error
+        return failed

@@ -10,7 +10,6 @@ from dynatus_ci.approval.comments import COMMENT_BUDGET, compose, decode, encode
 from dynatus_ci.approval.findings import (
     MOST_COMMITS,
     MOST_RECORDS,
-    MOST_WITHOUT,
     Finding,
     PullRequest,
     Review,
@@ -30,7 +29,6 @@ __all__ = [
     "LABEL",
     "MOST_COMMITS",
     "MOST_RECORDS",
-    "MOST_WITHOUT",
     "Finding",
     "Gate",
     "PullRequest",

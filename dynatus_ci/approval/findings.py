@@ -11,8 +11,6 @@ from dynatus_ci.schema.model import Plan
 
 MOST_COMMITS = 200
 MOST_RECORDS = 20
-MOST_WITHOUT = 40
-"""Pull requests without a record that are asked for one: where tables were adopted without a review there are many."""
 
 
 @dataclass(frozen=True, slots=True)

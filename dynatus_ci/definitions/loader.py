@@ -291,7 +291,7 @@ def _plain(node: Node, source: Source) -> Any:  # noqa: ANN401  # whatever the f
 
 
 def _key(node: Node, source: Source) -> str | kinds.OtherKey:
-    """A key as `shapes` knows it."""
+    """A key as `kinds` has it."""
     if node.kind is Kind.KEYWORD:
         return str(node.value)
     return kinds.OtherKey(source.text[node.start : node.end], node.value if node.kind is Kind.STRING else None)

@@ -153,8 +153,8 @@ def _answered(error: ClientError, *, about: str, operation: str, table: str | No
     permission = None
     if kind is Kind.DENIED and code in _DENIED:
         found = _ACTION.search(text)
-        of_key = "KMS" in text and not found  # it may be the key's own policy, and says for whom, not what
-        permission = found[1] if found else None if of_key else f"{service}:{operation}"
+        # "KMS key access denied error" names no action: the key's own policy may be meant.
+        permission = found[1] if found else None if text.startswith("KMS") else f"{service}:{operation}"
     return CallFailed(
         f"{about} failed: {code}: {text.rstrip('.')}." if text else f"{about} failed: {code}.",
         kind=kind,
@@ -164,7 +164,7 @@ def _answered(error: ClientError, *, about: str, operation: str, table: str | No
         code=code,
         table=table,
         missing_permission=permission,
-        hint=_KMS_HINT if kind is Kind.DENIED and "KMS" in text else _hint(kind, permission),
+        hint=_hint(kind, permission, text),
     )
 
 
@@ -204,7 +204,9 @@ def _until(text: str) -> float | None:
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
-def _hint(kind: Kind, permission: str | None) -> str | None:
+def _hint(kind: Kind, permission: str | None, text: str) -> str | None:
+    if kind is Kind.DENIED and text.startswith("KMS"):
+        return _KMS_HINT
     if permission:
         return f"Allow {permission} to these credentials; `dynatus policy` prints the least policy."
     if kind is Kind.EXPIRED:

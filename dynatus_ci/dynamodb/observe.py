@@ -108,7 +108,8 @@ class Surroundings:
             if questions.scaling and self._known.scaling is None and not self._known.scaling_denied:
                 self._known = _scaling(self._aws, self._known)
             if questions.key and questions.key not in self._known.keys:
-                keys = {**self._known.keys, questions.key: _key(self._aws, questions.key)}
+                found = describe_key(self._aws, questions.key)
+                keys = {**self._known.keys, questions.key: str(found["Arn"]) if found else None}
                 self._known = replace(self._known, keys=keys)
         emptiness = emptiness_of(self._aws, name) if questions.emptiness else situation.emptiness
         if questions.emptiness:
@@ -169,13 +170,15 @@ def _holds_items(aws: Aws, name: str) -> bool:
         start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
-def _key(aws: Aws, key: str) -> str | None:
+def describe_key(aws: Aws, key: str) -> Mapping[str, Any] | None:
+    """DescribeKey's `KeyMetadata`; None where it is not allowed, or the endpoint is no AWS."""
     try:
-        return str(aws.ask("kms", "DescribeKey", KeyId=key)["KeyMetadata"]["Arn"])
+        found: Mapping[str, Any] = aws.ask("kms", "DescribeKey", KeyId=key)["KeyMetadata"]
     except CallFailed as failed:
         if failed.kind in {Kind.DENIED, Kind.UNSUPPORTED} or aws.endpoint:
             return None
         raise
+    return found
 
 
 def _scaling(aws: Aws, known: Situation) -> Situation:

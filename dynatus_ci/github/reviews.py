@@ -53,7 +53,6 @@ class Trail:
         self.told = ""
         self._main: _Kept | None = None
         self._kept: list[_Kept] = []
-        self._without = 0
         self._history: frozenset[str] = frozenset()
         self._older: Iterator[PullRequest] | None = None
 
@@ -79,22 +78,18 @@ class Trail:
             self.told = self._main.finding.body or "" if self._main else ""
 
     def read_next(self) -> bool:
-        """Read the next older record; False where none is left, or what is older is not to be looked at.
-
-        A run asks `MOST_WITHOUT` pull requests in vain at most: one request each, and old ones seldom have a record.
-        """
+        """Read the next older record; False where none is left, or what is older is not to be looked at."""
         if self._older is None:
             self._older = self._find_older()
         findings = [kept.finding for kept in self._kept]
         ended = any(approval.ends_walk(finding, self._scope, branch=self._branch) for finding in findings)
         if ended or sum(finding.body is not None for finding in findings) >= approval.MOST_RECORDS:
             return False
-        while self._without < approval.MOST_WITHOUT and (pull_request := next(self._older, None)):
+        for pull_request in self._older:
             kept = self._read(pull_request, own=False)
             if kept.finding.body is not None:
                 self._kept.append(kept)
                 return True
-            self._without += 1
         return False
 
     def room(self, *, agreeing: Collection[str] = (), others: Collection[str] = ()) -> int:

@@ -172,6 +172,25 @@ def test_a_comment_that_says_running_already_must_be_writable_all_the_same(repo:
     assert writes(repo) == []
 
 
+def test_the_result_is_told_also_where_older_records_cannot_be_read(repo: Scene) -> None:
+    planned(repo, 1, users=table())
+    sha = repo.merge(1)
+    answer = repo.github.answer
+
+    def no_history(method: str, *, target: str, token: str, body: object) -> Answer:
+        if "history(" in str(body):
+            return Answer(502, {"message": "Server Error"})
+        return answer(method, target=target, token=token, body=body)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repo.github, "answer", no_history)
+        assert repo.apply(sha).ending == GITHUB
+    assert "1 table changed" in repo.comment(1)
+    assert not repo.record(1).closes("users")
+    assert repo.apply(sha).ending == NOOP
+    assert repo.record(1).closes("users")
+
+
 def test_a_used_up_record_that_cannot_be_written_fails_the_run(repo: Scene) -> None:
     adopt(repo, users=table())
     planned(repo, 1, users=table(**tags(team="a")))

@@ -666,3 +666,34 @@ def test_what_could_not_be_read_of_an_index_alone_is_waited_for(world: World) ->
     )
     assert story.run().table.result is Outcome.APPLIED
     story.ends_well()
+
+
+def test_a_replica_whose_creation_fails_is_not_done(world: World) -> None:
+    shown = describe._replica  # noqa: SLF001
+
+    def failed(*args: Any) -> Json:
+        return {**shown(*args), "ReplicaStatus": "CREATION_FAILED"}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(describe, "_replica", failed)
+        run = begin(world, (definition(), definition(Replicas=[{"RegionName": "eu-central-1"}]))).run()
+    assert run.table.result is Outcome.REFUSED
+    assert len(run.writes) == 1
+    assert run.table.steps[0].status is Status.RUNNING
+
+
+def test_a_step_in_doubt_of_a_table_that_cannot_be_compared_is_not_called_done(world: World) -> None:
+    story = begin(world, (definition(), definition(Tags=[{"Key": "team", "Value": "a"}])))
+    world.simulator.faults.add(Kind.DROP_BEFORE, operations=["TagResource"])
+    described = observe.describe
+
+    def unusable(aws: Aws, name: str) -> dict[str, Any] | None:
+        table = described(aws, name)
+        tried = any(call.operation == "TagResource" for call in world.simulator.journal.calls)
+        return {**table, "TableStatus": "INACCESSIBLE_ENCRYPTION_CREDENTIALS"} if table and tried else table
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(observe, "describe", unusable)
+        run = story.run()
+    assert run.table.result is Outcome.FAILED
+    assert [step.status for step in run.table.steps] == [Status.RUNNING]

@@ -91,6 +91,8 @@ ROWS = [
     Row("BackupInUseException", "There is another ongoing conflicting backup control plane operation on the table",
         Kind.BUSY, operation="CreateBackup"),
     Row("TableInUseException", "A target table with the specified name is in use", Kind.BUSY, operation="CreateBackup"),
+    Row("AccessDeniedException", "User: arn:aws:sts::1:assumed-role/KMS/s is not authorized to perform: "
+        "dynamodb:UpdateTable on resource: x", Kind.DENIED, permission="dynamodb:UpdateTable"),
     Row("AccessDeniedException", "KMS key access denied error: com.amazonaws.services.kms.model.AWSKMSException: The "
         "ciphertext refers to a customer master key that does not exist", Kind.DENIED, operation="CreateTable"),
     Row("ThrottlingException", "Rate exceeded", Kind.THROTTLED),
@@ -184,3 +186,10 @@ def test_a_permission_of_another_service_has_its_prefix() -> None:
 def test_expired_credentials_say_how_to_get_longer_ones() -> None:
     failed = failures.explain(answered(Row("ExpiredToken", "", Kind.EXPIRED)), operation="DescribeTable", table=None)
     assert "role-duration-seconds" in str(failed)
+
+
+def test_a_key_that_may_not_be_used_has_a_hint_of_its_own() -> None:
+    row = Row("AccessDeniedException", "KMS key access denied error: x", Kind.DENIED)
+    hint = failures.explain(answered(row), operation="CreateTable", table="orders").hint
+    assert hint
+    assert "kms:CreateGrant" in hint

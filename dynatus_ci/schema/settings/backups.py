@@ -27,7 +27,7 @@ class PointInTimeRecovery(Setting):
     name = "PointInTimeRecoverySpecification"
     title = "point-in-time recovery"
     shape = Structure(
-        {"PointInTimeRecoveryEnabled": Flag(), "RecoveryPeriodInDays": Whole(1, 35)},
+        {"PointInTimeRecoveryEnabled": Flag(), "RecoveryPeriodInDays": Whole(1, LONGEST_PERIOD)},
         required=("PointInTimeRecoveryEnabled",),
     )
     said = frozenset(shape.members)

@@ -256,7 +256,12 @@ def covers(actual: Value, desired: Value) -> bool:
 
 
 def satisfied(path: Path, actual: Value, expected: Value) -> bool:
-    """Whether the live value at a path is what a step expects; warm throughput may be higher."""
+    """Whether the live value at a path is what a step expects; warm throughput may be higher.
+
+    A replica whose creation failed is an entry and no replica, whatever is expected of it.
+    """
+    if isinstance(actual, Mapping) and actual.get("ReplicaStatus") == "CREATION_FAILED":
+        return False
     warm = path == ("WarmThroughput",) or (len(path) == 3 and path[2] == "WarmThroughput")
     if warm and actual and expected:
         return all(actual.get(member, 0) >= units for member, units in expected.items())

@@ -80,7 +80,11 @@ class Encryption(Setting):
         return f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "AWS managed key"
 
     def consequence(self, difference: Difference) -> str:
-        """The key has a policy of its own."""
+        """A customer's key has a policy of its own, and the one that AWS manages ends at the account."""
+        if not difference.desired["Enabled"]:
+            return "Table {table} goes back to the key that AWS owns{change}."
+        if "KMSMasterKeyId" not in difference.desired:
+            return "Table {table} is encrypted with the key that AWS manages{change}. Other accounts lose access."
         return "Table {table} is encrypted with another key{change}. Readers and writers need access to it."
 
     def differences(self, context: Context) -> Iterator[Difference]:

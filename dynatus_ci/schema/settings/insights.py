@@ -24,9 +24,7 @@ class Insights(Setting):
 
     name = "ContributorInsightsSpecification"
     title = "contributor insights"
-    shape = Structure(
-        {"Enabled": Flag(), "Mode": Choice(("ACCESSED_AND_THROTTLED_KEYS", "THROTTLED_KEYS"))}, required=("Enabled",)
-    )
+    shape = Structure({"Enabled": Flag(), "Mode": Choice((DEFAULT_MODE, "THROTTLED_KEYS"))}, required=("Enabled",))
     said = frozenset(shape.members)
     stage = Stage.INSIGHTS
     reader = "ListContributorInsights"

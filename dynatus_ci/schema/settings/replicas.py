@@ -14,7 +14,7 @@ from dynatus_ci.schema import phrases
 from dynatus_ci.schema.findings import At, Finding, quoted
 from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting, covers
-from dynatus_ci.schema.settings.encryption import MANAGED_KEY
+from dynatus_ci.schema.settings.encryption import MANAGED_KEY, Encryption
 from dynatus_ci.schema.settings.table_class import TableClass
 from dynatus_ci.schema.shapes import INDEX_NAME, Sequence, Shape, Structure, Text, Whole
 
@@ -166,6 +166,11 @@ class Replicas(Setting):
         """Replicas that are not well, and keys that only their own region shows."""
         for region, status in sorted(_unhealthy(context).items()):
             yield f"The replica in {region} is {status}."
+        if MANAGED_KEY in context.situation.keys and context.situation.keys[MANAGED_KEY] is None:
+            yield (
+                "Cannot verify that the table's key is the one that AWS manages: kms:DescribeKey is not allowed. "
+                "With another key, each replica needs a :KMSMasterKeyId."
+            )
         for region, live in sorted((context.is_at((self.name,)) or {}).items()):
             wanted = context.desired.at((self.name, region)) or {}
             if "KMSMasterKeyId" in wanted and "KMSMasterKeyId" not in live:
@@ -238,10 +243,10 @@ def _sent(members: Mapping[str, Value]) -> dict[str, Value]:
 
 def _kept_key(context: Context) -> Value:
     """The table's live key, where its file does not say another or none."""
-    encryption = context.desired.at(("SSESpecification",)) or {"Enabled": True}
+    encryption = context.desired.at((Encryption.name,)) or {"Enabled": True}
     if not encryption["Enabled"] or "KMSMasterKeyId" in encryption:
         return None
-    return context.is_at(("SSESpecification", "KMSMasterKeyId"))
+    return context.is_at((Encryption.name, "KMSMasterKeyId"))
 
 
 def _agrees(context: Context, actual: Value, desired: Value) -> bool:
