@@ -243,6 +243,20 @@ FOUND: dict[str, tuple[Definition, Definition]] = {
         strategies.bare(SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": strategies.KEY_ID}),
         strategies.bare(Replicas=[{"RegionName": "eu-central-1"}]),
     ),
+    "a replica that keeps the class that the table leaves": (
+        strategies.bare(Replicas=[{"RegionName": "eu-central-1", "TableClassOverride": "STANDARD"}]),
+        strategies.bare(
+            TableClass="STANDARD_INFREQUENT_ACCESS",
+            Replicas=[{"RegionName": "eu-central-1", "TableClassOverride": "STANDARD"}],
+        ),
+    ),
+    "a replica that has the class to which the table goes": (
+        strategies.bare(Replicas=[{"RegionName": "eu-central-1", "TableClassOverride": "STANDARD_INFREQUENT_ACCESS"}]),
+        strategies.bare(
+            TableClass="STANDARD_INFREQUENT_ACCESS",
+            Replicas=[{"RegionName": "eu-central-1", "TableClassOverride": "STANDARD_INFREQUENT_ACCESS"}],
+        ),
+    ),
     "a replica's class that is the table's": (
         strategies.bare(Replicas=[{"RegionName": "eu-central-1"}]),
         strategies.bare(Replicas=[{"RegionName": "eu-central-1", "TableClassOverride": "STANDARD"}]),

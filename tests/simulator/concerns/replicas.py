@@ -82,6 +82,7 @@ def _scales(account: Account, resource: str, dimension: str) -> bool:
 def _create(account: Account, table: Table, region: str, body: Json) -> None:
     table.replica_work = True
     replica = Replica({name: body[name] for name in OVERRIDES if name in body}, made=account.now)
+    inherit(table, replica)
     if table.stream_view is None:
         stream.enable(account, table, "NEW_AND_OLD_IMAGES")  # it comes by itself, and stays after the replica
 
@@ -93,6 +94,12 @@ def _create(account: Account, table: Table, region: str, body: Json) -> None:
         account.later(account.duration("replica with items" if table.items.by_key else "replica", table.name), ready)
 
     account.occupy(table, "replica", account.duration("replica appears", table.name), appear)
+
+
+def inherit(table: Table, replica: Replica) -> None:
+    """An override that is what the table has is none: absent means inherited (A6)."""
+    if replica.spec.get("TableClassOverride") == (table.table_class or "STANDARD"):
+        del replica.spec["TableClassOverride"]
 
 
 def _delete(account: Account, table: Table, region: str) -> None:
@@ -118,6 +125,7 @@ def _update(account: Account, table: Table, region: str, body: Json) -> None:
 
     def done() -> None:
         replica.spec.update({name: body[name] for name in OVERRIDES if name in body})
+        inherit(table, replica)
         table.replica_work, replica.status = False, "ACTIVE"
 
     account.later(account.duration("replica update", table.name), done)

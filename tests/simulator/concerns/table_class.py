@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.simulator.concerns import replicas
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,6 +20,8 @@ def prepare(account: Account, table: Table, request: Json) -> Callable[[], None]
 
     def done() -> None:
         table.table_class, table.class_updated = wanted, account.now
+        for replica in table.replicas.values():
+            replicas.inherit(table, replica)
 
     def begin() -> None:
         if wanted != (table.table_class or "STANDARD"):
