@@ -13,7 +13,7 @@ from threading import Event
 from typing import Protocol
 
 from dynatus_ci.schema.model import Path, Table, Value
-from dynatus_ci.schema.settings.base import satisfied
+from dynatus_ci.schema.settings import satisfied
 
 FIRST_POLL = 0.2
 LONGEST_POLL = 10.0

@@ -16,7 +16,6 @@ from dynatus_ci.schema.indexes import GLOBAL
 from dynatus_ci.schema.keys import LOCAL
 from dynatus_ci.schema.model import Difference, Path, Value
 from dynatus_ci.schema.settings import SETTINGS
-from dynatus_ci.schema.settings.warm_throughput import WarmThroughput
 
 _NAMES = {
     "KeySchema": "key",
@@ -104,7 +103,7 @@ def _phrase(path: Path, value: Value) -> str | None:
 
 
 def _shape(path: Path) -> _Shape | None:
-    setting = settings.of(path)
+    setting = settings.of(path) or settings.of(path[2:])
     if setting:
         return _Shape(setting.said, setting.words) if setting.said else None
     match path:
@@ -156,7 +155,6 @@ _SHAPES = {
     "KeySchema": _Shape(_KEYED, _key),
     "ProvisionedThroughput": _Shape(frozenset(phrases.UNITS), phrases.units),
     "OnDemandThroughput": _Shape(frozenset(phrases.UNITS), phrases.units),
-    "WarmThroughput": _Shape(frozenset(phrases.UNITS), WarmThroughput().words),
 }
 
 

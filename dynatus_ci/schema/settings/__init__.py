@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dynatus_ci.schema.model import Path
+from dynatus_ci.schema.model import Path, Value
 from dynatus_ci.schema.settings.backups import PointInTimeRecovery
-from dynatus_ci.schema.settings.base import Setting
+from dynatus_ci.schema.settings.base import Setting, covers
 from dynatus_ci.schema.settings.encryption import Encryption
 from dynatus_ci.schema.settings.insights import Insights
 from dynatus_ci.schema.settings.kinesis import Kinesis
@@ -36,3 +36,9 @@ SETTINGS: tuple[Setting, ...] = (
 def of(path: Path) -> Setting | None:
     """The setting that a path is about; None where the planner's own couplings are (keys, indexes, capacity)."""
     return next((setting for setting in SETTINGS if setting.owns(path)), None)
+
+
+def satisfied(path: Path, actual: Value, expected: Value) -> bool:
+    """Whether the live value at a path is what a step expects; of a member of an index its setting decides, too."""
+    setting = of(path) or of(path[2:])
+    return setting.satisfied(actual, expected) if setting else covers(actual, expected)

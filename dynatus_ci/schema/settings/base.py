@@ -215,6 +215,10 @@ class Setting:
         """The value as a member of CreateTable or UpdateTable."""
         return {self.name: value}
 
+    def satisfied(self, actual: Value, expected: Value) -> bool:
+        """Whether a live value is what a step expects."""
+        return covers(actual, expected)
+
     def refusal(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
         """Why AWS would never take these differences, of a live table or a new one; None where it would."""
         return None
@@ -253,16 +257,3 @@ def covers(actual: Value, desired: Value) -> bool:
     if isinstance(desired, Mapping) and isinstance(actual, Mapping):
         return all(name in actual and covers(actual[name], value) for name, value in desired.items())
     return bool(actual == desired and isinstance(actual, bool) == isinstance(desired, bool))
-
-
-def satisfied(path: Path, actual: Value, expected: Value) -> bool:
-    """Whether the live value at a path is what a step expects; warm throughput may be higher.
-
-    A replica whose creation failed is an entry and no replica, whatever is expected of it.
-    """
-    if isinstance(actual, Mapping) and actual.get("ReplicaStatus") == "CREATION_FAILED":
-        return False
-    warm = path == ("WarmThroughput",) or (len(path) == 3 and path[2] == "WarmThroughput")
-    if warm and actual and expected:
-        return all(actual.get(member, 0) >= units for member, units in expected.items())
-    return covers(actual, expected)

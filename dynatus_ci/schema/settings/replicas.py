@@ -13,7 +13,7 @@ from typing import Any
 from dynatus_ci.schema import phrases
 from dynatus_ci.schema.findings import At, Finding, quoted
 from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step, Value
-from dynatus_ci.schema.settings.base import Context, Setting, covers
+from dynatus_ci.schema.settings.base import Context, Setting
 from dynatus_ci.schema.settings.encryption import MANAGED_KEY, Encryption
 from dynatus_ci.schema.settings.table_class import TableClass
 from dynatus_ci.schema.shapes import INDEX_NAME, Sequence, Shape, Structure, Text, Whole
@@ -120,7 +120,7 @@ class Replicas(Setting):
                 yield context.difference(path, None, effect=Effect.DELETE, risk=Risk.DESTRUCTIVE)
             elif region not in actual:
                 yield context.difference(path, desired[region], effect=Effect.CREATE)
-            elif not _agrees(context, actual[region], desired[region]):
+            elif not self.satisfied(_effective(context, actual[region], desired[region]), desired[region]):
                 yield context.difference(path, desired[region], effect=Effect.REBUILD_REPLICA, risk=Risk.DESTRUCTIVE)
 
     def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
@@ -134,6 +134,11 @@ class Replicas(Setting):
                 sent = {"RegionName": difference.path[1], **_sent(difference.desired)}
                 step = self._update(context, difference, "Create", sent=sent, expected={})
                 yield step if difference.actual is None else replace(step, cooldown=REGION_CLEARS)
+
+    def satisfied(self, actual: Value, expected: Value) -> bool:
+        """One whose creation failed is an entry and no replica."""
+        failed = isinstance(actual, Mapping) and actual.get(STATUS) == "CREATION_FAILED"
+        return not failed and super().satisfied(actual, expected)
 
     def refusal(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
         """A replica of a table with a customer's key needs one, too; and a provisioned table must scale its writes."""
@@ -247,11 +252,6 @@ def _kept_key(context: Context) -> Value:
     if not encryption["Enabled"] or "KMSMasterKeyId" in encryption:
         return None
     return context.is_at((Encryption.name, "KMSMasterKeyId"))
-
-
-def _agrees(context: Context, actual: Value, desired: Value) -> bool:
-    """Whether a live replica is as its definition says; one whose creation failed is an entry and no replica."""
-    return actual.get(STATUS) != "CREATION_FAILED" and covers(_effective(context, actual, desired), desired)
 
 
 def _effective(context: Context, actual: Value, desired: Value) -> Value:
