@@ -164,7 +164,13 @@ def _import(options: argparse.Namespace) -> int:
 
 def _policy(options: argparse.Namespace) -> int:
     asked = _asked(options)
-    region, account, tables = asked.inputs.region, asked.inputs.account, asked.tables()
+    region, account = asked.inputs.region, asked.inputs.account
+    if options.role == "import":
+        if options.path:
+            raise InvalidInput("--mode import takes no PATH.", hint="Choose tables by --table-prefix, or leave it out.")
+        _document(iam.import_policy(region=region, account=account, table_prefix=asked.inputs.table_prefix))
+        return 0
+    tables = asked.tables()
     if region is None and any(table.at(("Replicas",)) for table in tables):
         say("Without --region, an entry of :Replicas for the table's own region is taken for a replica.")
     _document(iam.policy(tables, mode=options.role, region=region, account=account))
@@ -275,9 +281,11 @@ def _parser() -> argparse.ArgumentParser:
     _add(imports, *_ACCOUNT)
     _finish(imports, _import, formats=False)
 
-    policy = commands.add_parser("policy", help="print the least IAM policy for these definitions")
+    policy = commands.add_parser("policy", help="print the least IAM policy for these definitions, or for import")
     _add(policy, "path", "region", "account", *_DEFINITIONS)
-    policy.add_argument("--mode", dest="role", choices=("plan", "apply"), required=True, help="for which role")
+    policy.add_argument(
+        "--mode", dest="role", choices=("plan", "drift", "apply", "import"), required=True, help="for which role"
+    )
     _finish(policy, _policy, formats=False)
     return parser
 

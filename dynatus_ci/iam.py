@@ -1,4 +1,4 @@
-"""The least IAM policy for some definitions: what the role for plan, or for apply, must be allowed. Makes no call.
+"""The least IAM policy: what a role must be allowed for plan, drift, apply or import. Makes no call.
 
 Not in it, because it is the least: what a recreate takes (Scan, CreateBackup, DeleteTable of a table that is to stay;
 whoever changes a key grants that for the while, or writes `:Absent true` first), and the removal of a replica from a
@@ -26,11 +26,14 @@ from dynatus_ci.schema.settings.kinesis import Kinesis
 from dynatus_ci.schema.settings.replicas import Replicas
 from dynatus_ci.schema.settings.ttl import TimeToLive
 
-Mode: TypeAlias = Literal["plan", "apply"]
+Mode: TypeAlias = Literal["plan", "drift", "apply"]
+"""The modes whose policy follows from definitions; drift reads what plan reads."""
 
 VERSION = "2012-10-17"
 EVERY_TABLE = frozenset({"ListContributorInsights"})
 """Operations that IAM cannot limit to a table."""
+OWNER = "DescribeStackResources"
+"""What `dynatus import --owner` asks CloudFormation."""
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsapplicationautoscaling.html: no resources.
 SCALING = ("DescribeScalableTargets", "DescribeScalingPolicies")
 DELETION = ("Scan", "DescribeContinuousBackups", "CreateBackup", "DeleteTable")
@@ -65,8 +68,12 @@ PARTITIONS = {
     "us-gov-": "aws-us-gov",
 }
 """AWS's partitions beside `aws`, by how their regions begin (botocore's partitions.json; a test compares)."""
-PURPOSES = ("Read", "Change", "Delete", "Replicate", "UseKeys", "UseKinesis", "CreateRoles")
-"""What statements are for, in their order; their Sids begin so."""
+PURPOSES = ("Read", "Find", "Change", "Delete", "Watch", "List", "Replicate", "Use", "CreateRoleFor")
+"""What statements are for, in their order; a Sid is one of these and what it is about, as in `ReadTimeToLive`."""
+TABLES = "Tables"
+KINESIS_STREAMS = "KinesisDataStreams"
+MOST_TOPICS = 3
+"""As many settings are named in a Sid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ class _Grant:
     action: str
     resource: str = "*"
     condition: str = "{}"
+    topic: str = TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +128,30 @@ def _partition(region: str) -> str:
     return next((name for beginning, name in PARTITIONS.items() if region.startswith(beginning)), "aws")
 
 
+def import_policy(*, region: str | None, account: str | None, table_prefix: str = "") -> dict[str, Any]:
+    """The policy for `dynatus import`, which reads every setting, before there is any definition.
+
+    Args:
+        region: Where the tables are; None for any region.
+        account: Whose they are; None for any account.
+        table_prefix: Only tables whose name begins so; empty for all.
+    """
+    scope = _Scope(_partition(region or ""), region or "*", account or "*")
+    tables = scope.arn("dynamodb", f"table/{table_prefix}*")
+    grants = {
+        _Grant("List", "dynamodb:ListTables"),
+        _Grant("Read", "dynamodb:DescribeTable", tables),
+        _Grant("Read", "kms:DescribeKey", scope.arn("kms", "key/*"), topic="Keys"),
+        # Which stack it is about is the question, so the permission cannot be limited to one.
+        _Grant("Find", f"cloudformation:{OWNER}", topic="OwnerStacks"),
+    }
+    for setting in SETTINGS:
+        if setting.reader:
+            resource = "*" if setting.reader in EVERY_TABLE else tables
+            grants.add(_Grant("Read", f"dynamodb:{setting.reader}", resource, topic=_topic(setting.name)))
+    return {"Version": VERSION, "Statement": list(_statements(grants))}
+
+
 # --- what each definition takes --------------------------------------------------------------------------------------
 
 
@@ -135,41 +167,44 @@ def _reads(table: Table, scope: _Scope) -> Iterator[_Grant]:
     for setting in SETTINGS:
         if setting.reader and setting.managed(table):
             resource = "*" if setting.reader in EVERY_TABLE else scope.table(table)
-            yield _Grant("Read", f"dynamodb:{setting.reader}", resource)
+            yield _Grant("Read", f"dynamodb:{setting.reader}", resource, topic=_topic(setting.name))
     if table.at(("BillingMode",)) == "PROVISIONED":
         for operation in SCALING:
-            yield _Grant("Read", f"application-autoscaling:{operation}")
+            yield _Grant("Read", f"application-autoscaling:{operation}", topic="AutoScaling")
     # A replica without a key is in order only where the table's key is the one that AWS manages.
     keyless = any("KMSMasterKeyId" not in replica for replica in scope.replicas(table).values())
     for key in filter(None, (table.at((Encryption.name, "KMSMasterKeyId")), MANAGED_KEY if keyless else None)):
         resource, alias = _key(key, scope)
-        yield _Grant("Read", "kms:DescribeKey", resource, canonical(alias))
+        yield _Grant("Read", "kms:DescribeKey", resource, canonical(alias), _key_topic(key))
     if stream := table.at((Kinesis.name, "StreamArn")):
         for operation in KINESIS_READ:
-            yield _Grant("Read", f"kinesis:{operation}", stream)
+            yield _Grant("Read", f"kinesis:{operation}", stream, topic=KINESIS_STREAMS)
 
 
 def _deletion(table: Table, scope: _Scope) -> Iterator[_Grant]:
     for operation in DELETION:
         yield _Grant("Delete", f"dynamodb:{operation}", scope.table(table))
-    yield _Grant("Delete", "dynamodb:DescribeBackup", f"{scope.table(table)}/backup/*")
-    yield _Grant("Delete", "dynamodb:ListBackups")
+    yield _Grant("Watch", "dynamodb:DescribeBackup", f"{scope.table(table)}/backup/*", topic="Backups")
+    yield _Grant("List", "dynamodb:ListBackups", topic="Backups")
 
 
 def _changes(table: Table, scope: _Scope) -> Iterator[_Grant]:
     """CreateTable, UpdateTable, and the settings' writers: CreateTable asks for those of what it carries, too."""
-    managed = [setting for setting in SETTINGS if setting.managed(table)]
-    for operation in ("CreateTable", "UpdateTable", *(writer for setting in managed for writer in setting.writers)):
+    for operation in ("CreateTable", "UpdateTable"):
         yield _Grant("Change", f"dynamodb:{operation}", scope.table(table))
+    for setting in SETTINGS:
+        for writer in setting.writers if setting.managed(table) else ():
+            yield _Grant("Change", f"dynamodb:{writer}", scope.table(table), topic=_topic(setting.name))
     for name, index in table.indexes().items():
         if Insights.name in index:
-            yield _Grant("Change", f"dynamodb:{Insights.writers[0]}", f"{scope.table(table)}/index/{name}")
+            resource = f"{scope.table(table)}/index/{name}"
+            yield _Grant("Change", f"dynamodb:{Insights.writers[0]}", resource, topic=_topic(Insights.name))
     yield from _replication(table, scope)
     yield from _key_use(table, scope)
     if stream := table.at((Kinesis.name, "StreamArn")):
-        yield _Grant("UseKinesis", "kinesis:ListStreams")
+        yield _Grant("List", "kinesis:ListStreams", topic=KINESIS_STREAMS)
         for operation in KINESIS_USE:
-            yield _Grant("UseKinesis", f"kinesis:{operation}", stream)
+            yield _Grant("Use", f"kinesis:{operation}", stream, topic=KINESIS_STREAMS)
     yield from _service_roles(table, scope)
 
 
@@ -178,7 +213,8 @@ def _replication(table: Table, scope: _Scope) -> Iterator[_Grant]:
         for operation in REPLICATION:
             yield _Grant("Replicate", f"dynamodb:{operation}", scope.table(table, region=region))
         if table.manages(TimeToLive.name):  # it is the whole group's, and asked for in every region
-            yield _Grant("Change", f"dynamodb:{TimeToLive.writers[0]}", scope.table(table, region=region))
+            resource, topic = scope.table(table, region=region), _topic(TimeToLive.name)
+            yield _Grant("Change", f"dynamodb:{TimeToLive.writers[0]}", resource, topic=topic)
 
 
 def _key_use(table: Table, scope: _Scope) -> Iterator[_Grant]:
@@ -188,7 +224,8 @@ def _key_use(table: Table, scope: _Scope) -> Iterator[_Grant]:
         if key and not key.endswith(MANAGED_KEY):
             resource, alias = _key(key, scope, region=region)
             for operation in KEY_USE:
-                yield _Grant("UseKeys", f"kms:{operation}", resource, canonical({**VIA_DYNAMODB, **alias}))
+                condition = canonical({**VIA_DYNAMODB, **alias})
+                yield _Grant("Use", f"kms:{operation}", resource, condition, _key_topic(key))
 
 
 def _key(key: str, scope: _Scope, *, region: str | None = None) -> tuple[str, Mapping[str, Any]]:
@@ -218,28 +255,56 @@ def _service_roles(table: Table, scope: _Scope) -> Iterator[_Grant]:
             host = f"{service}.dynamodb.amazonaws.com"
             condition = canonical({"StringEquals": {"iam:AWSServiceName": host}})
             resource = scope.arn("iam", f"role/aws-service-role/{host}/{role}", region="")
-            yield _Grant("CreateRoles", "iam:CreateServiceLinkedRole", resource, condition)
+            yield _Grant("CreateRoleFor", "iam:CreateServiceLinkedRole", resource, condition, _topic(setting))
 
 
 # --- statements ------------------------------------------------------------------------------------------------------
 
 
+def _topic(setting: str) -> str:
+    """A setting's name in a Sid."""
+    return setting.removesuffix("Specification")
+
+
+def _key_topic(key: str) -> str:
+    """A policy knows an alias as a condition, so each alias has a statement, which names it."""
+    alias = re.search("alias/(.+)", key)
+    return f"KeysOfAlias{_words(alias[1])}" if alias else "Keys"
+
+
+def _words(text: str) -> str:
+    """A text as part of a Sid, which holds ASCII letters and digits alone."""
+    return "".join(word[0].upper() + word[1:] for word in re.findall("[A-Za-z0-9]+", text))
+
+
 def _statements(grants: Iterable[_Grant]) -> Iterator[dict[str, Any]]:
     """As few as say exactly this: actions with the same resources and the same condition share one."""
-    resources: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    alike: dict[tuple[str, str, str], set[_Grant]] = defaultdict(set)
     for grant in grants:
-        resources[grant.purpose, grant.condition, grant.action].add(grant.resource)
-    actions: dict[tuple[int, str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for (purpose, condition, action), named in sorted(resources.items()):
-        actions[PURPOSES.index(purpose), condition, tuple(sorted(named))].append(action)
+        alike[grant.purpose, grant.condition, grant.action].add(grant)
+    actions: dict[tuple[str, str, tuple[str, ...]], list[str]] = defaultdict(list)
+    topics: dict[tuple[str, str, tuple[str, ...]], set[str]] = defaultdict(set)
+    for (purpose, condition, action), same in sorted(alike.items()):
+        statement = purpose, condition, tuple(sorted({grant.resource for grant in same}))
+        actions[statement].append(action)
+        topics[statement] |= {grant.topic for grant in same}
+    order = sorted((PURPOSES.index(key[0]), TABLES not in topics[key], key) for key in actions)
     seen: Counter[str] = Counter()
-    for (position, condition, shared), allowed in sorted(actions.items()):
-        purpose = PURPOSES[position]
-        seen[purpose] += 1
+    for _, _, key in order:
+        purpose, condition, resources = key
+        sid = purpose + _about(topics[key])
+        seen[sid] += 1
         yield {
-            "Sid": f"{purpose}{seen[purpose]}" if seen[purpose] > 1 else purpose,
+            "Sid": f"{sid}{seen[sid]}" if seen[sid] > 1 else sid,
             "Effect": "Allow",
-            "Action": allowed,
-            "Resource": list(shared),
+            "Action": actions[key],
+            "Resource": list(resources),
             **({"Condition": json.loads(condition)} if condition != "{}" else {}),
         }
+
+
+def _about(topics: set[str]) -> str:
+    """What a statement is about; what stands beside the table itself needs no name of its own."""
+    if TABLES in topics:
+        return TABLES
+    return "And".join(sorted(topics)) if len(topics) <= MOST_TOPICS else "Settings"

@@ -14,7 +14,7 @@ import botocore.session
 import pytest
 
 import dynatus_ci
-from dynatus_ci import iam
+from dynatus_ci import cli, iam
 from dynatus_ci.errors import InvalidInput
 from dynatus_ci.schema import normalise
 from dynatus_ci.schema.model import Table
@@ -126,7 +126,9 @@ def test_every_action_is_an_operation_that_aws_has() -> None:
 def test_plan_of_a_plain_table_takes_one_action() -> None:
     assert policy(table(), mode="plan") == {
         "Version": "2012-10-17",
-        "Statement": [{"Sid": "Read", "Effect": "Allow", "Action": ["dynamodb:DescribeTable"], "Resource": [TABLE]}],
+        "Statement": [
+            {"Sid": "ReadTables", "Effect": "Allow", "Action": ["dynamodb:DescribeTable"], "Resource": [TABLE]}
+        ],
     }
 
 
@@ -154,6 +156,35 @@ def test_auto_scaling_is_asked_for_provisioned_tables_alone() -> None:
 def test_what_iam_cannot_limit_to_a_table_is_allowed_on_all() -> None:
     found = allowed(policy(table(ContributorInsightsSpecification={"Enabled": True}), mode="plan"))
     assert found["dynamodb:ListContributorInsights"] == {"*"}
+
+
+def test_drift_reads_what_plan_reads() -> None:
+    assert policy(EVERYTHING, ABSENT, mode="drift") == policy(EVERYTHING, ABSENT, mode="plan")
+
+
+# --- import ----------------------------------------------------------------------------------------------------------
+
+
+def test_import_lists_the_tables_and_reads_every_setting_of_those_with_the_prefix() -> None:
+    found = allowed(iam.import_policy(region="eu-west-1", account="111122223333", table_prefix="prod-"))
+    assert {f"dynamodb:{setting.reader}" for setting in SETTINGS if setting.reader} <= found.keys()
+    assert found["dynamodb:ListTables"] == {"*"}
+    assert found["dynamodb:DescribeTable"] == {"arn:aws:dynamodb:eu-west-1:111122223333:table/prod-*"}
+    assert found["kms:DescribeKey"] == {"arn:aws:kms:eu-west-1:111122223333:key/*"}
+
+
+def test_import_may_only_read_and_never_scan() -> None:
+    for action in allowed(iam.import_policy(region=None, account=None)):
+        assert action.partition(":")[2].startswith(("Describe", "List", "GetResourcePolicy")), action
+
+
+def test_only_the_question_for_the_owner_goes_beyond_dynamodb_and_its_keys() -> None:
+    document = iam.import_policy(region="eu-west-1", account=None)
+    assert [statement["Sid"] for statement in document["Statement"]] == [
+        *("ReadTables", "ReadContributorInsights", "ReadKeys", "FindOwnerStacks", "ListTables")
+    ]
+    (owner,) = (statement for statement in document["Statement"] if statement["Sid"] == "FindOwnerStacks")
+    assert owner["Action"] == ["cloudformation:DescribeStackResources"]
 
 
 # --- apply -----------------------------------------------------------------------------------------------------------
@@ -291,7 +322,7 @@ def test_the_policy_is_the_same_in_any_order_of_the_definitions() -> None:
 def test_tables_alike_share_their_statements() -> None:
     tables = [table(f"t{number:03}", Tags=[], TimeToLiveSpecification={"Enabled": False}) for number in range(100)]
     document = policy(*tables)
-    assert [statement["Sid"] for statement in document["Statement"]] == ["Read", "Change"]
+    assert [statement["Sid"] for statement in document["Statement"]] == ["ReadTables", "ChangeTables"]
     assert document["Statement"][0]["Resource"] == sorted(document["Statement"][0]["Resource"])
 
 
@@ -299,6 +330,34 @@ def test_every_sid_is_used_once_and_holds_letters_and_digits_alone() -> None:
     sids = [statement["Sid"] for statement in policy(EVERYTHING, ABSENT, table("users"))["Statement"]]
     assert len(set(sids)) == len(sids)
     assert all(sid.isascii() and sid.isalnum() for sid in sids)
+
+
+def sids(*tables: Table, mode: iam.Mode = "apply") -> list[str]:
+    return [statement["Sid"] for statement in policy(*tables, mode=mode)["Statement"]]
+
+
+def test_a_sid_says_what_its_statement_is_for() -> None:
+    ttl = {"Enabled": True, "AttributeName": "gone_at"}
+    assert sids(table(Tags=[]), table("users", TimeToLiveSpecification=ttl, Tags=[]), table("carts")) == [
+        *("ReadTables", "ReadTags", "ReadTimeToLive"),
+        *("ChangeTables", "ChangeTags", "ChangeTimeToLive"),
+    ]
+
+
+def test_a_sid_names_no_more_settings_than_one_can_read() -> None:
+    few: dict[str, Any] = {"Tags": [], "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
+    more = few | {"TimeToLiveSpecification": {"Enabled": False}, "KinesisStreamSpecification": {}}
+    assert sids(table(**few), table("users"), mode="plan") == ["ReadTables", "ReadPointInTimeRecoveryAndTags"]
+    assert sids(table(**more), table("users"), mode="plan") == ["ReadTables", "ReadSettings"]
+
+
+def test_a_sid_names_the_alias_that_its_condition_is_about() -> None:
+    tables = [
+        table(name, SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": f"alias/{key}"})
+        for name, key in (("orders", "shop/orders-1"), ("users", "users"))
+    ]
+    assert sids(*tables, mode="plan") == ["ReadTables", "ReadKeysOfAliasShopOrders1", "ReadKeysOfAliasUsers"]
+    assert "UseKeysOfAliasUsers" in sids(*tables)
 
 
 def test_what_is_not_known_is_any() -> None:
@@ -313,3 +372,21 @@ def test_a_region_is_in_its_partition() -> None:
             document = iam.policy([table()], mode="plan", region=region, account=None)
             (resource,) = document["Statement"][0]["Resource"]
             assert resource == f"arn:{partition['id']}:dynamodb:{region}:*:table/orders"
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_prints_the_policy_for_import_where_there_is_no_definition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    where = ("--region", "eu-west-1", "--account", "111122223333", "--table-prefix", "prod-")
+    assert cli.main(["policy", "--mode", "import", *where]) == 0
+    wanted = iam.import_policy(region="eu-west-1", account="111122223333", table_prefix="prod-")
+    assert json.loads(capsys.readouterr().out) == wanted
+
+
+def test_the_command_takes_no_definitions_for_import(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["policy", "resources/dynamo", "--mode", "import"]) == 1
+    assert "--mode import takes no PATH" in capsys.readouterr().err
