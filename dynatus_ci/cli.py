@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from dynatus_ci import approval, engine, iam, importing, planning, report, terminal
 from dynatus_ci.errors import DynatusError, Fault, InvalidDefinitions, InvalidInput
+from dynatus_ci.importing import Imported
 from dynatus_ci.inputs import NAMES, Inputs, Text
 from dynatus_ci.planning import Planning
 from dynatus_ci.report import Context, View
@@ -153,13 +154,38 @@ def _apply(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    imported = importing.import_tables(_asked(options).connect(), options.patterns, out_dir=Path(options.folder))
+    asked = _asked(options)
+    imported = importing.import_tables(
+        asked.connect(),
+        options.patterns,
+        out_dir=Path(options.folder),
+        table_prefix=asked.inputs.table_prefix,
+        ask_owner=options.owner,
+    )
     for table in imported:
         if table.error:
             say(f"{table.table}: {table.error}")
         else:
             print(table.file)
+    for line in _summary_of_import(imported, folder=options.folder, ask_owner=options.owner):
+        say(line)
     return 1 if any(table.error for table in imported) else 0
+
+
+def _summary_of_import(imported: Sequence[Imported], *, folder: str, ask_owner: bool) -> Iterator[str]:
+    """How many files were written, how many tables were left out, and whose the tables are."""
+    written = [table for table in imported if table.file]
+    owned = [table for table in written if table.owner]
+    for table in owned:
+        yield f"{table.table} belongs to {table.owner}."
+    if owned:
+        yield "A stack that owns a table must let it go before dynatus changes it: see docs/adopt.md."
+    elif ask_owner and written:
+        yield "No CloudFormation stack owns these tables."
+    left_out = len(imported) - len(written)
+    yield f"{report.plural(len(written), 'file')} written to {folder}" + (
+        f", {left_out} left out." if left_out else "."
+    )
 
 
 def _policy(options: argparse.Namespace) -> int:
@@ -278,7 +304,8 @@ def _parser() -> argparse.ArgumentParser:
     imports.add_argument(
         "--out", dest="folder", metavar="DIR", required=True, help="where to; a file that exists is left alone"
     )
-    _add(imports, *_ACCOUNT)
+    imports.add_argument("--owner", action="store_true", help="ask CloudFormation which stack owns each table")
+    _add(imports, *_ACCOUNT, "table-prefix")
     _finish(imports, _import, formats=False)
 
     policy = commands.add_parser("policy", help="print the least IAM policy for these definitions, or for import")

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from dynatus_ci.definitions import files, loader, writer
-from dynatus_ci.dynamodb import observe
+from dynatus_ci.dynamodb import observe, owners
 from dynatus_ci.dynamodb.client import CONNECTIONS, Aws
+from dynatus_ci.dynamodb.owners import Owner
 from dynatus_ci.errors import DynatusError, InvalidInput
 from dynatus_ci.schema import normalise, planner
 from dynatus_ci.schema.findings import quoted
@@ -33,15 +34,31 @@ class Imported:
     table: str
     file: Path | None = None
     error: DynatusError | None = None
+    owner: Owner | None = None
 
 
-def import_tables(aws: Aws, patterns: Sequence[str], *, out_dir: Path) -> tuple[Imported, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Import:
+    """Where the tables are and where their files go, the same for all of them."""
+
+    aws: Aws
+    out_dir: Path
+    table_prefix: str
+    ask_owner: bool
+
+
+def import_tables(
+    aws: Aws, patterns: Sequence[str], *, out_dir: Path, table_prefix: str = "", ask_owner: bool = False
+) -> tuple[Imported, ...]:
     """Write each live table whose name matches a pattern to a file of its own, named after the table.
 
     Args:
         aws: The connection.
-        patterns: Names of tables, globs allowed; none means all.
+        patterns: Names of tables as they are in the account, globs allowed; none means all.
         out_dir: Where the files go; made where it is missing. A file that exists is never overwritten.
+        table_prefix: Only tables whose name begins so; the files have the rest of the name, so that a plan with the
+            same prefix finds their tables.
+        ask_owner: Ask CloudFormation which stack owns each table, and say so in its file.
 
     Returns:
         The patterns that no table matches, then the tables in name order. One that fails does not stop the others.
@@ -50,16 +67,18 @@ def import_tables(aws: Aws, patterns: Sequence[str], *, out_dir: Path) -> tuple[
         CallFailed: The tables could not be listed.
         InvalidInput: The folder cannot be made.
     """
-    names = sorted(_names(aws))
+    names = sorted(name for name in _names(aws) if name.startswith(table_prefix) and name != table_prefix)
     wanted = [name for name in names if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)]
     unmatched = [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names)]
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as broken:
         raise InvalidInput(f"The folder {str(out_dir)!r} cannot be made: {broken.strerror}.") from broken
+    how = _Import(aws=aws, out_dir=out_dir, table_prefix=table_prefix, ask_owner=ask_owner)
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
-        imported = list(pool.map(lambda name: _import(aws, name, out_dir=out_dir), wanted))
-    return (*(Imported(pattern, error=InvalidInput("No table has this name.")) for pattern in unmatched), *imported)
+        imported = list(pool.map(lambda name: _import(how, name), wanted))
+    missing = f"No table that begins with {table_prefix} has this name." if table_prefix else "No table has this name."
+    return (*(Imported(pattern, error=InvalidInput(missing)) for pattern in unmatched), *imported)
 
 
 def _names(aws: Aws) -> Iterator[str]:
@@ -72,10 +91,11 @@ def _names(aws: Aws) -> Iterator[str]:
         start = {"ExclusiveStartTableName": page["LastEvaluatedTableName"]}
 
 
-def _import(aws: Aws, name: str, *, out_dir: Path) -> Imported:
+def _import(how: _Import, name: str) -> Imported:
     try:
-        table = _observed(aws, name)
-        return Imported(name, file=_write(table, _path(name, out_dir), aws=aws))
+        table = _observed(how.aws, name)
+        owner = owners.owner(how.aws, name) if how.ask_owner else None
+        return Imported(name, file=_write(how, table, owner), owner=owner)
     except DynatusError as error:
         return Imported(name, error=error)
 
@@ -119,9 +139,11 @@ def _path(name: str, out_dir: Path) -> Path:
     return out_dir / f"{'_' * name.startswith('.')}{name}{files.SUFFIX}"
 
 
-def _write(table: Table, path: Path, *, aws: Aws) -> Path:
+def _write(how: _Import, table: Table, owner: Owner | None) -> Path:
     """Write a table's file, and take it away again if it does not say what the table is."""
-    text = writer.text(table)
+    named = replace(table, name=table.name.removeprefix(how.table_prefix))
+    path = _path(named.name, how.out_dir)
+    text = (f";; Owned by {owner}.\n" if owner else "") + writer.text(named)
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -130,15 +152,16 @@ def _write(table: Table, path: Path, *, aws: Aws) -> Path:
     except OSError as broken:
         raise InvalidInput(f"{path} cannot be written: {broken.strerror}.") from broken
     try:
-        _verify(table, path, aws=aws)
+        _verify(how, table, path)
     except DynatusError:
         path.unlink()
         raise
     return path
 
 
-def _verify(table: Table, path: Path, *, aws: Aws) -> None:
-    (desired,) = loader.load(path.name, root=path.parent).tables
+def _verify(how: _Import, table: Table, path: Path) -> None:
+    (desired,) = loader.load(path.name, root=path.parent, table_prefix=how.table_prefix).tables
+    aws = how.aws
     situation = Situation(region=aws.region, emulator=aws.emulator, unsupported=frozenset(aws.unsupported), scaling={})
     change = planner.change(desired, table, situation)
     if change.action is not Action.NOOP:

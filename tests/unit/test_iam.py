@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import fnmatch
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -88,11 +88,18 @@ def operations(service: str) -> set[str]:
     return set(botocore.session.get_session().get_service_model(service).operation_names)
 
 
-def called() -> Iterator[str]:
-    """Every operation whose name stands in the modules that call: the loop, the observer and the schema's steps."""
-    services = ("application-autoscaling", "kms", "dynamodb")  # where two have a name, DynamoDB's is meant
+CALLING = (PACKAGE / "reconcile.py", PACKAGE / "dynamodb" / "observe.py", *(PACKAGE / "schema").rglob("*.py"))
+"""The modules that call for plan and apply: the loop, the observer and the schema's steps."""
+CALLING_FOR_IMPORT = (PACKAGE / "importing.py", PACKAGE / "dynamodb" / "owners.py")
+"""What import calls beside the observer."""
+
+
+def called(modules: Sequence[Path]) -> Iterator[str]:
+    """Every operation whose name stands in some modules."""
+    # Where two services have a name, DynamoDB's is meant.
+    services = ("cloudformation", "application-autoscaling", "kms", "dynamodb")
     names = {operation: service for service in services for operation in operations(service)}
-    for path in (PACKAGE / "reconcile.py", PACKAGE / "dynamodb" / "observe.py", *(PACKAGE / "schema").rglob("*.py")):
+    for path in modules:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and node.value in names:
                 yield f"{names[node.value]}:{node.value}"
@@ -102,7 +109,7 @@ def called() -> Iterator[str]:
 
 
 def test_every_operation_that_can_be_called_is_allowed_to_who_needs_it() -> None:
-    found = set(called())
+    found = set(called(CALLING))
     assert {"dynamodb:UpdateTable", "dynamodb:DescribeBackup", "kms:DescribeKey"} < found
     assert found <= allowed(policy(EVERYTHING, ABSENT)).keys()
 
@@ -171,6 +178,12 @@ def test_import_lists_the_tables_and_reads_every_setting_of_those_with_the_prefi
     assert found["dynamodb:ListTables"] == {"*"}
     assert found["dynamodb:DescribeTable"] == {"arn:aws:dynamodb:eu-west-1:111122223333:table/prod-*"}
     assert found["kms:DescribeKey"] == {"arn:aws:kms:eu-west-1:111122223333:key/*"}
+
+
+def test_every_operation_that_import_calls_is_allowed() -> None:
+    found = set(called(CALLING_FOR_IMPORT))
+    assert found == {"dynamodb:ListTables", "cloudformation:DescribeStackResources"}
+    assert found <= allowed(iam.import_policy(region=None, account=None)).keys()
 
 
 def test_import_may_only_read_and_never_scan() -> None:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from dynatus_ci import engine, importing
+from dynatus_ci import cli, engine, importing
 from dynatus_ci.definitions import loader
 from dynatus_ci.dynamodb.client import Aws
 from dynatus_ci.dynamodb.failures import CallFailed
 from dynatus_ci.errors import InvalidInput
+from dynatus_ci.planning import Planning
 from dynatus_ci.schema.model import Action
 
 if TYPE_CHECKING:
@@ -35,13 +36,32 @@ class Account:
         self.cases = {case["table"]["TableName"]: case for case in cases}
         self.gone: set[str] = set()
         self.denied: set[tuple[str, str]] = set()
+        self.stacks: dict[str, list[dict[str, str]]] = {}
         client = boto3.client("dynamodb", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
         client.meta.events.register("before-call.dynamodb", self._call)  # type: ignore[arg-type]  # an answer ends the call
-        self.aws = Aws(session=None, given=client, region="eu-west-1")
+        session = boto3.Session(region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+        session.events.register("before-call.cloudformation", self._stack)  # type: ignore[arg-type]  # likewise
+        session.events.register("before-call.kms", self._key)  # type: ignore[arg-type]  # likewise
+        self.aws = Aws(session=session, given=client, region="eu-west-1")
 
     def _call(self, model: OperationModel, params: Mapping[str, Any], **_: object) -> tuple[Any, dict[str, Any]]:
         answer = self._answer(model.name, json.loads(params["body"]))
         return SimpleNamespace(status_code=400 if "Error" in answer else 200), answer
+
+    def _stack(self, params: Mapping[str, Any], **_: object) -> tuple[Any, dict[str, Any]]:
+        name = params["body"]["PhysicalResourceId"]
+        if (name, "DescribeStackResources") in self.denied:
+            message = "User: x is not authorized to perform: cloudformation:DescribeStackResources on resource: *"
+            answer = _error("AccessDenied", message)
+        elif name in self.stacks:
+            answer = {"StackResources": self.stacks[name]}
+        else:
+            answer = _error("ValidationError", f"Stack for {name} does not exist")
+        return SimpleNamespace(status_code=400 if "Error" in answer else 200), answer
+
+    def _key(self, **_: object) -> tuple[Any, dict[str, Any]]:
+        answer = _error("AccessDeniedException", "User: x is not authorized to perform: kms:DescribeKey")
+        return SimpleNamespace(status_code=400), answer
 
     def _answer(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         name = asked.get("TableName") or asked.get("ResourceArn", "").partition(":table/")[2]
@@ -226,3 +246,94 @@ def test_tables_that_may_not_be_listed_are_an_error(tmp_path: Path) -> None:
     account.denied = {("", "ListTables")}
     with pytest.raises(CallFailed, match="dynamodb:ListTables"):
         importing.import_tables(account.aws, [], out_dir=tmp_path)
+
+
+# --- a prefix --------------------------------------------------------------------------------------------------------
+
+
+def test_a_prefix_chooses_tables_and_is_left_out_of_their_files(tmp_path: Path) -> None:
+    account = Account([case("prod-orders"), case("prod-users"), case("test-orders"), case("prod-")])
+    imported = importing.import_tables(account.aws, [], out_dir=tmp_path, table_prefix="prod-")
+    assert [(one.table, one.file and one.file.name) for one in imported] == [
+        ("prod-orders", "orders.edn"),
+        ("prod-users", "users.edn"),
+    ]
+    plan = engine.plan(account.aws, loader.load(".", root=tmp_path, table_prefix="prod-").tables)
+    assert [(change.table, change.action) for change in plan.tables] == [
+        ("prod-orders", Action.NOOP),
+        ("prod-users", Action.NOOP),
+    ]
+
+
+def test_a_pattern_is_of_the_whole_name_also_with_a_prefix(tmp_path: Path) -> None:
+    account = Account([case("prod-orders"), case("test-orders")])
+    imported = importing.import_tables(account.aws, ["prod-o*", "test-*"], out_dir=tmp_path, table_prefix="prod-")
+    assert errors(imported) == {"test-*": "No table that begins with prod- has this name."}
+    assert [path.name for path in tmp_path.iterdir()] == ["orders.edn"]
+
+
+# --- who owns a table ------------------------------------------------------------------------------------------------
+
+
+def resource(name: str, logical: str, kind: str = "AWS::DynamoDB::Table") -> dict[str, str]:
+    return {"StackName": "shop", "LogicalResourceId": logical, "PhysicalResourceId": name, "ResourceType": kind}
+
+
+def test_the_owner_is_named_on_top_of_the_file(tmp_path: Path) -> None:
+    account = Account([case("orders"), case("free")])
+    account.stacks["orders"] = [
+        resource("users", "UsersTable"),
+        resource("orders", "OrdersFunction", "AWS::Lambda::Function"),
+        resource("orders", "OrdersTable"),
+    ]
+    importing.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
+    first = (tmp_path / "orders.edn").read_text("utf-8").splitlines()[0]
+    assert first == ";; Owned by the CloudFormation stack shop (resource OrdersTable, AWS::DynamoDB::Table)."
+    assert (tmp_path / "free.edn").read_text("utf-8").startswith("{:TableName")
+
+
+def test_a_table_whose_owner_may_not_be_asked_for_is_left_out(tmp_path: Path) -> None:
+    account = Account([case("orders"), case("users")])
+    account.denied = {("orders", "DescribeStackResources")}
+    imported = importing.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
+    assert "cloudformation:DescribeStackResources" in errors(imported)["orders"]
+    assert [path.name for path in tmp_path.iterdir()] == ["users.edn"]
+
+
+def test_without_the_question_cloudformation_is_not_asked(tmp_path: Path) -> None:
+    account = Account([case("orders")])
+    account.denied = {("orders", "DescribeStackResources")}
+    assert not errors(importing.import_tables(account.aws, [], out_dir=tmp_path))
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_prints_the_files_and_says_whose_the_tables_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account = Account([case("prod-orders"), case("prod-users")])
+    account.stacks["prod-orders"] = [resource("prod-orders", "OrdersTable")]
+    monkeypatch.setattr(Planning, "connect", lambda _: account.aws)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["import", "--out", "tables", "--table-prefix", "prod-", "--owner"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == ["tables/orders.edn", "tables/users.edn"]
+    assert printed.err.splitlines() == [
+        "prod-orders belongs to the CloudFormation stack shop (resource OrdersTable, AWS::DynamoDB::Table).",
+        "A stack that owns a table must let it go before dynatus changes it: see docs/adopt.md.",
+        "2 files written to tables.",
+    ]
+
+
+def test_the_command_says_what_was_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Planning, "connect", lambda _: Account([case("orders")]).aws)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["import", "orders", "user*", "--out", "tables", "--owner"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "user*: No table has this name.",
+        "No CloudFormation stack owns these tables.",
+        "1 file written to tables, 1 left out.",
+    ]

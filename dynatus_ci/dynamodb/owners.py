@@ -1,0 +1,43 @@
+"""Which CloudFormation stack owns a table. Tags do not say it; CloudFormation does, by the table's name.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dynatus_ci.dynamodb.client import Aws
+from dynatus_ci.dynamodb.failures import CallFailed
+
+_OF_DYNAMODB = "AWS::DynamoDB::"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A resource of a CloudFormation stack."""
+
+    stack: str
+    resource: str
+    type: str
+
+    def __str__(self) -> str:
+        return f"the CloudFormation stack {self.stack} (resource {self.resource}, {self.type})"
+
+
+def owner(aws: Aws, table: str) -> Owner | None:
+    """The stack that owns a table; None where CloudFormation says that no stack does.
+
+    Raises:
+        CallFailed: CloudFormation may not be asked, or is not there. Then nobody knows.
+    """
+    try:
+        answer = aws.ask("cloudformation", "DescribeStackResources", PhysicalResourceId=table)
+    except CallFailed as failed:
+        if failed.code == "ValidationError" and "does not exist" in str(failed):
+            return None
+        raise
+    # The answer holds every resource of the stack. A function and a table may have the same name.
+    named = [resource for resource in answer["StackResources"] if resource.get("PhysicalResourceId") == table]
+    named.sort(key=lambda resource: not resource["ResourceType"].startswith(_OF_DYNAMODB))
+    return next((Owner(it["StackName"], it["LogicalResourceId"], it["ResourceType"]) for it in named), None)
