@@ -1,4 +1,4 @@
-"""The Python door (DESIGN 9): a caller's own boto3 client in, plain results out. The package re-exports it by name."""
+"""What Python callers use (docs/python.md): their own boto3 client in, plain results out."""
 
 from __future__ import annotations
 

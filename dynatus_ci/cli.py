@@ -35,7 +35,7 @@ _DEFAULT_PATH = Inputs().path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status is the contract's (DESIGN 7)."""
+    """Run the command; README.md#the-command has the exit statuses."""
     try:
         options = _parser().parse_args(argv)
         run: Callable[[argparse.Namespace], int] = options.run

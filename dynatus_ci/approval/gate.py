@@ -47,7 +47,7 @@ class Gate:
         Args:
             change: What the table needs now.
             step: One of its steps; None asks for the change as a whole, also for one that is refused always and so has
-                no steps: that nobody reviewed it is said first (DESIGN 10).
+                no steps: that nobody reviewed it is said first.
         """
         served = _served(change, step) if step else records.to_do(change)
         deletes = step is not None and step.operation == "DeleteTable"
@@ -140,7 +140,7 @@ def words(difference: Difference) -> str:
 
 
 def always_refused(change: TableChange) -> Refusal | None:
-    """The refusal of what is refused always, named or not (DESIGN 5)."""
+    """The refusal of what never runs (docs/architecture.md#what-never-runs)."""
     if change.refusal is None:
         return None
     return Refusal(FailureReason.DESTRUCTIVE_BLOCKED, f"{change.table}: {change.refusal}")

@@ -45,7 +45,7 @@ class Verdict:
 
 
 def verdict(plan: Plan, patterns: Collection[str], *, labelled: bool, recorded: bool) -> Verdict:
-    """How a plan ends (DESIGN 8): `recorded` = it wrote a record that a label can name; only then is it red unnamed."""
+    """How a plan ends: `recorded` = it wrote a record that a label can name; only then is it red unnamed."""
     errors = [change.error for change in plan.tables if change.error]
     if errors:
         return Verdict(Outcome.FAILED, errors[0].reason, tuple(error.message for error in errors))

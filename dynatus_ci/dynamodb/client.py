@@ -1,7 +1,7 @@
 """The connection: clients, region, account, and which emulator answers in AWS's place, if one does.
 
 One call goes out at a time for a table; reads retry adaptively, writes never: the engine observes before it does
-anything twice.
+anything twice (docs/dynamodb.md#what-may-be-sent-again).
 """
 
 from __future__ import annotations

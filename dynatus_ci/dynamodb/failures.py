@@ -1,6 +1,7 @@
 """What a failed call means: its class, its missing permission, and when it may be tried again.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+docs/dynamodb.md#errors-and-what-they-mean
 """
 
 from __future__ import annotations

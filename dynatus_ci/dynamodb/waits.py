@@ -1,6 +1,7 @@
 """The one poll loop, `Poll.until`, and what a step is waited for: what it expects holds and nothing is under way there.
 
 botocore's own waiters know neither indexes nor encryption nor TTL, and sleep 20 s between looks.
+docs/dynamodb.md#when-a-change-is-done
 """
 
 from __future__ import annotations

@@ -124,7 +124,9 @@ def duration(least: int, most: int | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Takes account numbers out of text: GitHub's comments, summaries and logs are public (DESIGN 8).
+    """Takes account numbers out of text: GitHub's comments, summaries and logs are public.
+
+    docs/review.md#what-github-shows
 
     Args:
         account: The account that the run is about.

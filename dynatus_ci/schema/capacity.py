@@ -1,6 +1,7 @@
 """Billing mode, provisioned capacity and on-demand limits of the table and of its indexes: UpdateTable couples them.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/switching.capacitymode.html
+docs/dynamodb.md#billing-mode
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What the known emulators of DynamoDB cannot keep; found by asking each of them (DynamoDB Local 3.3.1, moto 5.2.5).
 
 A difference in such a setting gets the effect `unsupported`: it is said, and no call is made for it.
+docs/dynamodb.md#what-emulators-do-otherwise
 """
 
 from __future__ import annotations

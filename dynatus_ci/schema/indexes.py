@@ -2,6 +2,7 @@
 
 What changes inside an index in place (its capacity) is planned with the table's, in `capacity`.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.OnlineOps.html
+docs/dynamodb.md#global-secondary-indexes
 """
 
 from __future__ import annotations

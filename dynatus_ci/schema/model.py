@@ -25,7 +25,7 @@ FORMAT = 1
 
 
 class Risk(StrEnum):
-    """What a difference may cost (DESIGN 5)."""
+    """What a difference may cost (docs/architecture.md#risk)."""
 
     SAFE = "safe"
     DISRUPTIVE = "disruptive"
@@ -65,7 +65,10 @@ class Action(StrEnum):
 
 
 class Stage(IntEnum):
-    """The order of one table's steps: what protects first, quick settings before long index builds, replicas last."""
+    """The order of one table's steps: what protects first, quick settings before long index builds, replicas last.
+
+    docs/dynamodb.md#the-order-of-steps
+    """
 
     PROTECTION_ON = 1
     REPLACE = 2
@@ -174,7 +177,7 @@ class Difference:
         return digest([self.table, list(self.path), self.desired])[:32]
 
     def to_dict(self) -> dict[str, Any]:
-        """The difference as documents hold it (DESIGN 6)."""
+        """The difference as documents hold it (docs/architecture.md#documents)."""
         return {
             "id": self.id,
             "path": list(self.path),
@@ -213,7 +216,7 @@ class Step:
     cooldown: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """The step as documents hold it (DESIGN 6)."""
+        """The step as documents hold it (docs/architecture.md#documents)."""
         return {
             "operation": self.operation,
             "parameters": dict(self.parameters),
@@ -236,7 +239,7 @@ class Failure:
     reason: FailureReason = FailureReason.AWS_ERROR
 
     def to_dict(self) -> dict[str, Any]:
-        """The failure as documents hold it (DESIGN 6)."""
+        """The failure as documents hold it (docs/architecture.md#documents)."""
         return {
             "code": self.code,
             "message": self.message,
@@ -251,7 +254,7 @@ class TableChange:
 
     Args:
         table_id: The live TableId where a difference is destructive or deletes the table, else None.
-        refusal: Why the change is refused always, named or not (DESIGN 5); None where it is not.
+        refusal: Why the change never runs (docs/architecture.md#what-never-runs); None where it may.
         unproven: Whether it is destructive only because nobody may look whether the table is empty.
         live: The live table's identity and size, for the report; not in the document.
     """
@@ -284,7 +287,7 @@ class TableChange:
         return tuple(difference for difference in self.differences if difference.id in step.differences)
 
     def to_dict(self) -> dict[str, Any]:
-        """The change as documents hold it (DESIGN 6)."""
+        """The change as documents hold it (docs/architecture.md#documents)."""
         return {
             "table": self.table,
             "action": self.action.value if self.action else None,
@@ -346,7 +349,7 @@ class Plan:
         return replace(self, tables=tables, unlisted=self.unlisted + len(self.tables) - len(tables))
 
     def to_dict(self) -> dict[str, Any]:
-        """The plan as a document (DESIGN 6); `from_dict` reads it back."""
+        """The plan as a document (docs/architecture.md#documents); `from_dict` reads it back."""
         return {
             "format": FORMAT,
             "account": self.account,

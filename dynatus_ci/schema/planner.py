@@ -1,6 +1,7 @@
 """From two tables to one change: the action, the differences, and the steps in the order they run.
 
 Read-only and pure: the same two tables and the same situation give the same change.
+docs/dynamodb.md#the-order-of-steps
 """
 
 from __future__ import annotations

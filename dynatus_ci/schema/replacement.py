@@ -93,7 +93,7 @@ def unmentioned(context: Context) -> Iterator[str]:
 
 
 def refusal(context: Context) -> str | None:
-    """Why this table must not be deleted, named or not (DESIGN 5)."""
+    """Why this table must not be deleted (docs/architecture.md#what-never-runs)."""
     actual = context.actual
     if actual is None or actual.live is None:
         return None

@@ -1,4 +1,7 @@
-"""What an apply did: to each step, to each table, and as a whole. Pure; the documents are DESIGN's, section 6."""
+"""What an apply did: to each step, to each table, and as a whole. Pure.
+
+docs/architecture.md#documents
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ class Status(StrEnum):
 
 
 class Outcome(StrEnum):
-    """The result of one table or of the whole run (DESIGN 8, output `result`)."""
+    """The result of one table or of the whole run (README.md#outputs, `result`)."""
 
     NOOP = "noop"
     PLANNED = "planned"
@@ -49,7 +52,7 @@ class StepResult:
     took: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The step's result as documents hold it (DESIGN 6)."""
+        """The step's result as documents hold it (docs/architecture.md#documents)."""
         return {**self.step.to_dict(), "status": self.status.value}
 
 
@@ -80,7 +83,7 @@ class TableResult:
         return any(step.status in {Status.DONE, Status.RUNNING} for step in self.steps)
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as documents hold it (DESIGN 6)."""
+        """The result as documents hold it (docs/architecture.md#documents)."""
         return {
             "table": self.table,
             "action": self.action.value if self.action else None,
@@ -107,7 +110,7 @@ class Result:
         return any(table.changed for table in self.tables)
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as a document (DESIGN 6)."""
+        """The result as a document (docs/architecture.md#documents)."""
         return {
             "format": FORMAT,
             "result": self.result.value,

@@ -5,6 +5,7 @@ quota that AWS raises on request, or wrong at an emulator only, is no finding bu
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
+docs/dynamodb.md#what-a-definition-may-hold
 """
 
 from __future__ import annotations

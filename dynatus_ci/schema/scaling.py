@@ -1,6 +1,7 @@
 """What Application Auto Scaling leaves of a capacity that a definition asks for.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.html
+docs/dynamodb.md#application-auto-scaling
 """
 
 from __future__ import annotations

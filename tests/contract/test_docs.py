@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 import shlex
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,6 @@ EXAMPLES = sorted(ROOT.glob("examples/workflows/*.yml"))
 OURS = "org/dynatus-action@v1"
 FOLDER = "resources/dynamo"
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 each_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 
 
@@ -302,6 +302,18 @@ def test_recipes_md_lists_every_example() -> None:
 
 # --- pages -----------------------------------------------------------------------------------------------------------
 
+LINKED = [*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "tests/README.md", "tests/simulator/README.md"))]
+"""Pages with links; those beside `PAGES` are for people who work on the code."""
+SOURCES = [
+    ROOT / "pyproject.toml",
+    ROOT / "Makefile",
+    *(file for folder in ("dynatus_ci", "tests", "benchmarks") for file in sorted((ROOT / folder).rglob("*.py"))),
+]
+REFERENCE = re.compile(r"(?<![\w/.])(docs/[\w-]+\.md|(?:README|CONTRIBUTING)\.md(?=#))(?:#([\w-]+))?")
+"""How code refers to a page of ours: its path from the root, and a heading."""
+ELSEWHERE = re.compile(r"DES[I]GN|\b[Pp]art [A-F]\b|\b[A-F][0-9]{1,2}\b")
+"""Labels of papers that are not in this repository."""
+
 
 def anchors(page: Path) -> set[str]:
     """The names that GitHub gives a page's headings."""
@@ -309,7 +321,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@each_page
+@pytest.mark.parametrize("page", LINKED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(<?([^)>]+)>?\)", prose(page)):
         path, _, anchor = target.partition("#")
@@ -318,6 +330,30 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         there = (page.parent / path).resolve() if path else page
         assert there.exists(), target
         assert not anchor or anchor in anchors(there), target
+
+
+def test_every_reference_from_code_leads_to_a_heading() -> None:
+    lost = []
+    for source in SOURCES:
+        for path, anchor in REFERENCE.findall(source.read_text(encoding="utf-8")):
+            there = ROOT / path
+            if not there.is_file() or (anchor and anchor not in anchors(there)):
+                lost.append(f"{source.relative_to(ROOT)}: {path}#{anchor}")
+    assert lost == []
+
+
+def test_nothing_refers_to_a_paper_outside_the_repository() -> None:
+    texts = {file: file.read_text(encoding="utf-8") for file in (*SOURCES, *LINKED)}
+    lines = [f"{file.relative_to(ROOT)}: {line}" for file, text in texts.items() for line in text.splitlines()]
+    assert [line for line in lines if ELSEWHERE.search(line)] == []
+
+
+def test_the_picture_of_the_layers_is_the_one_that_import_linter_holds() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = next(each["layers"] for each in project["tool"]["importlinter"]["contracts"] if each["type"] == "layers")
+    picture = next(block.text for block in BLOCKS if block.language == "mermaid" and "flowchart TD" in block.text)
+    shown = [re.findall(r"\w+", label) for label in re.findall(r'\["([^"]+)"\]', picture)]
+    assert shown == [re.findall(r"\w+", layer) for layer in layers]
 
 
 def test_the_readme_leads_to_every_page() -> None:

@@ -1,4 +1,6 @@
-"""The gate from end to end: what people do on pull requests, and what then runs on the account (DESIGN 10).
+"""The gate from end to end: what people do on pull requests, and what then runs on the account.
+
+docs/architecture.md#one-approval-from-a-comment-to-the-gate
 
 Every scene runs in this process; the promises themselves, marked `both_doors`, also in the built image.
 """

@@ -76,7 +76,7 @@ def plan_is_repeatable(world: World, definition: Definition) -> Plan:
 
 
 def refused_rightly(run: Run, before: Seen | None, definition: Definition) -> None:
-    """What section 5 of DESIGN refuses always, and then nothing at all was written."""
+    """What never runs (docs/architecture.md#what-never-runs): then nothing at all was written."""
     assert run.table.result is Outcome.REFUSED
     assert not run.writes
     if before is None:

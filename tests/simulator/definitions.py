@@ -1,4 +1,6 @@
-"""What AWS refuses about keys, attributes, indexes, capacity, streams, encryption and tags (reference, part A5).
+"""What AWS refuses about keys, attributes, indexes, capacity, streams, encryption and tags.
+
+docs/dynamodb.md#what-a-definition-may-hold
 
 A reading of its own: it shares nothing with the product's rules. Functions take requests and raise; no state here.
 """

@@ -1,4 +1,9 @@
-"""How a table looks in DescribeTable: which members show, and which are absent (reference, part A4). Reads only."""
+"""How a table looks in DescribeTable: which members show, and which are absent.
+
+docs/dynamodb.md#what-describetable-shows
+
+Reads only.
+"""
 
 from __future__ import annotations
 

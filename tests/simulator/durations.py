@@ -1,4 +1,7 @@
-"""How long things take, in simulated seconds (from, to): measured values of the reference (part B), in one place."""
+"""How long things take, in simulated seconds (from, to): measured values.
+
+docs/dynamodb.md#how-long-changes-take
+"""
 
 from __future__ import annotations
 

@@ -55,7 +55,8 @@ NOT_SIMULATED: Final = (
 
 ONLINE: Final = {"GSI Create", "GSI Delete"}
 
-# The one-concern matrix (part B1). First the concerns that stand alone, in the order in which AWS names them …
+# The one-concern matrix: docs/dynamodb.md#one-concern-per-updatetable
+# First the concerns that stand alone, in the order in which AWS names them …
 ALONE: Final[Mapping[str, str]] = {
     "ReplicaUpdates": "Replica modification must be the only operation in the request",
     "SSESpecification": "Server-Side Encryption modification must be the only operation in the request",
@@ -89,7 +90,8 @@ TOGETHER: Final = (
     {"StreamSpecification", PAY_PER_REQUEST},
     {"OnDemandThroughput", PAY_PER_REQUEST},
 )
-# What a table in transition admits (parts A6, B2); what is not here is refused until the transition is over.
+# What a table in transition admits: docs/dynamodb.md#states-of-a-table
+# What is not here is refused until the transition is over.
 ADMITTED: Final[Mapping[str, set[str]]] = {
     "settled": set(CONCERNS),
     "backfilling": {"ProvisionedThroughput", "DeletionProtectionEnabled", "WarmThroughput", "GSI Delete"},

@@ -1,4 +1,7 @@
-"""Each class of error (the reference's part B11) as a row: what AWS answers, and what that means to the engine."""
+"""Each class of error as a row: what AWS answers, and what that means to the engine.
+
+docs/dynamodb.md#errors-and-what-they-mean
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """PointInTimeRecoverySpecification: continuous backups and how far back they reach.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateContinuousBackups.html
+docs/dynamodb.md#point-in-time-recovery
 """
 
 from __future__ import annotations

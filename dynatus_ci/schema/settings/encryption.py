@@ -1,6 +1,7 @@
 """SSESpecification: encryption with a KMS key instead of the key that AWS owns.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_SSESpecification.html
+docs/dynamodb.md#encryption
 """
 
 from __future__ import annotations

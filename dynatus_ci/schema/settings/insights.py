@@ -1,6 +1,7 @@
 """ContributorInsightsSpecification of the table and of each global secondary index.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/contributorinsights.html
+docs/dynamodb.md#contributor-insights
 """
 
 from __future__ import annotations

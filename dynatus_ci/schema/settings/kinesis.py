@@ -1,6 +1,7 @@
 """KinesisStreamSpecification: the Kinesis data stream that the table's changes go to; at most one at a time.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/kds.html
+docs/dynamodb.md#kinesis
 """
 
 from __future__ import annotations

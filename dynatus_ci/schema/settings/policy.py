@@ -1,6 +1,7 @@
 """ResourcePolicy of the table: a JSON text or a map, compared as parsed JSON.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/rbac-create-table.html
+docs/dynamodb.md#resource-policies
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """DeletionProtectionEnabled: on before everything else, off after everything else.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithTables.Basics.html
+docs/dynamodb.md#deletion-protection
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Replicas: the table's copies in other regions (global tables version 2019.11.21, eventually consistent).
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ReplicaUpdate.html
+docs/dynamodb.md#replicas
 """
 
 from __future__ import annotations

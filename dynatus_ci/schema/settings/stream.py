@@ -1,6 +1,7 @@
 """StreamSpecification: the table's change stream, on, off and by view.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_StreamSpecification.html
+docs/dynamodb.md#streams
 """
 
 from __future__ import annotations

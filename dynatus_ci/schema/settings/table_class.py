@@ -1,6 +1,7 @@
 """TableClass: STANDARD or STANDARD_INFREQUENT_ACCESS; alone in its call, twice in 30 days.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.TableClasses.html
+docs/dynamodb.md#table-class
 """
 
 from __future__ import annotations

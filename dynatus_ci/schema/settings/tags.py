@@ -1,6 +1,7 @@
 """Tags: exactly those of the file, except `aws:` tags and those that `ignore-tags` leaves alone.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Tagging.html
+docs/dynamodb.md#tags
 """
 
 from __future__ import annotations

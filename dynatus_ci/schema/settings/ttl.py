@@ -1,6 +1,7 @@
 """TimeToLiveSpecification: items expire by an attribute.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html
+docs/dynamodb.md#time-to-live
 """
 
 from __future__ import annotations

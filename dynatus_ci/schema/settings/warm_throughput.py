@@ -1,6 +1,7 @@
 """WarmThroughput of the table: what it takes at once. It can be raised, never lowered.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html
+docs/dynamodb.md#warm-throughput
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Billing mode, provisioned throughput and the updates of indexes: one concern, for AWS couples them (B3, B4)."""
+"""Billing mode, provisioned throughput and the updates of indexes: one concern, for AWS couples them.
+
+docs/dynamodb.md#billing-mode
+"""
 
 from __future__ import annotations
 

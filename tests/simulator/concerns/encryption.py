@@ -1,4 +1,7 @@
-"""Encryption at rest (SSESpecification): the key, the cost of sending it again, the quota (B7)."""
+"""Encryption at rest (SSESpecification): the key, the cost of sending it again, the quota.
+
+docs/dynamodb.md#encryption
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Creating and deleting a global secondary index of a live table, with its phases (B2)."""
+"""Creating and deleting a global secondary index of a live table, with its phases.
+
+docs/dynamodb.md#global-secondary-indexes
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Deletion protection (DeletionProtectionEnabled): at once, but not twice within seconds (B7)."""
+"""Deletion protection (DeletionProtectionEnabled): at once, but not twice within seconds.
+
+docs/dynamodb.md#deletion-protection
+"""
 
 from __future__ import annotations
 

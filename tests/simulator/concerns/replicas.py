@@ -1,4 +1,7 @@
-"""Replicas (ReplicaUpdates): one at a time, with the states their regions show; never their contents (A6)."""
+"""Replicas (ReplicaUpdates): one at a time, with the states their regions show; never their contents.
+
+docs/dynamodb.md#replicas
+"""
 
 from __future__ import annotations
 
@@ -97,7 +100,7 @@ def _create(account: Account, table: Table, region: str, body: Json) -> None:
 
 
 def inherit(table: Table, replica: Replica) -> None:
-    """An override that is what the table has is none: absent means inherited (A6)."""
+    """An override that equals the table's value is not kept: absent means inherited."""
     if replica.spec.get("TableClassOverride") == (table.table_class or "STANDARD"):
         del replica.spec["TableClassOverride"]
 

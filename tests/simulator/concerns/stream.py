@@ -1,4 +1,7 @@
-"""The stream (StreamSpecification): on or off, and each time it goes on a new ARN (B5)."""
+"""The stream (StreamSpecification): on or off, and each time it goes on a new ARN.
+
+docs/dynamodb.md#streams
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The table class (TableClass): twice in thirty days (B7)."""
+"""The table class (TableClass): twice in thirty days.
+
+docs/dynamodb.md#table-class
+"""
 
 from __future__ import annotations
 

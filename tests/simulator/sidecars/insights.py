@@ -1,4 +1,7 @@
-"""Contributor insights of a table and of each index (B8)."""
+"""Contributor insights of a table and of each index.
+
+docs/dynamodb.md#contributor-insights
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Kinesis streaming destinations of a table: at most one that lives; old ones linger as DISABLED (B8)."""
+"""Kinesis streaming destinations of a table: at most one that lives; old ones linger as DISABLED.
+
+docs/dynamodb.md#kinesis
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Resource policies of tables: canonical text, revisions, a cooldown after each change, reads that lag (B8)."""
+"""Resource policies of tables: canonical text, revisions, a cooldown after each change, reads that lag.
+
+docs/dynamodb.md#resource-policies
+"""
 
 from __future__ import annotations
 

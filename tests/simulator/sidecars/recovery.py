@@ -1,4 +1,7 @@
-"""Point-in-time recovery and backups: ContinuousBackups, CreateBackup, DescribeBackup, ListBackups (B8, B9)."""
+"""Point-in-time recovery and backups: ContinuousBackups, CreateBackup, DescribeBackup, ListBackups.
+
+docs/dynamodb.md#point-in-time-recovery
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""TagResource, UntagResource, ListTagsOfResource: a lock after each write, and reads that lag (B8)."""
+"""TagResource, UntagResource, ListTagsOfResource: a lock after each write, and reads that lag.
+
+docs/dynamodb.md#tags
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""UpdateTimeToLive and DescribeTimeToLive, with the cooldown of half an hour (B6)."""
+"""UpdateTimeToLive and DescribeTimeToLive, with the cooldown of half an hour.
+
+docs/dynamodb.md#time-to-live
+"""
 
 from __future__ import annotations
 
