@@ -167,6 +167,8 @@ def _import(options: argparse.Namespace) -> int:
             say(f"{table.table}: {table.error}")
         else:
             print(table.file)
+        if table.warning:
+            say(f"{table.table}: {table.warning}")
     for line in _summary_of_import(imported, folder=options.folder, ask_owner=options.owner):
         say(line)
     return 1 if any(table.error for table in imported) else 0

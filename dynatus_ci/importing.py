@@ -18,7 +18,7 @@ from dynatus_ci.dynamodb import observe, owners
 from dynatus_ci.dynamodb.client import CONNECTIONS, Aws
 from dynatus_ci.dynamodb.owners import Owner
 from dynatus_ci.errors import DynatusError, InvalidInput
-from dynatus_ci.schema import normalise, planner
+from dynatus_ci.schema import normalise, planner, unmanaged
 from dynatus_ci.schema.findings import quoted
 from dynatus_ci.schema.model import Action, Table
 from dynatus_ci.schema.settings import SETTINGS
@@ -29,12 +29,16 @@ from dynatus_ci.schema.settings.replicas import Replicas
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of a table, or of a pattern that matches none: the file that was written, or why there is none."""
+    """What became of a table, or of a pattern that matches none: the file that was written, or why there is none.
+
+    `warning` is what the file does not say of the table.
+    """
 
     table: str
     file: Path | None = None
     error: DynatusError | None = None
     owner: Owner | None = None
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,7 @@ def _import(how: _Import, name: str) -> Imported:
     try:
         table = _observed(how.aws, name)
         owner = owners.owner(how.aws, name) if how.ask_owner else None
-        return Imported(name, file=_write(how, table, owner), owner=owner)
+        return Imported(name, file=_write(how, table, owner), owner=owner, warning=_left_out(table))
     except DynatusError as error:
         return Imported(name, error=error)
 
@@ -113,6 +117,14 @@ def _observed(aws: Aws, name: str) -> Table:
         changing = ", ".join(sorted({"/".join(path) + f" {status}" for path, status in table.transitions.items()}))
         raise InvalidInput(f"It is being changed ({changing}).", hint="Import it when that has ended.")
     return _without_managed_key(aws, table)
+
+
+def _left_out(table: Table) -> str | None:
+    """What the table has and no file can say: nobody should take the file for all of it."""
+    names = unmanaged.names(table)
+    if not names:
+        return None
+    return f"The file leaves out what dynatus does not manage: {', '.join(names)}. A new table made from it lacks that."
 
 
 def _without_managed_key(aws: Aws, table: Table) -> Table:

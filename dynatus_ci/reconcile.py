@@ -26,6 +26,7 @@ from dynatus_ci.journal import Journal, Tries
 from dynatus_ci.schema import emulators, planner, settings
 from dynatus_ci.schema.model import Failure, Path, Stage, Step, Table, TableChange
 from dynatus_ci.schema.results import Outcome, Status, TableResult
+from dynatus_ci.schema.settings.base import Memory
 from dynatus_ci.schema.settings.ttl import COOLDOWN
 
 MayRun = Callable[[TableChange, Step | None], Refusal | None]
@@ -43,6 +44,7 @@ VITAL = frozenset({"CreateTable", "DeleteTable", "CreateBackup"})
 """Operations that no endpoint may leave out: without them the table fails, whatever an emulator lacks elsewhere."""
 EXCLUSIVE = frozenset({"UpdateTable", "DeleteTable", "CreateBackup"})
 """Operations that wait until nothing of the table is under way; the others are admitted beside a backfill."""
+NOTHING_YET = Memory()
 _AGAIN = frozenset({Kind.BUSY, Kind.THROTTLED, Kind.AMBIGUOUS, Kind.UNCHANGED, Kind.MISSING, Kind.UNREACHABLE})
 """After these the loop observes and goes on from what it finds."""
 
@@ -94,7 +96,7 @@ class Run:
 
 
 def look(
-    aws: Aws, desired: Table, surroundings: observe.Surroundings, *, backup: str | None = None
+    aws: Aws, desired: Table, surroundings: observe.Surroundings, *, memory: Memory = NOTHING_YET
 ) -> tuple[Table | None, TableChange]:
     """One observation of a table, and what it needs.
 
@@ -102,7 +104,7 @@ def look(
         CallFailed: A read was denied, or did not succeed.
     """
     actual = observe.table(aws, desired)
-    situation = replace(surroundings.situation(), backup=backup)
+    situation = replace(surroundings.situation(), memory=memory)
     questions = planner.questions(desired, actual, situation)
     while questions:
         situation = surroundings.answer(questions, desired.name, situation)
@@ -137,7 +139,7 @@ class TableLoop:
         self._surroundings = surroundings
         self._journal = Journal(planned, left=planned.steps)
         self._tries = Tries()
-        self._backup: str | None = None  # that this run made, once it is AVAILABLE
+        self._memory = NOTHING_YET
         self._began = run.clock.now()
         self._inside = False
 
@@ -186,7 +188,10 @@ class TableLoop:
         self._check_time()
         if self._planned.error:
             raise _End(Outcome.FAILED, self._planned.error)
-        actual, change = look(self._run.aws, self._desired, self._surroundings, backup=self._backup)
+        actual, change = look(self._run.aws, self._desired, self._surroundings, memory=self._memory)
+        if actual:
+            seen = {**self._memory.indexes, **actual.indexes()}
+            self._memory = replace(self._memory, indexes=seen)
         self._journal.observed(actual, change)
         if change.error:
             raise _End(Outcome.FAILED, change.error)
@@ -348,7 +353,7 @@ class TableLoop:
 
         ended = self._poll().until(available)
         if ended is Ended.DONE:
-            self._backup = arn
+            self._memory = replace(self._memory, backup=arn)
             self._tell(EventKind.BACKUP, f"backup {arn} is AVAILABLE", backup=arn)
         return ended
 

@@ -29,6 +29,14 @@ from tests.simulator.journal import Call
 from tests.simulator.tables import Index, Json, Key, Replica
 from tests.strategies import NAME, Definition
 
+VECTOR: Json = {
+    "IndexName": "by-d",  # as a global index may be called
+    "VectorAttribute": {"AttributeName": "embedding"},
+    "Projection": {"ProjectionType": "KEYS_ONLY"},
+    "Dimensions": 3,
+    "DistanceFunction": "COSINE",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class SharedClock:
@@ -66,6 +74,9 @@ class Seen:
     recovery_days: int
     replicas: dict[str, Replica]
     protected: bool
+    on_demand: bool
+    unmanaged: str
+    """The vector indexes, and members that only AWS knows."""
     shown: frozenset[str]
     """The settings that DescribeTable shows and a new table would not have by itself."""
 
@@ -176,6 +187,14 @@ class World:
             self.simulator.scalable_targets.append({**target, "MinCapacity": least, "MaxCapacity": most})
             self.simulator.scaling_policies.append(target)
 
+    def add_vector_index(self, **unheard_of: Json) -> None:
+        """Give the table what no definition can say: a vector index, where it may have one, and other members."""
+        table = self.simulator.tables[NAME]
+        taken = {*table.indexes, *(local["IndexName"] for local in table.local_indexes)}
+        if table.billing == strategies.ON_DEMAND and VECTOR["IndexName"] not in taken:
+            table.vectors[VECTOR["IndexName"]] = {**VECTOR, "IndexStatus": "ACTIVE"}
+        table.unheard_of = dict(unheard_of)
+
     def look(self, name: str = NAME) -> Seen | None:
         """What the table has now; None where there is none."""
         self.simulator.settle()
@@ -189,6 +208,8 @@ class World:
             "StreamSpecification": table.stream_view,
             "SSESpecification": table.encryption.key,
             "TableClass": table.table_class not in {None, "STANDARD"},
+            "VectorIndexes": table.vectors,
+            **table.unheard_of,
         }
         return Seen(
             id=table.id,
@@ -198,6 +219,8 @@ class World:
             recovery_days=table.recovery.days,
             replicas=dict(table.replicas),
             protected=table.protected,
+            on_demand=table.billing == strategies.ON_DEMAND,
+            unmanaged=repr((table.vectors, table.unheard_of)),
             shown=frozenset(name for name, value in shown.items() if value),
         )
 

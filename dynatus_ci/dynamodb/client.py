@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from botocore import xform_name
 from botocore.exceptions import ProfileNotFound
 
-from dynatus_ci.dynamodb import failures
+from dynatus_ci.dynamodb import failures, wire
 from dynatus_ci.dynamodb.endpoints import is_aws_endpoint
 from dynatus_ci.dynamodb.failures import CallFailed, Kind
 from dynatus_ci.errors import AwsError, InvalidInput, WrongAccount
@@ -129,6 +129,7 @@ class Aws:
 
     def _client(self, service: str, slot: str, config: _Config) -> Any:
         if self._given is not None and service == "dynamodb":
+            wire.show_all(self._given)
             return self._given
         with self._lock:
             if (service, slot) not in self._clients:
@@ -136,9 +137,10 @@ class Aws:
 
                 make: Any = self._session.client if self._session else None
                 url = self.endpoint or (self._dynamodb_url if service == "dynamodb" else None)
-                self._clients[service, slot] = make(
-                    service, region_name=self.region, endpoint_url=url, config=Config(**config)
-                )
+                made = make(service, region_name=self.region, endpoint_url=url, config=Config(**config))
+                if service == "dynamodb":
+                    wire.show_all(made)
+                self._clients[service, slot] = made
             return self._clients[service, slot]
 
     def _call(

@@ -114,7 +114,7 @@ class Surroundings:
         emptiness = emptiness_of(self._aws, name) if questions.emptiness else situation.emptiness
         if questions.emptiness:
             _ask_for_backups(self._aws)
-        return replace(self.situation(), emptiness=emptiness, backup=situation.backup)
+        return replace(self.situation(), emptiness=emptiness, memory=situation.memory)
 
 
 def backup(aws: Aws, name: str, called: str, *, since: float) -> str | None:

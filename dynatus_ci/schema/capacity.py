@@ -64,6 +64,17 @@ def steps(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
     yield from _warm(context, [difference for difference in served if _member(difference.path) == WARM])
 
 
+def refusal(context: Context, found: Sequence[Difference]) -> str | None:
+    """Vector indexes keep a table on demand.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/VectorSearch.Requirements.html
+    """
+    vectors = sorted(context.actual.live.vectors) if context.actual and context.actual.live else []
+    if vectors and any(difference.path == MODE and difference.desired == "PROVISIONED" for difference in found):
+        return f"The table has the vector index {vectors[0]}, which AWS has on demand only. Delete that index first."
+    return None
+
+
 def notes(context: Context, found: Sequence[Difference]) -> Iterator[str]:
     """Auto scaling, decreases that are left today, and what cannot be lowered."""
     yield from _scaling_notes(context)
@@ -102,7 +113,8 @@ def scaling_matters(context: Context) -> bool:
     """Whether Application Auto Scaling must be asked before the capacities can be compared."""
     if context.desired.at(MODE) != "PROVISIONED" or context.is_at(MODE) != "PROVISIONED":
         return False
-    paths = ((*owner, PROVISIONED) for owner in _owners(context))
+    rebuilt = ((GLOBAL, name) for name in context.desired.indexes() if context.rebuilds(name))
+    paths = ((*owner, PROVISIONED) for owner in (*_owners(context), *rebuilt))
     return any(not covers(context.is_at(path), context.desired.at(path)) for path in paths)
 
 

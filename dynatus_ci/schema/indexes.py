@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dynatus_ci.schema import keys
+from dynatus_ci.schema import keys, scaling, unmanaged
 from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings import warm_throughput
 from dynatus_ci.schema.settings.base import SHAPE, Context
@@ -84,23 +84,29 @@ def steps(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
 
 
 def refusal(context: Context, found: Sequence[Difference]) -> str | None:
-    """What is in the way of a new index: a local index that the file does not mention, and that only a new table loses.
+    """What is in the way of a new index: a vector index, or a local index that the file does not mention.
 
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html
+    Only a new table loses a local index. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html
     """
+    coming = {d.path[1]: d.desired for d in found if d.desired is not None and len(d.path) == 2}
+    refusals = (
+        unmanaged.refusal(context.actual, name, index) or _beside_local(context, name, index)
+        for name, index in coming.items()
+    )
+    return next((sentence for sentence in refusals if sentence), None)
+
+
+def _beside_local(context: Context, new: str, index: Value) -> str | None:
     for name, local in (context.is_at((keys.LOCAL,)) or {}).items():
+        if new == name:
+            return f"The table has a local index {name}; its new global index needs another name."
         types = keys.types(local["AttributeDefinitions"])
-        for difference in found:
-            if difference.desired is None or len(difference.path) != 2:
-                continue
-            if difference.path[1] == name:
-                return f"The table has a local index {name}; its new global index needs another name."
-            for attribute, kind in keys.types(difference.desired["AttributeDefinitions"]).items():
-                if types.get(attribute, kind) != kind:
-                    return (
-                        f"Index {difference.path[1]} needs {attribute} as {kind}, and the local index {name} has it as "
-                        f"{types[attribute]}. Local indexes change only with a new table: name them in the file."
-                    )
+        for attribute, kind in keys.types(index["AttributeDefinitions"]).items():
+            if types.get(attribute, kind) != kind:
+                return (
+                    f"Index {new} needs {attribute} as {kind}, and the local index {name} has it as "
+                    f"{types[attribute]}. Local indexes change only with a new table: name them in the file."
+                )
     return None
 
 
@@ -190,7 +196,7 @@ def _create(context: Context, difference: Difference) -> Step:
         parameters=context.update_table(
             # The whole final set: AWS ignores what the index does not use, moto replaces its set by what is sent.
             AttributeDefinitions=context.desired.at(("AttributeDefinitions",)),
-            GlobalSecondaryIndexUpdates=[{"Create": parameters(name, index)}],
+            GlobalSecondaryIndexUpdates=[{"Create": parameters(name, _kept(context, name, index))}],
         ),
         reason=f"create index {name}",
         differences=(difference.id,),
@@ -199,6 +205,14 @@ def _create(context: Context, difference: Difference) -> Step:
         seconds=(BACKFILL_SECONDS, None),
         stage=Stage.INDEX_CREATE,
     )
+
+
+def _kept(context: Context, name: str, index: Mapping[str, Value]) -> Value:
+    """An index that is built again, with the live capacity that scales, and the live limits that no file mentions."""
+    limits = {**(context.was_at(name, "OnDemandThroughput") or {}), **index.get("OnDemandThroughput", {})}
+    if scaling.PROVISIONED in index:
+        return {**index, scaling.PROVISIONED: scaling.wanted(context, (GLOBAL, name))}
+    return {**index, **({"OnDemandThroughput": limits} if limits else {})}
 
 
 def _backfill(context: Context) -> str:

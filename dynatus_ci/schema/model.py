@@ -96,7 +96,8 @@ class Live:
     """What only a live table has: its identity and its size. Never compared with a definition.
 
     `items` and `bytes` are DescribeTable's, up to six hours old: shown to people, never used to decide. `stored_units`
-    are the provisioned units of each index, also on demand: 0 on AWS, the old ones on emulators.
+    are the provisioned units of each index, also on demand: 0 on AWS, the old ones on emulators. `vectors` (index →
+    attribute) and `unknown` (paths of members) are what no definition can say: see `unmanaged`.
     """
 
     table_id: str
@@ -107,6 +108,8 @@ class Live:
     stream_arn: str | None = None
     decreases_today: Mapping[Path, int] = field(default_factory=dict)
     stored_units: Mapping[Path, Value] = field(default_factory=dict)
+    vectors: Mapping[str, str] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

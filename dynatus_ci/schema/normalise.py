@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dynatus_ci.errors import Place
-from dynatus_ci.schema import capacity, indexes, keys
+from dynatus_ci.schema import capacity, indexes, keys, unmanaged
 from dynatus_ci.schema.model import Live, Path, Table, Value
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.base import Setting
@@ -91,6 +91,7 @@ def _transitions(description: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     if description.get("TableStatus") in {"CREATING", "UPDATING", "DELETING"}:
         yield (), description["TableStatus"]
     yield from indexes.transitions(description)
+    yield from unmanaged.transitions(description)
 
 
 def _put(values: dict[str, Value], path: Path, value: Value) -> None:
@@ -116,4 +117,6 @@ def _live(description: Mapping[str, Any]) -> Live:
             if "NumberOfDecreasesToday" in (owner.get("ProvisionedThroughput") or {})
         },
         stored_units={path: indexes.units(index) for path, index in by_path.items()},
+        vectors=unmanaged.vectors(description),
+        unknown=unmanaged.unknown(description),
     )

@@ -153,7 +153,7 @@ def _update(context: Context) -> TableChange:
     supported, unsupported = _split(context, found)
     steps = sorted(_steps(context, settings, supported), key=lambda step: step.stage)
     created = [difference for difference in supported if difference.path[0] == indexes.GLOBAL]
-    refusal = indexes.refusal(context, created) or _refusal(context, supported)
+    refusal = indexes.refusal(context, created) or capacity.refusal(context, supported) or _refusal(context, supported)
     change = _table_change(
         context,
         Action.UPDATE if supported else Action.NOOP,

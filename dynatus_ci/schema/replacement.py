@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dynatus_ci.schema import capacity, indexes, keys
+from dynatus_ci.schema import capacity, indexes, keys, unmanaged
 from dynatus_ci.schema.model import Difference, Effect, Risk, Stage, Step, Value, digest
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.base import Context, Emptiness, covers
@@ -87,9 +87,12 @@ def unmentioned(context: Context) -> Iterator[str]:
     for kind in (indexes.GLOBAL, keys.LOCAL):
         if context.is_at((kind,)) and not context.desired.manages(kind):
             yield kind
-    limits = context.is_at(("OnDemandThroughput",))
-    if limits and limits != capacity.UNLIMITED and not context.desired.manages("OnDemandThroughput"):
-        yield "OnDemandThroughput"
+    for owner in ((), *((indexes.GLOBAL, name) for name in context.desired.indexes())):
+        path = (*owner, "OnDemandThroughput")
+        live, written = context.is_at(path) or {}, context.desired.at(path) or {}
+        if any(units != -1 and member not in written for member, units in live.items()):
+            yield "/".join(path)
+    yield from unmanaged.names(context.actual)
 
 
 def refusal(context: Context) -> str | None:
@@ -99,7 +102,8 @@ def refusal(context: Context) -> str | None:
         return None
     if context.is_at(("Replicas",)):
         return "The table has replicas; remove them first, in a change of its own."
-    building = [path[1] for path, _ in actual.transitions.items() if len(path) == 2 and path[0] == indexes.GLOBAL]
+    kinds = {indexes.GLOBAL, unmanaged.VECTORS}
+    building = [path[1] for path in actual.transitions if len(path) == 2 and path[0] in kinds]
     if building:
         return f"Index {building[0]} is being built or deleted; the table can be deleted when that has ended."
     if actual.live.status != "ACTIVE":
@@ -123,7 +127,7 @@ def steps(context: Context, differences: tuple[Difference, ...]) -> Iterator[Ste
             expects={("DeletionProtectionEnabled",): False},
             waits_for="protection off",
         )
-    if needs_backup(context) and context.situation.backup is None:
+    if needs_backup(context) and context.situation.memory.backup is None:
         yield Step(
             operation="CreateBackup",
             parameters={"TableName": context.name, "BackupName": backup_name(context)},

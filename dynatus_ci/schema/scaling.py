@@ -20,7 +20,8 @@ def wanted(context: Context, owner: Path) -> Value:
         owner: The table or the index.
     """
     path = (*owner, PROVISIONED)
-    desired, actual = context.desired.at(path), context.is_at(path)
+    desired = context.desired.at(path)
+    actual = context.was_at(owner[1], PROVISIONED) if owner else context.is_at(path)
     if not desired or not actual:
         return desired
     if context.situation.scaling_denied:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import pytest
 
-from dynatus_ci.schema import members, shapes
+from dynatus_ci.schema import members, shapes, unmanaged
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.insights import Insights
 from dynatus_ci.schema.settings.replicas import REPLICA
@@ -167,3 +167,17 @@ def test_the_exceptions_are_still_needed(dynamodb: ServiceModel) -> None:
 
 def test_every_setting_is_a_member_of_a_table() -> None:
     assert {setting.name for setting in SETTINGS} <= members.TABLE.members.keys()
+
+
+def test_what_describe_table_shows_is_read_or_known_to_be_unmanaged(dynamodb: ServiceModel) -> None:
+    found = set(members_that_differ(unmanaged.KNOWN, dynamodb.shape_for("TableDescription"), ()))
+    assert found == {("GlobalTableWitnesses",), ("MultiRegionConsistency",)}
+
+
+def members_that_differ(known: Mapping[str, Any], theirs: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The members that only one side has, at any depth to which we know them."""
+    theirs = getattr(theirs, "member", theirs)
+    yield from ((*path, name) for name in known.keys() ^ theirs.members.keys())
+    for name, inside in known.items():
+        if inside:
+            yield from members_that_differ(inside, theirs.members[name], (*path, name))

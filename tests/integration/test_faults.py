@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from dynatus_ci.approval import Gate
 from dynatus_ci.dynamodb import client as connection
 from dynatus_ci.dynamodb import observe
 from dynatus_ci.dynamodb.client import Aws
@@ -27,13 +28,13 @@ from dynatus_ci.engine import Options
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.reconcile import MOST_ATTEMPTS
 from dynatus_ci.schema import emulators
-from dynatus_ci.schema.model import Action, Plan
+from dynatus_ci.schema.model import Action, Plan, Risk
 from dynatus_ci.schema.results import Outcome, Status
 from tests import strategies
 from tests.simulator import HOUR, MINUTE, SECOND_WRITER, Kind, describe
 from tests.simulator.clock import DAY
 from tests.simulator.journal import Call
-from tests.simulator.tables import Json
+from tests.simulator.tables import Capacity, Json
 from tests.strategies import NAME, Definition
 from tests.strategies import bare as definition
 from tests.world import Run, Seen, World, connect, opened
@@ -545,6 +546,47 @@ def test_detached_a_backfill_is_left_running_and_picked_up_by_the_next_run(world
     assert second.table.result is Outcome.PENDING
     assert not second.writes
     story.ends_well()
+
+
+# --- what the file does not mention ----------------------------------------------------------------------------------
+
+
+def test_an_auto_scaled_index_is_built_again_with_the_capacity_that_it_has(world: World) -> None:
+    units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    before = with_indexes("a", BillingMode="PROVISIONED", ProvisionedThroughput=units)
+    (index,) = before["GlobalSecondaryIndexes"]
+    index["ProvisionedThroughput"] = units
+    after = before | {"GlobalSecondaryIndexes": [{**index, "Projection": {"ProjectionType": "KEYS_ONLY"}}]}
+    world.apply(before)
+    world.scale_writes(least=5, most=400)
+    world.simulator.tables[NAME].indexes["by-a"].capacity = Capacity(5, 300)
+    run = world.apply(after)
+    assert run.table.result is Outcome.APPLIED, run.table.error
+    built = world.simulator.tables[NAME].indexes["by-a"]
+    assert built.projection == {"ProjectionType": "KEYS_ONLY"}
+    assert (built.capacity.read, built.capacity.write) == (5, 300)
+
+
+def test_an_index_that_is_built_again_keeps_the_limits_that_its_file_does_not_mention(world: World) -> None:
+    before = with_indexes("a")
+    (index,) = before["GlobalSecondaryIndexes"]
+    after = before | {"GlobalSecondaryIndexes": [{**index, "Projection": {"ProjectionType": "KEYS_ONLY"}}]}
+    world.apply(before)
+    world.simulator.tables[NAME].indexes["by-a"].limits = {"MaxReadRequestUnits": 7}
+    run = world.apply(after)
+    assert run.table.result is Outcome.APPLIED, run.table.error
+    assert world.simulator.tables[NAME].indexes["by-a"].limits == {"MaxReadRequestUnits": 7}
+
+
+def test_an_empty_table_with_what_no_file_can_say_goes_only_when_it_is_named(world: World) -> None:
+    world.apply(definition())
+    world.add_vector_index(Compression={"Algorithm": "ZSTD"})
+    plan = world.plan(REPLACED[1])
+    (change,) = plan.tables
+    assert change.risk is Risk.DESTRUCTIVE
+    assert any("vector index by-d, Compression" in note for note in change.notes)
+    unnamed = Gate(None, ())
+    assert unnamed.may_run(change, change.steps[0])
 
 
 # --- the end of the time, of the credentials -------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from tests.world import World, opened
 
 Patch = pytest.MonkeyPatch
 Property = Callable[[World, Sequence[Definition]], None]
-AROUND = properties.Surroundings(seed=0, leaps=True, items=True, scaling=None)
+AROUND = properties.Surroundings(seed=0, leaps=True, items=True, unmanaged=False, scaling=None)
 EXAMPLES = 1_000
 
 

@@ -51,7 +51,11 @@ def table(account: Account, table: Table) -> Json:
         "LatestStreamArn": table.stream_label and table.stream_arn,
         "SSEDescription": _encryption(table),
         "TableClassSummary": _class(table),
+        "VectorIndexes": [
+            index | _sizes(table) | {"IndexArn": table.index_arn(name)} for name, index in table.vectors.items()
+        ],
         **_group(account, table),
+        **table.unheard_of,
     }
     return shown | {name: value for name, value in optional.items() if value}
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulator import definitions, describe, errors, making
 from tests.simulator.clock import MINUTE
-from tests.simulator.concerns import encryption, stream
+from tests.simulator.concerns import encryption, stream, vectors
 from tests.simulator.operations import reads, writes
 from tests.simulator.sidecars import policy, recovery
 from tests.simulator.tables import PAY_PER_REQUEST, PROVISIONED, Json, Table
@@ -14,7 +14,7 @@ from tests.simulator.tables import PAY_PER_REQUEST, PROVISIONED, Json, Table
 if TYPE_CHECKING:
     from tests.simulator.account import Account
 
-NOT_SIMULATED = ("GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "VectorIndexes")
+NOT_SIMULATED = ("GlobalTableSourceArn", "GlobalTableSettingsReplicationMode")
 DAY_OF_A_REPLICA = 24 * 3600.0
 
 
@@ -23,6 +23,7 @@ def create_table(account: Account, request: Json) -> Json:
     """Make a table: CREATING first, then ACTIVE with all its indexes."""
     refuse_not_simulated(request, NOT_SIMULATED)
     definitions.check(request, index_limit=account.index_limit)
+    vectors.check(request)
     key = encryption.resolve(account, request.get("SSESpecification", {}))
     document = policy.canonical(request["ResourcePolicy"]) if "ResourcePolicy" in request else None
     name = account.name_of(request["TableName"])
@@ -75,6 +76,9 @@ def _new_table(account: Account, name: str, request: Json) -> Table:
         indexes={
             i["IndexName"]: making.index(i, on_demand=on_demand) for i in request.get("GlobalSecondaryIndexes", [])
         },
+        vectors={
+            index["IndexName"]: {**index, "IndexStatus": "CREATING"} for index in request.get("VectorIndexes", [])
+        },
         limits=dict(request.get("OnDemandThroughput", {})),
         table_class=request.get("TableClass"),
         protected=request.get("DeletionProtectionEnabled", False),
@@ -87,13 +91,16 @@ def _new_table(account: Account, name: str, request: Json) -> Table:
 
 
 def _start(account: Account, table: Table) -> None:
-    name = "create with indexes" if table.indexes or table.local_indexes else "create"
+    indexed = table.indexes or table.local_indexes or table.vectors
+    name = "create with indexes" if indexed else "create"
     table.stale, table.stale_until = None, account.now + (account.duration("stale read") if account.stale else 0)
 
     def ready() -> None:
         table.lifecycle = ""
         for index in table.indexes.values():
             index.status = "ACTIVE"
+        for vector in table.vectors.values():
+            vector["IndexStatus"] = "ACTIVE"
         table.recovery.ready = account.now + account.duration("recovery start-up", table.name)
 
     account.later(account.duration(name, table.name), ready)
@@ -141,7 +148,9 @@ def _check_deletable(account: Account, table: Table) -> None:
             "Resource cannot be deleted as it is currently protected against deletion. "
             "Disable deletion protection first."
         )
-    if any(index.status != "ACTIVE" for index in table.indexes.values()):
+    statuses = [index.status for index in table.indexes.values()]
+    statuses += [index["IndexStatus"] for index in table.vectors.values()]
+    if any(status != "ACTIVE" for status in statuses):
         raise errors.in_use("Cannot delete table while indexes are being created, updated, or deleted.")
     warm = [table.warm, *(index.warm for index in table.indexes.values())]
     if table.busy or table.replica_work or any(one.status == "UPDATING" for one in warm):

@@ -157,6 +157,8 @@ class Table:
     busy: set[str] = field(default_factory=set)
     local_indexes: list[Json] = field(default_factory=list)
     indexes: dict[str, Index] = field(default_factory=dict)
+    vectors: dict[str, Json] = field(default_factory=dict)  # vector indexes, as they are shown
+    unheard_of: Json = field(default_factory=dict)  # members that no client's model has yet, as they are shown
     limits: dict[str, int] = field(default_factory=dict)
     stream_view: str | None = None
     stream_label: str | None = None

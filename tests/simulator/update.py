@@ -14,6 +14,7 @@ from tests.simulator.concerns import (
     replicas,
     stream,
     table_class,
+    vectors,
     warm,
 )
 from tests.simulator.lifecycle import refuse_not_simulated
@@ -43,14 +44,15 @@ CONCERNS: Final[Mapping[str, Prepare]] = {
     "DeletionProtectionEnabled": protection.prepare,
     "WarmThroughput": warm.prepare,
     "ReplicaUpdates": replicas.prepare,
+    "VectorIndexUpdates": vectors.prepare,
 }
 _FIELDS: Final = (
     "ProvisionedThroughput", "OnDemandThroughput", "StreamSpecification", "SSESpecification", "TableClass",
-    "DeletionProtectionEnabled", "WarmThroughput", "ReplicaUpdates",
+    "DeletionProtectionEnabled", "WarmThroughput", "ReplicaUpdates", "VectorIndexUpdates",
 )  # fmt: skip
 NOT_SIMULATED: Final = (
     "MultiRegionConsistency", "GlobalTableWitnessUpdates", "GlobalTableSettingsReplicationMode",
-    "DisassociationProtectionEnabled", "VectorIndexUpdates",
+    "DisassociationProtectionEnabled",
 )  # fmt: skip
 
 ONLINE: Final = {"GSI Create", "GSI Delete"}
@@ -177,6 +179,7 @@ def situation(table: Table) -> str:
         (index is not None and not index.backfilling, "allocating"),
         (bool(table.busy), "updating"),
         (index is not None, "backfilling"),
+        (any(vector["IndexStatus"] != "ACTIVE" for vector in table.vectors.values()), "vector index"),
         (busy_index, "index"),
     )
     return next((name for holds, name in states if holds), "settled")
@@ -207,5 +210,6 @@ _WHY: Final[Mapping[str, str]] = {
     "allocating": "Index is being created.  Table: {table} Index: {index}",
     "updating": "Table: {table} is in the process of being updated.",
     "backfilling": "Index is being created.  Table: {table} Index: {index}",
+    "vector index": "Table: {table} has a vector index that is being created or deleted.",
     "index": "Table: {table} has an index that is being updated.",
 }

@@ -178,6 +178,14 @@ def test_a_name_that_begins_with_a_dot_makes_no_hidden_file(tmp_path: Path) -> N
         ({"TableStatus": "ARCHIVED"}, "ARCHIVED"),
         ({"TableStatus": "INACCESSIBLE_ENCRYPTION_CREDENTIALS"}, "INACCESSIBLE_ENCRYPTION_CREDENTIALS"),
         ({"SSEDescription": {"Status": "UPDATING", "SSEType": "KMS"}}, "SSESpecification UPDATING"),
+        (
+            {
+                "VectorIndexes": [
+                    {"IndexName": "v", "VectorAttribute": {"AttributeName": "e"}, "IndexStatus": "CREATING"}
+                ]
+            },
+            "VectorIndexes/v CREATING",
+        ),
         ({"WarmThroughput": {"ReadUnitsPerSecond": 5, "Status": "UPDATING"}}, "WarmThroughput UPDATING"),
     ],
 )
@@ -216,6 +224,19 @@ def test_no_file_stays_that_our_own_reader_refuses(tmp_path: Path, members: dict
     imported = importing.import_tables(Account([case("odd", **members)]).aws, [], out_dir=tmp_path)
     assert told in errors(imported)["odd"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_no_file_can_say_is_told_and_the_rest_is_written(tmp_path: Path) -> None:
+    vector = {"IndexName": "by-meaning", "VectorAttribute": {"AttributeName": "embedding"}, "IndexStatus": "ACTIVE"}
+    strong = {"MultiRegionConsistency": "STRONG"}
+    account = Account([case("orders", VectorIndexes=[vector], Compression={"On": True}, **strong), case("plain")])
+    orders, plain = importing.import_tables(account.aws, [], out_dir=tmp_path)
+    assert orders.file
+    assert orders.warning == (
+        "The file leaves out what dynatus does not manage: vector index by-meaning, Compression, "
+        "MultiRegionConsistency. A new table made from it lacks that."
+    )
+    assert plain.warning is None
 
 
 def test_no_file_stays_that_would_change_its_table(tmp_path: Path) -> None:

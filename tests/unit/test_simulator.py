@@ -1157,3 +1157,61 @@ def test_a_scaled_clock_lets_an_index_build_pass_in_a_moment() -> None:
         shown = client.describe_table(TableName="users")["Table"]
         assert shown["GlobalSecondaryIndexes"][0]["IndexStatus"] == "ACTIVE"
         client.close()
+
+
+# --- vector indexes, and what nobody has heard of --------------------------------------------------------------------
+
+VECTOR: Json = {
+    "IndexName": "by-meaning",
+    "VectorAttribute": {"AttributeName": "embedding"},
+    "Projection": {"ProjectionType": "KEYS_ONLY"},
+    "Dimensions": 3,
+    "DistanceFunction": "COSINE",
+}
+
+
+def test_a_vector_index_comes_and_goes_as_a_global_one_and_keeps_the_table_meanwhile(aws: Driver) -> None:
+    aws.create(**ON_DEMAND)
+    aws.update(VectorIndexUpdates=[{"Create": VECTOR}])
+    assert aws.refusal("DeleteTable", TableName="users").startswith("ResourceInUseException")
+    aws.pass_time(MINUTE)
+    (shown,) = aws.send("DescribeTable", TableName="users")["Table"]["VectorIndexes"]
+    assert (shown["IndexStatus"], shown["Backfilling"]) == ("CREATING", True)
+    assert "vector index" in aws.refused(DeletionProtectionEnabled=True)
+    aws.pass_time(HOUR)
+    (shown,) = aws.send("DescribeTable", TableName="users")["Table"]["VectorIndexes"]
+    assert shown["IndexStatus"] == "ACTIVE"
+    aws.update(VectorIndexUpdates=[{"Delete": {"IndexName": "by-meaning"}}])
+    aws.pass_time(MINUTE)
+    assert "VectorIndexes" not in aws.send("DescribeTable", TableName="users")["Table"]
+
+
+def test_a_vector_index_keeps_its_name_its_attribute_and_its_table_on_demand(aws: Driver) -> None:
+    aws.create(**ON_DEMAND, VectorIndexes=[VECTOR])
+    units = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
+    assert "PAY_PER_REQUEST" in aws.refused(BillingMode="PROVISIONED", ProvisionedThroughput=units)
+    for name, attribute, told in (("by-meaning", "a", "already exists"), ("by-a", "embedding", "vector attribute")):
+        refused = aws.refused(
+            AttributeDefinitions=[{"AttributeName": attribute, "AttributeType": "S"}],
+            GlobalSecondaryIndexUpdates=[
+                {
+                    "Create": {
+                        "IndexName": name,
+                        "KeySchema": [{"AttributeName": attribute, "KeyType": "HASH"}],
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
+                }
+            ],
+        )
+        assert told in refused
+
+
+def test_a_client_is_sent_members_that_its_model_lacks(aws: Driver) -> None:
+    aws.create()
+    aws.simulator.tables["users"].unheard_of = {"Compression": {"Algorithm": "ZSTD"}}
+    sent: list[bytes] = []
+    aws.client.meta.events.register(
+        "response-received.dynamodb.DescribeTable", lambda response_dict, **_: sent.append(response_dict["body"])
+    )
+    assert "Compression" not in aws.send("DescribeTable", TableName="users")["Table"]
+    assert json.loads(sent[0])["Table"]["Compression"] == {"Algorithm": "ZSTD"}

@@ -40,6 +40,19 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """What a run of apply remembers of a table; everything else it looks up again before each step.
+
+    Args:
+        backup: The ARN of the backup that this run made, once it is AVAILABLE.
+        indexes: The global indexes as this run saw them last, also those that it has deleted.
+    """
+
+    backup: str | None = None
+    indexes: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What a plan of one table rests on beside its two sides: what this run knows of the account and the endpoint.
 
@@ -51,8 +64,8 @@ class Situation:
         ignore_tags: Patterns of tag keys that are left alone.
         scaling: (resource id, dimension) → bounds; `denied` where it may not be read.
         keys: KMS key id or alias → key ARN; None where it cannot be looked up.
-        backup: The ARN of the backup of this table that this run made, once it is AVAILABLE.
         backups: Whether the endpoint can make backups.
+        memory: What this run remembers of the table.
     """
 
     region: str = ""
@@ -63,8 +76,8 @@ class Situation:
     scaling_denied: bool = False
     keys: Mapping[str, str | None] = field(default_factory=dict)
     emptiness: Emptiness = Emptiness.NOT_ASKED
-    backup: str | None = None
     backups: bool = True
+    memory: Memory = Memory()
 
 
 SHAPE = ("KeySchema", "AttributeDefinitions", "Projection")
@@ -92,6 +105,11 @@ class Context:
     def is_at(self, path: Path) -> Value:
         """The live value at a path; None where it, or the table, is absent."""
         return self.actual.at(path) if self.actual else None
+
+    def was_at(self, index: str, member: str) -> Value:
+        """A live global index's member; of an index that this run has deleted, what it was."""
+        live = self.is_at(("GlobalSecondaryIndexes", index)) or self.situation.memory.indexes.get(index) or {}
+        return live.get(member)
 
     def rebuilds(self, index: str) -> bool:
         """Whether a live global index is wanted with other keys or another projection."""

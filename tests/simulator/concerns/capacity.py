@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulator import definitions, describe, errors
 from tests.simulator.clock import HOUR
-from tests.simulator.concerns import limits, warm
+from tests.simulator.concerns import limits, vectors, warm
 from tests.simulator.tables import ON_DEMAND_WARM, PAY_PER_REQUEST, PROVISIONED
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def prepare(account: Account, table: Table, request: Json) -> Callable[[], None]
         raise errors.invalid(f"ProvisionedThroughput must be specified {MODE} PROVISIONED")
     if mode == table.billing:
         return _change(account, table, throughput, updates)
+    vectors.check_mode(table, mode)
     if mode == PAY_PER_REQUEST:
         account.check_quota(table, PAY_PER_REQUEST)
         return lambda: _to_on_demand(account, table)

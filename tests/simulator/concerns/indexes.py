@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.simulator import definitions, errors, making
+from tests.simulator.concerns import vectors
 from tests.simulator.tables import PAY_PER_REQUEST
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def _check_new(table: Table, holder: Json, mode: str, index_limit: int) -> None:
     definitions.check_index_capacity(holder, mode, missing="ProvisionedThroughput must be specified for index: {}")
     if name in table.indexes or any(local["IndexName"] == name for local in table.local_indexes):
         raise errors.validation(f"Attempting to create an index which already exists: {name}")
+    vectors.check_global(table, holder)
     others = [*table.local_indexes, *({"Projection": index.projection} for index in table.indexes.values())]
     definitions.check_projected([*others, holder])
     if len(table.indexes) >= index_limit:
