@@ -21,6 +21,7 @@ from dynatus_ci.definitions import loader
 from dynatus_ci.errors import FailureReason, InvalidDefinitions
 from dynatus_ci.inputs import NAMES, Inputs, Mode
 from dynatus_ci.schema import emulators, members
+from dynatus_ci.schema.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -330,6 +331,11 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         there = (page.parent / path).resolve() if path else page
         assert there.exists(), target
         assert not anchor or anchor in anchors(there), target
+
+
+def test_every_setting_says_where_its_facts_are() -> None:
+    modules = {type(setting).__module__: importlib.import_module(type(setting).__module__) for setting in SETTINGS}
+    assert [name for name, module in modules.items() if "docs/dynamodb.md#" not in (module.__doc__ or "")] == []
 
 
 def test_every_reference_from_code_leads_to_a_heading() -> None:
