@@ -11,6 +11,8 @@ from dynatus_ci.dynamodb.client import Aws
 from dynatus_ci.dynamodb.failures import CallFailed
 
 _OF_DYNAMODB = "AWS::DynamoDB::"
+_LET_GO = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})
+"""A stack shows for 90 days what it had, also what it kept when it was deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,10 @@ def owner(aws: Aws, table: str) -> Owner | None:
             return None
         raise
     # The answer holds every resource of the stack. A function and a table may have the same name.
-    named = [resource for resource in answer["StackResources"] if resource.get("PhysicalResourceId") == table]
+    named = [
+        resource
+        for resource in answer["StackResources"]
+        if resource.get("PhysicalResourceId") == table and resource["ResourceStatus"] not in _LET_GO
+    ]
     named.sort(key=lambda resource: not resource["ResourceType"].startswith(_OF_DYNAMODB))
     return next((Owner(it["StackName"], it["LogicalResourceId"], it["ResourceType"]) for it in named), None)

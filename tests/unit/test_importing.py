@@ -296,8 +296,16 @@ def test_a_pattern_is_of_the_whole_name_also_with_a_prefix(tmp_path: Path) -> No
 # --- who owns a table ------------------------------------------------------------------------------------------------
 
 
-def resource(name: str, logical: str, kind: str = "AWS::DynamoDB::Table") -> dict[str, str]:
-    return {"StackName": "shop", "LogicalResourceId": logical, "PhysicalResourceId": name, "ResourceType": kind}
+def resource(
+    name: str, logical: str, kind: str = "AWS::DynamoDB::Table", status: str = "UPDATE_COMPLETE"
+) -> dict[str, str]:
+    return {
+        "StackName": "shop",
+        "LogicalResourceId": logical,
+        "PhysicalResourceId": name,
+        "ResourceType": kind,
+        "ResourceStatus": status,
+    }
 
 
 def test_the_owner_is_named_on_top_of_the_file(tmp_path: Path) -> None:
@@ -311,6 +319,14 @@ def test_the_owner_is_named_on_top_of_the_file(tmp_path: Path) -> None:
     first = (tmp_path / "orders.edn").read_text("utf-8").splitlines()[0]
     assert first == ";; Owned by the CloudFormation stack shop (resource OrdersTable, AWS::DynamoDB::Table)."
     assert (tmp_path / "free.edn").read_text("utf-8").startswith("{:TableName")
+
+
+@pytest.mark.parametrize("status", ["DELETE_COMPLETE", "DELETE_SKIPPED"])
+def test_a_stack_that_let_the_table_go_is_no_owner(tmp_path: Path, status: str) -> None:
+    account = Account([case("orders")])
+    account.stacks["orders"] = [resource("orders", "OrdersTable", status=status)]
+    (imported,) = importing.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
+    assert (imported.owner, imported.error) == (None, None)
 
 
 def test_a_table_whose_owner_may_not_be_asked_for_is_left_out(tmp_path: Path) -> None:
