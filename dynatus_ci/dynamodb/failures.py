@@ -34,6 +34,7 @@ class Kind(Enum):
 
     MISSING = "what it names is not there"
     BUSY = "something else is under way; look again shortly"
+    TOO_NEW = "AWS may not know yet what was made a moment ago; look again for a minute"
     THROTTLED = "too many calls; look again later"
     QUOTA = "a quota is used up; other concerns go on"
     COOLDOWN = "changed too recently; other concerns go on"
@@ -90,7 +91,11 @@ _TEXTS = (
     _Text("LimitExceededException", r"Encryption mode changes|\bSSE", Kind.QUOTA, 6 * HOUR),
     _Text("LimitExceededException", r"Updates to TableClass|table class", Kind.QUOTA, 24 * HOUR),
     _Text("LimitExceededException", r"PayPerRequest mode|billing mode", Kind.QUOTA, 24 * HOUR),
-    _Text("LimitExceededException", r"being updated|only 1 online|simultaneously|being created", Kind.BUSY),
+    _Text(
+        "LimitExceededException",
+        r"being updated|being created|only 1 online|simultaneous|concurrent|too many (operations|requests)",
+        Kind.BUSY,
+    ),
     _Text("LimitExceededException", r"", Kind.PERMANENT),
     _Text("ResourceInUseException", r"already has an enabled stream", Kind.UNCHANGED),
     _Text("ResourceInUseException", r"already exists|preexisting", Kind.UNCHANGED),
@@ -110,6 +115,8 @@ _TEXTS = (
         r"|has an enabled stream|is already",
         Kind.UNCHANGED,
     ),
+    # A role or user that was made a moment ago: https://github.com/hashicorp/terraform-provider-aws/issues/42933
+    _Text("ValidationException", r"Invalid principal", Kind.TOO_NEW),
     _Text("ValidationException", r"Nothing to update|At least one of", Kind.UNSUPPORTED),
 )
 _ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")

@@ -90,7 +90,15 @@ ROWS = [
         Kind.PERMANENT, operation="CreateTable"),
     Row("LimitExceededException", "Subscriber limit exceeded: GlobalSecondaryIndex count exceeds the per-table limit "
         "of 20", Kind.PERMANENT),
-    Row("LimitExceededException", "Subscriber limit exceeded: too many requests are being processed", Kind.PERMANENT),
+    Row("LimitExceededException", "Too many operations for a given subscriber", Kind.BUSY, operation="CreateTable"),
+    Row("LimitExceededException", "Subscriber limit exceeded: too many requests are being processed", Kind.BUSY),
+    Row("LimitExceededException", "Subscriber limit exceeded: Only 10 tables can be created, updated, or deleted "
+        "simultaneously", Kind.BUSY, operation="CreateTable"),
+    Row("LimitExceededException", "Subscriber limit exceeded: There is a limit of 50 concurrent restores", Kind.BUSY,
+        operation="RestoreTableFromBackup"),
+    Row("LimitExceededException", "Subscriber limit exceeded: something else", Kind.PERMANENT),
+    Row("ValidationException", "One or more parameter values were invalid: Invalid principal in policy document.",
+        Kind.TOO_NEW, operation="PutResourcePolicy"),
     Row("BackupInUseException", "There is another ongoing conflicting backup control plane operation on the table",
         Kind.BUSY, operation="CreateBackup"),
     Row("TableInUseException", "A target table with the specified name is in use", Kind.BUSY, operation="CreateBackup"),
