@@ -20,6 +20,7 @@ from dynatus_ci.errors import InvalidInput
 from dynatus_ci.schema.findings import quoted
 from dynatus_ci.schema.model import Table, canonical
 from dynatus_ci.schema.settings import SETTINGS
+from dynatus_ci.schema.settings.base import Setting
 from dynatus_ci.schema.settings.encryption import MANAGED_KEY, Encryption
 from dynatus_ci.schema.settings.insights import Insights
 from dynatus_ci.schema.settings.kinesis import Kinesis
@@ -149,6 +150,8 @@ def import_policy(*, region: str | None, account: str | None, table_prefix: str 
         if setting.reader:
             resource = "*" if setting.reader in EVERY_TABLE else tables
             grants.add(_Grant("Read", f"dynamodb:{setting.reader}", resource, topic=_topic(setting.name)))
+        if setting.explainer:
+            grants.add(_Grant("Read", f"dynamodb:{setting.explainer}", tables, topic=_topic(setting.name)))
     return {"Version": VERSION, "Statement": list(_statements(grants))}
 
 
@@ -165,9 +168,8 @@ def _grants(table: Table, scope: _Scope, *, mode: Mode) -> Iterator[_Grant]:
 
 def _reads(table: Table, scope: _Scope) -> Iterator[_Grant]:
     for setting in SETTINGS:
-        if setting.reader and setting.managed(table):
-            resource = "*" if setting.reader in EVERY_TABLE else scope.table(table)
-            yield _Grant("Read", f"dynamodb:{setting.reader}", resource, topic=_topic(setting.name))
+        if setting.managed(table):
+            yield from _setting_reads(setting, table, scope)
     if table.at(("BillingMode",)) == "PROVISIONED":
         for operation in SCALING:
             yield _Grant("Read", f"application-autoscaling:{operation}", topic="AutoScaling")
@@ -179,6 +181,17 @@ def _reads(table: Table, scope: _Scope) -> Iterator[_Grant]:
     if stream := table.at((Kinesis.name, "StreamArn")):
         for operation in KINESIS_READ:
             yield _Grant("Read", f"kinesis:{operation}", stream, topic=KINESIS_STREAMS)
+
+
+def _setting_reads(setting: Setting, table: Table, scope: _Scope) -> Iterator[_Grant]:
+    topic = _topic(setting.name)
+    if setting.reader:
+        resource = "*" if setting.reader in EVERY_TABLE else scope.table(table)
+        yield _Grant("Read", f"dynamodb:{setting.reader}", resource, topic=topic)
+    if setting.explainer:
+        indexes = (f"/index/{name}" for name, index in table.indexes().items() if setting.name in index)
+        for owner in ("", *indexes):
+            yield _Grant("Read", f"dynamodb:{setting.explainer}", f"{scope.table(table)}{owner}", topic=topic)
 
 
 def _deletion(table: Table, scope: _Scope) -> Iterator[_Grant]:

@@ -23,8 +23,8 @@ from dynatus_ci.dynamodb.failures import CallFailed, Kind
 from dynatus_ci.dynamodb.waits import Clock, Ended, Poll
 from dynatus_ci.errors import DynatusError, FailureReason
 from dynatus_ci.journal import Journal, Tries
-from dynatus_ci.schema import emulators, planner, settings
-from dynatus_ci.schema.model import Failure, Path, Stage, Step, Table, TableChange
+from dynatus_ci.schema import emulators, order, planner, settings
+from dynatus_ci.schema.model import Failure, Path, Step, Table, TableChange
 from dynatus_ci.schema.results import Outcome, Status, TableResult
 from dynatus_ci.schema.settings.base import Memory
 from dynatus_ci.schema.settings.ttl import COOLDOWN
@@ -36,16 +36,19 @@ MOST_ATTEMPTS = 2
 """How often a step that changes nothing is accepted before it is reported."""
 MOST_FAILURES = 8
 """How often a step is tried again after "throttled" or an answer that nobody got: half a minute."""
-MOST_BUSY = 64
-"""The same after "busy": ten minutes, in which something else may end, such as an index in a replica's region."""
+MOST_FAILURES_OF = {
+    Kind.BUSY: 64,  # ten minutes, in which something else may end, such as an index in a replica's region
+    Kind.TOO_NEW: 11,  # a minute
+}
+"""The same where AWS's answer asks for more patience."""
 SHORT_PAUSE = 60
 """Seconds that are waited for also with `detach`."""
 VITAL = frozenset({"CreateTable", "DeleteTable", "CreateBackup"})
 """Operations that no endpoint may leave out: without them the table fails, whatever an emulator lacks elsewhere."""
-EXCLUSIVE = frozenset({"UpdateTable", "DeleteTable", "CreateBackup"})
-"""Operations that wait until nothing of the table is under way; the others are admitted beside a backfill."""
 NOTHING_YET = Memory()
-_AGAIN = frozenset({Kind.BUSY, Kind.THROTTLED, Kind.AMBIGUOUS, Kind.UNCHANGED, Kind.MISSING, Kind.UNREACHABLE})
+_AGAIN = frozenset(
+    {Kind.BUSY, Kind.TOO_NEW, Kind.THROTTLED, Kind.AMBIGUOUS, Kind.UNCHANGED, Kind.MISSING, Kind.UNREACHABLE}
+)
 """After these the loop observes and goes on from what it finds."""
 
 
@@ -141,6 +144,7 @@ class TableLoop:
         self._tries = Tries()
         self._memory = NOTHING_YET
         self._began = run.clock.now()
+        self._last = ""  # what AWS answered last, where that was not what the run waits for
         self._inside = False
 
     def run(self) -> TableResult:
@@ -195,39 +199,27 @@ class TableLoop:
         self._journal.observed(actual, change)
         if change.error:
             raise _End(Outcome.FAILED, change.error)
-        ids = journal.ids(change)
-        self._tries.keep(lambda id_, _: id_ in ids)
+        ids, now = journal.ids(change), self._now()
+        self._tries.keep(lambda id_, until: id_ in ids and until > now)
         if change.refusal:
             self._ask(change, None)
             raise _End(Outcome.REFUSED, _refused(FailureReason.DESTRUCTIVE_BLOCKED, change.refusal))
         under_way = actual.transitions if actual else {}
         if () in under_way:
             return self._wait_for({(): under_way[()]})
-        step = self._next(change, blocked=bool(under_way))
-        if step is None:
-            return self._rest(actual)
         self._gate(change)
-        if under_way and step.operation in EXCLUSIVE:
-            return self._wait_for(under_way)
+        step = order.first_ready(
+            change.steps, lambda step: self._tries.rests(step) or bool(order.in_the_way(step, under_way))
+        )
+        if step is None:
+            return self._rest(actual, change)
         self._check_time()  # looking takes several calls, and the run may have been told to stop during any of them
-        self._take(change, step)
+        self._take(change, step, actual)
         return True
 
-    def _next(self, change: TableChange, *, blocked: bool) -> Step | None:
-        """The first step that is not put off; with `detach`, the first that nothing keeps from running.
-
-        Protection goes off after everything else, also after what must wait for long.
-        """
-        ready = (step for step in change.steps if not self._tries.rests(step))
-        if blocked and self._run.detach:
-            ready = (step for step in ready if step.operation not in EXCLUSIVE)
-        step = next(ready, None)
-        early = step and step.stage is Stage.PROTECTION_OFF and self._tries.put_off
-        return None if early else step
-
-    def _rest(self, actual: Table | None) -> bool:
+    def _rest(self, actual: Table | None, change: TableChange) -> bool:
         """Nothing can run now: wait for what is under way or was put off, or end."""
-        under_way = _managed_transitions(self._desired, actual)
+        under_way = self._awaited(actual, change)
         if under_way and not self._run.detach:
             return self._wait_for(under_way)
         if self._tries.put_off:
@@ -235,6 +227,14 @@ class TableLoop:
         if under_way or self._journal.left:
             raise _End(Outcome.PENDING, resume=self._now())
         return False
+
+    def _awaited(self, actual: Table | None, change: TableChange) -> dict[Path, str]:
+        """What is under way at settings that the file mentions, or keeps AWS from taking a step."""
+        if actual is None:
+            return {}
+        mentioned = {path: status for path, status in actual.transitions.items() if _managed(self._desired, path)}
+        blocking = (order.in_the_way(step, actual.transitions) for step in change.steps if not self._tries.rests(step))
+        return {path: status for found in (mentioned, *blocking) for path, status in found.items()}
 
     # The gate is asked anew before each step.
     def _gate(self, change: TableChange) -> None:
@@ -252,7 +252,7 @@ class TableLoop:
             raise _End(Outcome.REFUSED, _refused(refusal.reason, str(refusal)))
 
     # One step: its call, and the wait until it is done.
-    def _take(self, change: TableChange, step: Step) -> None:
+    def _take(self, change: TableChange, step: Step, actual: Table | None) -> None:
         if self._tries.accepted[journal.key(step)] >= MOST_ATTEMPTS:
             self._not_shown(step)
             return
@@ -269,9 +269,9 @@ class TableLoop:
                 backup = str(answer["BackupDetails"]["BackupArn"])
         self._journal.began(step)
         self._tries.accepted[journal.key(step)] += 1
-        ended = self._wait_backup(backup) if backup else self._wait(step)
+        ended = self._wait_backup(backup) if backup else self._wait(step, actual)
         if ended is Ended.DONE:
-            took = self._now() - began
+            took, self._last = self._now() - began, ""
             self._journal.ended(Status.DONE, took)
             self._tell(EventKind.DONE, f"{step.reason}: done in {took:.0f} s", step=step)
             self._put_off_cooldown(change, step)
@@ -298,6 +298,7 @@ class TableLoop:
         elif failed.kind is Kind.UNSUPPORTED and self._run.aws.endpoint and step.operation not in VITAL:
             self._unsupported(step)
         elif failed.kind in _AGAIN and times < self._most_failures(failed):
+            self._last = failed.message
             self._tell(EventKind.RETRY, f"{failed.operation}: {failed.code}; looking again", step=step)
             self._journal.unsure = step if failed.kind is Kind.AMBIGUOUS else None
             if times > MOST_FAILURES:
@@ -305,7 +306,7 @@ class TableLoop:
             if failed.until is not None and failed.until < self._run.deadline:
                 self._run.clock.wait(max(failed.until - now, 0) + 1, self._run.stop)
             elif step.operation == "CreateTable" and failed.kind is Kind.UNCHANGED:
-                self._wait(replace(step, expects={(): {}}))  # it is there, and does not show yet
+                self._wait(replace(step, expects={(): {}}), None)  # it is there, and does not show yet
             else:
                 self._poll(skip=times).pause()
         else:
@@ -316,7 +317,7 @@ class TableLoop:
         """AWS's wordless 500 is often its answer to what it will never take; emulators throw dice."""
         if failed.code == "InternalFailure" and self._run.aws.endpoint is None:
             return MOST_ATTEMPTS
-        return MOST_BUSY if failed.kind is Kind.BUSY else MOST_FAILURES
+        return MOST_FAILURES_OF.get(failed.kind, MOST_FAILURES)
 
     def _unsupported(self, step: Step) -> None:
         for path in step.expects:
@@ -348,8 +349,9 @@ class TableLoop:
 
         def available() -> Ended | None:
             answer = self._run.aws.read("DescribeBackup", table=self._desired.name, BackupArn=arn)
-            made = answer["BackupDescription"]["BackupDetails"]["BackupStatus"] == "AVAILABLE"
-            return Ended.DONE if made else None
+            status = answer["BackupDescription"]["BackupDetails"]["BackupStatus"]
+            self._last = f"the backup {arn} is {status}"
+            return Ended.DONE if status == "AVAILABLE" else None
 
         ended = self._poll().until(available)
         if ended is Ended.DONE:
@@ -358,7 +360,7 @@ class TableLoop:
         return ended
 
     # Waiting.
-    def _wait(self, step: Step) -> Ended | None:
+    def _wait(self, step: Step, before: Table | None) -> Ended | None:
         """Until the step's expectation holds; None where `detach` leaves it running."""
         if self._run.detach and step.seconds[1] is None:
             return None
@@ -366,21 +368,30 @@ class TableLoop:
         if step.operation == "CreateTable" and self._run.aws.endpoint is None:
             settle = inf
             self._run.clock.wait(waits.NEW_TABLE, self._run.stop)
-        shown = waits.shown(
+        watch = waits.Watch(
             lambda: self._observe(step.expects),
             step.expects,
+            failed_before=waits.failures(before, step.expects) if before else {},
             clock=self._run.clock,
             settle=settle,
             on_progress=self._progress(step.reason),
         )
-        return self._poll().until(shown)
+        ended = self._poll().until(watch.ended)
+        if ended is Ended.FAILED:
+            self._journal.ended(Status.FAILED)
+            message = f"{step.operation} of table {self._desired.name} was accepted, and then failed: {watch.failure}."
+            raise _End(Outcome.FAILED, Failure("ChangeFailed", message, step.operation))
+        return ended
 
     def _wait_for(self, under_way: Mapping[Path, str]) -> bool:
-        """Until some transitions, which have just been seen, have ended. True: the loop goes on."""
-        words = ", ".join(f"{'/'.join(path[1:2]) or 'table'} {status}" for path, status in under_way.items())
-        self._tell(EventKind.WAITING, f"waiting: {words}")
+        """Until some transitions, which have just been seen, have ended, or what was put off may go on."""
+        self._last = _words(under_way)
+        self._tell(EventKind.WAITING, f"waiting: {self._last}")
+        due = min(self._tries.put_off.values(), default=inf)
 
         def over() -> Ended | None:
+            if self._now() >= due:
+                return Ended.DONE
             actual = self._observe(under_way)
             return None if actual and under_way.keys() & actual.transitions.keys() else Ended.DONE
 
@@ -432,7 +443,8 @@ class TableLoop:
         if now >= self._run.deadline:
             if self._run.detach and self._journal.runs_on:
                 raise _End(Outcome.PENDING, resume=now)
-            message = "The time that apply may take (`wait-minutes`) is over. Run it again to go on."
+            last = f" The last answer of AWS: {self._last.rstrip('.')}." if self._last else ""
+            message = f"The time that apply may take (`wait-minutes`) is over. Run it again to go on.{last}"
             raise _End(Outcome.FAILED, Failure("Timeout", message, reason=FailureReason.TIMEOUT), resume=now)
 
     def _now(self) -> float:
@@ -447,6 +459,7 @@ class TableLoop:
 
         def told(under_way: Mapping[Path, str]) -> None:
             nonlocal last
+            self._last = _words(under_way)
             words = ", ".join(sorted(set(under_way.values())))
             minutes = int((self._now() - began) // 60)
             text = f"{reason}: {words}" + (f", {minutes} min so far" if minutes else "")
@@ -457,11 +470,9 @@ class TableLoop:
         return told
 
 
-def _managed_transitions(desired: Table, actual: Table | None) -> dict[Path, str]:
-    """What is under way at settings that the file mentions."""
-    if actual is None:
-        return {}
-    return {path: status for path, status in actual.transitions.items() if _managed(desired, path)}
+def _words(under_way: Mapping[Path, str]) -> str:
+    """What is under way, as people read it."""
+    return ", ".join(f"{' '.join(path) or 'the table'} is {status}" for path, status in under_way.items())
 
 
 def _managed(desired: Table, path: Path) -> bool:

@@ -19,6 +19,7 @@ from dynatus_ci.schema.model import Table
 from dynatus_ci.schema.planner import Questions
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.base import Bounds, Emptiness, Setting, Situation
+from dynatus_ci.schema.settings.insights import Insights
 
 
 def table(aws: Aws, desired: Table) -> Table | None:
@@ -59,7 +60,8 @@ def answers(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Setting])
         if setting.reader is None or setting.name in cannot_keep(aws):
             continue
         try:
-            found[setting.reader] = _answer(aws, setting.reader, setting, description)
+            answer = _answer(aws, setting.reader, setting, description)
+            found[setting.reader] = _explained(aws, answer) if setting.explainer else answer
         except CallFailed as failed:
             if failed.kind is Kind.MISSING:
                 continue  # a reader answers so just after a table was made; what it would say is not guessed
@@ -78,6 +80,25 @@ def _answer(aws: Aws, reader: str, setting: Setting, description: Mapping[str, A
         return aws.read(reader, table=name, **of)
     except CallFailed as failed:
         if failed.code == setting.none:
+            return {}
+        raise
+
+
+def _explained(aws: Aws, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The list of contributor insights, with the reason of each that FAILED where it may be asked for."""
+    summaries = [
+        {**_reason(aws, summary), **summary} if summary["ContributorInsightsStatus"] == "FAILED" else summary
+        for summary in answer[Insights.pages]
+    ]
+    return {**answer, Insights.pages: summaries}
+
+
+def _reason(aws: Aws, summary: Mapping[str, Any]) -> dict[str, Any]:
+    target = {member: summary[member] for member in ("TableName", "IndexName") if summary.get(member)}
+    try:
+        return aws.read(Insights.explainer, table=summary["TableName"], **target)
+    except CallFailed as failed:
+        if failed.kind in {Kind.DENIED, Kind.MISSING, Kind.UNSUPPORTED}:
             return {}
         raise
 

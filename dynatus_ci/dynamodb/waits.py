@@ -14,13 +14,15 @@ from threading import Event
 from typing import Protocol
 
 from dynatus_ci.schema.model import Path, Table, Value
-from dynatus_ci.schema.settings import satisfied
+from dynatus_ci.schema.settings import failure, satisfied
 
 FIRST_POLL = 0.2
 LONGEST_POLL = 10.0
 SETTLE = 60.0
 """Seconds for which a value may still not show although nothing is under way: tags, policies and tables lag."""
 SETTLE_AT_EMULATOR = 3.0
+LAG = 5.0
+"""Seconds for which what failed before a call may still show after it."""
 NEW_TABLE = 5.0
 """Seconds before the first look at a new table: in a large account an early one can make it "not found" for minutes.
 
@@ -54,6 +56,7 @@ class Ended(Enum):
     """How a wait ended."""
 
     DONE = "done"
+    FAILED = "AWS accepted it and could not do it"
     NOT_SHOWN = "nothing is under way, and yet the value does not show"
     DEADLINE = "the time is over"
     STOPPED = "the run was told to stop"
@@ -71,6 +74,12 @@ def met(table: Table | None, expects: Mapping[Path, Value]) -> bool:
 def busy(table: Table, expects: Mapping[Path, Value]) -> dict[Path, str]:
     """What is under way at the expected paths, above and below them."""
     return {where: status for path in expects for where, status in table.under_way(path)}
+
+
+def failures(table: Table, expects: Mapping[Path, Value]) -> dict[Path, str]:
+    """What AWS accepted and could not do, of what is expected."""
+    found = {path: failure(table, path, value) for path, value in expects.items()}
+    return {path: text for path, text in found.items() if text}
 
 
 class Poll:
@@ -123,34 +132,51 @@ class Poll:
         self._pause = min(self._pause * 1.6, LONGEST_POLL)
 
 
-def shown(
-    look: Callable[[], Table | None],
-    expects: Mapping[Path, Value],
-    *,
-    clock: Clock,
-    settle: float,
-    on_progress: Callable[[Mapping[Path, str]], None],
-) -> Callable[[], Ended | None]:
-    """What `Poll.until` asks in order to wait until a table is as expected.
+class Watch:
+    """What `Poll.until` asks in order to wait until a table is as expected, or can no longer come to be so.
 
     Args:
         look: Observes the table.
         expects: Path → value.
+        failed_before: Path → what had failed there before the call; it may show for a moment after it, too.
         clock: The time.
         settle: Seconds after which a value that does not show, with nothing under way, is given up.
         on_progress: Told what is under way.
     """
-    quiet_since = clock.now()
 
-    def ended() -> Ended | None:
-        nonlocal quiet_since
-        table = look()
-        if met(table, expects):
+    def __init__(  # what a wait is made of
+        self,
+        look: Callable[[], Table | None],
+        expects: Mapping[Path, Value],
+        *,
+        failed_before: Mapping[Path, str],
+        clock: Clock,
+        settle: float,
+        on_progress: Callable[[Mapping[Path, str]], None],
+    ) -> None:
+        self._look = look
+        self._expects = expects
+        self._failed_before = failed_before
+        self._clock = clock
+        self._settle = settle
+        self._on_progress = on_progress
+        self._began = self._quiet_since = clock.now()
+        self.failure = ""
+        """AWS's word and its reason, where the wait ended as FAILED."""
+
+    def ended(self) -> Ended | None:
+        """Look once."""
+        table = self._look()
+        if met(table, self._expects):
             return Ended.DONE
-        under_way = busy(table, expects) if table else {}
+        now = self._clock.now()
+        under_way = busy(table, self._expects) if table else {}
         if under_way:
-            quiet_since = clock.now()
-            on_progress(under_way)
-        return Ended.NOT_SHOWN if clock.now() - quiet_since > settle else None
-
-    return ended
+            self._quiet_since = now
+            self._on_progress(under_way)
+        found = failures(table, self._expects) if table and not under_way else {}
+        new = {path: text for path, text in found.items() if self._failed_before.get(path) != text}
+        if new or (found and now - self._began > LAG):
+            self.failure = ", ".join(found.values())
+            return Ended.FAILED
+        return Ended.NOT_SHOWN if now - self._quiet_since > self._settle else None

@@ -121,6 +121,7 @@ class Table:
         values: Setting → normalised value. A setting that is missing here is not managed (in a definition) or was not
             read (of a live table); one that is None is absent.
         transitions: Path → AWS's word for what is under way there; the path `()` is the table itself.
+        failures: Path → AWS's word, and its reason, for what it accepted and could not do there.
         live: What only a live table has; None for a definition.
         place: Where the definition stands; None for a live table and for definitions from Python.
         absent: Whether the definition says that the table is to go.
@@ -129,6 +130,7 @@ class Table:
     name: str
     values: Mapping[str, Value] = field(default_factory=dict)
     transitions: Mapping[Path, str] = field(default_factory=dict)
+    failures: Mapping[Path, str] = field(default_factory=dict)
     live: Live | None = None
     place: Place | None = None
     absent: bool = False
@@ -205,6 +207,7 @@ class Step:
         seconds: [least, most]; most is None where it grows with the data.
         cooldown: Seconds that AWS lets pass between this step and the one before it of the same stage, or that makes
             the table.
+        after: The ids of the differences whose steps must be done before this one. Not in the document.
     """
 
     operation: str
@@ -217,6 +220,7 @@ class Step:
     seconds: tuple[int, int | None] = (0, 1)
     stage: Stage = Stage.REPLACE
     cooldown: int = 0
+    after: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The step as documents hold it (docs/architecture.md#documents)."""

@@ -61,11 +61,13 @@ def actual(description: Mapping[str, Any], answers: Mapping[str, Mapping[str, An
     provisioned = values["BillingMode"] == "PROVISIONED"
     values[indexes.GLOBAL] = indexes.actual(present.get(indexes.GLOBAL) or [], types, provisioned=provisioned)
     transitions = dict(_transitions(description))
+    failures: dict[Path, str] = {}
     for setting, answer in _answered(answers):
         for path, value in setting.observe(present, answer):
             _put(values, path, value)
         transitions |= setting.transitions(description, answer)
-    return Table(description["TableName"], values, transitions, live=_live(description))
+        failures |= setting.failures(description, answer)
+    return Table(description["TableName"], values, transitions, failures, live=_live(description))
 
 
 def _present(description: Mapping[str, Any]) -> dict[str, Any]:

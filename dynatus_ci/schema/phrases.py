@@ -50,3 +50,8 @@ def attribute(name: str) -> str:
 def joined(*parts: str, by: str = " · ") -> str:
     """The parts that say something."""
     return by.join(filter(None, parts))
+
+
+def failed(status: str, reason: str | None) -> str:
+    """AWS's word for a change that it could not make, and its reason where it gives one."""
+    return f"{status} ({reason.rstrip('.')})" if reason else status

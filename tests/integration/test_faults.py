@@ -31,7 +31,7 @@ from dynatus_ci.schema import emulators
 from dynatus_ci.schema.model import Action, Plan, Risk
 from dynatus_ci.schema.results import Outcome, Status
 from tests import strategies
-from tests.simulator import HOUR, MINUTE, SECOND_WRITER, Kind, describe
+from tests.simulator import HOUR, MINUTE, SECOND_WRITER, Kind, describe, durations
 from tests.simulator.clock import DAY
 from tests.simulator.journal import Call
 from tests.simulator.tables import Capacity, Json
@@ -589,6 +589,180 @@ def test_an_empty_table_with_what_no_file_can_say_goes_only_when_it_is_named(wor
     assert unnamed.may_run(change, change.steps[0])
 
 
+# --- what AWS takes during a backfill --------------------------------------------------------------------------------
+
+
+ON_PROVISIONED = {"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}}
+BUILT = definition(
+    attributes=["a"],
+    **{**ON_PROVISIONED, "BillingMode": "PROVISIONED"},
+    DeletionProtectionEnabled=False,
+    GlobalSecondaryIndexes=[{
+        "IndexName": "by-a",
+        "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+        **ON_PROVISIONED,
+    }],
+)  # fmt: skip
+WITHOUT = {**BUILT, "GlobalSecondaryIndexes": [], "AttributeDefinitions": definition()["AttributeDefinitions"]}
+OTHER_KEY = {
+    **BUILT,
+    "AttributeDefinitions": definition(attributes=["z"])["AttributeDefinitions"],
+    "GlobalSecondaryIndexes": [
+        {**BUILT["GlobalSecondaryIndexes"][0], "KeySchema": [{"AttributeName": "z", "KeyType": "HASH"}]}
+    ],
+}
+RAISED = {"ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}}
+STREAMING = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}}
+TAKEN = {
+    "protection": {**BUILT, "DeletionProtectionEnabled": True},
+    "capacity": {**BUILT, **RAISED},
+    "expiry": {**BUILT, "TimeToLiveSpecification": {"Enabled": True, "AttributeName": "expires"}},
+    "tags": {**BUILT, "Tags": [{"Key": "team", "Value": "a"}]},
+    "its deletion": WITHOUT,
+    "another key of it": OTHER_KEY,
+}
+"""What the next merge may want while an index is filled, and need not wait for."""
+
+
+def filling(world: World, before: Definition, wanted: Definition) -> None:
+    """An account in which an earlier run left an index to be filled, for a while yet."""
+    world.apply(before)
+    world.pass_time()
+    world.options = Options(wait_seconds=DAY, detach=True)
+    assert world.apply(wanted).table.result is Outcome.PENDING
+    world.pass_time(MINUTE)
+    index = world.simulator.tables[NAME].building()
+    assert index
+    assert index.backfilling
+    world.options = Options(wait_seconds=DAY)
+
+
+@pytest.mark.parametrize("wanted", TAKEN.values(), ids=TAKEN)
+def test_what_aws_takes_during_a_backfill_does_not_wait_for_its_end(world: World, wanted: Definition) -> None:
+    filling(world, WITHOUT, BUILT)
+    began = world.clock.now()
+    run = world.apply(wanted)
+    assert run.table.result is Outcome.APPLIED, run.table.error
+    assert run.writes[0].started - began < MINUTE
+    assert not world.simulator.journal.refused()
+    assert world.plan(wanted).tables[0].action is Action.NOOP
+
+
+@pytest.mark.parametrize("wanted", [TAKEN["protection"], TAKEN["capacity"], TAKEN["expiry"], TAKEN["tags"]],
+                         ids=["protection", "capacity", "expiry", "tags"])  # fmt: skip
+@pytest.mark.parametrize("detach", [False, True])
+def test_what_must_wait_for_a_backfill_keeps_nothing_else(world: World, wanted: Definition, detach: bool) -> None:
+    filling(world, WITHOUT, BUILT)
+    world.options = Options(wait_seconds=DAY, detach=detach)
+    began = world.clock.now()
+    run = world.apply({**wanted, **STREAMING})
+    streaming = [call for call in run.writes if "StreamSpecification" in call.parameters]
+    others = [call for call in run.writes if call not in streaming]
+    assert all(call.started - began < MINUTE for call in others)
+    assert others
+    assert not world.simulator.journal.refused()
+    if detach:
+        assert (run.table.result, streaming) == (Outcome.PENDING, [])
+    else:
+        assert run.table.result is Outcome.APPLIED, run.table.error
+        assert streaming[0].started - began > 5 * MINUTE
+
+
+def test_protection_goes_off_after_what_must_wait_for_a_backfill(world: World) -> None:
+    protected = {**BUILT, "DeletionProtectionEnabled": True}
+    filling(world, {**WITHOUT, "DeletionProtectionEnabled": True}, protected)
+    run = world.apply({**BUILT, **STREAMING})
+    assert [sorted(call.parameters) for call in run.writes] == [
+        ["StreamSpecification", "TableName"],
+        ["DeletionProtectionEnabled", "TableName"],
+    ]
+
+
+def test_insights_of_an_index_wait_until_it_is_there(world: World) -> None:
+    filling(world, WITHOUT, BUILT)
+    (index,) = BUILT["GlobalSecondaryIndexes"]
+    insightful = {**BUILT, "GlobalSecondaryIndexes": [{**index, "ContributorInsightsSpecification": {"Enabled": True}}]}
+    run = world.apply(insightful)
+    assert run.table.result is Outcome.APPLIED, run.table.error
+    assert not world.simulator.journal.refused()
+
+
+def test_what_was_put_off_need_not_wait_for_a_longer_backfill(world: World) -> None:
+    anew(world, leaps=False)
+    expiring_by = [{"TimeToLiveSpecification": {"Enabled": True, "AttributeName": name}} for name in ("a", "b")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(durations, "DURATIONS", {**durations.DURATIONS, "index backfill": (3 * HOUR, 3 * HOUR)})
+        filling(world, {**WITHOUT, **expiring_by[0]}, {**BUILT, **expiring_by[0]})
+        run = world.apply({**BUILT, **expiring_by[1]})
+    assert run.table.result is Outcome.APPLIED, run.table.error
+    off, on = run.writes
+    assert 31 * MINUTE <= on.started - off.started < HOUR
+
+
+# --- what AWS accepts and cannot do ----------------------------------------------------------------------------------
+
+MISSING_STREAM = f"arn:aws:kinesis:eu-west-1:{strategies.ACCOUNT}:stream/missing"
+
+
+@pytest.mark.parametrize("before", [{}, {"KinesisStreamSpecification": {"StreamArn": strategies.STREAMS[0]}}],
+                         ids=["none", "another"])  # fmt: skip
+def test_a_missing_kinesis_stream_is_said_at_first_sight_with_the_reason_of_aws(world: World, before: Any) -> None:
+    world.simulator.missing_streams.add(MISSING_STREAM)
+    world.apply(definition(**before))
+    wanted = definition(KinesisStreamSpecification={"StreamArn": MISSING_STREAM})
+    for notes in (0, 1):  # a failed entry lingers; the second plan tells of it, and the second try says the same
+        began = world.clock.now()
+        run = world.apply(wanted)
+        assert sum("does not have a stream" in note for note in run.change.notes) == notes
+        assert (run.table.result, run.result.failure_reason) == (Outcome.FAILED, FailureReason.AWS_ERROR)
+        assert run.table.error
+        assert "ENABLE_FAILED" in run.table.error.message
+        assert "does not have a stream" in run.table.error.message
+        assert run.table.steps[-1].status is Status.FAILED
+        assert [call.operation for call in run.writes][-1:] == ["EnableKinesisStreamingDestination"]
+        assert world.clock.now() - began < 20
+    world.simulator.missing_streams.clear()
+    assert world.apply(wanted).table.result is Outcome.APPLIED
+
+
+@pytest.mark.parametrize("denied", [False, True])
+def test_a_quota_of_insights_that_is_used_up_is_said_at_first_sight(world: World, denied: bool) -> None:
+    world.simulator.insight_rules = 2
+    if denied:
+        world.simulator.faults.deny("DescribeContributorInsights")
+    wanted = definition(ContributorInsightsSpecification={"Enabled": True})
+    world.apply(definition())
+    began = world.clock.now()
+    run = world.apply(wanted)
+    assert run.table.error
+    assert "FAILED" in run.table.error.message
+    assert ("rules" in run.table.error.message) is not denied
+    assert len(run.writes) == 1
+    assert world.clock.now() - began < 30
+    world.simulator.insight_rules = 100
+    assert world.apply(wanted).table.result is Outcome.APPLIED
+
+
+def test_a_role_that_was_made_a_moment_ago_is_tried_again(world: World) -> None:
+    role = f"arn:aws:iam::{strategies.ACCOUNT}:role/new"
+    statement = {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "dynamodb:GetItem", "Resource": "*"}
+    wanted = definition(ResourcePolicy={"Version": "2012-10-17", "Statement": [statement]})
+    world.simulator.new_principals[role] = world.clock.now() + 40
+    assert world.apply(wanted).table.result is Outcome.APPLIED
+
+
+def test_a_role_that_does_not_exist_is_said_after_a_minute(world: World) -> None:
+    role = f"arn:aws:iam::{strategies.ACCOUNT}:role/missing"
+    statement = {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "dynamodb:GetItem", "Resource": "*"}
+    world.simulator.new_principals[role] = world.clock.now() + 10 * DAY
+    began = world.clock.now()
+    run = world.apply(definition(ResourcePolicy={"Version": "2012-10-17", "Statement": [statement]}))
+    assert run.table.error
+    assert "Invalid principal" in run.table.error.message
+    assert 50 < world.clock.now() - began < 90
+
+
 # --- the end of the time, of the credentials -------------------------------------------------------------------------
 
 
@@ -600,7 +774,19 @@ def test_a_deadline_ends_the_run_and_names_what_is_left(world: World) -> None:
     assert (run.table.result, run.result.failure_reason) == (Outcome.FAILED, FailureReason.TIMEOUT)
     assert world.clock.now() - began < 3 * MINUTE
     assert {step.status for step in run.table.steps} == {Status.DONE, Status.RUNNING, Status.NOT_RUN}
+    assert run.table.error
+    assert run.table.error.message.endswith("The last answer of AWS: GlobalSecondaryIndexes by-c is BACKFILLING.")
     story.ends_well()
+
+
+def test_a_deadline_names_the_last_refusal_of_aws(world: World) -> None:
+    anew(world, leaps=False)
+    world.simulator.faults.add(Kind.REFUSE, operations=["CreateTable"], code="ResourceInUseException")
+    world.options = Options(wait_seconds=MINUTE)
+    run = world.apply(definition())
+    assert run.result.failure_reason is FailureReason.TIMEOUT
+    assert run.table.error
+    assert "The last answer of AWS: CreateTable of table table-1 failed: ResourceInUse" in run.table.error.message
 
 
 @pytest.mark.parametrize("call", [1, 2, 5, 20])
@@ -719,9 +905,11 @@ def test_a_replica_whose_creation_fails_is_not_done(world: World) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(describe, "_replica", failed)
         run = begin(world, (definition(), definition(Replicas=[{"RegionName": "eu-central-1"}]))).run()
-    assert run.table.result is Outcome.REFUSED
+    assert run.table.result is Outcome.FAILED
+    assert run.table.error
+    assert "CREATION_FAILED" in run.table.error.message
     assert len(run.writes) == 1
-    assert run.table.steps[0].status is Status.RUNNING
+    assert run.table.steps[0].status is Status.FAILED
 
 
 def test_a_step_in_doubt_of_a_table_that_cannot_be_compared_is_not_called_done(world: World) -> None:

@@ -17,7 +17,7 @@ from dynatus_ci import reconcile
 from dynatus_ci.dynamodb import observe, waits
 from dynatus_ci.dynamodb.client import Aws
 from dynatus_ci.dynamodb.failures import CallFailed
-from dynatus_ci.schema import capacity, indexes, planner, replacement
+from dynatus_ci.schema import capacity, indexes, order, planner, replacement
 from dynatus_ci.schema.model import Difference, Risk, Stage, Step
 from dynatus_ci.schema.settings import SETTINGS, backups, base, encryption, protection, stream, tags, ttl
 from dynatus_ci.schema.settings.base import Emptiness
@@ -91,7 +91,7 @@ def an_index_is_done_when_its_table_is_active(patch: Patch) -> None:
 
 def waits_for_nothing(patch: Patch) -> None:
     patch.setattr(waits.Poll, "until", lambda *_: waits.Ended.DONE)
-    patch.setattr(reconcile, "EXCLUSIVE", frozenset())
+    patch.setattr(order, "EXCLUSIVE", frozenset())
 
 
 def protection_goes_on_last(patch: Patch) -> None:

@@ -68,6 +68,7 @@ class Account:
         self.scaling_policies: list[Json] = []
         self.foreign_tables: set[tuple[str, str]] = set()  # (region, name): what is in the way of a replica
         self.missing_streams: set[str] = set()  # Kinesis ARNs whose enabling fails
+        self.new_principals: dict[str, float] = {}  # ARN → when DynamoDB knows it; before, policies that name it fail
         self.limits_read = -DAY
         self._agenda = Agenda(clock.now())
         self._drawn: Counter[str] = Counter()

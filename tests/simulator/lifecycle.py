@@ -26,6 +26,8 @@ def create_table(account: Account, request: Json) -> Json:
     vectors.check(request)
     key = encryption.resolve(account, request.get("SSESpecification", {}))
     document = policy.canonical(request["ResourcePolicy"]) if "ResourcePolicy" in request else None
+    if document is not None:
+        policy.check_principals(account, document)
     name = account.name_of(request["TableName"])
     if name in account.tables:
         deleting = account.tables[name].lifecycle == "DELETING"

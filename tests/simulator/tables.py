@@ -85,9 +85,10 @@ class Recovery:
 
 @dataclass
 class Insights:
-    """Contributor insights of a table or an index."""
+    """Contributor insights of a table or an index; `failure` is what DescribeContributorInsights says of it."""
 
     status: str = "DISABLED"
+    failure: Json = field(default_factory=dict)
     mode: str = "ACCESSED_AND_THROTTLED_KEYS"
     updated: float = 0.0
 
@@ -117,6 +118,7 @@ class Destination:
     stream_arn: str
     status: str
     precision: str | None = None
+    description: str = ""
 
 
 @dataclass

@@ -435,6 +435,20 @@ def test_what_a_backfill_admits_and_what_it_does_not(aws: Driver) -> None:
     assert [one["IndexName"] for one in aws.table()["GlobalSecondaryIndexes"]] == ["by-a"]
 
 
+def test_a_backfill_admits_the_capacity_of_the_table_alone(aws: Driver) -> None:
+    aws.create(**PROVISIONED_INDEX)
+    new = {"Create": index("new", "b", ProvisionedThroughput=capacity())}
+    aws.update(**NEW_INDEX | {"GlobalSecondaryIndexUpdates": [new]})
+    assert aws.refused(**MORE).startswith("ResourceInUseException")
+    aws.pass_time(MINUTE)
+    assert aws.refused(**MORE, **INDEX_MORE).startswith("ResourceInUseException")
+    assert aws.refused(**INDEX_MORE).startswith("ResourceInUseException")
+    aws.update(**MORE)
+    aws.pass_time(2)
+    assert aws.index("new")["Backfilling"] is True
+    assert aws.table()["ProvisionedThroughput"]["ReadCapacityUnits"] > 5
+
+
 def test_two_indexes_never_go_in_one_call(aws: Driver) -> None:
     aws.create(**WITH_INDEX)
     two = {"GlobalSecondaryIndexUpdates": [{"Create": index("one", "b")}, {"Create": index("two", "b")}]}
@@ -856,7 +870,9 @@ def test_contributor_insights_of_a_table_and_its_indexes(aws: Driver) -> None:
     aws.simulator.insight_rules = 4
     aws.send("UpdateContributorInsights", **on)
     aws.pass_time(16)
-    assert aws.send("DescribeContributorInsights", TableName="users")["ContributorInsightsStatus"] == "FAILED"
+    failed = aws.send("DescribeContributorInsights", TableName="users")
+    assert failed["ContributorInsightsStatus"] == "FAILED"
+    assert failed["FailureException"]["ExceptionName"] == "LimitExceededException"
     assert aws.refusal("UpdateContributorInsights", **on, IndexName="none").startswith("ResourceNotFoundException")
 
 
@@ -888,6 +904,8 @@ def test_policies_are_canonical_late_and_rest_between_changes(aws: Driver) -> No
     stale = aws.refusal("PutResourcePolicy", **target, Policy=document("two"), ExpectedRevisionId="1")
     assert stale.startswith("PolicyNotFoundException")
     aws.send("DeleteResourcePolicy", **target, ExpectedRevisionId=revision)
+    aws.simulator.new_principals["123456789012"] = aws.simulator.now + MINUTE
+    assert "Invalid principal" in aws.refusal("PutResourcePolicy", **target, Policy=document())
     assert "Maximum policy size" in aws.refusal("PutResourcePolicy", **target, Policy=document("x" * 20480))
 
 
@@ -911,6 +929,7 @@ def test_kinesis_has_one_living_destination(aws: Driver) -> None:
     aws.pass_time(7)
     shown = aws.send("DescribeKinesisStreamingDestination", TableName="users")["KinesisDataStreamDestinations"]
     assert [one["DestinationStatus"] for one in shown] == ["DISABLED", "ENABLE_FAILED"]
+    assert "does not have a stream" in shown[1]["DestinationStatusDescription"]
 
 
 # -- replicas --

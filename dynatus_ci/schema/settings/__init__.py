@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dynatus_ci.schema.model import Path, Value
+from dynatus_ci.schema.model import Path, Table, Value
 from dynatus_ci.schema.settings.backups import PointInTimeRecovery
 from dynatus_ci.schema.settings.base import Setting, covers
 from dynatus_ci.schema.settings.encryption import Encryption
@@ -42,3 +42,9 @@ def satisfied(path: Path, actual: Value, expected: Value) -> bool:
     """Whether the live value at a path is what a step expects; of a member of an index its setting decides, too."""
     setting = of(path) or of(path[2:])
     return setting.satisfied(actual, expected) if setting else covers(actual, expected)
+
+
+def failure(table: Table, path: Path, expected: Value) -> str | None:
+    """Why AWS could not do what a step expects at a path, though it accepted the call; None where it did not fail."""
+    setting = of(path)
+    return setting.failure(table.failures, path, expected) if setting else None

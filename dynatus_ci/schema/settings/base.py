@@ -154,6 +154,8 @@ class Setting:
     """Whether the reader takes the table's ARN, as ResourceArn, and not its name."""
     pages: ClassVar[str | None] = None
     """The member of the reader's answer that comes in pages."""
+    explainer: ClassVar[str | None] = None
+    """The operation that says why a change failed, where the reader does not."""
     none: ClassVar[str | None] = None
     """The error by which the reader says that there is none."""
     writers: ClassVar[tuple[str, ...]] = ("UpdateTable",)
@@ -192,6 +194,14 @@ class Setting:
     def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         """What is under way at this setting."""
         yield from ()
+
+    def failures(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        """What AWS accepted and could not do at this setting: its word for that, and its reason."""
+        yield from ()
+
+    def failure(self, failures: Mapping[Path, str], path: Path, expected: Value) -> str | None:
+        """Which of these failures keeps an expected value from coming."""
+        return failures.get(path)
 
     def risk(self, actual: Value, desired: Value) -> Risk:
         """What it risks to go from the live to the desired value."""

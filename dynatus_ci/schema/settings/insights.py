@@ -18,10 +18,11 @@ from dynatus_ci.schema.shapes import Choice, Flag, Structure
 DEFAULT_MODE = "ACCESSED_AND_THROTTLED_KEYS"
 INDEXES = "GlobalSecondaryIndexes"
 OFF: Value = {"Enabled": False}
+FAILED = "FAILED"
 
 
 class Insights(Setting):
-    """Contributor insights. FAILED, at the quota of rules, never heals by itself: it counts as off."""
+    """Contributor insights. FAILED, at the quota of rules, counts as off: it stays so until it is turned on again."""
 
     name = "ContributorInsightsSpecification"
     title = "contributor insights"
@@ -29,6 +30,7 @@ class Insights(Setting):
     said = frozenset(shape.members)
     stage = Stage.INSIGHTS
     reader = "ListContributorInsights"
+    explainer = "DescribeContributorInsights"
     pages = "ContributorInsightsSummaries"
     writers = ("UpdateContributorInsights",)
     initial = OFF
@@ -57,8 +59,27 @@ class Insights(Setting):
         """ENABLING and DISABLING, of each target."""
         for item in answer.get("ContributorInsightsSummaries") or []:
             if item["ContributorInsightsStatus"] in {"ENABLING", "DISABLING"}:
-                target = (INDEXES, item["IndexName"]) if item.get("IndexName") else ()
-                yield (*target, self.name), item["ContributorInsightsStatus"]
+                yield self._path(item), item["ContributorInsightsStatus"]
+
+    def failures(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        """FAILED, of each target; the reason is the explainer's."""
+        for item in answer.get("ContributorInsightsSummaries") or []:
+            if item["ContributorInsightsStatus"] == FAILED:
+                reason = (item.get("FailureException") or {}).get("ExceptionDescription")
+                yield self._path(item), phrases.failed(FAILED, reason)
+
+    def notes(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[str]:
+        """Insights that failed, and that apply turns on again."""
+        failures = context.actual.failures if context.actual else {}
+        for difference in differences:
+            if difference.path in failures and difference.desired["Enabled"]:
+                of = f" of index {difference.path[1]}" if difference.path[1:] else ""
+                yield f"Contributor insights{of}: {failures[difference.path]}. Apply turns them on again."
+
+    def _path(self, summary: Mapping[str, Any]) -> Path:
+        """Of the table, or of an index."""
+        target = (INDEXES, summary["IndexName"]) if summary.get("IndexName") else ()
+        return (*target, self.name)
 
     def words(self, value: Mapping[str, Value]) -> str:
         """Off, or on and which keys."""

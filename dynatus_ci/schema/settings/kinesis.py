@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dynatus_ci.schema import phrases
 from dynatus_ci.schema.findings import At, Finding, quoted
 from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
@@ -18,6 +19,7 @@ from dynatus_ci.schema.shapes import Choice, Structure, Text
 
 PRECISION = "ApproximateCreationDateTimePrecision"
 DEFAULT_PRECISION = "MILLISECOND"
+FAILED = "ENABLE_FAILED"
 STREAM_ARN = r"arn:[a-z0-9-]+:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[a-zA-Z0-9_.-]{1,128}"
 EXAMPLE_ARN = "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME"
 
@@ -66,6 +68,25 @@ class Kinesis(Setting):
         for destination in answer.get("KinesisDataStreamDestinations") or []:
             if destination.get("DestinationStatus") in {"ENABLING", "DISABLING", "UPDATING"}:
                 yield (self.name,), destination["DestinationStatus"]
+
+    def failures(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        """By stream: failed entries linger, as others do."""
+        for destination in answer.get("KinesisDataStreamDestinations") or []:
+            if destination.get("DestinationStatus") == FAILED:
+                path = (self.name, destination["StreamArn"])
+                yield path, phrases.failed(FAILED, destination.get("DestinationStatusDescription"))
+
+    def failure(self, failures: Mapping[Path, str], path: Path, expected: Value) -> str | None:
+        """That of the stream in question."""
+        return failures.get((*path, expected["StreamArn"])) if expected else None
+
+    def notes(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[str]:
+        """A destination that failed, and that apply enables again."""
+        for difference in differences:
+            failures = context.actual.failures if context.actual else {}
+            failed = self.failure(failures, difference.path, difference.desired)
+            if failed:
+                yield f"The Kinesis destination {difference.desired['StreamArn']} is {failed}. Apply enables it again."
 
     def risk(self, actual: Value, desired: Value) -> Risk:
         """The stream that is left gets no more changes."""

@@ -22,6 +22,7 @@ from dynatus_ci.schema.shapes import INDEX_NAME, Sequence, Shape, Structure, Tex
 INDEXES = "GlobalSecondaryIndexes"
 NONE: Value = {}
 STATUS = "ReplicaStatus"
+FAILED = "CREATION_FAILED"
 UNDER_WAY = frozenset({"CREATING", "UPDATING", "DELETING"})
 REGION_CLEARS = 40
 """Seconds for which a replica's table outlives its entry (10 to 35 s measured); until then AWS takes no new one."""
@@ -95,6 +96,13 @@ class Replicas(Setting):
             if status in UNDER_WAY:
                 yield (self.name, replica["RegionName"]), status
 
+    def failures(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        """A replica that could not be made stays as an entry."""
+        for replica in description.get("Replicas") or []:
+            if replica.get(STATUS) == FAILED:
+                reason = replica.get("ReplicaStatusDescription")
+                yield (self.name, replica["RegionName"]), phrases.failed(FAILED, reason)
+
     def words(self, value: Mapping[str, Value]) -> str:
         """What is other there than in the table."""
         overrides = phrases.joined(
@@ -138,7 +146,7 @@ class Replicas(Setting):
 
     def satisfied(self, actual: Value, expected: Value) -> bool:
         """One whose creation failed is an entry and no replica."""
-        failed = isinstance(actual, Mapping) and actual.get(STATUS) == "CREATION_FAILED"
+        failed = isinstance(actual, Mapping) and actual.get(STATUS) == FAILED
         return not failed and super().satisfied(actual, expected)
 
     def refusal(self, context: Context, differences: tuple[Difference, ...]) -> str | None:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from tests.simulator.account import Account
     from tests.simulator.tables import Json, Table
 
+NO_ROOM = {
+    "ExceptionName": "LimitExceededException",
+    "ExceptionDescription": "The maximum number of Contributor Insights rules has been reached.",
+}
 RULES = 4  # for each target: partition and sort keys, accessed and throttled
 
 
@@ -28,10 +32,12 @@ def update_contributor_insights(account: Account, request: Json) -> Json:
     on = request["ContributorInsightsAction"] == "ENABLE"
     live.mode = request.get("ContributorInsightsMode", live.mode) if on else live.mode
     live.status, live.updated = ("ENABLING" if on else "DISABLING"), account.now
-    final = ("FAILED" if _rules(account) > account.insight_rules else "ENABLED") if on else "DISABLED"
+    full = on and _rules(account) > account.insight_rules
+    live.failure = {}
 
     def done() -> None:
-        live.status = final
+        live.status = "FAILED" if full else "ENABLED" if on else "DISABLED"
+        live.failure = dict(NO_ROOM) if full else {}
 
     account.later(account.duration("insights", table.name), done)
     return {**_named(table, name), "ContributorInsightsStatus": live.status, "ContributorInsightsMode": live.mode}
@@ -71,7 +77,10 @@ def describe_contributor_insights(account: Account, request: Json) -> Json:
     if name and name not in table.indexes:
         raise errors.ApiError("ResourceNotFoundException", f"Requested resource not found: Index: {name} not found")
     live = table.insights.get(name)
-    return _summary(table, name) | ({"LastUpdateDateTime": live.updated} if live else {})
+    if live is None:
+        return _summary(table, name)
+    failure = {"FailureException": live.failure} if live.failure else {}
+    return _summary(table, name) | {"LastUpdateDateTime": live.updated} | failure
 
 
 @reads("ListContributorInsights")

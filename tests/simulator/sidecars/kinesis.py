@@ -84,6 +84,7 @@ def describe(account: Account, request: Json) -> Json:
         "TableName": table.name,
         "KinesisDataStreamDestinations": [
             {"StreamArn": one.stream_arn, "DestinationStatus": one.status}
+            | ({"DestinationStatusDescription": one.description} if one.description else {})
             | ({PRECISION: one.precision} if one.precision else {})
             for one in table.destinations.values()
         ],
@@ -100,6 +101,8 @@ def _active(table: Table, arn: str, otherwise: str) -> Destination:
 def _finish(account: Account, table: Table, destination: Destination, status: str) -> None:
     def done() -> None:
         destination.status = status
+        if status == "ENABLE_FAILED":
+            destination.description = f"User does not have a stream with the ARN {destination.stream_arn}."
 
     account.later(account.duration("kinesis", table.name), done)
 
