@@ -5,7 +5,7 @@ WORKDIR /build
 COPY requirements/build.txt requirements/runtime.txt ./
 RUN python -m venv tools \
  && tools/bin/pip install --no-cache-dir --require-hashes -r build.txt \
- && python -m venv --without-pip /opt/dynatus \
+ && python -m venv --copies --without-pip /opt/dynatus \
  && tools/bin/pip --python /opt/dynatus/bin/python install --no-cache-dir --require-hashes -r runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY dynatus_ci dynatus_ci
@@ -20,9 +20,13 @@ LABEL org.opencontainers.image.title="Dynatus CI" \
 COPY --from=build /opt/dynatus /opt/dynatus
 COPY entrypoint.py /app/
 # The base image comes without the standard library's bytecode: what the action imports is compiled once, here.
-RUN /opt/dynatus/bin/python -P -c "import dynatus_ci.action"
-ENV PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1
+# The interpreter belongs to another group and takes it on (g+s). For such a program the dynamic linker ignores
+# LD_LIBRARY_PATH and LD_PRELOAD, so a job that sets them cannot load a library from the workspace (ld.so(8)).
+RUN /opt/dynatus/bin/python -I -c "import dynatus_ci.action" \
+ && chgrp nogroup /opt/dynatus/bin/python \
+ && chmod g+s /opt/dynatus/bin/python
 # No USER: the workspace and the runner's files belong to root in here, as GitHub's rules for actions ask.
-# Exec form: a shell would drop the inputs with a hyphen. -P: a file in the workspace is never imported.
-ENTRYPOINT ["/opt/dynatus/bin/python", "-P", "/app/entrypoint.py"]
+# Exec form: a shell would drop the inputs with a hyphen.
+# Isolated (-I): the job's PYTHON* variables are for its own programs, and no file of the workspace is imported.
+# What those variables would have set is said here instead: no bytecode (-B), no buffer (-u), UTF-8.
+ENTRYPOINT ["/opt/dynatus/bin/python", "-I", "-B", "-u", "-X", "utf8", "/app/entrypoint.py"]

@@ -6,7 +6,6 @@ looks at no disk and calls nobody.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,18 +71,15 @@ class Inputs:
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """The action's inputs; paths stay as they are written.
 
-        The runner sends every input that action.yml names as `INPUT_` and its name in capitals; hyphens stay, and
-        what was not given is an empty text (actions/runner, Handler.cs).
+        The runner sends every input that action.yml declares as `INPUT_` and its name in capitals. Hyphens stay, and
+        an input that was not given is an empty text (actions/runner, Handler.cs). Only these variables are read: the
+        runner sets them itself, while any other spelling would be a variable of the job, or of an earlier step.
 
         Raises:
             InvalidInput: Names every input that cannot be used, and what is allowed.
         """
-        texts = {
-            name.removeprefix("INPUT_").lower(): text
-            for name, text in environ.items()
-            if name.startswith("INPUT_") and text.strip()
-        }
-        return cls.from_texts(texts)
+        sent = {name: environ.get(f"INPUT_{name.upper()}", "") for name in NAMES}
+        return cls.from_texts({name: text for name, text in sent.items() if text.strip()})
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, Text]) -> Self:
@@ -239,20 +235,12 @@ def _parse(texts: Mapping[str, Text]) -> dict[str, Any]:
     for name, text in texts.items():
         try:
             values[name.replace("-", "_")] = _READERS[name](text)
-        except KeyError:
-            faults.append(_unknown(name))
         except ValueError as error:
             secret = name == "github-token"  # the sentence would quote it
             faults.append(f"`{name}`: {'it is not a token' if secret else error}.")
     if faults:
         raise InvalidInput("\n".join(faults))
     return values
-
-
-def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, NAMES, n=1)
-    guess = f" Did you mean `{near[0]}`?" if near else ""
-    return f"There is no input {name!r}.{guess} The inputs are {_spoken(NAMES)}."
 
 
 def _check_mode(inputs: Inputs) -> None:

@@ -32,7 +32,8 @@ class Planning:
         inputs: What the user asked for.
         on_warning: Told what in the definitions is worth a warning.
         on_notice: Told what the connection has to say.
-        root: The folder that paths are relative to; the working directory if left out.
+        root: The workspace of a job, which paths are relative to and strangers may have written to; if left out paths
+            are relative to the working directory, and everything is the user's own.
         profile: The profile of boto3's configuration.
     """
 
@@ -77,6 +78,7 @@ class Planning:
             endpoint_url=self.inputs.endpoint_url,
             profile=self.profile,
             expect_account=self.inputs.account,
+            strangers=self.root,
             on_notice=self.on_notice,
         )
 

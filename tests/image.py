@@ -87,7 +87,9 @@ class Image:
             "AWS_SESSION_TOKEN": "",
             **{key: environ.get(key, "") for key in (f"INPUT_{name.upper()}" for name in INPUTS)},
         }
-        variables = [flag for key in environ for flag in ("-e", key)]
+        linker = [name for name in environ if name.startswith("LD_")]  # these are not for docker's own program
+        variables = [flag for name in linker for flag in ("-e", f"{name}={environ.pop(name)}")]
+        variables += [flag for key in environ for flag in ("-e", key)]
         mounts = [flag for source, target in files.items() for flag in ("-v", f"{source}:{target}")]
         environ |= {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("DOCKER_")}
         return [

@@ -135,6 +135,8 @@ class Repository:
         self.github = github
         self.door = door
         self.account_inputs = account
+        self.variables: dict[str, str] = {}
+        """The job's own, beside what the runner sends."""
         self.runs = 0
         self.commits = 0
         home.mkdir(parents=True)
@@ -260,6 +262,7 @@ class Repository:
             (runner / file).touch()
         given = {**self.account_inputs, **inputs}
         environ = {
+            **self.variables,
             "GITHUB_WORKSPACE": str(self.home),
             "GITHUB_REPOSITORY": self.github.repository,
             "GITHUB_API_URL": self.github.url + self.github.prefix,

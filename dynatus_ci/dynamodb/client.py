@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from botocore import xform_name
 from botocore.exceptions import ProfileNotFound
 
-from dynatus_ci.dynamodb import failures, wire
+from dynatus_ci.dynamodb import configuration, failures, wire
 from dynatus_ci.dynamodb.endpoints import is_aws_endpoint
 from dynatus_ci.dynamodb.failures import CallFailed, Kind
 from dynatus_ci.errors import AwsError, InvalidInput, WrongAccount
@@ -160,6 +160,7 @@ def connect(
     endpoint_url: str | None = None,
     profile: str | None = None,
     expect_account: str | None = None,
+    strangers: Path | None = None,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> Aws:
     """Connect as boto3's own chain says, and find out who and what answers.
@@ -169,14 +170,17 @@ def connect(
         endpoint_url: Instead of the chain's.
         profile: boto3's profile.
         expect_account: Credentials of another account stop here, before any other call.
+        strangers: A folder that others may have written to; boto3's configuration may not come from there.
         on_notice: Told of what takes a while.
 
     Raises:
-        InvalidInput: No region, no such profile, or `expect_account` at an endpoint without STS.
+        InvalidInput: The configuration of AWS cannot be used, or `expect_account` is given at an endpoint without STS.
         WrongAccount: The credentials belong to another account.
         AwsError: Nobody answers, or there are no credentials.
     """
     _forget_empty_variables()
+    if strangers:
+        configuration.refuse_inside(strangers)
     import boto3  # noqa: PLC0415  # it takes a quarter of a second, and `validate` does not need it
     import botocore.session  # noqa: PLC0415  # likewise
 

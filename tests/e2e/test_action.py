@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from dynatus_ci import approval, testing
-from tests import github_stub, scene
+from tests import github_stub, hostile, scene
 from tests.github_stub import GitHubStub
 from tests.image import Image, docker
 from tests.scene import BRANCH, INDEX, NO_INDEXES, TTL, Repository, table
@@ -136,8 +136,24 @@ def test_localhost_is_the_container_itself(repo: Repository) -> None:
     assert "http://dynamodb:8000" in done.summary
 
 
-def test_nothing_of_the_workspace_is_imported_or_executed(repo: Repository) -> None:
+def test_neither_the_workspace_nor_the_environment_reaches_the_interpreter(repo: Repository) -> None:
+    hostile.fill(repo.home)
+    for library in ("libc.so.6", "libpython3.13.so.1.0", "libssl.so.3"):
+        repo.home.joinpath(library).write_text("loaded from the workspace", encoding="utf-8")
+    repo.write(users=table(TimeToLiveSpecification='{:Enabled true :AttributeName "Zürich"}'))
+    repo.open(1)
+    linker = {"LD_LIBRARY_PATH": ":/opt/lib", "LD_PRELOAD": "/github/workspace/libssl.so.3"}
+    repo.variables |= {**hostile.variables(), **linker}
+    ran = repo.plan(1)
+    assert ran.ending == PLANNED, ran.log
+    assert hostile.IMPORTED not in ran.log
+    assert "ld.so" not in ran.log
+    assert "Zürich" in ran.log
+    assert "Zürich" in repo.comment(1)
+
+
+def test_files_that_the_action_makes_are_of_the_runner_s_group(repo: Repository) -> None:
     repo.write(users=table())
-    for module in ("edn_format", "boto3", "json", "sitecustomize"):
-        (repo.home / f"{module}.py").write_text("raise SystemExit('imported')\n", encoding="utf-8")
-    assert repo.run({}, name="push", ref=BRANCH, inputs={"mode": "validate"}).ending == (0, "valid", "")
+    ran = repo.run({}, name="push", ref=BRANCH, sha=repo.push(), inputs={"mode": "plan", "out": "plan.json"})
+    assert ran.ending == PLANNED
+    assert (repo.home / "plan.json").stat().st_gid == repo.home.stat().st_gid

@@ -102,6 +102,20 @@ def test_another_account_stops_the_run_before_any_other_call(repo: Scene) -> Non
     assert "123456789012" not in ran.log + ran.summary
 
 
+def test_a_configuration_of_aws_in_the_workspace_runs_no_program(
+    repo: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    repo.write(users=table())
+    ran_it = tmp_path / "ran"
+    config = repo.home / "config"
+    config.write_text(f"[default]\ncredential_process = touch {ran_it}\n", encoding="utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    ran = run(repo, "plan")
+    assert ran.ending == (1, "failed", "invalid-input")
+    assert "AWS_CONFIG_FILE" in ran.log
+    assert not ran_it.exists()
+
+
 def test_the_deletion_of_a_branch_has_nothing_to_do(repo: Scene) -> None:
     repo.write(users=table())
     ran = repo.run({"after": "0" * 40}, name="push", ref=BRANCH, inputs={"mode": "apply", "approval": "reviewed-plan"})

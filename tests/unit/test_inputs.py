@@ -126,15 +126,18 @@ def test_a_value_that_cannot_be_used_is_named_with_what_is_allowed(name: str, te
 
 
 def test_all_faults_are_said_at_once() -> None:
-    message = refusal(mode="plam", account="1", unheard_of="x")
+    message = refusal(mode="plam", account="1", comment="x")
     assert message.count("\n") == 2
 
 
-def test_an_unknown_input_names_the_inputs_and_the_nearest() -> None:
-    message = refusal(wait_minuts="5")
-    assert "'wait-minuts'" in message
-    assert "Did you mean `wait-minutes`?" in message
-    assert all(f"`{name}`" in message for name in inputs.NAMES)
+@pytest.mark.parametrize(
+    "variable",
+    ["INPUT_allow-destructive", "INPUT_Allow-Destructive", "input_ALLOW-DESTRUCTIVE", "INPUT_ALLOW_DESTRUCTIVE"],
+)
+def test_a_variable_that_the_runner_does_not_set_is_no_input(variable: str) -> None:
+    assert Inputs.from_environ({**environ(), variable: "*"}) == Inputs()
+    said = Inputs.from_environ({variable: "*", **environ(allow_destructive="orders"), "INPUT_UNHEARD-OF": "x"})
+    assert said.allow_destructive == ("orders",)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,92 @@
+"""A workspace and a job's variables that try to run as the action: what the tests of its isolation put in its way."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.scene import ROOT
+
+IMPORTED = "imported from the workspace"
+
+_VALUES = {
+    **dict.fromkeys(("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPLATLIBDIR", "PYTHONPYCACHEPREFIX"), "."),
+    "PYTHONSTARTUP": "sitecustomize.py",
+    "PYTHONBREAKPOINT": "sitecustomize.run",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONIOENCODING": "ascii",
+    "PYTHONUTF8": "0",
+    "PYTHONCOERCECLOCALE": "0",
+    "PYTHONWARNINGS": "error",
+    "PYTHONHASHSEED": "no number",
+    "PYTHONMALLOC": "no allocator",
+    "PYTHONINTMAXSTRDIGITS": "no number",
+    "PYTHONSAFEPATH": "",
+    "PYTHONNOUSERSITE": "",
+}
+
+
+def variables() -> dict[str, str]:
+    """Every PYTHON* variable that the interpreter knows, with a value that breaks or takes over a run; no UTF-8."""
+    told = subprocess.run([sys.executable, "--help-env"], capture_output=True, text=True, check=True, env={}).stdout
+    known = dict.fromkeys(re.findall(r"^(PYTHON\w+)", told, re.MULTILINE), "1")
+    assert {"PYTHONPATH", "PYTHONINSPECT"} <= known.keys()
+    return {**known, **_VALUES, "LC_ALL": "C", "LANG": "C"}
+
+
+def fill(workspace: Path) -> None:
+    """Put a file of the name of each module that a run imports where Python could look for it."""
+    folders = [workspace, workspace / "lib" / "python3.13" / "site-packages"]
+    folders.append(workspace / "lib" / f"python3.{sys.version_info.minor}" / "site-packages")
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        for module in [*_modules(), "sitecustomize", "usercustomize"]:
+            folder.joinpath(f"{module}.py").write_text(f"raise SystemExit({IMPORTED!r})\n", encoding="utf-8")
+        folder.joinpath("pyvenv.cfg").write_text("home = .\n", encoding="utf-8")
+
+
+def _modules() -> list[str]:
+    """The top-level modules that a run imports, those that it imports late too."""
+    program = (
+        "import json, sys; import boto3, botocore.session, dynatus_ci.action, dynatus_ci.cli; "
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules} - {'__main__'})))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    modules: list[str] = json.loads(done.stdout)
+    assert {"jinja2", "github", "boto3", "json", "dynatus_ci"} <= set(modules)
+    return modules
+
+
+def entrypoint() -> list[str]:
+    """The image's entrypoint as a command of this machine: its flags, this interpreter."""
+    found = re.search(r"^ENTRYPOINT (\[.+\])$", ROOT.joinpath("Dockerfile").read_text("utf-8"), re.MULTILINE)
+    assert found
+    _, *flags, program = json.loads(found[1])
+    return [sys.executable, *flags, str(ROOT / Path(program).name)]
+
+
+class Started:
+    """A door: the action as a program of its own on this machine, in the workspace."""
+
+    host = "127.0.0.1"
+
+    def start(self, environ: dict[str, str], _runner: Path) -> tuple[int, str]:
+        """Run it, with the machine's own variables beneath those of the run."""
+        done = subprocess.run(
+            entrypoint(),
+            env={**os.environ, **environ},
+            cwd=environ["GITHUB_WORKSPACE"],
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=120,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def start_doomed(self, *_: object, **__: object) -> tuple[int, str]:
+        """Nothing is killed behind this door."""
+        raise NotImplementedError

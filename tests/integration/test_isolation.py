@@ -1,0 +1,27 @@
+"""What a workspace and the job's variables may not do: run as the action. The image's own cases are in `e2e`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import hostile
+from tests.scene import scene, table, tags
+
+
+@pytest.mark.parametrize("names", [{"PYTHONPATH"}, {"PYTHONIOENCODING", "PYTHONOPTIMIZE"}, None], ids=str)
+def test_no_file_of_the_workspace_and_no_python_variable_reaches_the_interpreter(
+    tmp_path: Path, names: set[str] | None
+) -> None:
+    chosen = {name: value for name, value in hostile.variables().items() if names is None or name in names}
+    with scene(tmp_path, hostile.Started()) as repo:
+        repo.variables |= chosen
+        hostile.fill(repo.home)
+        repo.write(users=table(**tags(team="Zürich")))
+        repo.open(1)
+        ran = repo.plan(1)
+        assert ran.ending == (0, "planned", ""), ran.log
+        assert hostile.IMPORTED not in ran.log
+        assert "Zürich" in ran.log
+        assert "Zürich" in repo.comment(1)
