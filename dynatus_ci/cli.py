@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from threading import Event as Flag
-from types import FrameType
 from typing import Any, NoReturn
 
 from dynatus_ci import approval, engine, iam, importing, planning, report, terminal
 from dynatus_ci.errors import DynatusError, Fault, InvalidDefinitions, InvalidInput
 from dynatus_ci.importing import Imported
 from dynatus_ci.inputs import NAMES, Inputs, Text
+from dynatus_ci.interrupt import INTERRUPTED, Stop
 from dynatus_ci.planning import Planning
 from dynatus_ci.report import Context, View
 from dynatus_ci.schema.model import FORMAT, Table
@@ -30,7 +27,6 @@ from dynatus_ci.terminal import say
 FORMATS = ("text", "json", "markdown")
 DRIFT_FOUND = 2
 CHANGES_PLANNED = 2
-INTERRUPTED = 128 + signal.SIGINT
 _DEFAULT_PATH = Inputs().path
 
 
@@ -139,7 +135,9 @@ def _apply(options: argparse.Namespace) -> int:
     if plan.changes and interactive and not (options.yes or reviewed) and not terminal.confirm("Apply this plan?"):
         say("Nothing was changed.")
         return 1
-    with terminal.progress() as told, _stopped_by_signals() as stop:
+    stop = Stop(impatient=True)
+    stop.applying = True
+    with terminal.progress() as told, stop.listening():
         result = engine.apply(
             aws,
             tables,
@@ -147,7 +145,7 @@ def _apply(options: argparse.Namespace) -> int:
             may_run=gate.may_run,
             options=asked.options,
             on_event=lambda event: told(event.table, event.text),
-            stop=stop,
+            stop=stop.flag,
         )
     _print(options, result.to_dict(), report.result(result, context))
     return 1 if result.result in {Outcome.FAILED, Outcome.REFUSED} else 0
@@ -242,25 +240,6 @@ def _print(options: argparse.Namespace, document: Mapping[str, Any], view: View)
 
 def _document(document: Mapping[str, Any]) -> None:
     print(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[Flag]:
-    """Ctrl-C and SIGTERM end the run after the current call; Ctrl-C after that ends it at once."""
-    stop = Flag()
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            terminal.leave("Stopped. A call may be under way still; plan again to see what it did.", INTERRUPTED)
-        stop.set()
-        say("Stopping after the current call; press Ctrl-C again to stop at once.")
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 # --- arguments -------------------------------------------------------------------------------------------------------

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -20,15 +18,6 @@ Told = Callable[[str, str], None]
 def say(text: str) -> None:
     """Print lines on standard error; whatever they hold, it is only text."""
     print("\n".join(map(report.clean, text.split("\n"))), file=sys.stderr, flush=True)
-
-
-def leave(text: str, status: int) -> NoReturn:
-    """End the process now, whatever its threads are waiting for; the progress display has hidden the cursor."""
-    try:
-        Console(stderr=True).show_cursor()
-        say(text)
-    finally:
-        os._exit(status)
 
 
 def confirm(question: str) -> bool:

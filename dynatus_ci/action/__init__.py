@@ -15,11 +15,12 @@ from typing import TextIO
 
 from dynatus_ci import report
 from dynatus_ci.action import apply, checks, job, plan
-from dynatus_ci.action.job import Ending, Job, Stop
+from dynatus_ci.action.job import Ending, Job
 from dynatus_ci.errors import Cancelled, DynatusError, FailureReason, InvalidDefinitions
 from dynatus_ci.github.pull_request import Pace
 from dynatus_ci.github.runner import Level, Runner
 from dynatus_ci.inputs import Mode
+from dynatus_ci.interrupt import Stop
 from dynatus_ci.report import Context
 from dynatus_ci.schema.results import Outcome
 
@@ -45,7 +46,7 @@ def main(environ: Mapping[str, str] | None = None, *, stream: TextIO | None = No
     runner = Runner(
         stream or sys.stdout, output=_file(given, "GITHUB_OUTPUT"), summary=_file(given, "GITHUB_STEP_SUMMARY")
     )
-    stop = Stop()
+    stop = Stop(impatient=False)
     with stop.listening():
         ending = _ending(given, runner=runner, stop=stop, pace=pace)
         for message in ending.messages:

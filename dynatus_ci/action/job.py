@@ -1,14 +1,10 @@
-"""What every mode works with: a run's inputs and surroundings, how it is stopped, and how it ends."""
+"""What every mode works with: a run's inputs and surroundings, and how it ends."""
 
 from __future__ import annotations
 
 import json
-import signal
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import FrameType
 from typing import Any, Self
 
 from dynatus_ci import approval, report
@@ -19,6 +15,7 @@ from dynatus_ci.github.pull_request import Pace, PullRequests
 from dynatus_ci.github.run import Run
 from dynatus_ci.github.runner import Level, OutputValue, Runner
 from dynatus_ci.inputs import Inputs
+from dynatus_ci.interrupt import Stop
 from dynatus_ci.planning import Planning
 from dynatus_ci.report import Context, View
 from dynatus_ci.schema.model import Plan
@@ -57,31 +54,6 @@ class Ending:
             "comment-url": self.comment_url or "",
             "failure-reason": self.reason.value if self.reason else "",
         }
-
-
-class Stop:
-    """What the signals of a cancelled job do: end the run at once, or while apply runs after the current call."""
-
-    def __init__(self) -> None:
-        self.flag = threading.Event()
-        self.applying = False
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """GitHub sends SIGINT, 7.5 s later SIGTERM, 2.5 s later it kills; process 1 ignores SIGTERM unasked."""
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self._heard) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _heard(self, _number: int, _frame: FrameType | None) -> None:
-        first = not self.flag.is_set()
-        self.flag.set()
-        if first and not self.applying:
-            raise KeyboardInterrupt  # an Exception would end in botocore, which takes any for a network error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -209,34 +206,6 @@ def test_nothing_that_is_printed_reaches_the_terminal_as_a_command(capsys: pytes
     printed = capsys.readouterr().err
     assert "\x1b" not in printed
     assert "users: a key" in printed
-
-
-SLOW_APPLY = """
-import signal, sys, threading, time
-from dynatus_ci import cli
-
-def stuck():
-    with cli._stopped_by_signals() as stop:
-        print("ready", flush=True)
-        while True:
-            time.sleep(60)
-
-threading.Thread(target=time.sleep, args=(60,)).start()  # what is under way does not hold the end up
-stuck()
-"""
-
-
-def test_ctrl_c_stops_after_the_call_and_again_at_once() -> None:
-    command = [sys.executable, "-c", SLOW_APPLY]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGINT)
-        assert "press Ctrl-C again" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.stderr.readline().startswith("Stopped.")
-        assert process.wait(timeout=30) == 130
 
 
 def test_imported_files_plan_as_noop(emulator: DynamoDBClient, tmp_path: Path) -> None:
