@@ -1,7 +1,7 @@
 """Which step of a table may be sent now: what AWS takes while something is under way, and what must be done before.
 
 Pure; the loop in `reconcile` asks it before each call.
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.OnlineOps.html
+docs/dynamodb.md#states-of-a-table
 """
 
 from __future__ import annotations

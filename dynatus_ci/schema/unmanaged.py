@@ -2,7 +2,7 @@
 
 These are vector indexes, and every member that this release does not know. Whatever AWS adds counts as a setting until
 a release knows better, because a new table would not have it.
-https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
+docs/dynamodb.md#vector-indexes
 """
 
 from __future__ import annotations
