@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -95,3 +97,42 @@ def test_locks_have_a_hash_for_everything() -> None:
         text = lock.read_text(encoding="utf-8")
         hashed = re.findall(r"^\S+==.* \\\n    --hash=sha256:", text, re.MULTILINE)
         assert len(hashed) == len(locked(lock.name)), lock.name
+
+
+def test_the_package_leads_to_the_repository_that_the_readme_uses() -> None:
+    used = re.findall(r"uses: (org/\S+)@v1", (ROOT / "README.md").read_text(encoding="utf-8"))
+    pages = {url.removeprefix("https://github.com/") for url in PROJECT["urls"].values()}
+    assert {"/".join(page.split("/")[:2]) for page in pages} == set(used)
+    paths = [page.split("/", 4)[4] for page in pages if page.count("/") > 3]
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+# --- the pre-commit hook ---------------------------------------------------------------------------------------------
+
+(HOOK,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+TABLE = """{:TableName "users" :BillingMode "PAY_PER_REQUEST" :KeySchema [{:AttributeName "id" :KeyType "HASH"}]
+ :AttributeDefinitions [{:AttributeName "id" :AttributeType "S"}]}"""
+
+
+def hooked(folder: Path, *arguments: str) -> int:
+    """What the hook's command answers in a repository; pre-commit puts the user's `args` behind it."""
+    command, *rest = HOOK["entry"].split()
+    found = Path(sys.executable).parent / command
+    return subprocess.run([found, *rest, *arguments], cwd=folder, capture_output=True, check=False).returncode
+
+
+def test_the_hook_is_one_that_pre_commit_takes() -> None:
+    assert HOOK["entry"].split()[0] in PROJECT["scripts"]
+    assert HOOK["language"] == "python"  # pre-commit installs this repository as a package
+    assert {"id", "name", "entry", "language"} <= HOOK.keys()
+    assert re.search(HOOK["files"], "resources/dynamo/users.edn")
+
+
+def test_the_hook_lets_a_commit_pass_or_stops_it(tmp_path: Path) -> None:
+    folder = tmp_path / "resources/dynamo"
+    folder.mkdir(parents=True)
+    (folder / "users.edn").write_text(TABLE, encoding="utf-8")
+    assert hooked(tmp_path) == 0
+    (folder / "again.edn").write_text(TABLE, encoding="utf-8")  # the same table, in a file that is not committed
+    assert hooked(tmp_path) == 1
+    assert hooked(tmp_path, "resources/dynamo/users.edn") == 0
