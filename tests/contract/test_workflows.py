@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,10 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
+from dynatus_ci import cli
+
 ROOT = Path(__file__).parents[2]
 OURS = sorted(ROOT.glob(".github/workflows/*.yml"))
 EXAMPLES = sorted(ROOT.glob("examples/workflows/*.yml"))
 WORKFLOWS = OURS + EXAMPLES
+OTHER_CI = ROOT / "examples/other-ci"
 PINS: dict[str, dict[str, str]] = json.loads((ROOT / "tests/cases/action-pins.json").read_text(encoding="utf-8"))
 OUR_ACTION = "org/dynatus-action@v1"
 
@@ -69,6 +73,21 @@ def test_action_yml_agrees_with_the_published_schema() -> None:
 
 def test_dependabot_yml_agrees_with_the_published_schema() -> None:
     assert_clean(run("check-jsonschema", "--builtin-schema", "vendor.dependabot", ROOT / ".github/dependabot.yml"))
+
+
+def test_the_pipeline_for_gitlab_agrees_with_the_published_schema() -> None:
+    assert_clean(run("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", OTHER_CI / "gitlab-ci.yml"))
+
+
+@pytest.mark.parametrize("pipeline", sorted(OTHER_CI.iterdir()), ids=lambda path: path.name)
+def test_other_pipelines_plan_to_a_file_and_apply_that_file(pipeline: Path) -> None:
+    lines = re.findall(r"(?:- |sh ')(dynatus [^'\n]+)", pipeline.read_text(encoding="utf-8"))
+    shells = [re.split(r" > | \$\{", line)[0] for line in lines]  # without what the shell makes of the rest
+    asked = [cli._parser().parse_args(shlex.split(line)[1:]) for line in shells]  # noqa: SLF001  # to parse without running
+    assert {options.environment for options in asked} == {"production"}  # it is part of what was reviewed
+    assert [options.out for options in asked if getattr(options, "out", None)] == ["plan.json"]
+    assert [options.reviewed for options in asked if getattr(options, "reviewed", None)] == ["plan.json"]
+    assert lines[-1].endswith('${ALLOW:+--allow-destructive "$ALLOW"}')
 
 
 def test_zizmor_finds_nothing() -> None:
