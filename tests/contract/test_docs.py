@@ -354,6 +354,13 @@ def test_nothing_refers_to_a_paper_outside_the_repository() -> None:
     assert [line for line in lines if ELSEWHERE.search(line)] == []
 
 
+def test_a_link_to_code_is_called_as_the_file_is() -> None:
+    links = re.findall(
+        r"\[([^\]]+)\]\(\.\./dynatus_ci/([^)]+)\)", (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    )
+    assert [link for link in links if not link[1].removesuffix("/__init__.py").endswith(link[0])] == []
+
+
 def test_the_picture_of_the_layers_is_the_one_that_import_linter_holds() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     layers = next(each["layers"] for each in project["tool"]["importlinter"]["contracts"] if each["type"] == "layers")
