@@ -24,7 +24,7 @@ from dynatus_ci.dynamodb.waits import Clock, Ended, Poll
 from dynatus_ci.errors import DynatusError, FailureReason
 from dynatus_ci.journal import Journal, Tries
 from dynatus_ci.schema import emulators, order, planner, settings
-from dynatus_ci.schema.model import Failure, Path, Step, Table, TableChange
+from dynatus_ci.schema.model import Action, Failure, Path, Step, Table, TableChange
 from dynatus_ci.schema.results import Outcome, Status, TableResult
 from dynatus_ci.schema.settings.base import Memory
 from dynatus_ci.schema.settings.ttl import COOLDOWN
@@ -142,7 +142,7 @@ class TableLoop:
         self._surroundings = surroundings
         self._journal = Journal(planned, left=planned.steps)
         self._tries = Tries()
-        self._memory = NOTHING_YET
+        self._memory = Memory(made=planned.action in {Action.CREATE, Action.RECREATE})
         self._began = run.clock.now()
         self._last = ""  # what AWS answered last, where that was not what the run waits for
         self._inside = False
@@ -226,6 +226,8 @@ class TableLoop:
             return self._wait_for_quota()
         if under_way or self._journal.left:
             raise _End(Outcome.PENDING, resume=self._now())
+        if change.left:
+            raise _End(Outcome.FAILED, Failure("LeftUndone", f"Table {change.table}: {change.left}"))
         return False
 
     def _awaited(self, actual: Table | None, change: TableChange) -> dict[Path, str]:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from enum import IntEnum, StrEnum
+from enum import IntEnum, StrEnum, auto
 from typing import Any, TypeAlias
 
 from dynatus_ci.errors import FailureReason, InvalidInput, Place
@@ -65,30 +65,33 @@ class Action(StrEnum):
 
 
 class Stage(IntEnum):
-    """The order of one table's steps: what protects first, quick settings before long index builds, replicas last.
+    """The order of one table's steps: what protects first, quick settings before long index builds, new replicas last.
+
+    Replicas that go are first too: while there is one, AWS takes no other stream and no other key.
 
     docs/dynamodb.md#the-order-of-steps
     """
 
-    PROTECTION_ON = 1
-    REPLACE = 2
-    INDEX_DELETE = 3
-    CAPACITY = 4
-    LIMITS = 5
-    STREAM = 6
-    TABLE_CLASS = 7
-    ENCRYPTION = 8
-    WARM_THROUGHPUT = 9
-    TIME_TO_LIVE = 10
-    BACKUPS = 11
-    TAGS = 12
-    POLICY = 13
-    KINESIS = 14
-    INSIGHTS = 15
-    INDEX_CREATE = 16
-    INDEX_INSIGHTS = 17
-    REPLICAS = 18
-    PROTECTION_OFF = 19
+    PROTECTION_ON = auto()
+    REPLACE = auto()
+    REPLICA_DELETE = auto()
+    INDEX_DELETE = auto()
+    CAPACITY = auto()
+    LIMITS = auto()
+    STREAM = auto()
+    TABLE_CLASS = auto()
+    ENCRYPTION = auto()
+    WARM_THROUGHPUT = auto()
+    TIME_TO_LIVE = auto()
+    BACKUPS = auto()
+    TAGS = auto()
+    POLICY = auto()
+    KINESIS = auto()
+    INSIGHTS = auto()
+    INDEX_CREATE = auto()
+    INDEX_INSIGHTS = auto()
+    REPLICAS = auto()
+    PROTECTION_OFF = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +265,7 @@ class TableChange:
     Args:
         table_id: The live TableId where a difference is destructive or deletes the table, else None.
         refusal: Why the change never runs (docs/architecture.md#what-never-runs); None where it may.
+        left: What remains after the run that makes the table, and why; None where nothing does. Not in the document.
         unproven: Whether it is destructive only because nobody may look whether the table is empty.
         live: The live table's identity and size, for the report; not in the document.
     """
@@ -276,6 +280,7 @@ class TableChange:
     notes: tuple[str, ...] = ()
     error: Failure | None = None
     refusal: str | None = None
+    left: str | None = None
     unproven: bool = False
     live: Live | None = None
 

@@ -6,10 +6,10 @@ docs/dynamodb.md#the-order-of-steps
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dynatus_ci.schema import capacity, emulators, indexes, keys, replacement
+from dynatus_ci.schema import capacity, emulators, indexes, keys, replacement, unmanaged
 from dynatus_ci.schema.model import (
     Action,
     Difference,
@@ -18,6 +18,7 @@ from dynatus_ci.schema.model import (
     Live,
     Path,
     Risk,
+    Stage,
     Step,
     Table,
     TableChange,
@@ -27,6 +28,8 @@ from dynatus_ci.schema.settings.base import Context, Emptiness, Setting, Situati
 
 UNREAD = "NOT READABLE YET"
 """What stands as a transition at a setting whose reader does not find the table yet."""
+STRONG = "MultiRegionConsistency"
+REPLICAS = "Replicas"
 UNUSABLE = frozenset({"ARCHIVING", "ARCHIVED", "INACCESSIBLE_ENCRYPTION_CREDENTIALS"})
 
 
@@ -113,7 +116,7 @@ def _recreation(context: Context) -> TableChange:
 def _replacing(
     context: Context, action: Action, differences: tuple[Difference, ...], after: tuple[Step, ...]
 ) -> TableChange:
-    refusal = replacement.refusal(context) or _refusal(_missing(context), differences)
+    refusal = _left_alone(context) or replacement.refusal(context) or _refusal(_missing(context), differences)
     found = _table_change(
         context,
         action,
@@ -123,7 +126,7 @@ def _replacing(
     )
     unproven = found.risk is Risk.DESTRUCTIVE and context.situation.emptiness is Emptiness.UNKNOWN
     lost = not context.desired.absent and any(replacement.unmentioned(context))
-    return replace(found, refusal=refusal, unproven=unproven and not lost)
+    return _with_left(replace(found, refusal=refusal, unproven=unproven and not lost), _missing(context))
 
 
 def _creation(context: Context) -> TableChange:
@@ -131,7 +134,7 @@ def _creation(context: Context) -> TableChange:
     refusal = _refusal(context, supported)
     steps = _building(context, supported) if refusal is None else ()
     found = _table_change(context, Action.CREATE, differences=(*supported, *unsupported), steps=tuple(steps))
-    return replace(found, refusal=refusal)
+    return _with_left(replace(found, refusal=refusal), context)
 
 
 def _building(context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
@@ -142,7 +145,7 @@ def _building(context: Context, differences: tuple[Difference, ...]) -> Iterator
     left = tuple(difference for difference in differences if difference.id not in create.differences)
     after = _setting_steps(missing, SETTINGS, left)
     yield create
-    yield from sorted(after, key=lambda step: step.stage)
+    yield from (replace(step, after=create.differences) for step in _in_order(after, differences))
 
 
 def _update(context: Context) -> TableChange:
@@ -151,17 +154,47 @@ def _update(context: Context) -> TableChange:
     of_settings = (difference for setting in settings for difference in setting.differences(context))
     found = (*of_indexes, *of_capacity, *of_settings, *_out_of_reach(context))
     supported, unsupported = _split(context, found)
-    steps = sorted(_steps(context, settings, supported), key=lambda step: step.stage)
+    steps = _in_order(_steps(context, settings, supported), supported)
     created = [difference for difference in supported if difference.path[0] == indexes.GLOBAL]
+    alone = _left_alone(context) if supported else None
     refusal = indexes.refusal(context, created) or capacity.refusal(context, supported) or _refusal(context, supported)
     change = _table_change(
         context,
         Action.UPDATE if supported else Action.NOOP,
         differences=(*supported, *unsupported),
-        steps=tuple(steps) if refusal is None else (),
+        steps=() if alone or refusal else steps,
         notes=tuple(_notes(context, settings, supported)),
     )
-    return replace(change, refusal=refusal)
+    return _with_left(replace(change, refusal=alone or refusal), context)
+
+
+# By its stage, which differences must be done before a step. AWS takes no other stream and no other key of a table with
+# replicas; indexes, limits and replicas are those of the billing mode.
+_FIRST: Mapping[Stage, Callable[[Difference], bool]] = {
+    Stage.STREAM: lambda difference: difference.path[0] == REPLICAS and difference.desired is None,
+    Stage.ENCRYPTION: lambda difference: difference.path[0] == REPLICAS and difference.desired is None,
+    Stage.LIMITS: lambda difference: difference.path == capacity.MODE,
+    Stage.INDEX_CREATE: lambda difference: difference.path == capacity.MODE,
+    Stage.REPLICAS: lambda difference: difference.path == capacity.MODE,
+}
+
+
+def _in_order(steps: Iterable[Step], differences: Sequence[Difference]) -> tuple[Step, ...]:
+    """The steps by their stages, each with what must be done before it even if that has to wait."""
+    return tuple(
+        replace(step, after=tuple(d.id for d in differences if d.path and _FIRST[step.stage](d)))
+        if step.stage in _FIRST
+        else step
+        for step in sorted(steps, key=lambda step: step.stage)
+    )
+
+
+def _with_left(change: TableChange, context: Context) -> TableChange:
+    """The same with what remains after this run, if it makes the table; that is a note, too."""
+    kept = tuple(difference for difference in change.differences if difference.effect is not Effect.UNSUPPORTED)
+    found = (setting.left(context, _of(setting, kept)) for setting in SETTINGS)
+    left = next(filter(None, found), None) if change.refusal is None else None
+    return replace(change, left=left, notes=(*change.notes, left)) if left else change
 
 
 def _steps(context: Context, settings: Sequence[Setting], differences: tuple[Difference, ...]) -> Iterator[Step]:
@@ -174,7 +207,9 @@ def _setting_steps(
     context: Context, settings: Sequence[Setting], differences: tuple[Difference, ...]
 ) -> Iterator[Step]:
     for setting in settings:
-        yield from setting.steps(context, _of(setting, differences))
+        found = _of(setting, differences)
+        if setting.left(context, found) is None:
+            yield from setting.steps(context, found)
 
 
 def _of(setting: Setting, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
@@ -209,6 +244,16 @@ def _refusal(context: Context, differences: tuple[Difference, ...]) -> str | Non
     """Why AWS would never take these differences."""
     refusals = (setting.refusal(context, _of(setting, differences)) for setting in _readable(context))
     return next((sentence for sentence in refusals if sentence), None)
+
+
+def _left_alone(context: Context) -> str | None:
+    """Why a change of this table never runs, whatever it is."""
+    if STRONG not in unmanaged.names(context.actual):
+        return None
+    return (
+        "The table is a strongly consistent global table (MultiRegionConsistency STRONG). dynatus leaves such a table "
+        "alone. Change it by hand, then make the file agree."
+    )
 
 
 def _missing(context: Context) -> Context:

@@ -131,7 +131,7 @@ SCENES = {"busy": BUSY, "replaced": REPLACED}
 
 
 class RefusedAlways(Exception):
-    """There is nothing to interrupt."""
+    """There is nothing to interrupt, or nothing that could ever end well."""
 
 
 @dataclass(slots=True)
@@ -199,7 +199,7 @@ def begin(world: World, pair: Sequence[Definition]) -> Story:
     world.put_item(first)
     world.pass_time()
     plan = world.plan(second)
-    if plan.tables[0].refusal:
+    if plan.tables[0].refusal or plan.tables[0].left:
         raise RefusedAlways
     before = world.look()
     world.simulator.start_over()
@@ -698,6 +698,49 @@ def test_what_was_put_off_need_not_wait_for_a_longer_backfill(world: World) -> N
     assert run.table.result is Outcome.APPLIED, run.table.error
     off, on = run.writes
     assert 31 * MINUTE <= on.started - off.started < HOUR
+
+
+# --- changes that depend on each other -------------------------------------------------------------------------------
+
+REPLICATED = {**definition(), **ON_PROVISIONED, "BillingMode": "PROVISIONED", "Replicas": [{"RegionName": "us-east-1"}]}
+
+
+def test_a_new_provisioned_table_is_made_and_its_replica_comes_when_it_scales(world: World) -> None:
+    wanted = {**REPLICATED, "TimeToLiveSpecification": {"Enabled": True, "AttributeName": "expires"}}
+    first = world.apply(wanted)
+    assert (first.table.result, first.result.failure_reason) == (Outcome.FAILED, FailureReason.AWS_ERROR)
+    assert first.table.error
+    assert "table/table-1" in first.table.error.message
+    assert [call.operation for call in first.writes] == ["CreateTable", "UpdateTimeToLive"]
+    assert not world.simulator.journal.refused()
+    assert world.plan(wanted).tables[0].refusal
+    world.scale_writes(least=1, most=10)
+    again = world.apply(wanted, plan=first.plan)
+    assert again.table.result is Outcome.APPLIED, again.table.error
+    assert [call.parameters.keys() for call in again.writes] == [{"TableName", "ReplicaUpdates"}]
+
+
+@pytest.mark.parametrize("wanted", [STREAMING, {"SSESpecification": {"Enabled": True}}], ids=["stream", "key"])
+def test_what_must_follow_the_end_of_replicas_waits_when_that_is_put_off(world: World, wanted: Any) -> None:
+    world.apply(definition(Replicas=[{"RegionName": "us-east-1"}]))
+    world.simulator.faults.add(
+        Kind.REFUSE, operations=["UpdateTable"], times=1, code="ValidationException",
+        message="Replica cannot be deleted because it has acted as a source region for new replica(s).",
+    )  # fmt: skip
+    world.options = Options(wait_seconds=2 * DAY)
+    run = world.apply(definition(Replicas=[], **wanted, Tags=[{"Key": "a", "Value": "b"}]))
+    assert run.table.result is Outcome.APPLIED, run.table.error
+    made = [next(iter(call.parameters.keys() - {"TableName", "ResourceArn"})) for call in run.writes]
+    assert made[:3] == ["ReplicaUpdates", "Tags", "ReplicaUpdates"]
+
+
+def test_an_index_waits_for_a_billing_mode_that_is_put_off(world: World) -> None:
+    world.apply(BUILT)
+    history = world.simulator.tables[NAME].history
+    history["PAY_PER_REQUEST"] = [world.clock.now() - n * HOUR for n in (4, 3, 2, 1)]
+    run = world.apply(with_indexes("a", "b"))
+    assert run.table.result is Outcome.APPLIED, run.table.error
+    assert not [call for call in world.simulator.journal.refused() if "PayPerRequest" not in call.message]
 
 
 # --- what AWS accepts and cannot do ----------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class Fault:
     times: int | None = None
     seconds: float = 0.0  # LATENCY, simulated
     code: str = ""  # REFUSE
+    message: str = ""  # REFUSE
     hits: int = 0
 
     def concerns(self, call: Call) -> bool:
@@ -84,9 +85,10 @@ class Faults:
         times: int | None = None,
         seconds: float = 0.0,
         code: str = "",
+        message: str = "",
     ) -> Fault:
         """Put a fault in force; `calls` are numbers from 1, a range works too."""
-        fault = Fault(kind, rate, operations, tables, calls, times, seconds, code)
+        fault = Fault(kind, rate, operations, tables, calls, times, seconds, code, message)
         self.active.append(fault)
         return fault
 
@@ -129,6 +131,6 @@ def error(fault: Fault, call: Call) -> ApiError:
             "AccessDeniedException", f"User is not authorized to perform: {action} on resource: {call.table}"
         )
     if fault.kind == Kind.REFUSE:
-        return ApiError(fault.code, "")
+        return ApiError(fault.code, fault.message)
     code, message, status = _ERRORS[fault.kind]
     return ApiError(code, message, status=status)

@@ -46,10 +46,12 @@ class Memory:
     Args:
         backup: The ARN of the backup that this run made, once it is AVAILABLE.
         indexes: The global indexes as this run saw them last, also those that it has deleted.
+        made: Whether the table is one that this run makes.
     """
 
     backup: str | None = None
     indexes: Mapping[str, Value] = field(default_factory=dict)
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,13 @@ class Context:
         """A live global index's member; of an index that this run has deleted, what it was."""
         live = self.is_at(("GlobalSecondaryIndexes", index)) or self.situation.memory.indexes.get(index) or {}
         return live.get(member)
+
+    def keeps_replicas(self) -> bool:
+        """Whether the table has a replica that does not go."""
+        live = self.is_at(("Replicas",)) or {}
+        return any(
+            not self.desired.manages("Replicas") or self.desired.at(("Replicas", region)) is not None for region in live
+        )
 
     def rebuilds(self, index: str) -> bool:
         """Whether a live global index is wanted with other keys or another projection."""
@@ -249,6 +258,10 @@ class Setting:
 
     def refusal(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
         """Why AWS would never take these differences, of a live table or a new one; None where it would."""
+        return None
+
+    def left(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
+        """What remains of these differences after a run that makes the table, and why; None where nothing does."""
         return None
 
     def notes(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[str]:

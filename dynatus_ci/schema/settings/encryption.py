@@ -105,7 +105,7 @@ class Encryption(Setting):
 
         https://github.com/hashicorp/terraform-provider-aws/issues/21726
         """
-        if not context.is_at(("Replicas",)) or not any("KMSMasterKeyId" in d.desired for d in differences):
+        if not context.keeps_replicas() or not any("KMSMasterKeyId" in d.desired for d in differences):
             return None
         return (
             "The table has replicas, and AWS refuses another customer key for it alone. Change the key of all regions "

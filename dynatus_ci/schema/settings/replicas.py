@@ -133,11 +133,12 @@ class Replicas(Setting):
                 yield context.difference(path, desired[region], effect=Effect.REBUILD_REPLICA, risk=Risk.DESTRUCTIVE)
 
     def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
-        """All that go, then all that come; ReplicaUpdates is alone in its call."""
+        """Those that go come first of all, before the stream and the key; those that are made again go at the end."""
         for difference in differences:
             if difference.actual is not None:
                 region = difference.path[1]
-                yield self._update(context, difference, "Delete", sent={"RegionName": region}, expected=None)
+                step = self._update(context, difference, "Delete", sent={"RegionName": region}, expected=None)
+                yield step if difference.desired is not None else replace(step, stage=Stage.REPLICA_DELETE)
         for difference in differences:
             if difference.desired is not None:
                 sent = {"RegionName": difference.path[1], **_sent(difference.desired)}
@@ -156,7 +157,19 @@ class Replicas(Setting):
         keyless = [difference.path[1] for difference in coming if "KMSMasterKeyId" not in difference.desired]
         if keyless and managed and key not in {None, managed}:
             return f"The table is encrypted with {key}, so the replica in {keyless[0]} needs a :KMSMasterKeyId."
-        return self._unscaled(context) if coming else None
+        return self._unscaled(context) if coming and not _made_now(context) else None
+
+    def left(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
+        """What remains of these differences after this run, and why: auto scaling needs the table first."""
+        coming = [difference.path[1] for difference in differences if difference.desired is not None]
+        unscaled = self._without_scaling(context)
+        if not coming or not unscaled or not _made_now(context):
+            return None
+        return (
+            f"The replica in {', '.join(coming)} is left for a later run. AWS takes a replica of a PROVISIONED table "
+            f"only with write auto scaling, which can be registered once the table is there. Then register a scalable "
+            f"target and a policy for {', '.join(unscaled)}, and run apply again."
+        )
 
     def unknown_key(self, context: Context) -> str | None:
         """Which key AWS manages, where a replica without a key comes and the table has one that may be a customer's."""
@@ -165,16 +178,31 @@ class Replicas(Setting):
         return MANAGED_KEY if not asked and _kept_key(context) and any(comes) else None
 
     def _unscaled(self, context: Context) -> str | None:
-        scaling = context.situation.scaling
-        if context.desired.at(("BillingMode",)) != "PROVISIONED" or scaling is None:
-            return None
-        missing = [resource for resource in self._resources(context) if not _scales_writes(scaling, resource)]
+        missing = self._without_scaling(context)
+        new = [name for name in context.desired.indexes() if context.is_at((INDEXES, name)) is None]
+        later = [name for name in new if f"table/{context.name}/index/{name}" in missing]
+        if later:
+            return (
+                "A replica of a PROVISIONED table needs write auto scaling on each index, and AWS takes that only for "
+                f"an index that is there. Make {', '.join(later)} first, register auto scaling for it, and add the "
+                "replica in a later change. Or use PAY_PER_REQUEST."
+            )
         if not missing:
             return None
         return (
             f"A replica of a PROVISIONED table needs write auto scaling, and {', '.join(missing)} has no scalable "
             "target with a policy. Register it, or use PAY_PER_REQUEST."
         )
+
+    def _without_scaling(self, context: Context) -> list[str]:
+        """What will be there when the replica is made, and must scale its writes by then, and does not."""
+        scaling = context.situation.scaling
+        if context.desired.at(("BillingMode",)) != "PROVISIONED" or scaling is None:
+            return []
+        side = context.desired if context.desired.manages(INDEXES) or context.actual is None else context.actual
+        table = f"table/{context.name}"
+        resources = (table, *(f"{table}/index/{index}" for index in side.indexes()))
+        return [resource for resource in resources if not _scales_writes(scaling, resource)]
 
     def notes(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[str]:
         """Replicas that are not well, and keys that only their own region shows."""
@@ -190,11 +218,6 @@ class Replicas(Setting):
             if "KMSMasterKeyId" in wanted and "KMSMasterKeyId" not in live:
                 yield f"Cannot verify the KMS key of the replica in {region}: DynamoDB shows it only there. Left alone."
 
-    def _resources(self, context: Context) -> Iterator[str]:
-        yield f"table/{context.name}"
-        for index in (context.actual or context.desired).indexes():
-            yield f"table/{context.name}/index/{index}"
-
     def _update(self, context: Context, difference: Difference, verb: str, *, sent: Value, expected: Value) -> Step:
         region, creates = difference.path[1], verb == "Create"
         parameters = context.update_table(ReplicaUpdates=[{verb: sent}])
@@ -204,6 +227,11 @@ class Replicas(Setting):
             waits_for=f"replica {region} {'ACTIVE' if creates else 'gone'}",
             seconds=self.seconds if creates else (121, 244),
         )
+
+
+def _made_now(context: Context) -> bool:
+    """Whether the table is made by this run."""
+    return context.creating or context.situation.memory.made
 
 
 def _owners(

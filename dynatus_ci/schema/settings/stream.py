@@ -98,8 +98,8 @@ class Stream(Setting):
         return replace(step, reason=self.reason(None, value), waits_for=waits_for)
 
     def refusal(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
-        """With a replica the stream is immutable."""
-        if not differences or not context.is_at(("Replicas",)):
+        """With a replica the stream is immutable; those that go are gone by then."""
+        if not differences or not context.keeps_replicas():
             return None
         return "The table has replicas, and AWS refuses every change of a global table's stream."
 

@@ -80,6 +80,17 @@ class Tags(Setting):
             if desired.get(key) != actual.get(key) and not (key not in desired and self._left_alone(context, key)):
                 yield context.difference((self.name, key), desired.get(key))
 
+    def refusal(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
+        """Tags that are left alone take room, but for those of AWS itself."""
+        desired, actual = context.desired.at((self.name,)), context.is_at((self.name,)) or {}
+        ignored = [k for k in actual if k not in desired and self._left_alone(context, k) and not k.startswith("aws:")]
+        if not differences or len(desired) + len(ignored) <= MOST:
+            return None
+        return (
+            f"The file has {len(desired)} tags and `ignore-tags` leaves {len(ignored)} others alone. A table can have "
+            f"at most {MOST}: {', '.join(ignored)}."
+        )
+
     def steps(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
         """AWS checks the limit on what is there and what comes, so at 50 the old ones go first."""
         if not differences or context.actual is None or context.actual.live is None:
