@@ -303,7 +303,10 @@ def test_recipes_md_lists_every_example() -> None:
 
 # --- pages -----------------------------------------------------------------------------------------------------------
 
-LINKED = [*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "tests/README.md", "tests/simulator/README.md"))]
+LINKED = [
+    *PAGES,
+    *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "tests/README.md", "tests/simulator/README.md")),
+]
 """Pages with links; those beside `PAGES` are for people who work on the code."""
 SOURCES = [
     ROOT / "pyproject.toml",
