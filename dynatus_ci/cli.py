@@ -19,7 +19,7 @@ from dynatus_ci.importing import Imported
 from dynatus_ci.inputs import NAMES, Inputs, Text
 from dynatus_ci.interrupt import INTERRUPTED, Stop
 from dynatus_ci.planning import Planning
-from dynatus_ci.report import Context, View
+from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.schema.model import FORMAT, Table
 from dynatus_ci.schema.results import Outcome
 from dynatus_ci.terminal import say
@@ -218,8 +218,8 @@ def _asked(options: argparse.Namespace, *, mode: str | None = None) -> Planning:
     )
 
 
-def _context(inputs: Inputs, *, named: frozenset[str] = frozenset()) -> Context:
-    return Context(
+def _context(inputs: Inputs, *, named: frozenset[str] = frozenset()) -> ReportContext:
+    return ReportContext(
         mode=inputs.mode.value,
         path=inputs.path,
         environment=inputs.environment,
@@ -229,7 +229,7 @@ def _context(inputs: Inputs, *, named: frozenset[str] = frozenset()) -> Context:
     )
 
 
-def _print(options: argparse.Namespace, document: Mapping[str, Any], view: View) -> None:
+def _print(options: argparse.Namespace, document: Mapping[str, Any], view: Report) -> None:
     if options.format == "json":
         _document(document)
     elif options.format == "markdown":

@@ -21,7 +21,7 @@ from dynatus_ci.github.pull_request import Pace
 from dynatus_ci.github.runner import Level, Runner
 from dynatus_ci.inputs import Mode
 from dynatus_ci.interrupt import Stop
-from dynatus_ci.report import Context
+from dynatus_ci.report import ReportContext
 from dynatus_ci.schema.results import Outcome
 
 __all__ = ["main"]
@@ -62,7 +62,7 @@ def _file(environ: Mapping[str, str], name: str) -> Path | None:
 
 def _ending(environ: Mapping[str, str], *, runner: Runner, stop: Stop, pace: Pace | None) -> Ending:
     """Run, and turn whatever ends the run early into an ending that people can read."""
-    context = Context(in_github=True)
+    context = ReportContext(in_github=True)
     came_to: Ending | DynatusError
     try:
         asked = Job.from_environ(environ, runner=runner, stop=stop, pace=pace)
@@ -78,11 +78,11 @@ def _ending(environ: Mapping[str, str], *, runner: Runner, stop: Stop, pace: Pac
         came_to = DynatusError(f"This is a bug of dynatus: {type(bug).__name__}; the log has the places in the code.")
     stop.applying = True  # what is left is quick, and nothing may cut it
     ending = came_to if isinstance(came_to, Ending) else _failed(came_to, runner=runner, context=context)
-    shown = report.mask(ending.plan, context)
-    return replace(ending, messages=tuple(map(shown, ending.messages)))
+    account = ending.plan.account if ending.plan else None
+    return replace(ending, messages=tuple(report.hide_accounts(message, account) for message in ending.messages))
 
 
-def _failed(error: DynatusError, *, runner: Runner, context: Context) -> Ending:
+def _failed(error: DynatusError, *, runner: Runner, context: ReportContext) -> Ending:
     view = report.error(error, context)
     runner.text(report.text(view))
     job.add_summary(runner, view)

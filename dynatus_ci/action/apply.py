@@ -15,7 +15,7 @@ from dynatus_ci.errors import FailureReason, GitHubError, InvalidInput
 from dynatus_ci.github.pull_request import PullRequests
 from dynatus_ci.github.reviews import Trail
 from dynatus_ci.inputs import Approval
-from dynatus_ci.report import Context
+from dynatus_ci.report import ReportContext
 from dynatus_ci.schema.model import Plan, Risk, Step, Table, TableChange
 from dynatus_ci.schema.results import Outcome, Result, TableResult
 
@@ -136,7 +136,6 @@ class _Applying:
         self._plan = plan
         self._judge = judge
         self._backups: dict[str, TableResult] = {}
-        self._shown = report.mask(plan, job.context())
         self._lock = threading.Lock()
         self._begun = False
 
@@ -192,7 +191,7 @@ class _Applying:
 
     # What is said meanwhile.
     def _heard(self, event: reconcile.Event) -> None:
-        self._job.runner.text(self._shown(f"{event.table}: {event.text}"))
+        self._job.runner.text(report.hide_accounts(f"{event.table}: {event.text}", self._plan.account))
         if event.backup:
             self._name_backup(event.table, event.backup)
 
@@ -217,7 +216,7 @@ class _Applying:
         room = trail.room() if trail else approval.room(None)
         return report.markdown(report.result(result, self._context(running=running)), size=report.characters(room))
 
-    def _context(self, *, running: bool = False) -> Context:
+    def _context(self, *, running: bool = False) -> ReportContext:
         gate, trail = self._judge.gate, self._judge.trail
         named = {arn.partition(":table/")[2]: arn for arn in _BACKUP.findall(trail.told if trail else "")}
         return self._job.context(

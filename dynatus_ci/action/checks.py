@@ -10,7 +10,7 @@ from dynatus_ci.action.job import Ending, Job
 from dynatus_ci.definitions import files
 from dynatus_ci.errors import FailureReason, InvalidDefinitions
 from dynatus_ci.github.runner import Level
-from dynatus_ci.report import View
+from dynatus_ci.report import Report
 from dynatus_ci.schema.results import Outcome
 
 
@@ -39,7 +39,7 @@ def drift(job: Job) -> Ending:
     return Ending(result=Outcome.NOOP, plan=plan)
 
 
-def show_faults(job: Job, invalid: InvalidDefinitions) -> View:
+def show_faults(job: Job, invalid: InvalidDefinitions) -> Report:
     """Show all faults: as annotations, in the log and in the summary; the report of them, for a comment too."""
     for fault in invalid.faults:
         job.annotate(Level.ERROR, fault)

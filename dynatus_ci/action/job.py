@@ -17,7 +17,7 @@ from dynatus_ci.github.runner import Level, OutputValue, Runner
 from dynatus_ci.inputs import Inputs
 from dynatus_ci.interrupt import Stop
 from dynatus_ci.planning import Planning
-from dynatus_ci.report import Context, View
+from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.schema.model import Plan
 from dynatus_ci.schema.results import Outcome
 
@@ -94,9 +94,9 @@ class Job:
         """The number of the pull request that plan comments on."""
         return self.inputs.pull_request or self.run.pull_request
 
-    def context(self, **facts: Any) -> Context:  # noqa: ANN401  # Context's own fields, checked there
+    def context(self, **facts: Any) -> ReportContext:  # noqa: ANN401  # ReportContext's own fields, checked there
         """What reports know of this run."""
-        return Context(
+        return ReportContext(
             **{
                 "mode": self.inputs.mode.value,
                 "path": self.inputs.path,
@@ -123,10 +123,10 @@ class Job:
 
     def annotate(self, level: Level, fault: Fault) -> None:
         """Show a fault beside its place in the file."""
-        shown = report.mask(None, self.context())(fault.sentence)
+        shown = report.hide_accounts(fault.sentence)
         self.runner.annotate(level, shown, place=fault.place, title=fault.code)
 
-    def show(self, title: str, view: View, *, log: str | None = None) -> None:
+    def show(self, title: str, view: Report, *, log: str | None = None) -> None:
         """Print a report into the log, in other words where they are given, and add it to the job summary."""
         with self.runner.group(title):
             self.runner.text(report.text(view) if log is None else log)
@@ -148,7 +148,7 @@ def placed(inputs: Inputs, run: Run) -> Inputs:
     )
 
 
-def add_summary(runner: Runner, view: View) -> None:
+def add_summary(runner: Runner, view: Report) -> None:
     """Add a report to the job summary, as far as there is room for it and its line's end."""
     size = replace(report.SUMMARY, limit=runner.summary_room - 1)
     runner.add_summary(report.markdown(view, size=size) + "\n")

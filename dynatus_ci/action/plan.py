@@ -13,7 +13,7 @@ from dynatus_ci.errors import DynatusError, GitHubError, InvalidInput, NotAllowe
 from dynatus_ci.github.model import Comment, PullRequest, Unwritten
 from dynatus_ci.github.pull_request import PullRequests
 from dynatus_ci.github.runner import Level
-from dynatus_ci.report import Context, View
+from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.schema.model import Plan, Risk
 from dynatus_ci.schema.results import Outcome
 
@@ -46,7 +46,7 @@ def run(job: Job) -> Ending:
     return replace(ending, result=Outcome.FAILED, reason=failed.reason, messages=(str(failed),))
 
 
-def comment_faults(job: Job, faults: View) -> str | None:
+def comment_faults(job: Job, faults: Report) -> str | None:
     """Faults go into the comment too; that needs its KEY, so the region, and the account where it has no other name."""
     return _post(job, lambda: _whereabouts(job), lambda comment: comment.write_faults(faults)).url
 
@@ -91,7 +91,7 @@ class _Posted:
     failed: GitHubError | None = None
 
 
-def _context(job: Job, plan: Plan, *, posted: _Posted) -> Context:
+def _context(job: Job, plan: Plan, *, posted: _Posted) -> ReportContext:
     lost = frozenset(difference.id for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE)
     unnamed = approval.unnamed(plan, job.inputs.allow_destructive, labelled=posted.labelled)
     return job.context(
@@ -131,7 +131,7 @@ class _Ours:
     number: int
     scope: Scope
 
-    def write_faults(self, faults: View) -> _Posted:
+    def write_faults(self, faults: Report) -> _Posted:
         """Write what is wrong with the definitions; there is no plan, so the record goes."""
         existing = self._find()
         if existing is None and not self.job.inputs.comment:
@@ -206,7 +206,7 @@ class _Ours:
         return _Posted(label_removed=labelled, recorded=True)
 
     def _write(
-        self, view: View, existing: Comment | None, *, record: Record | None, posted: _Posted, rewrite: bool = False
+        self, view: Report, existing: Comment | None, *, record: Record | None, posted: _Posted, rewrite: bool = False
     ) -> _Posted:
         text = report.markdown(view, size=report.characters(approval.room(record)))
         written = self.pulls.write_plan(

@@ -1,7 +1,7 @@
-"""Plans, results, drift and faults as Markdown and as text for a terminal; decides nothing and calls nothing.
+"""Plans, results, drift and faults as Markdown for GitHub and as text for a terminal.
 
-The only importer of jinja2. Every function is pure: the same arguments give the same text. All values that come from
-definitions, the account or the repository are shown inert, whatever they hold.
+Every function is pure: the same arguments give the same text. Values from definitions, the account or the repository
+are shown as text, whatever they hold. This package is the only one that uses Jinja.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ from collections.abc import Mapping, Sequence
 import jinja2
 
 from dynatus_ci.errors import DynatusError, Fault
-from dynatus_ci.report import budget, failures, plans, results, words
-from dynatus_ci.report.budget import SUMMARY, Size, characters
-from dynatus_ci.report.context import Context
-from dynatus_ci.report.view import View, finished, mask
-from dynatus_ci.report.words import clean, code, plural
+from dynatus_ci.report import apply_report, console, fault_report, layout, plan_report, quantities, safe_markdown
+from dynatus_ci.report.layout import SUMMARY, Report, ReportContext, Size, characters
+from dynatus_ci.report.quantities import plural
+from dynatus_ci.report.safe_markdown import clean, code, hide_accounts
 from dynatus_ci.schema.model import Plan
 from dynatus_ci.schema.results import Result
 
 __all__ = [
     "SUMMARY",
-    "Context",
+    "Report",
+    "ReportContext",
     "Size",
-    "View",
     "characters",
     "clean",
     "code",
@@ -32,89 +31,83 @@ __all__ = [
     "error",
     "faults",
     "faults_text",
+    "hide_accounts",
     "markdown",
-    "mask",
     "plan",
     "plural",
     "result",
     "text",
 ]
 
-# ANSI's numbers by what is said: an alert's kind, a table's or a line's sign, a risk, a step's status.
-_ANSI = {"bold": 1, "dim": 2, "cyan": 36}
-_ANSI |= dict.fromkeys(("CAUTION", "destructive", "failed", "refused", "-", "-/+", "!"), 31)
-_ANSI |= dict.fromkeys(("WARNING", "disruptive", "running", "~"), 33) | dict.fromkeys(("done", "+"), 32)
 
-
-def plan(plan: Plan, context: Context) -> View:
+def plan(plan: Plan, context: ReportContext) -> Report:
     """A plan, to be reviewed before it runs."""
-    return finished(plans.plan(plan, context), plan, context)
+    return layout.finish(plan_report.build(plan, context), plan, context)
 
 
-def result(result: Result, context: Context) -> View:
-    """What an apply did, or how far it is (`context.running`)."""
-    return finished(results.result(result, context), result.plan, context)
+def result(result: Result, context: ReportContext) -> Report:
+    """What an apply did, or how far it has come (`context.running`)."""
+    return layout.finish(apply_report.build(result, context), result.plan, context)
 
 
-def drift(plan: Plan, context: Context) -> View:
+def drift(plan: Plan, context: ReportContext) -> Report:
     """Where the account no longer agrees with the files."""
-    return finished(plans.drift(plan, context), plan, context)
+    return layout.finish(plan_report.drift(plan, context), plan, context)
 
 
 def faults(
-    found: Sequence[Fault], context: Context, *, sources: Mapping[str, str] | None = None, definitions: int = 0
-) -> View:
-    """All faults with the lines they are in; `sources` are the files' texts, `definitions` the number of tables."""
-    return finished(failures.faults(found, context, sources=sources or {}, definitions=definitions), None, context)
+    found: Sequence[Fault], context: ReportContext, *, sources: Mapping[str, str] | None = None, definitions: int = 0
+) -> Report:
+    """All faults with the lines they are in.
+
+    Args:
+        found: The faults, file by file.
+        context: The run.
+        sources: File → its text.
+        definitions: How many tables the files define.
+    """
+    report = fault_report.build(found, context, sources=sources or {}, definitions=definitions)
+    return layout.finish(report, None, context)
 
 
-def error(error: DynatusError, context: Context) -> View:
+def error(error: DynatusError, context: ReportContext) -> Report:
     """An error that ended the run before there was a plan or a result."""
-    return finished(failures.error(error, context), None, context)
+    return layout.finish(fault_report.error(error, context), None, context)
 
 
-def markdown(view: View, *, size: Size | None = None) -> str:
+def markdown(report: Report, *, size: Size | None = None) -> str:
     """A report for GitHub: the whole of it, or as many of its parts as fit."""
     template = _templates().get_template("report.md.j2")
-    section = functools.cache(_templates().get_template(f"{view.unit}.md.j2").render)
+    section = functools.cache(_templates().get_template(f"{report.unit}.md.j2").render)
 
-    def render(part: View) -> str:
-        return template.render(view=part, sections=[section(section=one) for one in part.sections])
+    def render(part: Report) -> str:
+        return template.render(report=part, sections=[section(section=each) for each in part.sections])
 
-    return budget.fit(view, render, size=size) if size else render(view)
-
-
-def text(view: View, *, colour: bool = False) -> str:
-    """A report for a terminal or a log."""
-    return _templates().get_template("report.txt.j2").render(view=view, style=_painted if colour else _bare)
+    return layout.shrink_to_fit(report, render, size=size) if size else render(report)
 
 
-def faults_text(found: Sequence[Fault], context: Context | None = None) -> str:
+def text(report: Report, *, colour: bool = False, width: int | None = None) -> str:
+    """A report for a terminal or a log. `width` is the terminal's in columns; None breaks no line."""
+    return console.render(report, colour=colour, width=width)
+
+
+def faults_text(found: Sequence[Fault], context: ReportContext | None = None) -> str:
     """One line for each fault, `file:line:column: code: sentence`; empty where there is none."""
-    shown = mask(None, context) if context and context.in_github else str
-    return "".join(f"{clean(shown(str(fault)))}\n" for fault in found)
-
-
-def _bare(said: str, _: str) -> str:
-    return said
-
-
-def _painted(said: str, style: str) -> str:
-    """Words between ANSI codes; values hold no escape, `clean` takes it out."""
-    number = _ANSI.get(style)
-    return f"\x1b[{number}m{said}\x1b[0m" if number and said else said
+    lines = "".join(f"{clean(str(fault))}\n" for fault in found)
+    return hide_accounts(lines) if context and context.in_github else lines
 
 
 @functools.cache
 def _templates() -> jinja2.Environment:
-    """The templates. Nothing is escaped as HTML: the target is Markdown, where the filters of `words` do it."""
-    environment = jinja2.Environment(  # noqa: S701  # see above
+    # Nothing is escaped as HTML: the target is Markdown, where the filters make values safe.
+    environment = jinja2.Environment(  # noqa: S701
         loader=jinja2.PackageLoader("dynatus_ci.report"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    names = ("code", "cell", "prose", "plain", "clean", "fence", "quoted", "plural", "summary", "summary_prose")
-    environment.filters.update({name: getattr(words, name) for name in names})
+    names = ("code", "cell", "prose", "plain", "clean", "fence", "quoted", "summary", "summary_prose")
+    environment.filters.update({name: getattr(safe_markdown, name) for name in names})
+    environment.filters["plural"] = quantities.plural
     return environment

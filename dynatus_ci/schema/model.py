@@ -268,6 +268,8 @@ class TableChange:
         left: What remains after the run that makes the table, and why; None where nothing does. Not in the document.
         unproven: Whether it is destructive only because nobody may look whether the table is empty.
         live: The live table's identity and size, for the report; not in the document.
+        actual: The table as it was observed, for the report; not in the document.
+        desired: The definition, for the report; not in the document.
     """
 
     table: str
@@ -283,6 +285,8 @@ class TableChange:
     left: str | None = None
     unproven: bool = False
     live: Live | None = None
+    actual: Table | None = field(default=None, compare=False, repr=False)
+    desired: Table | None = field(default=None, compare=False, repr=False)
 
     @property
     def risk(self) -> Risk:

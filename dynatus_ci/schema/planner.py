@@ -306,6 +306,8 @@ def _table_change(
         steps=tuple(_with_risk(step, differences) for step in steps),
         notes=(*notes, *_unsupported_notes(context, differences)),
         live=live if live and live.table_id else None,  # a baseline's table has no size to show
+        actual=context.actual,
+        desired=context.desired,
     )
 
 

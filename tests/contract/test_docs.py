@@ -147,7 +147,7 @@ def test_the_readme_shows_the_comment_that_the_tool_writes(tmp_path: Path) -> No
         text = file.read_text(encoding="utf-8")
         (changed / file.name).write_text(patched(text) if file.stem == "users" else text, encoding="utf-8")
     before, after = loader.load("examples/tables", root=ROOT).tables, loader.load(FOLDER, root=tmp_path).tables
-    context = report.Context(
+    context = report.ReportContext(
         environment="production", commit="4f2c9e1", approval="reviewed-plan", record=True, label_on="this pull request",
         in_github=True,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Faults in definitions, and an error that ended a run, as views. Pure."""
+"""The report of faults in definitions, and of an error that ended a run."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 from dynatus_ci.errors import DynatusError, Fault, Place
-from dynatus_ci.report import view as views
-from dynatus_ci.report import words
-from dynatus_ci.report.context import Context
-from dynatus_ci.report.view import Alert, Excerpt, Line, Section, View
+from dynatus_ci.report import layout
+from dynatus_ci.report.layout import Alert, Excerpt, Line, Report, ReportContext, Section
+from dynatus_ci.report.quantities import plural
+from dynatus_ci.report.safe_markdown import clean
 
 _WIDTH = 100
 
 
-def faults(found: Sequence[Fault], context: Context, *, sources: Mapping[str, str], definitions: int) -> View:
-    """All faults, file by file; without one the definitions are valid."""
+def build(found: Sequence[Fault], context: ReportContext, *, sources: Mapping[str, str], definitions: int) -> Report:
+    """All faults, file by file."""
     files = len({_file(fault) for fault in found})
-    number = f"{words.plural(len(found), 'fault')} in {words.plural(files, 'file')}"
-    return View(
-        title=views.title("definitions", context, number if found else "valid"),
-        lead="" if found else f"{words.plural(definitions, 'table')}, no faults.",
+    number = f"{plural(len(found), 'error')} in {plural(files, 'file')}"
+    return Report(
+        title=layout.title("definitions", context, number if found else "valid"),
+        intro="" if found else f"{plural(definitions, 'definition')}, no errors.",
         sections=tuple(_sections(found, sources)),
         brief=True,
         unit="fault",
-        next=("Nothing ran: definitions are checked before the first AWS call.",) if found else (),
+        next=("Nothing was changed. Dynatus checks all files before it calls AWS.",) if found else (),
     )
 
 
-def error(failure: DynatusError, context: Context) -> View:
+def error(failure: DynatusError, context: ReportContext) -> Report:
     """A run that ended before there was a plan or a result."""
-    return View(
-        title=views.title(context.mode, context, "failed"),
+    return Report(
+        title=layout.title(context.mode, context, "failed"),
         alerts=(Alert("CAUTION", failure.reason.value, (Line(str(failure)),)),),
     )
 
 
 def _sections(faults: Sequence[Fault], sources: Mapping[str, str]) -> Iterator[Section]:
-    """One section a fault, so that a file with many can be cut; the first names the file."""
+    """One section for each fault, so that a file with many can be cut. The first names the file."""
     lines = {name: re.split(r"\r\n|\r|\n", source) for name, source in sources.items()}
     last = None
     for fault in faults:
         name = _file(fault)
-        yield Section(name="" if name == last else name, excerpt=_excerpt(fault, lines.get(name, [])))
+        yield Section(() if name == last else (name,), excerpt=_excerpt(fault, lines.get(name, [])))
         last = name
 
 
@@ -65,7 +65,7 @@ def _caret(place: Place, line: str) -> str:
     length = max(1, _columns(shown[first : end - 1 - start]))
     number = f"{place.line} | "
     pad = " " * (len(number) - 2) + "| " + " " * (len(before) + _columns(shown[:first]))
-    return f"{number}{before}{words.clean(shown)}{after}\n{pad}{'^' * length}"
+    return f"{number}{before}{clean(shown)}{after}\n{pad}{'^' * length}"
 
 
 def _columns(shown: str) -> int:

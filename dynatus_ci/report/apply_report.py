@@ -1,0 +1,261 @@
+"""The report of an apply: what ran, what is left, and what to do now."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.report import layout, plan_report, wording
+from dynatus_ci.report.layout import Alert, FooterItem, Line, Report, ReportContext, Row, Section, StepLine
+from dynatus_ci.report.quantities import plural, span
+from dynatus_ci.report.safe_markdown import clean, code, link
+from dynatus_ci.report.wording import Consequence
+from dynatus_ci.schema.model import Action, Plan, TableChange
+from dynatus_ci.schema.results import Outcome, Result, Status, StepResult, TableResult
+
+_MARKS = {
+    Outcome.FAILED: "🔴",
+    Outcome.REFUSED: "🔴",
+    Outcome.PENDING: "🟡",
+    Outcome.PLANNED: "",
+    Outcome.APPLIED: "✅",
+    Outcome.NOOP: "",
+}
+"""The signs of results, the worst first."""
+_PAST = {Action.DELETE: "deleted", Action.RECREATE: "recreated", Action.CREATE: "created"}
+_STOPPED = {
+    FailureReason.CANCELLED: "The run was cancelled. ",
+    FailureReason.TIMEOUT: "The time that apply may take is over (`wait-minutes`). ",
+    FailureReason.QUOTA: "An AWS quota is used up for now. ",
+}
+_REVIEW = (
+    "To approve what would run now, plan it in a new pull request that touches the definitions, "
+    "or as a file (`out`, then `reviewed`)."
+)
+_REFUSED = {
+    FailureReason.NOT_MERGED: f"{_REVIEW} To take over existing tables, set `approval: none` for the first run.",
+    FailureReason.PLAN_MISSING: _REVIEW,
+    FailureReason.PLAN_CHANGED: _REVIEW,
+}
+
+
+def build(result: Result, context: ReportContext) -> Report:
+    """The report of an apply that has ended, or is still running (`context.running`)."""
+    if context.running:
+        return _running(result, context)
+    shown = [table for outcome in _MARKS for table in result.tables if table.result is outcome and _is_shown(table)]
+    changes = {change.table: change for change in result.plan.tables}
+    return Report(
+        title=layout.title("apply", context, _verdict(result)),
+        intro=_intro(result, context),
+        alerts=tuple(_alerts(result, context)),
+        next=tuple(_next(result, context)),
+        next_link=_link(result, context),
+        columns=("Table", "Result", "What changed", "Took"),
+        rows=plan_report.grouped_rows(_row(table, changes[table.table]) for table in shown),
+        sections=plan_report.grouped_sections(
+            _section(table, changes[table.table], context=context) for table in shown
+        ),
+        brief=True,
+    )
+
+
+def _running(result: Result, context: ReportContext) -> Report:
+    """An apply that is still running: its plan, and the backups that it made so far."""
+    number = plural(sum(change.changes for change in result.plan.tables), "table")
+    return replace(
+        plan_report.build(result.plan, context),
+        title=layout.title("apply", context, f"running, {number}"),
+        intro=plan_report.counts(result.plan),
+        alerts=tuple(_backups(result, context)),
+        verdict="",
+        next=("Nothing to do: apply is running.",),
+        next_link=FooterItem("Open the run", url=link(context.run_url or "")),
+    )
+
+
+def _is_shown(table: TableResult) -> bool:
+    return table.result is not Outcome.NOOP or bool(table.steps or table.notes)
+
+
+def _moment(iso: str) -> str:
+    """A time in ISO 8601 and UTC as people read it."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(?:Z|\+00:00)", iso)
+    return f"{found[1]} {found[2]} UTC" if found else iso
+
+
+def _verdict(result: Result) -> str:
+    if result.result is Outcome.SUPERSEDED:
+        return "superseded, and stopped" if result.changed else "superseded, nothing ran"
+    if result.result in {Outcome.NOOP, Outcome.PLANNED, Outcome.VALID}:
+        return "nothing to do"
+    number = sum(table.result is result.result for table in result.tables)
+    if result.result is Outcome.APPLIED:
+        return f"✅ {plural(number, 'table')} changed"
+    of_all = f", {number:,} of {plural(len(result.tables), 'table')}" if number and result.tables[1:] else ""
+    return f"{result.result}{of_all}"
+
+
+def _intro(result: Result, context: ReportContext) -> str:
+    if result.result is Outcome.SUPERSEDED:
+        return context.superseded or ""
+    counted = [(outcome, sum(table.result is outcome for table in result.tables)) for outcome in _MARKS]
+    found = [f"{number:,} {'unchanged' if one is Outcome.NOOP else one}" for one, number in counted if number]
+    return ", ".join(found) if found[1:] or result.result is Outcome.NOOP else ""
+
+
+def _alerts(result: Result, context: ReportContext) -> Iterator[Alert]:
+    failed = [_went_wrong(table) for table in result.tables if table.result is Outcome.FAILED]
+    if failed:
+        yield Alert("CAUTION", "Failed", tuple(map(Line, failed)))
+    unapproved = _unapproved(result, context)
+    listed = {lost.change.table for lost in unapproved}
+    refused = [table for table in result.tables if table.result is Outcome.REFUSED]
+    shown = [_went_wrong(table) for table in refused if table.table not in listed]
+    if shown:
+        yield Alert("CAUTION", "Refused: these tables were left unchanged", tuple(map(Line, shown)))
+    if unapproved:
+        title = "Not approved: these tables were left unchanged"
+        yield plan_report.approval_request(unapproved, result.plan, context, title=title)
+    waiting = [_goes_on(table) for table in result.tables if table.result is Outcome.PENDING]
+    if waiting:
+        yield Alert("WARNING", "Pending", tuple(map(Line, waiting)))
+    yield from _backups(result, context)
+
+
+def _refusals(result: Result) -> dict[str, FailureReason]:
+    """Why tables were refused, by their names."""
+    refused = [table for table in result.tables if table.result is Outcome.REFUSED]
+    return {table.table: table.error.reason for table in refused if table.error}
+
+
+def _unapproved(result: Result, context: ReportContext) -> list[Consequence]:
+    """What was refused because it is destructive and not approved."""
+    refusals = _refusals(result)
+    blocked = [
+        lost
+        for lost in plan_report.losses(result.plan)
+        if refusals.get(lost.change.table) is FailureReason.DESTRUCTIVE_BLOCKED
+    ]
+    return [lost for lost in blocked if lost.difference.id not in context.named]
+
+
+def _went_wrong(table: TableResult) -> str:
+    why = plan_report.failed(table.table, table.error) if table.error else f"{code(table.table)}: stopped."
+    left = len(_left(table))
+    done = len(table.steps) - left
+    progress = f" {plural(done, 'step')} done, {left:,} left." if done else ""
+    return f"{why}{progress}{_until(table)}"
+
+
+def _goes_on(table: TableResult) -> str:
+    left = _left(table)
+    what = f"still to do: {left[0].step.reason}" if left else "not finished"
+    more = f", and {plural(len(left) - 1, 'step')} more" if len(left) > 1 else ""
+    return f"{code(table.table)}: {what}{more}.{_until(table)}"
+
+
+def _left(table: TableResult) -> list[StepResult]:
+    return [step for step in table.steps if step.status is not Status.DONE]
+
+
+def _took(table: TableResult) -> str:
+    return span(sum(step.took or 0 for step in table.steps))
+
+
+def _until(table: TableResult) -> str:
+    return f" It can resume at {_moment(table.resume_at)}." if table.resume_at else ""
+
+
+def _backups(result: Result, context: ReportContext) -> Iterator[Alert]:
+    """The backups that this run made, with the command that restores each under another name."""
+    made = [(table.table, table.backup) for table in result.tables if table.backup]
+    lines = tuple(
+        Line(f"{code(name)}: {code(arn)}", (_restore(name, arn, result.plan, context=context),)) for name, arn in made
+    )
+    hidden_account = any("${ACCOUNT}" in copied for line in lines for copied in line.copy)
+    head = ("ACCOUNT=$(aws sts get-caller-identity --query Account --output text)",) if hidden_account else ()
+    if lines:
+        yield Alert("IMPORTANT", "Backups", lines, ask="To restore:", language="sh", copy_head=head)
+
+
+def _restore(table: str, backup: str, plan: Plan, *, context: ReportContext) -> str:
+    arn = shlex.quote(clean(backup))
+    if context.in_github and not arn.startswith("'"):
+        arn = re.sub(r":\d{12}:", ":${ACCOUNT}:", arn)
+    options = {"region": plan.region, "endpoint-url": plan.endpoint, "target-table-name": f"{table}-restored"}
+    given = [f"--{name} {shlex.quote(clean(value))}" for name, value in options.items() if value]
+    return " \\\n  ".join(["aws dynamodb restore-table-from-backup", *given, f"--backup-arn {arn}"])
+
+
+def _next(result: Result, context: ReportContext) -> Iterator[str]:
+    again = "Re-run the failed jobs" if context.in_github else "Run `dynatus apply` again"
+    if result.result is Outcome.FAILED:
+        stopped = _STOPPED.get(result.failure_reason, "") if result.failure_reason else ""
+        moments = sorted(table.resume_at for table in result.tables if table.resume_at)
+        after = f" after {_moment(moments[-1])}" if moments else ""
+        review = " No new review is needed." if context.approval == "reviewed-plan" else ""
+        yield f"{stopped}What is done stays done. {again}{after}; it resumes from here.{review}"
+    if result.result is Outcome.PENDING:
+        yield f"The next apply finishes it, on its schedule or by hand. {again.replace(' failed', '')} to continue now."
+    if _unapproved(result, context):
+        yield "Approve the destructive changes, then run apply again."
+    reasons = _refusals(result).values()
+    yield from dict.fromkeys(advice for reason, advice in _REFUSED.items() if reason in reasons)
+
+
+def _link(result: Result, context: ReportContext) -> FooterItem | None:
+    """The page to open next: the run to start again, or the plan that was reviewed."""
+    if result.result is Outcome.FAILED:
+        return FooterItem("Open the run", url=link(context.run_url or ""))
+    if result.result is Outcome.REFUSED:
+        return FooterItem("See what was reviewed", url=link(context.comment_url or ""))
+    return None
+
+
+def _row(table: TableResult, change: TableChange) -> Row:
+    done, left = len(table.steps) - len(_left(table)), len(_left(table))
+    what = wording.overview(change) if change.changes else ""
+    progress = f"{done:,} of {plural(len(table.steps), 'step')} done" if left else ""
+    ran = " · ".join(filter(None, [progress, what]))
+    return Row((table.table,), _state(table), ran, _took(table) if done else "", _MARKS[table.result])
+
+
+def _state(table: TableResult) -> str:
+    if table.result is Outcome.NOOP:
+        return "unchanged"
+    if table.result is Outcome.APPLIED:
+        return _PAST.get(table.action or Action.UPDATE, "updated")
+    return f"{table.action or 'read'} {table.result}"
+
+
+def _section(table: TableResult, change: TableChange, *, context: ReportContext) -> Section:
+    planned = plan_report.section(change, context)
+    return replace(
+        planned,
+        mark=_MARKS[table.result] if table.result is not Outcome.APPLIED else "",
+        summary=_summary(table),
+        errors=(_went_wrong(table),) if table.error else (),
+        sides=planned.sides if table.action is Action.CREATE else ("Before", "After"),
+        steps=tuple(_step(step, new=table.action is Action.CREATE) for step in table.steps),
+        run_notes=table.notes,
+        # Advice on how to change a table comes too late for one that was changed.
+        notes=() if table.result is Outcome.APPLIED else planned.notes,
+    )
+
+
+def _step(ran: StepResult, *, new: bool) -> StepLine:
+    line = plan_report.step_line(ran.step, status=ran.status.value, took=ran.took)
+    # Once it exists, a new table's later steps are planned as changes of it; but nothing of it is at risk.
+    return replace(line, mark="") if new else line
+
+
+def _summary(table: TableResult) -> str:
+    left = len(_left(table))
+    done = len(table.steps) - left
+    if not done:
+        return _state(table)
+    return f"{_state(table)}, {plural(done, 'step')} " + (f"done, {left:,} left" if left else f"in {_took(table)}")

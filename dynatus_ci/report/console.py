@@ -1,0 +1,166 @@
+"""A report as text for a terminal or a log: wrapped to a width with hanging indents, and with colours, if asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import StringIO
+
+from rich.console import Console
+from rich.text import Text
+
+from dynatus_ci.report.layout import Alert, Excerpt, Report, Section, StepLine, ValueChange
+from dynatus_ci.report.safe_markdown import clean, plain
+
+_STYLES = {
+    "bold": "bold",
+    "dim": "dim",
+    "operation": "cyan",
+    **dict.fromkeys(("CAUTION", "destructive", "failed", "refused", "-", "↻", "!"), "red"),
+    **dict.fromkeys(("WARNING", "disruptive", "running", "~"), "yellow"),
+    **dict.fromkeys(("done", "+"), "green"),
+}
+_NARROWEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of text. Where it is wrapped, what follows stands below the body and not below the prefix."""
+
+    body: Text
+    indent: int = 0
+    prefix: str = ""
+    prefix_style: str = ""
+
+    def render(self, console: Console, width: int | None) -> Iterator[Text]:
+        head = Text(" " * self.indent).append(self.prefix, style=_STYLES.get(self.prefix_style, ""))
+        hang = self.indent + len(self.prefix)
+        wrapped = self.body.wrap(console, max(width - hang, _NARROWEST)) if width else [self.body]
+        for number, part in enumerate(wrapped):
+            part.rstrip()
+            yield head + part if number == 0 else Text(" " * hang) + part
+
+
+def render(report: Report, *, colour: bool, width: int | None) -> str:
+    """The report as text.
+
+    Args:
+        report: The report.
+        colour: Whether to write ANSI escapes.
+        width: The terminal's width in columns; None breaks no line.
+    """
+    file = StringIO()
+    console = Console(
+        file=file,
+        width=10_000,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=True,
+        legacy_windows=False,
+    )
+    for line in _report(report):
+        for part in line.render(console, width):
+            console.print(part, soft_wrap=True)
+    return file.getvalue()
+
+
+def _say(*parts: tuple[str, str] | str, indent: int = 0, prefix: str = "", prefix_style: str = "") -> _Line:
+    body = Text()
+    for part in parts:
+        words, style = (part, "") if isinstance(part, str) else part
+        body.append(words, style=_STYLES.get(style, ""))
+    return _Line(body, indent, prefix, prefix_style)
+
+
+_BLANK = _say("")
+
+
+def _report(report: Report) -> Iterator[_Line]:
+    yield _say((plain(report.title), "bold"))
+    for sentence in filter(None, (report.note, report.intro, report.legend)):
+        yield _say(plain(sentence))
+    yield _BLANK
+    for section in report.sections:
+        yield from _fault(section.excerpt) if section.excerpt else _table(section, brief=report.brief)
+    if report.brief and report.sections:
+        yield _BLANK
+    for alert in report.alerts:
+        yield from _alert(alert)
+    for sentence in (*report.next, *report.notes):
+        yield _say(plain(sentence))
+    footer = ", ".join(f"{item.word} {clean(item.value)}" for item in report.footer if item.value)
+    if footer:
+        yield _say((footer, "dim"))
+    if report.verdict:
+        yield _say((plain(report.verdict), "bold"))
+
+
+def _fault(fault: Excerpt) -> Iterator[_Line]:
+    where = f"{clean(fault.file)}:{fault.place}: " if fault.file else ""
+    yield _say((where, "bold"), (clean(fault.code), "failed"), f": {plain(fault.sentence)}")
+    for line in fault.source.split("\n") if fault.source else ():
+        yield _say((clean(line), "dim"), indent=2)
+
+
+def _table(section: Section, *, brief: bool) -> Iterator[_Line]:
+    yield _head(section)
+    if not brief:
+        for changes in section.lines:
+            yield from _changes(changes, new=not section.sides[1:])
+    # The calls of a new table are its settings once more.
+    if section.mark or not (brief or section.sign == "+"):
+        for number, step in enumerate(section.steps, 1):
+            yield _step(step, number)
+    for note in (*section.run_notes, *(() if brief else section.notes)):
+        yield _say(plain(note), indent=4)
+    if not brief and (section.changes or section.steps or section.notes):
+        yield _BLANK
+
+
+def _head(section: Section) -> _Line:
+    names = ", ".join(map(clean, section.tables))
+    place = "  ".join(clean(place.text) for place in section.places[:1])
+    more = f" and {len(section.places) - 1} more" if section.places[1:] else ""
+    summary = f"{': ' if names else ''}{plain(section.summary)}"
+    located = (f"  {place}{more}", "dim") if place else ""
+    return _say((names, "bold"), summary, located, prefix=f"{section.sign} ", prefix_style=section.sign)
+
+
+def _changes(changes: tuple[ValueChange, ...], *, new: bool) -> Iterator[_Line]:
+    parts: list[tuple[str, str] | str] = []
+    for number, change in enumerate(changes):
+        arrow = " → " if change.sign == "~" else ""
+        value = "" if change.diff else f": {clean(change.before)}{arrow}{clean(change.after)}"
+        risk = (f"  {change.risk}", change.risk) if change.mark else ""
+        parts += [
+            "; " if number else "",
+            plain(change.label),
+            value,
+            risk,
+            "  not reviewed" if change.unreviewed else "",
+        ]
+    sign = changes[0].sign
+    yield _say(*parts, indent=4, prefix="" if new else f"{sign} ", prefix_style=sign)
+    for line in changes[0].diff:
+        yield _say((clean(line), line[:1]), indent=6)
+
+
+def _step(step: StepLine, number: int) -> _Line:
+    took = f" in {step.took}" if step.took else ""
+    waits = f", {plain(step.waits)}" if step.waits else ""
+    ends: tuple[tuple[str, str] | str, ...] = ((step.status, step.status), took) if step.status else (step.takes, waits)
+    return _say((clean(step.operation), "operation"), f" {plain(step.reason)}; ", *ends, indent=4, prefix=f"{number}. ")
+
+
+def _alert(alert: Alert) -> Iterator[_Line]:
+    yield _say((plain(alert.title), alert.kind))
+    for line in alert.lines:
+        yield _say(plain(line.sentence), indent=2, prefix="- ")
+    if alert.copy:
+        yield _say(plain(alert.ask), indent=2)
+        for copied in alert.copy.split("\n"):
+            yield _Line(Text(copied), indent=4)
+    yield _BLANK

@@ -1,0 +1,401 @@
+"""What a report shows, before it becomes Markdown or text for a terminal.
+
+`plan_report`, `apply_report` and `fault_report` build a `Report`; `markdown` templates and `console` lay it out. Fields
+that their docstring calls sentences hold values in code spans (see `safe_markdown.code`); other texts are plain values.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import TypeVar
+from urllib.parse import quote
+
+from dynatus_ci.report.safe_markdown import code, hide_accounts, link
+from dynatus_ci.schema.model import Plan, Risk
+
+PRODUCT = "Dynatus CI"
+DOCUMENTATION = "https://github.com/org/dynatus-action/blob/v1/docs/review.md"
+SHOWN_ROWS = 20
+SHOWN_LINES = 8
+SHOWN_PLACES = 40
+MARKS = {Risk.SAFE: "", Risk.DISRUPTIVE: "🟡", Risk.DESTRUCTIVE: "🔴"}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportContext:
+    """What a report says beside its plan or result. The caller decides all of it.
+
+    Args:
+        mode: The mode of the action, or the command.
+        path: The definitions, as the user wrote the path.
+        environment: The input `environment`.
+        baseline: The definitions that the plan was compared with instead of AWS.
+        commit: The commit that was planned or applied; the head commit of a pull request.
+        repository_url: The repository's page; files and the commit are links where it is known.
+        run_url: The workflow run.
+        summary_url: The page with the whole report, for a report that had to be cut.
+        comment_url: The plan that was reviewed.
+        note: A line of the user's own (input `note`).
+        approval: `reviewed-plan`, `none`, or `reviewed` for a plan file.
+        record: Whether the plan's record was written into its comment.
+        label_on: Where the label approves, in words, such as `this pull request`; empty where a label cannot.
+        label_removed: Whether this plan took the label off.
+        named: Ids of the differences that `allow-destructive` or the label names.
+        approved_by: Difference id → what approved it, as a sentence.
+        unreviewed: Ids of the differences that nobody reviewed.
+        superseded: Why the run of another commit applies instead of this one, as a sentence.
+        running: Whether the apply is still running.
+        in_github: Whether GitHub shows the report: account numbers are hidden, and advice names inputs, not options.
+        max_parallel: How many tables are changed at once.
+        wait_minutes: How long apply may take; None where it is not known.
+        warnings: What the run warned of, as sentences.
+        notes: What else there is to say about the run, as sentences.
+    """
+
+    mode: str = "plan"
+    path: str = "resources/dynamo"
+    environment: str | None = None
+    baseline: str | None = None
+    commit: str | None = None
+    repository_url: str | None = None
+    run_url: str | None = None
+    summary_url: str | None = None
+    comment_url: str | None = None
+    note: str | None = None
+    approval: str = "none"
+    record: bool = False
+    label_on: str = ""
+    label_removed: bool = False
+    named: frozenset[str] = frozenset()
+    approved_by: Mapping[str, str] = field(default_factory=dict)
+    unreviewed: frozenset[str] = frozenset()
+    superseded: str | None = None
+    running: bool = False
+    in_github: bool = False
+    max_parallel: int = 10
+    wait_minutes: int | None = None
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an alert (a sentence), and what it adds to the block of lines to copy."""
+
+    sentence: str
+    copy: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A box that must not be missed. `kind` is one of GitHub's alerts; `ask` (a sentence) introduces the lines to copy.
+
+    https://docs.github.com/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/basic-writing-and-formatting-syntax#alerts
+    """
+
+    kind: str
+    title: str
+    lines: tuple[Line, ...] = ()
+    ask: str = ""
+    language: str = ""
+    copy_head: tuple[str, ...] = ()
+    hidden: int = 0
+
+    @property
+    def shown(self) -> tuple[Line, ...]:
+        """The lines to show: all of a short alert, the first of a long one. The block to copy always has all."""
+        return self.lines if len(self.lines) <= SHOWN_LINES + 2 else self.lines[:SHOWN_LINES]
+
+    @property
+    def more(self) -> int:
+        """How many lines are not shown."""
+        return self.hidden + len(self.lines) - len(self.shown)
+
+    @property
+    def copy(self) -> str:
+        """The lines to copy, each once; empty where there is none."""
+        found = list(dict.fromkeys(copied for line in self.lines for copied in line.copy))
+        return "\n".join([*self.copy_head, *found]) if found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file and line, its address where there is one, and the table that it defines where there are several."""
+
+    text: str
+    url: str = ""
+    table: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A table in the overview, or several with the same change. `state` and `what` are sentences."""
+
+    tables: tuple[str, ...]
+    state: str
+    what: str
+    time: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueChange:
+    """A difference as people read it. `label` is a sentence.
+
+    Args:
+        before: The value now, in a few words; empty where there is none.
+        after: The value afterwards.
+        diff: Both values as the lines of a diff, for those that do not fit into a few words.
+        own_line: Whether a terminal shows it on a line of its own where a table is new.
+    """
+
+    label: str
+    before: str = ""
+    after: str = ""
+    risk: str = Risk.SAFE.value
+    unreviewed: bool = False
+    diff: tuple[str, ...] = ()
+    own_line: bool = True
+
+    @property
+    def mark(self) -> str:
+        """The sign of its risk."""
+        return MARKS[Risk(self.risk)]
+
+    @property
+    def sign(self) -> str:
+        """`+` for a new value, `-` for one that goes, `~` for a change."""
+        return "~" if self.diff or (self.before and self.after) else "+" if self.after else "-"
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    """A step as people read it. `reason` and `waits` are sentences; `status` and `took` are of an apply."""
+
+    operation: str
+    reason: str
+    waits: str
+    takes: str
+    mark: str
+    status: str = ""
+    took: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A fault (`sentence`), its line and column, and the line of the file with carets below."""
+
+    file: str
+    place: str
+    code: str
+    sentence: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The details of one table, of several with the same change, or of one fault.
+
+    Args:
+        summary: The section's head, as a sentence.
+        errors: What went wrong, as sentences.
+        sides: The heads of the columns of `changes`.
+        access_paths: The keys, indexes and the stream as a diff of lines; empty where it would say nothing new.
+        run_notes: What the run found out, as sentences.
+        notes: What the plan knew, as sentences.
+    """
+
+    tables: tuple[str, ...] = ()
+    sign: str = " "
+    mark: str = ""
+    summary: str = ""
+    places: tuple[Place, ...] = ()
+    errors: tuple[str, ...] = ()
+    sides: tuple[str, ...] = ("Now", "After")
+    changes: tuple[ValueChange, ...] = ()
+    access_paths: tuple[str, ...] = ()
+    steps: tuple[StepLine, ...] = ()
+    run_notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    excerpt: Excerpt | None = None
+
+    @property
+    def shown_places(self) -> tuple[Place, ...]:
+        """The places in sight."""
+        return self.places[:SHOWN_PLACES]
+
+    @property
+    def lines(self) -> tuple[tuple[ValueChange, ...], ...]:
+        """The changes line by line for a terminal: the small ones of a new table share the first line."""
+        new = not self.sides[1:]
+        shared = tuple(change for change in self.changes if new and not change.own_line)
+        rest = tuple((change,) for change in self.changes if change.own_line or not new)
+        return (shared, *rest) if shared else rest
+
+
+@dataclass(frozen=True, slots=True)
+class FooterItem:
+    """A word of ours, a value, and perhaps an address."""
+
+    word: str
+    value: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole report. `title`, `intro`, `next`, `notes` and `verdict` are sentences.
+
+    Args:
+        next: What to do now.
+        brief: Whether a terminal leaves out values and the plan's notes, and shows steps only where something failed.
+        verdict: The last line on a terminal: what the plan does, and what is not approved.
+        unit: What a section is about, `table` or `fault`. It names the section's template.
+    """
+
+    title: str
+    intro: str = ""
+    legend: str = ""
+    note: str = ""
+    alerts: tuple[Alert, ...] = ()
+    next: tuple[str, ...] = ()
+    next_link: FooterItem | None = None
+    columns: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    sections: tuple[Section, ...] = ()
+    brief: bool = False
+    notes: tuple[str, ...] = ()
+    footer: tuple[FooterItem, ...] = ()
+    whole_url: str = ""
+    verdict: str = ""
+    unit: str = "table"
+    hidden_rows: int = 0
+    hidden_sections: int = 0
+
+    @property
+    def shown_rows(self) -> tuple[Row, ...]:
+        """The rows in sight: all of a short overview, the first of a long one."""
+        return self.rows if len(self.rows) <= SHOWN_ROWS + 5 else self.rows[:SHOWN_ROWS]
+
+    @property
+    def folded_rows(self) -> tuple[Row, ...]:
+        """The other rows, behind a click."""
+        return self.rows[len(self.shown_rows) :]
+
+    @property
+    def parts(self) -> int:
+        """How many things can be left out: lines of alerts, notes, rows and sections."""
+        lines = sum(len(alert.lines) for alert in self.alerts)
+        return lines + len(self.notes) + len(self.rows) + len(self.sections)
+
+    def cut(self, keep: int) -> Report:
+        """The report with so many of its parts: first what is risky, then notes, the overview, and details."""
+        alerts = []
+        for alert in self.alerts:
+            lines = alert.lines[:keep]
+            alerts.append(replace(alert, lines=lines, hidden=len(alert.lines) - len(lines)))
+            keep -= len(lines)
+        notes = self.notes[:keep]
+        rows = self.rows[: keep - len(notes)]
+        sections = self.sections[: keep - len(notes) - len(rows)]
+        hidden = replace(
+            self, hidden_rows=len(self.rows) - len(rows), hidden_sections=len(self.sections) - len(sections)
+        )
+        return replace(hidden, alerts=tuple(alerts), notes=notes, rows=rows, sections=sections)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A limit, and what it counts."""
+
+    limit: int
+    measure: Callable[[str], int]
+
+    def fits(self, report: str) -> bool:
+        """Whether a report stays within the limit."""
+        return self.measure(report) <= self.limit
+
+
+SUMMARY = Size(1_048_576, lambda report: len(report.encode()))
+"""1 MiB a step: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands"""
+
+
+def characters(limit: int) -> Size:
+    """So many characters, such as a comment has left beside its record."""
+    return Size(limit, len)
+
+
+def shrink_to_fit(report: Report, render: Callable[[Report], str], *, size: Size) -> str:
+    """The whole report, or as many of its parts as fit."""
+    whole = render(report)
+    if size.fits(whole):
+        return whole
+    amounts = range(1, report.parts + 1)
+    return render(report.cut(bisect.bisect_left(amounts, 1, key=lambda keep: not size.fits(render(report.cut(keep))))))
+
+
+def title(subject: str, context: ReportContext, verdict: str) -> str:
+    """A report's first line."""
+    whose = f" for {code(context.environment)}" if context.environment else ""
+    return f"DynamoDB {subject}{whose}: {verdict}"
+
+
+def place(file: str | None, line: int | None, context: ReportContext) -> tuple[Place, ...]:
+    """A line of a file, as a link where the repository and the commit are known."""
+    if not file:
+        return ()
+    text = f"{file}:{line}" if line else file
+    if not (context.repository_url and context.commit):
+        return (Place(text),)
+    anchor = f"#L{line}" if line else ""
+    return (Place(text, link(f"{context.repository_url}/blob/{context.commit}/{quote(file)}{anchor}")),)
+
+
+def finish(report: Report, plan: Plan | None, context: ReportContext) -> Report:
+    """Add what every report ends with, and hide account numbers where GitHub shows it."""
+    warnings = Alert("WARNING", "Warnings of this run", tuple(map(Line, context.warnings)))
+    whole = replace(
+        report,
+        note=context.note or "",
+        alerts=(*report.alerts, *([warnings] if context.warnings else [])),
+        notes=(*report.notes, *(plan.notes if plan else ()), *context.notes),
+        footer=tuple(_footer(plan or Plan(), context)),
+        whole_url=link(context.summary_url or ""),
+    )
+    if not context.in_github:
+        return whole
+    account = plan.account if plan else None
+    return _map_texts(whole, lambda text: hide_accounts(text, account))
+
+
+def _footer(plan: Plan, context: ReportContext) -> list[FooterItem]:
+    commit = context.commit or ""
+    commit_url = link(f"{context.repository_url}/commit/{commit}") if context.repository_url and commit else ""
+    found = [
+        FooterItem("commit", commit[:7], commit_url),
+        FooterItem("environment", context.environment or ""),
+        FooterItem("account", plan.account or ""),
+        FooterItem("region", plan.region or ""),
+        FooterItem("endpoint", plan.endpoint or ""),
+        FooterItem("baseline", context.baseline or ""),
+        FooterItem("path", context.path),
+        FooterItem("run", url=link(context.run_url or "")),
+        FooterItem("reviewed plan", url=link(context.comment_url or "")),
+        FooterItem(PRODUCT, url=DOCUMENTATION if context.in_github else ""),
+    ]
+    return [item for item in found if item.value or item.url]
+
+
+def _map_texts(item: T, change: Callable[[str], str]) -> T:
+    """A copy with each text changed; addresses stay as they are."""
+    if isinstance(item, str):
+        return change(item)  # type: ignore[return-value]  # T is str here
+    if isinstance(item, tuple):
+        return tuple(_map_texts(member, change) for member in item)  # type: ignore[return-value]  # T is this tuple
+    if is_dataclass(item) and not isinstance(item, type):
+        names = [each.name for each in fields(item) if not each.name.endswith("url")]
+        return replace(item, **{name: _map_texts(getattr(item, name), change) for name in names})
+    return item

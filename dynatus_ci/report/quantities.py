@@ -1,0 +1,42 @@
+"""Numbers in words: counts, sizes, and how long things take."""
+
+from __future__ import annotations
+
+_KILO = 1000
+_MINUTE = 60
+_HOUR_AND_A_HALF = 90 * _MINUTE
+
+
+def plural(count: int, noun: str) -> str:
+    """A count and its noun: `1 table`, `1,204 tables`, `2 indexes`."""
+    return f"{count:,} {noun}{'' if count == 1 else 'es' if noun.endswith('x') else 's'}"
+
+
+def size(count: int) -> str:
+    """A number of bytes: `2.1 GB`."""
+    value = float(count)
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if value < _KILO:
+            return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= _KILO
+    return f"{value:,.1f} TB"
+
+
+def span(seconds: float) -> str:
+    """A length of time in one unit: `45 s`, `9 min`, `3.5 h`."""
+    if seconds < _MINUTE:
+        return f"{max(1, round(seconds))} s"
+    if seconds < _HOUR_AND_A_HALF:
+        return f"{round(seconds / _MINUTE)} min"
+    return f"{seconds / (60 * _MINUTE):.1f}".removesuffix(".0") + " h"
+
+
+def duration(least: int, most: int | None) -> str:
+    """A range of time: `9 min or more`, `up to 30 s`, `1 to 5 min`. `most` is None where it grows with the data."""
+    if most is None:
+        return f"{span(least)} or more" if least else "grows with the data"
+    low, high = span(least), span(most)
+    if least == 0 or low == high:
+        return f"up to {high}" if most > 1 else "1 s"
+    number, unit = low.split(" ")
+    return f"{number if unit in high.split(' ') else low} to {high}"

@@ -1,0 +1,133 @@
+"""Safe Markdown: any text, also a stranger's, shown so that GitHub finds no mention, link, HTML or table border in it.
+
+A *sentence* is English in which values stand in code spans, made by `code`. `prose` turns a sentence into Markdown.
+Outside code spans it lets only plain words through; each other word becomes a code span, because GitHub looks for
+mentions, links and HTML everywhere else. (Backslashes and entities do not stop its e-mail autolinks.)
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import re
+from collections.abc import Iterator
+
+from dynatus_ci.schema.findings import visible
+
+_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+# Not plain: seven or more letters a to f (GitHub links them as a commit), long numbers, and quoted words (values).
+_PLAIN = re.compile(
+    r"(?!\".*\")[(“‘\"]?(?:(?![a-f]{7,}\b)[A-Za-z]+(?:[-’'][a-z]+)*|\d{1,3}(?:,\d{3})+|\d{1,6}(?:\.\d{1,2})?|\d{4}-\d\d-\d\d|\d\d:\d\d)?%?[)”’\".,:;?!]*|[’']s|[→–—…·×↻✅~+\u2212]"
+)
+_ACCOUNT = re.compile(r"(?<![\w.-])\d{12}(?![\w-])")
+
+
+def clean(text: str) -> str:
+    """The text with U+FFFD for each control, bidi or line-separator character."""
+    return visible(text)
+
+
+def code(text: str) -> str:
+    """A value as one code span."""
+    text = clean(text) or '""'
+    run = _longer_run(text, least=1)
+    pad = " " if text.strip() and (text[0] in "` " or text[-1] in "` ") else ""
+    return f"{run}{pad}{text}{pad}{run}"
+
+
+def cell(markdown: str) -> str:
+    """Markdown that `code` or `prose` made, escaped for a table's cell."""
+    return markdown.replace("|", "\\|")
+
+
+def prose(sentence: str) -> str:
+    """A sentence as Markdown whose only markup is code spans. Never empty: an empty line could end a list."""
+    out = ""
+    for is_code, part in _inert(sentence):
+        piece = code(part) if is_code else part
+        # Two runs of backticks that touch would be one run.
+        out += f" {piece}" if out.endswith("`") and piece.startswith("`") else piece
+    return re.sub(r"^(\d+(?=[.)])|(?=[+~]))", r"\1\\", out) or code("")
+
+
+def plain(sentence: str) -> str:
+    """A sentence as one line without markup."""
+    return "".join(part for _, part in _parts(clean(sentence)))
+
+
+def fence(content: str, language: str = "") -> str:
+    """Lines as a fenced block. The fence is longer than any run of backticks in them."""
+    content = "\n".join(clean(line) for line in content.split("\n"))
+    run = _longer_run(content, least=3)
+    return f"{run}{language}\n{content}\n{run}"
+
+
+def summary(text: str) -> str:
+    """A value inside `<summary>`, where Markdown is not read."""
+    return f"<code>{html.escape(clean(text))}</code>"
+
+
+def summary_prose(sentence: str) -> str:
+    """A sentence inside `<summary>`."""
+    return "".join(summary(part) if is_code else part for is_code, part in _inert(sentence))
+
+
+def quoted(markdown: str) -> str:
+    """Markdown as a block quote."""
+    return "\n".join(f"> {line}" if line else ">" for line in markdown.strip("\n").split("\n"))
+
+
+def link(url: str) -> str:
+    """The address, if it can stand in the angle brackets of a Markdown link; else an empty text."""
+    return url if re.fullmatch(r"https?://[!-;=?-\[\]-~]+", url) else ""
+
+
+def hide_accounts(text: str, account: str | None = None) -> str:
+    """The text with `****` and the last four digits in the place of each account number.
+
+    GitHub's comments, summaries and logs may be public. Numbers of 12 digits count as account numbers where they stand
+    alone; the run's own account counts also inside a name, such as `logs-123456789012`.
+    """
+    if account:
+        text = re.sub(rf"(?<!\d){account}(?!\d)", f"****{account[-4:]}", text)
+    return _ACCOUNT.sub(lambda found: f"****{found[0][-4:]}", text)
+
+
+def _parts(sentence: str) -> Iterator[tuple[bool, str]]:
+    end = 0
+    for found in _SPAN.finditer(sentence):
+        if found.start() > end:
+            yield False, sentence[end : found.start()]
+        content = found[2]
+        padded = content[0] == content[-1] == " " and content.strip(" ")
+        yield True, content[1:-1] if padded else content
+        end = found.end()
+    if end < len(sentence):
+        yield False, sentence[end:]
+
+
+def _inert(sentence: str) -> Iterator[tuple[bool, str]]:
+    """The parts of a sentence, where only plain words are not code."""
+    for is_code, part in _parts(clean(sentence).strip()):
+        if is_code:
+            yield True, part
+        else:
+            yield from _words(part)
+
+
+def _words(text: str) -> Iterator[tuple[bool, str]]:
+    """Runs of plain words, and runs of other words as code; the blanks between them stay outside the code."""
+    blank = ""
+    for is_plain, group in itertools.groupby(text.split(" "), lambda word: bool(_PLAIN.fullmatch(word))):
+        if blank:
+            yield False, blank
+        words = " ".join(group)
+        value = words if is_plain else words.rstrip(".,;:!?") or words
+        yield not is_plain, value
+        yield False, words[len(value) :]
+        blank = " "
+
+
+def _longer_run(text: str, *, least: int) -> str:
+    """Backticks, more than any run of them in the text."""
+    return "`" * max(least, 1 + max((len(run) for run in re.findall("`+", text)), default=0))

@@ -1,0 +1,422 @@
+"""What differences, values and losses are called. The aspects of a table say their own part; this puts it together.
+
+Both sides of a difference are put into words here, so that a change reads `before → after`. A value that no words were
+written for is shown as JSON.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dynatus_ci.report.quantities import plural, size
+from dynatus_ci.report.safe_markdown import code
+from dynatus_ci.schema import keys, phrases, replacement, settings
+from dynatus_ci.schema.indexes import GLOBAL
+from dynatus_ci.schema.keys import LOCAL
+from dynatus_ci.schema.model import Action, Difference, Effect, Path, Risk, Table, TableChange, Value
+from dynatus_ci.schema.settings import SETTINGS
+
+_NAMES = {
+    "KeySchema": "key",
+    "BillingMode": "billing mode",
+    "ProvisionedThroughput": "capacity",
+    "OnDemandThroughput": "on-demand limits",
+    **{setting.name: setting.title for setting in SETTINGS if not setting.named},
+}
+MEMBERS = {
+    GLOBAL: "index",
+    LOCAL: "local index",
+    **{setting.name: setting.title for setting in SETTINGS if setting.named},
+}
+"""What one member of a setting is called where its members have names."""
+
+
+def name(path: Path) -> str:
+    """What a path is called, as a sentence: `stream`, or `index` and the index's name."""
+    if not path:
+        return "table"
+    setting, *named = path
+    if not named or setting not in MEMBERS:
+        return _NAMES.get(setting, code(" / ".join(path)))
+    owner = f"{MEMBERS[setting]} {code(named[0])}"
+    return f"{owner} {name((named[1],))}" if named[1:] else owner
+
+
+def sides(difference: Difference) -> tuple[dict[Path, str], dict[Path, str]] | None:
+    """Both sides in a few words, by path; None where no words were written for one of them.
+
+    The creation of a table has one more path for each local index.
+    """
+    path, actual, desired = difference.path, difference.actual, difference.desired
+    measured = path[:1] == (GLOBAL,) or path[-1:] in {("ProvisionedThroughput",), ("OnDemandThroughput",)}
+    if measured and isinstance(actual, Mapping) and isinstance(desired, Mapping):
+        # A member that the file leaves out is not compared and stays as it is.
+        actual = {member: value for member, value in actual.items() if member in desired}
+    before, after = _phrases(path, actual), _phrases(path, desired)
+    return None if before is None or after is None else (before, after)
+
+
+def change(difference: Difference) -> str:
+    """`before → after` as a sentence; empty where a side is absent or was not put into words."""
+    both = [side[difference.path] for side in sides(difference) or () if difference.path in side]
+    return " → ".join(map(code, both)) if both[1:] else ""
+
+
+def diff(actual: Value, desired: Value) -> tuple[str, ...]:
+    """Both values as JSON, as the lines of a unified diff without its headers."""
+    before, after = ([] if side is None else _json(side, indent=2).split("\n") for side in (actual, desired))
+    signed = list(difflib.unified_diff(before, after, n=3, lineterm=""))[3:]
+    return tuple("  …" if line.startswith("@@") else line for line in signed)
+
+
+# --- what goes -------------------------------------------------------------------------------------------------------
+
+# Of keys, indexes and capacity; each other aspect has its own sentence (`Setting.consequence`). By the first member of
+# the path, for an index followed by the member inside it, or by the effect. {table} is one table or several.
+_CONSEQUENCES = {
+    "BillingMode": "{table} will switch to provisioned capacity. Requests above it will be throttled.",
+    "ProvisionedThroughput": "The capacity of {table} will be lowered{change}. Requests above it will be throttled.",
+    "OnDemandThroughput": (
+        "The on-demand limits of {table} will be lowered{change}. Requests above them will be throttled."
+    ),
+    "GlobalSecondaryIndexes delete": "Index {member} of {table}{held} will be deleted. Queries on it will fail.",
+    "GlobalSecondaryIndexes rebuild-index": (
+        "Index {member} of {table}{held} will be deleted and built again. Queries on it fail until it is built."
+    ),
+    "GlobalSecondaryIndexes ProvisionedThroughput": (
+        "The capacity of index {member} of {table} will be lowered{change}. Requests above it will be throttled."
+    ),
+    "GlobalSecondaryIndexes OnDemandThroughput": (
+        "The on-demand limits of index {member} of {table} will be lowered{change}. "
+        "Requests above them will be throttled."
+    ),
+}
+_OTHER_CONSEQUENCE = "{name} of {table} will change."
+_LISTED_TABLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What a risky difference means for people and programs that use the table.
+
+    Equal differences of several tables become one sentence: they differ in nothing but `change`.
+    """
+
+    change: TableChange
+    difference: Difference
+    template: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> tuple[str, ...]:
+        """Consequences with the same group can share a sentence."""
+        return (self.template, *self.difference.path[1:2], change(self.difference), *self.notes)
+
+
+def destructive(change: TableChange) -> tuple[Consequence, ...]:
+    """What is lost: one for the table where it is deleted, else one for each destructive difference."""
+    return _consequences(change, Risk.DESTRUCTIVE)
+
+
+def disruptive(change: TableChange) -> tuple[Consequence, ...]:
+    """What is disturbed. Nothing where the table is deleted with its items: that says it all."""
+    if is_replaced(change) and change.risk is not Risk.DISRUPTIVE:
+        return ()
+    return _consequences(change, Risk.DISRUPTIVE)
+
+
+def is_replaced(change: TableChange) -> bool:
+    """Whether the table is deleted."""
+    return change.action in {Action.RECREATE, Action.DELETE}
+
+
+def other_notes(change: TableChange) -> tuple[str, ...]:
+    """The notes that no alert repeats."""
+    in_alert = is_replaced(change) and not change.refusal
+    return tuple(note for note in change.notes if not in_alert or note == replacement.NEVER_KEPT)
+
+
+def tables(names: Sequence[str]) -> str:
+    """Some tables, as a sentence: the only one by name, else how many and the first names."""
+    if len(names) == 1:
+        return code(names[0])
+    shown = [code(name) for name in names[:_LISTED_TABLES]]
+    more = len(names) - len(shown)
+    return f"{plural(len(names), 'table')} ({', '.join([*shown, *([f'{more:,} more'] if more else [])])})"
+
+
+def consequence(group: Sequence[Consequence]) -> str:
+    """What some consequences of one group say, as a sentence."""
+    first = group[0]
+    path, desired, changed = first.difference.path, first.difference.desired, change(first.difference)
+    # Values go into their places once, so that none can be taken for a place.
+    said = first.template.format(
+        table=tables([each.change.table for each in group]),
+        member=code(path[1]) if path[1:] else "",
+        name=name(path).capitalize(),
+        held=_held([each.change for each in group]),
+        change=f" ({changed})" if changed else "",
+        attribute=code(str(desired.get("AttributeName", ""))) if isinstance(desired, Mapping) else "",
+    )
+    return " ".join([said, *first.notes])
+
+
+def _consequences(change: TableChange, risk: Risk) -> tuple[Consequence, ...]:
+    risky = [difference for difference in change.differences if difference.risk is risk]
+    if not is_replaced(change):
+        return tuple(Consequence(change, difference, _template(difference)) for difference in risky)
+    again = " and created again, empty" if change.action is Action.RECREATE else ""
+    # A table that is proven empty holds nothing, whatever AWS last counted.
+    held = "{held}" if risk is Risk.DESTRUCTIVE else ""
+    notes = tuple(note for note in change.notes if note != replacement.NEVER_KEPT)
+    template = f"Table {{table}}{held} will be deleted{again}."
+    return tuple(Consequence(change, difference, template, notes) for difference in risky[:1])
+
+
+def _held(changes: Sequence[TableChange]) -> str:
+    """How many items the tables hold, in brackets, as DescribeTable counts them: up to six hours ago."""
+    counted = [change.live for change in changes if change.live is not None]
+    if not counted:
+        return ""
+    items, volume = sum(live.items for live in counted), sum(live.bytes for live in counted)
+    if not items:
+        return " (0 items when AWS last counted, up to six hours ago)"
+    return f" ({plural(items, 'item')}, {size(volume)}, counted up to six hours ago)"
+
+
+def _template(difference: Difference) -> str:
+    setting, path = settings.of(difference.path), difference.path
+    if setting:
+        return setting.consequence(difference).replace("Table {table}", "{table}").replace("table {table}", "{table}")
+    case = path[2] if path[2:] else difference.effect.value
+    return _CONSEQUENCES.get(f"{path[0]} {case}") or _CONSEQUENCES.get(path[0], _OTHER_CONSEQUENCE)
+
+
+# --- what changes, for the overview ----------------------------------------------------------------------------------
+
+_NEW, _GONE, _REBUILT, _CHANGED = "+", "\N{MINUS SIGN}", "↻", "~"
+_REBUILDS = {Effect.REBUILD_INDEX, Effect.REBUILD_REPLICA}
+_ON, _OFF = "on", "off"
+_SEPARATOR = " · "
+_SHORT = 48
+_SHOWN_NAMES = 3
+
+
+def overview(change: TableChange) -> str:
+    """What changes, as a sentence: `+` new, a minus gone, `↻` deleted and built again."""
+    real = [difference for difference in change.differences if difference.effect is not Effect.UNSUPPORTED]
+    if change.action is Action.DELETE:
+        empty = change.risk is not Risk.DESTRUCTIVE
+        return f"{_GONE} table, empty" if empty else f"{_GONE} table and its items"
+    causes = [difference for difference in real if is_cause(difference)]
+    if causes:
+        return _SEPARATOR.join(_part(difference) for difference in causes)
+    parts = [f"{_NEW} table"] if change.action is Action.CREATE else []
+    if change.action is Action.CREATE:
+        parts += [f"{_NEW} {name(path)}" for path in _local_indexes(real)]
+        real = [difference for difference in real if difference.path]
+    for member in (GLOBAL, "Replicas"):
+        parts += _named(member, [difference for difference in real if _is_member(difference, member)])
+    rest = [difference for difference in real if not any(_is_member(difference, each) for each in MEMBERS)]
+    new = change.action is Action.CREATE
+    parts += dict.fromkeys(name(difference.path) if new else _part(difference) for difference in rest)
+    tags = [difference for difference in real if _is_member(difference, "Tags")]
+    parts += [name(tags[0].path)] if len(tags) == 1 else _counted(len(tags), "tag")
+    return _SEPARATOR.join(parts)
+
+
+def is_cause(difference: Difference) -> bool:
+    """Whether a table is deleted and created again because of it."""
+    return difference.effect is Effect.RECREATE and difference.path != ()
+
+
+def _is_member(difference: Difference, member: str) -> bool:
+    return difference.path[:1] == (member,) and not difference.path[2:]
+
+
+def _local_indexes(differences: Sequence[Difference]) -> list[Path]:
+    bodies = [difference.desired for difference in differences if difference.path == ()]
+    return [(LOCAL, index["IndexName"]) for body in bodies if body for index in body.get(LOCAL) or []]
+
+
+def _named(member: str, differences: Sequence[Difference]) -> list[str]:
+    """Indexes and replicas, by what happens to them: a few by name, many as a count."""
+    parts: list[str] = []
+    for sign in (_NEW, _REBUILT, _GONE):
+        found = [difference for difference in differences if _sign(difference) == sign]
+        if len(found) <= _SHOWN_NAMES:
+            parts += [f"{sign} {name(difference.path)}" for difference in found]
+        else:
+            parts += [f"{sign} {count}" for count in _counted(len(found), MEMBERS[member])]
+    return [*parts, *(_part(difference) for difference in differences if _sign(difference) == _CHANGED)]
+
+
+def _counted(count: int, noun: str) -> list[str]:
+    return [plural(count, noun)] if count else []
+
+
+def _sign(difference: Difference) -> str:
+    if difference.effect in _REBUILDS:
+        return _REBUILT
+    return _NEW if difference.actual is None else _GONE if difference.desired is None else _CHANGED
+
+
+def _part(difference: Difference) -> str:
+    """A difference by name, with its values where both are short."""
+    before, after = (side.get(difference.path, "") for side in sides(difference) or ({}, {}))
+    if is_cause(difference):
+        sign = {_NEW: f"{_NEW} ", _GONE: f"{_GONE} "}.get(_sign(difference), "")
+        return f"{sign}{name(difference.path)} {change(difference)}".rstrip()
+    if _OFF in {before, after}:
+        return f"{name(difference.path)} {after if after in {_OFF, _ON} else code(after)}"
+    if before.startswith(f"{_ON}, ") and after.startswith(f"{_ON}, "):
+        before, after = before.removeprefix(f"{_ON}, "), after.removeprefix(f"{_ON}, ")
+    short = before and after and len(before) + len(after) <= _SHORT
+    return f"{name(difference.path)} {code(before)} → {code(after)}" if short else name(difference.path)
+
+
+# --- access paths ----------------------------------------------------------------------------------------------------
+
+
+def access_paths(change: TableChange) -> tuple[str, ...]:
+    """The table's keys, indexes and stream as a diff of lines, with what stays; empty where none of them changes.
+
+    It needs both sides of the table. A plan that was read from a document has neither.
+    """
+    if change.desired is None or change.actual is None or change.action not in {Action.UPDATE, Action.RECREATE}:
+        return ()
+    before, after = _access_paths(change.actual), _access_paths(change.desired)
+    if change.action is Action.UPDATE:
+        # What the file does not mention stays as it is.
+        managed = {member for member in (GLOBAL, LOCAL, "StreamSpecification") if change.desired.manages(member)}
+        after |= {path: text for path, text in before.items() if path[0] not in managed and path not in after}
+    width = max((len(_path_label(path)) for path in (*before, *after)), default=0)
+    lines: list[str] = []
+    for path in sorted({**before, **after}, key=lambda path: (_ACCESS_ORDER.index(path[0]), path)):
+        old, new, label = before.get(path), after.get(path), _path_label(path).ljust(width)
+        if old == new:
+            lines.append(f"  {label}  {old}")
+            continue
+        lines += [f"{sign} {label}  {text}" for sign, text in (("-", old), ("+", new)) if text is not None]
+    return tuple(lines) if any(line[0] != " " for line in lines) else ()
+
+
+_ACCESS_ORDER = ("KeySchema", LOCAL, GLOBAL, "StreamSpecification")
+
+
+def _access_paths(table: Table) -> dict[Path, str]:
+    stream = table.at(("StreamSpecification",)) or {}
+    indexes = [
+        ((member, index), value) for member in (LOCAL, GLOBAL) for index, value in (table.at((member,)) or {}).items()
+    ]
+    return {
+        ("KeySchema",): _key(table.at(("KeySchema",)) or {"KeySchema": []}),
+        **{path: _keys_and_projection(value) for path, value in indexes},
+        **({("StreamSpecification",): str(stream.get("StreamViewType"))} if stream.get("StreamEnabled") else {}),
+    }
+
+
+def _path_label(path: Path) -> str:
+    return " ".join([{"KeySchema": "key", "StreamSpecification": "stream"}.get(path[0]) or MEMBERS[path[0]], *path[1:]])
+
+
+def _keys_and_projection(value: Mapping[str, Value]) -> str:
+    return _index({member: value[member] for member in ("KeySchema", "AttributeDefinitions", "Projection")})
+
+
+# --- values in a few words -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How to put a value with these members into words. A value with another member is shown as JSON instead."""
+
+    members: frozenset[str]
+    say: Callable[[Mapping[str, Value]], str]
+
+
+def _phrases(path: Path, value: Value) -> dict[Path, str] | None:
+    """A value in words, by path: its own, and one for each local index of a new table."""
+    if value is None:
+        return {}
+    phrase = _phrase(path, value)
+    if phrase is None:
+        return None
+    if path:
+        return {path: phrase}
+    types = {"AttributeDefinitions": value.get("AttributeDefinitions") or []}
+    return {path: phrase, **{(LOCAL, one["IndexName"]): _index({**types, **one}) for one in value.get(LOCAL) or []}}
+
+
+def _phrase(path: Path, value: Value) -> str | None:
+    if isinstance(value, bool):
+        return phrases.on(value)
+    if isinstance(value, str | int):
+        return str(value) or '""'
+    shape = _shape(path)
+    if shape is None or not isinstance(value, Mapping) or not value.keys() <= shape.members:
+        return None
+    return shape.say(value)
+
+
+def _shape(path: Path) -> _Shape | None:
+    setting = settings.of(path) or settings.of(path[2:])
+    if setting:
+        return _Shape(setting.said, setting.words) if setting.said else None
+    match path:
+        case ():
+            return _TABLE
+        case (("GlobalSecondaryIndexes" | "LocalSecondaryIndexes"), _):
+            return _INDEX
+        case (_, _, member):
+            return _SHAPES.get(member)
+    return _SHAPES.get(path[0])
+
+
+def _table(value: Mapping[str, Value]) -> str:
+    # A table that is deleted has its key with the types inside.
+    key = value["KeySchema"] if isinstance(value["KeySchema"], Mapping) else value
+    billing = [value.get("BillingMode", ""), phrases.units(value.get("ProvisionedThroughput"))]
+    return phrases.joined(
+        f"key {_key(key)}", " ".join(filter(None, billing)), phrases.at_most(value.get("OnDemandThroughput"))
+    )
+
+
+def _index(value: Mapping[str, Value]) -> str:
+    projection = value["Projection"]
+    include = ", ".join(map(phrases.attribute, projection.get("NonKeyAttributes") or ()))
+    warm = phrases.units(value.get("WarmThroughput"))
+    return phrases.joined(
+        _key(value),
+        f"{projection['ProjectionType']} {include}".rstrip(),
+        phrases.units(value.get("ProvisionedThroughput")),
+        phrases.at_most(value.get("OnDemandThroughput")),
+        f"warm {warm}" if warm else "",
+    )
+
+
+def _key(value: Mapping[str, Value]) -> str:
+    """The partition key's attributes, then the sort key's, with their types. Several of one kind are joined by `+`."""
+    types = keys.types(value.get("AttributeDefinitions") or [])
+    named = ([e["AttributeName"] for e in value["KeySchema"] if e["KeyType"] == kind] for kind in ("HASH", "RANGE"))
+    typed = (" + ".join(f"{phrases.attribute(name)} ({types.get(name, '?')})" for name in names) for names in named)
+    return ", ".join(filter(None, typed))
+
+
+_KEYED = frozenset({"KeySchema", "AttributeDefinitions"})
+_THROUGHPUT = frozenset({"ProvisionedThroughput", "OnDemandThroughput"})
+_TABLE = _Shape(_KEYED | _THROUGHPUT | {LOCAL, "BillingMode"}, _table)
+# The insights of an index are a setting of their own.
+_INDEX = _Shape(_KEYED | _THROUGHPUT | {"Projection", "WarmThroughput", "ContributorInsightsSpecification"}, _index)
+_SHAPES = {
+    "KeySchema": _Shape(_KEYED, _key),
+    "ProvisionedThroughput": _Shape(frozenset(phrases.UNITS), phrases.units),
+    "OnDemandThroughput": _Shape(frozenset(phrases.UNITS), phrases.units),
+}
+
+
+def _json(value: Value, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)
