@@ -19,7 +19,7 @@ def validate(job: Job) -> Ending:
     tables = job.planning.tables()
     plan = job.planning.plan(tables) if job.inputs.baseline else None
     view = report.faults((), job.context(), definitions=len(tables))
-    job.show("Definitions", view, log=f"{report.plural(len(tables), 'table')}, no faults.")
+    job.show("Definitions", view, log=f"{report.plural(len(tables), 'definition')}, no errors.")
     if plan:
         job.show("Plan", report.plan(plan, job.context()))
     return Ending(result=Outcome.VALID, plan=plan, changed=plan is not None and plan.changes)

@@ -110,6 +110,7 @@ locals {
         Effect = "Allow"
         Action = [
           "dynamodb:DescribeContinuousBackups",
+          "dynamodb:DescribeContributorInsights",
           "dynamodb:DescribeKinesisStreamingDestination",
           "dynamodb:DescribeTable",
           "dynamodb:DescribeTimeToLive",

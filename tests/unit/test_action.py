@@ -44,7 +44,7 @@ def test_validate_needs_no_account(repo: Scene) -> None:
     ran = run(repo, "validate")
     assert ran.ending == (0, "valid", "")
     assert repo.account.journal.count("DescribeTable") == 0
-    assert "1 table, no faults" in ran.summary
+    assert "1 definition, no errors" in ran.summary
 
 
 def test_validate_finds_faults_at_their_place(repo: Scene) -> None:
@@ -53,7 +53,7 @@ def test_validate_finds_faults_at_their_place(repo: Scene) -> None:
     assert ran.ending == (1, "failed", "invalid-definition")
     assert re.search(rf"^::error title=[\w-]+,file={PATH}/users.edn,line=1,endLine=1,col=\d+", ran.log, re.MULTILINE)
     assert f"{PATH}/users.edn" in ran.summary
-    assert "1 fault in 1 file" in ran.summary
+    assert "1 error in 1 file" in ran.summary
 
 
 def test_validate_with_a_baseline_shows_what_changes(repo: Scene) -> None:
@@ -278,7 +278,7 @@ def test_faults_go_into_the_comment_and_take_the_record_away(repo: Scene) -> Non
     repo.plan(1)
     repo.write(users=bad_definition())
     assert repo.plan(1).ending == (1, "failed", "invalid-definition")
-    assert "1 fault" in repo.comment(1)
+    assert "1 error" in repo.comment(1)
     assert "dynatus-ci-record" not in repo.comment(1)
 
 
