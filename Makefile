@@ -22,7 +22,7 @@ help: ## show this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
 
 .PHONY: demo
-demo: .venv/.demo ## plan, apply, plan on examples/ against an embedded DynamoDB
+demo: .venv/.demo ## the life of three tables in a minute, on an embedded DynamoDB
 	@$(BIN)/python examples/demo.py
 
 .PHONY: lint

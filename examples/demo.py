@@ -1,48 +1,134 @@
-"""The main job on an embedded DynamoDB (moto's server, in this process): plan, apply, plan again.
+"""The life of three tables in a minute, on a DynamoDB inside this process (moto's server).
 
-Run it with `make demo`. Needs no Docker and no AWS account.
+Run it with `make demo`. It needs no Docker and no AWS account, and it reaches none.
 """
 
 from __future__ import annotations
 
+import contextlib
+import difflib
+import io
+import json
 import logging
 import os
 import shlex
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 from moto.server import ThreadedMotoServer
 
-from dynatus_ci import cli
+from dynatus_ci import cli, report
+from dynatus_ci.report import ReportContext
+from dynatus_ci.schema.model import Plan
 
-TABLES = Path(__file__).parent / "tables"
+EXAMPLES = Path(__file__).parent / "tables"
+COMMENT = Path("demo-comment.md")
+COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+KEY_CHANGE = {
+    ':KeyType "HASH"}]': ':KeyType "HASH"} {:AttributeName "device" :KeyType "RANGE"}]',
+    ':AttributeType "S"}]': ':AttributeType "S"} {:AttributeName "device" :AttributeType "S"}]',
+}
 
 
-def run(*arguments: str) -> int:
-    """Run the command as a person would type it, and say so."""
-    print(f"\n$ dynatus {shlex.join(arguments)}\n", flush=True)
-    return cli.main(arguments)
+def say(text: str) -> None:
+    """Tell the story between the commands."""
+    print(f"\n\x1b[1m{text}\x1b[0m" if COLOUR else f"\n{text}", flush=True)
 
 
-def main() -> int:
-    """Plan, apply, plan again; 0 where the last plan finds nothing to do."""
+def run(*arguments: str, last_lines: int | None = None) -> int:
+    """Run the command as a person would type it; `last_lines` is what `| tail` would show."""
+    tail = f" | tail -n {last_lines}" if last_lines else ""
+    typed = f"$ dynatus {shlex.join(arguments)}{tail}"
+    print(f"\x1b[36m{typed}\x1b[0m" if COLOUR else typed, flush=True)
+    if last_lines is None:
+        return cli.main(arguments)
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(io.StringIO()):
+        status = cli.main(arguments)
+    print("\n".join(shown.getvalue().rstrip().splitlines()[-last_lines:]))
+    return status
+
+
+@contextlib.contextmanager
+def embedded_dynamodb() -> Iterator[str]:
+    """The endpoint of a DynamoDB in this process. No variable leads to an account any more."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]  # a demo must reach no account
+        del os.environ[name]
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto's server would log every call
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    host, port = server.get_host_and_port()
+    endpoint = os.environ["AWS_ENDPOINT_URL"] = f"http://{host}:{port}"
+    os.environ |= {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo"}
     try:
-        host, port = server.get_host_and_port()
-        where = (os.path.relpath(TABLES), "--endpoint-url", f"http://{host}:{port}")
-        first = run("plan", *where)
-        applied = run("apply", *where, "--yes")
-        again = run("plan", *where, "--detailed-exitcode")
+        yield endpoint
     finally:
         server.stop()
-    if (first, applied, again) == (0, 0, 0):
-        print("\nThe files and the tables agree: a second plan has nothing to do.")
-        return 0
-    return 1
+
+
+def change_the_key(file: Path) -> None:
+    """Give a table another key, and show the change."""
+    new = old = file.read_text(encoding="utf-8")
+    for before, after in KEY_CHANGE.items():
+        new = new.replace(before, after)
+    file.write_text(new, encoding="utf-8")
+    for line in list(difflib.unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm=""))[3:]:
+        print(f"  {line}")
+
+
+def write_comment(tables: str) -> None:
+    """Write what the action would write on the pull request."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        cli.main(["plan", tables, "--out", "plan.json"])
+    plan = Plan.from_dict(json.loads(Path("plan.json").read_text(encoding="utf-8")))
+    context = ReportContext(
+        path=tables, approval="reviewed-plan", record=True, label_on="this pull request", in_github=True
+    )
+    COMMENT.write_text(report.markdown(report.plan(plan, context)), encoding="utf-8")
+
+
+def story(tables: str) -> list[int]:
+    """The exit statuses of the commands, in order."""
+    dynamodb = boto3.client("dynamodb")
+    say("1. Three tables are created from three files.")
+    statuses = [run("apply", tables, "--yes", last_lines=1)]
+    dynamodb.put_item(TableName="sessions", Item={"session_id": {"S": "s-1"}, "user": {"S": "u-1"}})
+
+    say("2. Somebody changes the key of a table that holds items. The plan says what that costs.")
+    change_the_key(Path(tables, "sessions.edn"))
+    statuses.append(run("plan", tables))
+    write_comment(tables)
+
+    say("3. Nobody approved it, so apply refuses, and the table stays as it is.")
+    statuses.append(run("apply", tables, "--yes", last_lines=2))
+
+    say("4. Approved by name, it runs: first the backup, then the change.")
+    statuses.append(run("apply", tables, "--yes", "--allow-destructive", "sessions", last_lines=10))
+
+    say("5. Somebody changes a tag by hand. Drift finds it, and apply puts it back.")
+    arn = dynamodb.describe_table(TableName="users")["Table"]["TableArn"]
+    dynamodb.tag_resource(ResourceArn=arn, Tags=[{"Key": "team", "Value": "somebody else"}])
+    statuses.append(run("drift", tables, last_lines=8))
+    statuses.append(run("apply", tables, "--yes", last_lines=1))
+
+    say("6. Files and tables agree.")
+    statuses.append(run("plan", tables, "--detailed-exitcode"))
+    return statuses
+
+
+def main() -> int:
+    """Tell the story; 0 where every command ended as the story says."""
+    with embedded_dynamodb(), tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(EXAMPLES, Path(folder, "tables"))
+        with contextlib.chdir(folder):
+            statuses = story("tables")
+        shutil.copy(Path(folder, COMMENT), COMMENT)
+    print(f"\nThe pull request would get this comment for step 2: {COMMENT}")
+    return 0 if statuses == [0, 0, 1, 0, 2, 0, 0] else 1
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ def build(result: Result, context: ReportContext) -> Report:
             _section(table, changes[table.table], context=context) for table in shown
         ),
         brief=True,
+        verdict=f"Apply: {_verdict(result)}.",
     )
 
 
