@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dynatus_ci.dynamodb.client import Aws
 from dynatus_ci.dynamodb.failures import CallFailed
+from dynatus_ci.errors import InvalidInput
 
 _OF_DYNAMODB = "AWS::DynamoDB::"
 _LET_GO = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})
@@ -31,13 +32,17 @@ def owner(aws: Aws, table: str) -> Owner | None:
     """The stack that owns a table; None where CloudFormation says that no stack does.
 
     Raises:
-        CallFailed: CloudFormation may not be asked, or is not there. Then nobody knows.
+        CallFailed: CloudFormation may not be asked. Then nobody knows.
+        InvalidInput: The endpoint is not AWS's, and has no CloudFormation.
     """
     try:
         answer = aws.ask("cloudformation", "DescribeStackResources", PhysicalResourceId=table)
     except CallFailed as failed:
         if failed.code == "ValidationError" and "does not exist" in str(failed):
             return None
+        if aws.endpoint:
+            message = f"{aws.endpoint} does not say which CloudFormation stack owns the table ({failed.code})."
+            raise InvalidInput(message, hint="Leave --owner out there.") from failed
         raise
     # The answer holds every resource of the stack. A function and a table may have the same name.
     named = [

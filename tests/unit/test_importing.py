@@ -337,6 +337,14 @@ def test_a_table_whose_owner_may_not_be_asked_for_is_left_out(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["users.edn"]
 
 
+def test_an_endpoint_without_cloudformation_is_told_with_what_to_do(tmp_path: Path) -> None:
+    account = Account([case("orders")])
+    account.aws.endpoint = "http://localhost:8000"
+    account.denied = {("orders", "DescribeStackResources")}
+    imported = importing.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
+    assert errors(imported)["orders"].endswith("Leave --owner out there.")
+
+
 def test_without_the_question_cloudformation_is_not_asked(tmp_path: Path) -> None:
     account = Account([case("orders")])
     account.denied = {("orders", "DescribeStackResources")}
