@@ -29,7 +29,6 @@ CANNOT_KEEP: dict[str, frozenset[str]] = {
     ),
     MOTO: frozenset(
         {
-            "SSESpecification",
             "TableClass",
             "OnDemandThroughput",
             "ContributorInsightsSpecification",
@@ -41,7 +40,15 @@ CANNOT_KEEP: dict[str, frozenset[str]] = {
     ),
 }
 
+CANNOT_CHANGE: dict[str, frozenset[str]] = {MOTO: frozenset({"SSESpecification"})}
+"""What CreateTable sets there, and UpdateTable leaves as it is without a word."""
+
 NAMES = {DYNAMODB_LOCAL: "DynamoDB Local", MOTO: "moto"}
+
+
+def fixed(emulator: str | None, path: Path) -> bool:
+    """Whether a live table at an emulator keeps a setting as CreateTable has set it."""
+    return kind(path) in CANNOT_CHANGE.get(emulator or "", frozenset())
 
 
 def kind(path: Path) -> str:

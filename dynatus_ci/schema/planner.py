@@ -109,7 +109,8 @@ def _recreation(context: Context) -> TableChange:
     risk = replacement.risk(context)
     itself, *rest = replacement.creation(context)
     itself = replace(itself, effect=Effect.RECREATE, risk=risk)
-    supported, unsupported = _split(context, (itself, *keys.differences(context, risk=risk), *rest))
+    found = (itself, *keys.differences(context, risk=risk), *rest)
+    supported, unsupported = _split(_missing(context), found)
     return _replacing(context, Action.RECREATE, (*supported, *unsupported), tuple(_building(context, supported)))
 
 
@@ -265,7 +266,7 @@ def _split(
     context: Context, differences: Sequence[Difference]
 ) -> tuple[tuple[Difference, ...], tuple[Difference, ...]]:
     """What this endpoint can keep, and what it cannot: that becomes `unsupported`, without a step."""
-    kept = tuple(d for d in differences if d.effect is not Effect.UNSUPPORTED and _keeps(context, d.path))
+    kept = tuple(d for d in differences if d.effect is not Effect.UNSUPPORTED and _changes(context, d.path))
     rest = [difference for difference in differences if difference not in kept]
     return kept, tuple(replace(difference, effect=Effect.UNSUPPORTED, risk=Risk.SAFE) for difference in rest)
 
@@ -276,6 +277,11 @@ def _keeps(context: Context, path: Path) -> bool:
 
 def _cannot_keep(situation: Situation) -> frozenset[str]:
     return situation.unsupported | emulators.CANNOT_KEEP.get(situation.emulator or "", frozenset())
+
+
+def _changes(context: Context, path: Path) -> bool:
+    """Whether this endpoint can bring a difference about: with a new table, or at the one that is there."""
+    return _keeps(context, path) and (context.creating or not emulators.fixed(context.situation.emulator, path))
 
 
 def _scales_for_replicas(context: Context) -> bool:

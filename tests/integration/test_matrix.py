@@ -63,6 +63,7 @@ POLICY = (
     ' "Action": ["dynamodb:GetItem"], "Resource": "*"}]}'
 )
 KINESIS = "arn:aws:kinesis:us-east-1:123456789012:stream/changes"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/6d4c1c1e-0000-4000-8000-000000000000"
 ON_DEMAND = attributes(pk="S", mail="S", day="S")
 PROVISIONED = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units(5, 5)}
 
@@ -139,7 +140,16 @@ JOURNEYS: dict[str, list[Definition]] = {
     ],
     "ResourcePolicy": [table(ResourcePolicy=POLICY), table(ResourcePolicy={})],
     "WarmThroughput": [table(WarmThroughput={"ReadUnitsPerSecond": 13_000, "WriteUnitsPerSecond": 5_000})],
-    "SSESpecification": [table(SSESpecification={"Enabled": True, "SSEType": "KMS"})],
+    "SSESpecification": [
+        table(SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}),
+        table(SSESpecification={"Enabled": False}),
+        table(SSESpecification={"Enabled": True, "SSEType": "KMS"}),
+        table(
+            KeySchema=key("id"),
+            AttributeDefinitions=attributes(id="S"),
+            SSESpecification={"Enabled": True, "SSEType": "KMS"},
+        ),
+    ],
     "TableClass": [table(TableClass="STANDARD_INFREQUENT_ACCESS")],
     "ContributorInsightsSpecification": [table(ContributorInsightsSpecification={"Enabled": True})],
     "KinesisStreamSpecification": [table(KinesisStreamSpecification={"StreamArn": KINESIS})],
@@ -188,3 +198,15 @@ def test_an_emulator_says_what_it_cannot_keep(
     api.raise_for(api.apply_tables(emulator, [definition]))
     unsupported = {d.path[0] for d in planned(emulator, definition).differences if d.effect is Effect.UNSUPPORTED}
     assert unsupported == ({setting} & CANNOT_KEEP[kind])
+
+
+def test_moto_keeps_the_encryption_that_a_table_was_created_with_and_no_other(moto: DynamoDBClient) -> None:
+    encrypted = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
+    name = f"encrypted-{uuid.uuid4().hex[:8]}"
+    (created,) = api.apply_tables(moto, [{"TableName": name, **table(SSESpecification=encrypted)}]).tables
+    assert created.error is None
+    live = moto.describe_table(TableName=name)["Table"]["SSEDescription"]
+    assert (live["SSEType"], live["KMSMasterKeyArn"]) == ("KMS", KEY)
+    change = planned(moto, {"TableName": name, **table(SSESpecification={"Enabled": False})})
+    assert [(d.path, d.effect) for d in change.differences] == [(("SSESpecification",), Effect.UNSUPPORTED)]
+    assert change.steps == ()
