@@ -28,6 +28,7 @@ from dynatus_ci.schema.findings import shown
 MOST_DEPTH = 64
 MOST_TOKENS = 200_000
 MOST_WHOLE = 2**63
+UNTERMINATED = "unterminated-string"
 EXCERPT = 24
 """The most characters that are shown of what is no token."""
 
@@ -155,8 +156,10 @@ _BLANK = re.compile(rf"(?:[{_SPACE}]+|;[^\n]*)*")
 """What Java, and so Clojure, counts as white space, and comments."""
 _RUN = re.compile(rf'[^{_SPACE}"\\;\[\](){{}}^]+')
 """All that Clojure reads as one token."""
-_STRING = re.compile(r'"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*"')
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
+_GLUED = re.compile(rf'"|{_RUN.pattern}')
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_COMMENT_OR_STRING = re.compile(rf";[^\n]*|{_STRING.pattern}", re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n", "b": "\b", "f": "\f", "\\": "\\", '"': '"'}
 _NAME = re.compile(r":?(?:[^0-9/].*/)?(?:/|[^0-9/][^/]*)")
 """Clojure's own rule for symbols and keywords …"""
@@ -176,6 +179,7 @@ _WHOLE_TOKENS = {*_OPENERS, *_CLOSERS, "DISCARD_TAG", "CARET"}
 """Tokens that end where they end, whatever follows."""
 _NUMBERS = {"INTEGER", "HEX_INTEGER", "FLOAT", "RATIO"}
 _CHARACTERS = {"CHAR", "WHITESPACE"}
+_ATOMS = {"SYMBOL", "KEYWORD", *_NUMBERS}
 _WORDS: dict[str, tuple[Kind, Any]] = {
     "nil": (Kind.NIL, None),
     "true": (Kind.BOOLEAN, True),
@@ -228,18 +232,27 @@ class _Reader:
         self._behind = 0
         self._tagged = False
         self._stray: tuple[_Frame, int] | None = None
+        self._atom_before: _Token | None = None
+        self._suspect: _Token | None = None
 
     def read(self) -> Document:
         """Walk to the end of the text."""
+        try:
+            self._walk()
+        except InvalidDefinitions as refused:
+            raise InvalidDefinitions(tuple(map(self._missing_quote, refused.faults))) from None
+        return Document(self._source, tuple(self._stack[0].items), self._tagged)
+
+    def _walk(self) -> None:
         for number, token in enumerate(self._tokens()):
             if number >= MOST_TOKENS:
                 self._fail(token, f"This file has more than {MOST_TOKENS:,} tokens.", code="too-long")
             self._watch_margin(token)
+            self._watch_quotes(token)
             self._take(token)
             self._behind = token.end
         if len(self._stack) > 1:
             self._fail_unclosed()
-        return Document(self._source, tuple(self._stack[0].items), self._tagged)
 
     def _tokens(self) -> Iterator[_Token]:
         """The tokens. Strings are read here: the lexer would decode them by Python's rules first."""
@@ -255,12 +268,45 @@ class _Reader:
     def _string(self, start: int) -> _Token:
         match = _STRING.match(self._text, start)
         if match is None:
-            line_end = self._text.find("\n", start)
-            token = _Token("STRING", start, len(self._text) if line_end < 0 else line_end)
-            hint = 'Close it with ". A quote may be missing before it; write a line break as \\n.'
-            message = "The string that opens here does not end on its line."
-            self._fail(token, message, code="unterminated-string", hint=hint)
+            token = _Token("STRING", start, self._line_end(start))
+            hint = 'Close it with ". A quote may be missing before it.'
+            self._fail(token, "The string that opens here is never closed.", code=UNTERMINATED, hint=hint)
         return _Token("STRING", start, match.end())
+
+    def _line_end(self, offset: int) -> int:
+        end = self._text.find("\n", offset)
+        return len(self._text) if end < 0 else end
+
+    def _watch_quotes(self, token: _Token) -> None:
+        """Remember the first string with something glued to it: if a quote is missing, then probably there.
+
+        A keyword may follow a string directly, and people write it so.
+        """
+        if self._suspect:
+            return
+        if token.type == "STRING":
+            if self._atom_before and self._atom_before.end == token.start:
+                self._suspect = self._atom_before
+            elif not self._text.startswith(":", token.end) and _GLUED.match(self._text, token.end):
+                self._suspect = token
+        self._atom_before = token if token.type in _ATOMS else None
+
+    def _missing_quote(self, fault: Fault) -> Fault:
+        """The fault, or the place where a quote is missing, which was found out only where the reader stopped."""
+        suspect = self._suspect
+        if suspect is None or fault.code in {"too-long", "too-deep"} or not self._odd_quotes():
+            return fault
+        line_end = self._line_end(suspect.start)
+        if suspect.type == "STRING":
+            message = f"The string that opens here has no closing quote before {self._at(suspect.end - 1)}."
+            span = suspect._replace(end=min(suspect.end, line_end))
+            return self._source.fault(span, code=UNTERMINATED, message=message, hint='Close it with ".')
+        message = f"A quote is missing before {self._shown(suspect)}."
+        return self._source.fault(suspect, code=UNTERMINATED, message=message, hint="Put the whole text in quotes.")
+
+    def _odd_quotes(self) -> bool:
+        """Whether a string is left open at the end of the text."""
+        return '"' in _COMMENT_OR_STRING.sub("", self._text)
 
     def _lexed(self, start: int) -> _Token:
         """The next token of edn_format's lexer, if it took as much as Clojure would."""

@@ -23,7 +23,6 @@ GOLDEN = json.loads((CASES / "edn-cases.json").read_text(encoding="utf-8"))
 
 NO_NAME = "no name that DynamoDB or a definition knows looks like this, and edn_format's lexer does not know it"
 NO_CHARACTER = "nothing in a definition is a character"
-LINES = "a string that must end on its line finds a missing quote where it is missing"
 OCTAL = "Clojure reads octal here, which nobody who writes a capacity means"
 DIGITS = "a number is written in one way"
 LARGE = "DynamoDB's numbers have 64 bits"
@@ -53,8 +52,6 @@ STRICTER = {
     "char formfeed": NO_CHARACTER,
     "char backspace": NO_CHARACTER,
     "char o": NO_CHARACTER,
-    "str multi line": LINES,
-    "str CRLF": LINES,
     "str octal": "an octal escape is more often a Windows path than a character",
     "str lone surrogate": "half of a pair cannot be written as UTF-8",
     "int 007": OCTAL,
@@ -102,7 +99,9 @@ LAXER = {
 """Where Clojure refuses and we accept, and why."""
 
 BOM = "a byte order mark begins a file; Clojure reads it as a symbol"
+LINE_END = "a line ends in a string as it ends elsewhere, whatever the editor writes"
 OTHERWISE = {
+    "str CRLF": LINE_END,
     "BOM": BOM,
     "BOM bytes": BOM,
     **dict.fromkeys((case["name"] for case in GOLDEN if case.get("text", "").startswith(("#inst", "#uuid"))), TAG),
@@ -193,6 +192,7 @@ def plain(node: Node) -> Any:
 
 
 OPINION_DIFFERS = {
+    "str CRLF": LINE_END,
     "float long M": "edn_format rounds to 28 digits",
     "str surrogates": "edn_format leaves two halves",
     "comment CR only": "edn_format takes the rest of the file for the comment",
@@ -263,6 +263,43 @@ def test_the_line_where_a_delimiter_is_probably_missing_is_named_by_its_indentat
 ) -> None:
     hint = fault(text).hint
     assert (hint or "").startswith(f"Line {line} is not indented") == (line is not None)
+
+
+def test_a_string_may_go_over_several_lines() -> None:
+    (form,) = read('{:a "one\n  two"\n :b 1}').forms
+    ((_, text), (key, _)) = form.value
+    assert text.value == "one\n  two"
+    assert read("").source.place(0, 0).line == 1
+    assert (key.start, form.end) == (17, 22)
+
+
+OPENS = "The string that opens here has no closing quote before {}."
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ('{:a "users\n :b "PAY"}', "1:5-1:11", OPENS.format("2:5")),
+        ('{:a "{\n x}"\n :b "users\n :c "PAY"}', "3:5-3:11", OPENS.format("4:5")),
+        ('[{:a "b :c "d"}]', "1:6-1:13", OPENS.format("1:12")),
+        ('{:a users" :b "PAY"}', "1:5-1:10", "A quote is missing before users."),
+        ('{:a "b":c "d"\n :e "f\n :g "h" :i [}', "2:5-2:7", OPENS.format("3:5")),
+        ('{:a "users}\n', "1:5-1:12", "The string that opens here is never closed."),
+        ('{:a "users\n :b ""}', "1:5-1:11", OPENS.format("2:5")),
+    ],
+)
+def test_a_missing_quote_is_found_where_it_is_missing(text: str, place: str, message: str) -> None:
+    found = fault(text)
+    at = found.place
+    assert at is not None
+    assert found.code == "unterminated-string"
+    assert f"{at.line}:{at.column}-{at.end_line}:{at.end_column}" == place
+    assert found.message == message
+
+
+@pytest.mark.parametrize("text", ['{:a "b"c :d [}', '{:a "b"\n "c" 010}', '["a"x ; don\'t "\n}'])
+def test_where_no_quote_is_missing_none_is_looked_for(text: str) -> None:
+    assert fault(text).code != "unterminated-string"
 
 
 # --- hostile texts ---------------------------------------------------------------------------------------------------
