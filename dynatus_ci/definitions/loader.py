@@ -6,14 +6,14 @@ The only module that puts the parts together: files, reader, tags, shapes, rules
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dynatus_ci.definitions import edn, files, tagged
 from dynatus_ci.definitions.edn import Kind, Node, Source
 from dynatus_ci.errors import Fault, InvalidDefinitions, NoDefinitions, Place
-from dynatus_ci.schema import kinds, members, normalise, rules, shapes
+from dynatus_ci.schema import dialects, kinds, members, normalise, rules, shapes
 from dynatus_ci.schema.findings import At, Finding, quoted, shown
 from dynatus_ci.schema.model import Table
 
@@ -101,7 +101,7 @@ def check(definitions: Sequence[Mapping[str, Any]]) -> tuple[Definition, ...]:
     checked: dict[str, Definition] = {}
     for number, definition in enumerate(definitions, start=1):
         body, found = _from_python(definition, number)
-        name = body.get("TableName")
+        name = shapes.known(body, "TableName")
         if name in checked:
             found.append(Fault(None, "duplicate-table", f"{shown(name)}: The table has two definitions."))
         faults.extend(found)
@@ -118,17 +118,18 @@ def _from_python(definition: object, number: int) -> tuple[dict[str, Any], list[
         message = f"definition {number}: A definition is a mapping, not {kinds.kind(definition)}."
         return {}, [Fault(None, "not-a-map", message)]
     body, findings = _checked(definition)
-    name = body.get("TableName", f"definition {number}")
+    name = shapes.known(body, "TableName") or f"definition {number}"
     return body, [_python_fault(name, finding) for finding in findings]
 
 
 def _checked(definition: Mapping[Any, Any], prefix: str = "") -> tuple[dict[str, Any], list[Finding]]:
-    """A definition's body under its final name, and all that is wrong with it."""
-    body, findings = members.check(definition)
-    if "TableName" in body:
-        body["TableName"] = prefix + body["TableName"]
-    findings.extend(rules.findings(body, members.broken(definition, body)))
-    return body, findings
+    """A definition's body under its final name, and all that is wrong with it, by the paths of the file."""
+    checked = members.check(definition)
+    body = checked.body
+    if name := shapes.known(body, "TableName"):
+        body["TableName"] = prefix + name
+    found = (*checked.findings, *rules.findings(body))
+    return body, [replace(finding, path=checked.as_written(finding.path)) for finding in found]
 
 
 def _python_fault(table: str, finding: Finding) -> Fault:
@@ -158,7 +159,7 @@ class _Loading:
         """Load one file; its tree is gone when this returns."""
         try:
             text = edn.decode(self._read(file), file.name)
-            faults = self._add_document(edn.read(text, file.name))
+            faults = self._add_document(_document(text, file.name))
         except InvalidDefinitions as invalid:
             faults = list(invalid.faults)
         self.faults.extend(sorted(faults, key=_order)[:MOST_FAULTS])
@@ -203,7 +204,7 @@ class _Loading:
 
     def _duplicate(self, body: Mapping[str, Any], place: Place) -> Iterator[Fault]:
         """The same table twice, after prefix and environment, names both places."""
-        name = body.get("TableName")
+        name = shapes.known(body, "TableName")
         if name is not None and (first := self.places.setdefault(name, place)) is not place:
             message = f"The table {quoted(name)} has two definitions: the first is at {first}."
             yield Fault(place, "duplicate-table", message, "Keep one of them.")
@@ -238,6 +239,20 @@ def _name_twins(definitions: Iterable[Definition]) -> Iterator[Fault]:
 
 
 # --- from nodes to plain values and back -----------------------------------------------------------------------------
+
+
+def _document(text: str, file: str) -> edn.Document:
+    """The text as EDN; one that is in another notation says so, and not where EDN ends."""
+    try:
+        return edn.read(text, file)
+    except InvalidDefinitions:
+        found = dialects.other_format(text)
+        if found is None:
+            raise
+        title, hint = found
+        place = Source.of(file, text).place(0, 0)
+        message = f"This looks like {title}, and a definition is EDN."
+        raise InvalidDefinitions((Fault(place, "not-edn", message, hint),)) from None
 
 
 def _maps(document: edn.Document) -> tuple[list[Node], list[Fault]]:
@@ -317,6 +332,6 @@ def _step(node: Node, step: str | int, *, source: Source) -> tuple[Node, Node] |
         return node.value[step], node.value[step]
     for key, value in node.value if node.kind is Kind.MAP else ():
         name = _key(key, source)
-        if step == (name if isinstance(name, str) else name.written):
+        if step in ((name,) if isinstance(name, str) else (name.written, name.text)):
             return key, value
     return None

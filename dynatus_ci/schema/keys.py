@@ -32,9 +32,9 @@ def keyed(key_schema: Sequence[Mapping[str, Any]], types_by_name: Mapping[str, s
 
 
 def projection(value: Mapping[str, Any]) -> dict[str, Value]:
-    """A projection with its attributes in order: AWS gives them back sorted."""
+    """A projection with its attributes as a set, in order: AWS gives them back sorted."""
     attributes = value.get("NonKeyAttributes")
-    names = {"NonKeyAttributes": sorted(attributes)} if attributes else {}
+    names = {"NonKeyAttributes": sorted(set(attributes))} if attributes else {}
     return {"ProjectionType": value.get("ProjectionType"), **names}
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from dynatus_ci.schema.findings import shown
+from dynatus_ci.schema.findings import quoted, shown
 from dynatus_ci.schema.model import Value
 
 
@@ -78,7 +78,6 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (Keyword, "the keyword :{0}"),
     (Symbol, "the bare word {0}"),
     (Character, "a character"),
-    (Parameter, "a parameter's text"),
     (str, 'the string "{0}"'),
     (bool, "{0}"),
     (int, "the number {0}"),
@@ -93,6 +92,8 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 
 def kind(value: Value) -> str:
     """What a value is, in words, with as much of it as a message may show."""
+    if isinstance(value, Parameter):
+        return f"the parameter {quoted(value.name)}"
     for types, words in _KINDS:
         if isinstance(value, types):
             return words.format(shown(_written(value))) if "{0}" in words else words

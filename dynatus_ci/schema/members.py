@@ -8,13 +8,29 @@ Takes plain values: from Python as they are, from files with the marks of `kinds
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
+from dynatus_ci.schema import dialects
 from dynatus_ci.schema.findings import At, Finding
+from dynatus_ci.schema.kinds import OtherKey
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.insights import Insights
 from dynatus_ci.schema.settings.warm_throughput import WarmThroughput
-from dynatus_ci.schema.shapes import INDEX_NAME, Choice, Enough, Flag, Sequence, Shape, Spot, Structure, Text, Whole
+from dynatus_ci.schema.shapes import (
+    INDEX_NAME,
+    UNSURE,
+    Choice,
+    Enough,
+    Flag,
+    Path,
+    Sequence,
+    Shape,
+    Spot,
+    Structure,
+    Text,
+    Whole,
+)
 
 KEY_SCHEMA = Sequence(
     Structure(
@@ -61,7 +77,7 @@ TABLE = Structure(
         **{setting.name: setting.shape for setting in SETTINGS},
     },
     required=("TableName", "KeySchema", "AttributeDefinitions"),
-    advice="A table's keys are CreateTable's, and CloudFormation's for what CreateTable lacks.",
+    advice="A table has the keys of CreateTable, and those of CloudFormation for what CreateTable lacks.",
 )
 """What a definition of a table may hold: CreateTable's members, and CloudFormation's names for what it lacks."""
 
@@ -73,30 +89,57 @@ GONE = Structure(
 """A definition that says that a table is to go: nothing beside these two."""
 
 
-def check(definition: Mapping[Any, Any]) -> tuple[dict[str, Any], list[Finding]]:
+class Checked(NamedTuple):
+    """What `check` makes of a definition.
+
+    Args:
+        body: The definition with enum members spelt as AWS does, sets as lists, parameters in the type of their place,
+            the policy as an object and nil left out. What has a finding is `shapes.Unknown`.
+        findings: What does not fit.
+        written: Path → the steps of the file in place of its last one, where that is in another spelling.
+    """
+
+    body: dict[str, Any]
+    findings: list[Finding]
+    written: Mapping[Path, Path]
+
+    def as_written(self, path: Path) -> Path:
+        """A path by the members' own names as the steps that the file has."""
+        steps = list(self.written.get((), ()))
+        for number, step in enumerate(path):
+            steps += self.written.get(path[: number + 1], (step,))
+        return tuple(steps)
+
+
+def check(definition: Mapping[Any, Any]) -> Checked:
     """Hold a definition to the members that a table may have.
 
     Args:
         definition: Plain values, from Python or from a file.
-
-    Returns:
-        The definition with enum members spelt as AWS does, sets as lists, parameters in the type of their place, the
-        policy as an object and nil left out; what does not fit is left out too and has a finding.
     """
     spot = Spot()
-    shape = GONE if definition.get("Absent") is not None else TABLE
+    table = _unwrapped(definition, spot)
+    if table is None:
+        return Checked(dict.fromkeys(TABLE.members, UNSURE), spot.findings, spot.written)
+    spot = replace(spot, dialect=dialects.recognised(filter(None, map(dialects.key_text, table))))
+    goes = any(dialects.letters(dialects.key_text(key) or "") == "absent" and table[key] is not None for key in table)
+    shape = GONE if goes else TABLE
     try:
-        body = shape.take(definition, spot)
+        body = shape.take(table, spot)
     except Enough:
-        body = {}
+        body = dict.fromkeys(shape.members, UNSURE)
         message = "This map has more faults than are listed here."
         spot.findings.append(Finding((), "too-many-faults", message, at=At.OPENER))
-    return body, spot.findings
+    return Checked(body, spot.findings, spot.written)
 
 
-def broken(definition: Mapping[Any, Any], body: Mapping[str, Any]) -> frozenset[str]:
-    """The members of which nothing more can be said: misshapen, missing, or perhaps there under another name."""
-    written = {key for key, value in definition.items() if value is not None}
-    absent = {member for member in TABLE.members if member not in body}
-    misspelt = not written <= {*TABLE.members, *GONE.members}
-    return frozenset((written - body.keys()) | (absent if misspelt else absent & set(TABLE.required)))
+def _unwrapped(definition: Mapping[Any, Any], spot: Spot) -> Mapping[Any, Any] | None:
+    """A table's own map, from what stands around it; None where that is not one table."""
+    found = dialects.wrapper(definition)
+    if found is None:
+        return definition
+    wrapper, key = found
+    spot.written[()] = (key.written if isinstance(key, OtherKey) else key,)
+    spot.refuse(wrapper.code, wrapper.message, hint=wrapper.hint, at=At.KEY)
+    inner: Mapping[Any, Any] | None = definition[key] if wrapper.inner else None
+    return inner

@@ -1,18 +1,20 @@
 """The shapes that members of a definition may have, and the one walk that holds any value to them.
 
-Knows types, not meanings: what DynamoDB refuses about well-shaped values is in `rules` and in the settings.
+Knows types, not meanings: what DynamoDB refuses about well-shaped values is in `rules` and in the settings. A key in
+another spelling has a finding, and the walk goes on under the member that was meant (`dialects` says which).
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeAlias
 
+from dynatus_ci.schema import dialects
+from dynatus_ci.schema.dialects import Dialect, Reading
 from dynatus_ci.schema.findings import At, Finding, quoted, shown
 from dynatus_ci.schema.kinds import (
     Character,
@@ -31,8 +33,6 @@ from dynatus_ci.schema.model import Value
 MOST_FINDINGS = 100
 """In one definition; a file that is no definition at all would otherwise say the same thing thousands of times."""
 
-SHORTEST_BEGINNING = 3
-"""Letters by which a key may be taken for the beginning of a member: TimeToLive for TimeToLiveSpecification."""
 POLICY_DEPTH = 64
 INT64 = 2**63
 
@@ -68,29 +68,64 @@ ANSWERED: Mapping[str, str | None] = {
 # --- the walk --------------------------------------------------------------------------------------------------------
 
 
-class _Refused:
-    """Stands for a value that has a finding, or, in what is to be checked, a fault of its file."""
+class Unknown:
+    """Stands for a value of which the rules can say nothing, because something else was found already."""
 
 
-REFUSED = _Refused()
+REFUSED = Unknown()
+"""There is a value, and it has a finding; or, in what is to be checked, a fault of its file."""
+UNSURE = Unknown()
+"""There is none, and that was found; or it may stand under a key that nobody knows."""
+
+
+def known(holder: Mapping[str, Any], member: str) -> Value:
+    """A member's value; None where it is absent or unknown."""
+    value = holder.get(member)
+    return None if isinstance(value, Unknown) else value
+
+
+def whole(value: Value) -> bool:
+    """Whether nothing in a value is unknown."""
+    if isinstance(value, Mapping):
+        return all(map(whole, value.values()))
+    if isinstance(value, list):
+        return all(map(whole, value))
+    return not isinstance(value, Unknown)
+
+
+def whole_items(items: Value) -> Iterator[tuple[int, Any]]:
+    """The members of a vector in which nothing is unknown, with their numbers."""
+    yield from ((number, item) for number, item in enumerate(items or ()) if whole(item))
 
 
 class Enough(Exception):
     """The walk has found as much as anybody reads."""
 
 
+Path: TypeAlias = tuple[str | int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where the walk is, and what it has found so far."""
+    """Where the walk is, and what it has found so far.
 
-    path: tuple[str | int, ...] = ()
+    Args:
+        path: The way here, by the members' own names.
+        findings: What was found.
+        written: Path → the steps that the file has in place of its last one, where that is in another spelling.
+        dialect: The tool whose names the definition has.
+    """
+
+    path: Path = ()
     findings: list[Finding] = field(default_factory=list)
+    written: dict[Path, Path] = field(default_factory=dict)
+    dialect: Dialect | None = None
 
     def inside(self, step: str | int) -> Spot:
         """The spot of a member."""
-        return Spot((*self.path, step), self.findings)
+        return replace(self, path=(*self.path, step))
 
-    def refuse(self, code: str, message: str, *, hint: str | None = None, at: At = At.VALUE) -> _Refused:
+    def refuse(self, code: str, message: str, *, hint: str | None = None, at: At = At.VALUE) -> Unknown:
         """Note what is wrong here."""
         self.findings.append(Finding(self.path, code, message, hint, at))
         if len(self.findings) >= MOST_FINDINGS:
@@ -105,12 +140,6 @@ class Spot:
             return "The table"
         return f"A member of :{shown(names[-1])}" if isinstance(self.path[-1], int) else f":{shown(names[-1])}"
 
-    def with_value(self, value: Value) -> str:
-        """The member and its value, as a sentence begins with them; a parameter by its name only."""
-        if isinstance(value, Parameter):
-            return f"{self.member}, from the parameter {quoted(value.name)},"
-        return f"{self.member}, {kind(value)},"
-
 
 class Shape(Protocol):
     """What may stand in one place."""
@@ -121,7 +150,9 @@ class Shape(Protocol):
 
 def _take(value: Value, spot: Spot, *, shape: Shape) -> Value:
     """What a shape makes of a value; one that has a fault already is not looked at again."""
-    return REFUSED if value is REFUSED else shape.take(value, spot)
+    if isinstance(value, Unknown):
+        return value
+    return _refuse_function(value, spot) if dialects.function(value) else shape.take(value, spot)
 
 
 # --- the kinds of shapes ---------------------------------------------------------------------------------------------
@@ -140,7 +171,9 @@ class Text:
         if not is_text(value):
             return self._no_text(value, spot)
         if not self._fits(value):
-            return spot.refuse("bad-text", f"{spot.with_value(value)} must {self._wanted()}.")
+            message = f"{spot.member} must be {self._wanted()}, not {kind(value)}."
+            hint = None if isinstance(value, Parameter) else dialects.placeholder_hint(value)
+            return spot.refuse("bad-text", message, hint=hint)
         return str(value)
 
     def _no_text(self, value: Value, spot: Spot) -> Value:
@@ -148,7 +181,9 @@ class Text:
             return spot.refuse("keyword-for-text", f"{spot.member} is a keyword.", hint=f"Write {quoted(value)}.")
         if isinstance(value, Symbol):
             return spot.refuse("symbol-for-text", f"{spot.member} is a bare word.", hint=f"Write {quoted(value)}.")
-        hint = f'Write "{shown(str(value))}".' if is_whole(value) else "Write it in double quotes."
+        hint = f'Write "{shown(str(value))}".' if is_whole(value) else None
+        if not isinstance(value, Mapping) and listed(value) is None:
+            hint = hint or "Write it in double quotes."
         return spot.refuse("wrong-type", f"{spot.member} must be a string, not {kind(value)}.", hint=hint)
 
     def _fits(self, text: str) -> bool:
@@ -156,8 +191,8 @@ class Text:
         return long_enough and (self.pattern is None or re.fullmatch(self.pattern, text) is not None)
 
     def _wanted(self) -> str:
-        length = f"be {_between(self.least, self.most)} characters long"
-        return f"{length} and hold only the characters {self.pattern.rstrip('+')}" if self.pattern else length
+        length = f"{_between(self.least, self.most)} characters"
+        return f"{length} of {self.pattern.rstrip('+')}" if self.pattern else f"{length} long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +206,16 @@ class Choice:
         word = value.upper().replace("-", "_") if isinstance(value, Keyword) else value
         if word in self.words and not isinstance(value, Symbol | Character):
             return str(word)
-        message = f"{spot.with_value(value)} must be {_either(quoted(word) for word in self.words)}."
-        hint = None if isinstance(value, Parameter) else self._hint(value)
-        return spot.refuse("unknown-value", message, hint=hint)
+        article = "an" if spot.member[1:2] in "AEIOU" else "a"
+        words = _either(quoted(word) for word in self.words)
+        message = f"{self._shown(value)} is not {article} {spot.member}; use {words}."
+        meant = None if isinstance(value, Parameter) or not isinstance(value, str) else dialects.word(value, self.words)
+        return spot.refuse("unknown-value", message, hint=f'Did you mean "{meant}"?' if meant else None)
 
-    def _hint(self, value: Value) -> str | None:
-        """The word that was meant, if it is near one."""
-        folded = str(value)[:64].upper().replace("-", "_") if isinstance(value, str) else ""
-        near = difflib.get_close_matches(folded, self.words, n=1)
-        return f'Did you mean "{near[0]}"?' if near else None
+    @staticmethod
+    def _shown(value: Value) -> str:
+        words = quoted(value) if is_text(value) and not isinstance(value, Parameter) else kind(value)
+        return words[:1].upper() + words[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +231,14 @@ class Whole:
         if number is None or not is_whole(number):
             return self._no_number(value, spot)
         if not self.least <= number <= self.most:
-            message = f"{spot.with_value(value)} must be {_between(self.least, self.most)}."
+            message = f"{spot.member} must be {_between(self.least, self.most)}, not {kind(value)}."
             return spot.refuse("out-of-range", message)
         return number
 
     def _no_number(self, value: Value, spot: Spot) -> Value:
         if isinstance(value, Parameter):
-            return spot.refuse("parameter-type", f"{spot.with_value(value)} must be a whole number.")
+            message = f"{spot.member} must be a whole number; {kind(value)} is not one."
+            return spot.refuse("parameter-type", message)
         if is_text(value) and _digits(value) is not None:
             return spot.refuse("quoted-number", f"{spot.member} is a number in quotes.", hint=f"Write {value}.")
         hint = f"Write {int(value)}." if isinstance(value, float) and abs(value) < INT64 else None
@@ -221,7 +258,7 @@ class Flag:
         if not isinstance(flag, bool):
             meant = isinstance(value, str) and not isinstance(value, Parameter) and value.lower() in words
             hint = f"Write {value.lower()}." if meant else None
-            return spot.refuse("wrong-type", f"{spot.with_value(value)} must be true or false.", hint=hint)
+            return spot.refuse("wrong-type", f"{spot.member} must be true or false, not {kind(value)}.", hint=hint)
         if self.only is not None and flag is not self.only:
             message = f"{spot.member} can only be {str(self.only).lower()}."
             return spot.refuse("unknown-value", message, hint="Leave it out instead.")
@@ -241,14 +278,23 @@ class Sequence:
         """See `Shape.take`."""
         items = listed(value)
         if items is None or (self.ordered and isinstance(value, Unordered | set | frozenset)):
-            example = "[{…} {…}]" if isinstance(self.item, Structure) else '["…" "…"]'
-            message = f"{spot.member} must be a vector, not {kind(value)}."
-            return spot.refuse("wrong-type", message, hint=f"Write it as {example}.")
-        if not self.least <= len(items) <= (len(items) if self.most is None else self.most):
+            return self._no_vector(value, spot)
+        fits = self.least <= len(items) <= (len(items) if self.most is None else self.most)
+        if not fits:
             wanted = f"must have {_between(self.least, self.most)} members, not {len(items)}"
-            return spot.refuse("wrong-length", f"{spot.member} {wanted if items else 'is empty'}.")
+            spot.refuse("wrong-length", f"{spot.member} {wanted if items else 'is empty'}.")
         taken = [self._take_item(item, spot.inside(number)) for number, item in enumerate(items)]
-        return REFUSED if REFUSED in taken else taken
+        return taken if fits else REFUSED
+
+    def _no_vector(self, value: Value, spot: Spot) -> Value:
+        inner = self.item if isinstance(self.item, Structure) else None
+        example = f"{{{' '.join(f':{member} …' for member in inner.required)}}}" if inner else '"…"'
+        message = f"{spot.member} must be a vector, not {kind(value)}."
+        spot.refuse("wrong-type", message, hint=f"Write it as [{example} …].")
+        if inner and isinstance(value, Mapping) and inner.members.keys() & value.keys():
+            spot.written[(*spot.path, 0)] = ()
+            return [inner.take(value, spot.inside(0))]
+        return REFUSED
 
     def _take_item(self, item: Value, spot: Spot) -> Value:
         if item is None:
@@ -266,78 +312,73 @@ class Structure:
     """What to say of a key that is none of these, where listing them would not help."""
 
     def take(self, value: Value, spot: Spot) -> Value:
-        """See `Shape.take`."""
+        """See `Shape.take`. Members that do not fit, and those that are missing, are there as unknown."""
         if not isinstance(value, Mapping):
             return spot.refuse("wrong-type", f"{spot.member} must be a map, not {kind(value)}.", hint=self._keys())
-        before = len(spot.findings)
-        meant = self._refuse_keys(value, spot)
-        known = {key: value[key] for key in value if key in self.members and value[key] is not None}
-        taken = {key: _take(item, spot.inside(key), shape=self.members[key]) for key, item in known.items()}
+        given = {key: value[key] for key in value if key in self.members and value[key] is not None}
+        given |= self._respelt(value, given, spot)
+        taken = {key: _take(item, spot.inside(key), shape=self.members[key]) for key, item in given.items()}
         for key in self.required:
-            if key not in known and key not in meant:
-                spot.refuse("missing-key", f"{spot.member} lacks :{key}.", at=At.OPENER)
-        if spot.path and (len(spot.findings) > before or REFUSED in taken.values()):
-            return REFUSED
-        return {key: item for key, item in taken.items() if item is not REFUSED}
+            if key not in taken:
+                taken[key] = UNSURE
+                spot.refuse("missing-key", f"{spot.member} lacks :{key}.", hint=self._addition(key), at=At.OPENER)
+        if any(self._hides(key, value[key], spot) for key in value):
+            taken |= dict.fromkeys(self.members.keys() - taken.keys(), UNSURE)
+        return taken
 
-    def _refuse_keys(self, value: Mapping[Any, Any], spot: Spot) -> set[str | None]:
-        """Refuse the keys that no member has. Returns the members that they were meant for."""
+    def _addition(self, key: str) -> str | None:
+        """What to add where a required member is missing, if there is only one thing that it can be."""
+        return f"Add :{key} true." if isinstance(self.members[key], Flag) else None
+
+    def _hides(self, key: Value, value: Value, spot: Spot) -> bool:
+        """Whether what stands under a key may be any member: nobody knows the key, and it holds something."""
+        holds = isinstance(value, Mapping) or listed(value) is not None
+        known = key in self.members or key in ANSWERED or key in UNMANAGED
+        return holds and not known and dialects.read_key(key, self.members, spot.dialect).hint is None
+
+    def _respelt(self, value: Mapping[Any, Any], given: Mapping[str, Value], spot: Spot) -> dict[str, Value]:
+        """Refuse the keys that no member has. Returns the values of those that were meant for a member."""
         unknown = [key for key in value if key not in self.members]
-        if unknown and not spot.path and _refuse_wrapper(value, spot):
-            return set(self.members)
         answered = [key for key in unknown if key in ANSWERED]
         if answered:
             _refuse_answered(answered, spot)
-        return {self._refuse_key(key, spot) for key in unknown if key not in ANSWERED} | {ANSWERED[k] for k in answered}
+        instead = (ANSWERED[key] for key in answered)
+        found: dict[str, Value] = {member: UNSURE for member in instead if member and member in self.members}
+        for key in unknown:
+            reading = self._refuse_key(key, spot) if key not in ANSWERED else NO_READING
+            if reading.member is None or reading.member in given or reading.member in found:
+                continue
+            found[reading.member] = value[key] if reading.same_shape else REFUSED
+            spot.written[(*spot.path, reading.member)] = (_step(key),)
+        return {member: item for member, item in found.items() if item is not None}
 
-    def _refuse_key(self, key: Value, spot: Spot) -> str | None:
-        meant = self._meant(key)
+    def _refuse_key(self, key: Value, spot: Spot) -> Reading:
+        reading = dialects.read_key(key, self.members, spot.dialect)
+        hint = reading.hint or self._keys()
         if isinstance(key, OtherKey):
-            hint = f"Write :{meant}." if meant else self._keys()
-            spot.inside(key.written).refuse("bad-key", f"{shown(key.written)} is no keyword.", hint=hint, at=At.KEY)
+            spot.inside(key.written).refuse("bad-key", f"{shown(key.written)} is not a keyword.", hint=hint, at=At.KEY)
         elif not isinstance(key, str):
             spot.refuse("bad-key", f"A key of {spot.member} is {kind(key)}.", hint=self._keys(), at=At.OPENER)
         elif key in UNMANAGED:
             message = f":{key} is not managed yet."
             spot.inside(key).refuse("not-managed", message, hint=UNMANAGED[key], at=At.KEY)
+            return NO_READING
         else:
-            hint = f"Did you mean :{meant}?" if meant else self._keys()
             spot.inside(key).refuse("unknown-key", f"Unknown key :{shown(key)}.", hint=hint, at=At.KEY)
-        return meant
-
-    def _meant(self, key: Value) -> str | None:
-        """The member that a key was meant for: the same letters, or nearly so."""
-        text = key.text if isinstance(key, OtherKey) else key
-        if not isinstance(text, str) or len(text) > 2 * max(map(len, self.members)):
-            return None
-        letters = _letters(text.rpartition("/")[2])
-        folded = {_letters(member): member for member in self.members}
-        begun = [other for other in folded if other.startswith(letters)] if len(letters) >= SHORTEST_BEGINNING else []
-        exact = [letters] if letters in folded else begun
-        near = exact if len(exact) == 1 else difflib.get_close_matches(letters, folded, n=1, cutoff=0.75)
-        return folded[near[0]] if near else None
+        return reading
 
     def _keys(self) -> str:
         return self.advice or f"Its keys are {_either((f':{member}' for member in self.members), word='and')}."
 
 
-def _letters(text: str) -> str:
-    """A name without what differs between spellings: key-schema, keySchema, KeySchema."""
-    return re.sub(r"[-_:]", "", text).lower()
+NO_READING = Reading(None, None)
 
 
-def _refuse_wrapper(value: Mapping[Any, Any], spot: Spot) -> bool:
-    """Whether a whole request or answer stands in place of the table's own map."""
-    if "op" in value and "request" in value:
-        message = "This is a request, not a table."
-        spot.inside("op").refuse("request-wrapper", message, hint="Write the map under :request alone.", at=At.KEY)
-        return True
-    for key in ("Table", "TableDescription"):
-        if isinstance(value.get(key), Mapping):
-            hint = f"Write the map under :{key} alone, without what DynamoDB adds."
-            spot.inside(key).refuse("pasted-answer", "This is DynamoDB's answer, not a table.", hint=hint, at=At.KEY)
-            return True
-    return False
+def _refuse_function(value: Mapping[Any, Any], spot: Spot) -> Unknown:
+    """A function of CloudFormation stands in place of a value."""
+    name = shown(dialects.function(value) or "")
+    message = f"{spot.member} is CloudFormation's function {name}, which nothing here evaluates."
+    return spot.refuse("cloudformation-function", message, hint=dialects.function_hint(value))
 
 
 def _refuse_answered(keys: list[str], spot: Spot) -> None:
@@ -356,10 +397,19 @@ class PolicyDocument:
     def take(self, value: Value, spot: Spot) -> Value:
         """See `Shape.take`."""
         if isinstance(value, Mapping):
-            return _json_object(value, spot)
+            wrapped = next((key for key in value if dialects.key_text(key) == "PolicyDocument"), None)
+            return _json_object(value, spot) if wrapped is None else self._unwrapped(value, wrapped, spot)
         if not is_text(value):
             return spot.refuse("wrong-type", f"{spot.member} must be a map or a JSON text, not {kind(value)}.")
         return self._parse(value, spot) if value.strip() else {}
+
+    def _unwrapped(self, value: Mapping[Any, Any], key: Value, spot: Spot) -> Value:
+        """What stands under CloudFormation's PolicyDocument."""
+        spot.written[spot.path] = (*spot.written.get(spot.path, spot.path[-1:]), _step(key))
+        message = f"{spot.member} has no PolicyDocument: that is CloudFormation's."
+        hint = f"Write what stands under it as {spot.member} itself."
+        spot.refuse("unknown-key", message, hint=hint, at=At.KEY)
+        return self.take(value[key], spot)
 
     def _parse(self, text: str, spot: Spot) -> Value:
         try:
@@ -413,14 +463,13 @@ def _nested(value: Value) -> Iterable[Any]:
 
 def _json(value: Value, spot: Spot) -> Value:
     """A value of a policy's map as JSON data."""
-    if value is REFUSED:
-        return REFUSED
+    if isinstance(value, Unknown):
+        return value
     if isinstance(value, Mapping):
         return _json_object(value, spot)
     items = listed(value)
     if items is not None:
-        taken = [_json(item, spot.inside(number)) for number, item in enumerate(items)]
-        return REFUSED if REFUSED in taken else taken
+        return [_json(item, spot.inside(number)) for number, item in enumerate(items)]
     if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     return Text().take(value, spot)
@@ -429,13 +478,18 @@ def _json(value: Value, spot: Spot) -> Value:
 def _json_object(value: Mapping[Any, Any], spot: Spot) -> Value:
     taken: dict[str, Any] = {}
     for key, item in value.items():
-        name, step = (key.text, key.written) if isinstance(key, OtherKey) else (key, key)
-        if not isinstance(name, str):
+        name, step = dialects.key_text(key), _step(key)
+        if name is None:
             return spot.refuse("bad-key", f"A key of {spot.member} is {kind(key)}.", hint="Write it as a string.")
         if name in taken:
             return spot.inside(step).refuse("duplicate-key", f"{quoted(name)} is here twice.", at=At.KEY)
         taken[name] = _json(item, spot.inside(step))
-    return REFUSED if REFUSED in taken.values() else taken
+    return taken
+
+
+def _step(key: Value) -> str:
+    """The step of a path that leads to what stands under a key."""
+    return key.written if isinstance(key, OtherKey) else str(key)
 
 
 def _either(words: Iterable[str], word: str = "or") -> str:

@@ -5,12 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from dynatus_ci.schema import rules
+from dynatus_ci.schema import members, rules
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.policy import Policy
+from dynatus_ci.schema.shapes import REFUSED, UNSURE
+from tests.strategies import definitions
 
 THROUGHPUT = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+STATEMENT = {
+    "Effect": "Allow",
+    "Principal": {"AWS": "123456789012"},
+    "Action": "dynamodb:GetItem",
+    "Resource": "*",
+    "Condition": {"StringEquals": {"aws:PrincipalTag/team": "${aws:username}"}},
+}
 INCLUDE = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["x"]}
 
 
@@ -71,7 +82,17 @@ def table(attributes: str = "i", **members: object) -> dict[str, Any]:
         table(PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 1}),
         table(PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}),
         table(ResourcePolicy={}),
-        table(ResourcePolicy={"Statement": []}),
+        table(ResourcePolicy={"Statement": {"Effect": "Deny", "NotPrincipal": "*", "NotAction": "*"}}),
+        table(ResourcePolicy={"Version": "2008-10-17", "Id": "a", "Statement": [STATEMENT, STATEMENT | {"Sid": "b"}]}),
+        table(TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"}),
+        table(
+            KeySchema=key("i", ranges="e"),
+            AttributeDefinitions=[
+                {"AttributeName": "i", "AttributeType": "S"},
+                {"AttributeName": "e", "AttributeType": "N"},
+            ],
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": "e"},
+        ),
         table(KinesisStreamSpecification={}),
         table(KinesisStreamSpecification={"StreamArn": "arn:aws-us-gov:kinesis:us-gov-east-1:123456789012:stream/a.b"}),
         table(Replicas=[]),
@@ -110,16 +131,31 @@ def test_a_table_that_goes_needs_a_name_that_can_be() -> None:
     assert [found.code for found in rules.findings({"TableName": "a/b", "Absent": True})] == ["table-name"]
 
 
-def test_rules_that_need_a_broken_member_say_nothing() -> None:
+def test_rules_say_nothing_of_what_is_unknown_and_all_of_the_rest() -> None:
     wrong = table(TableName="x", KeySchema=key(), Tags=[{"Key": "aws:a", "Value": ""}])
-    assert [found.code for found in rules.findings(wrong)] == [
-        "table-name",
-        "key-schema",
-        "unused-attribute",
-        "tag-text",
-    ]
-    assert [found.code for found in rules.findings(wrong, {"KeySchema"})] == ["table-name", "tag-text"]
-    assert list(rules.findings(wrong, {"KeySchema", "TableName", "Tags"})) == []
+    codes = ["table-name", "key-schema", "unused-attribute", "tag-text"]
+    assert [found.code for found in rules.findings(wrong)] == codes
+    unknown = wrong | {"KeySchema": REFUSED}
+    assert [found.code for found in rules.findings(unknown)] == ["table-name", "tag-text"]
+    assert [found.code for found in rules.findings(unknown | {"TableName": REFUSED, "Tags": UNSURE})] == []
+
+
+def unknown_somewhere(value: Any, chance: st.DataObject) -> Any:
+    """The same value with some parts of it unknown."""
+    if chance.draw(st.integers(0, 9)) == 0:
+        return chance.draw(st.sampled_from([REFUSED, UNSURE]))
+    if isinstance(value, dict):
+        return {name: unknown_somewhere(inner, chance) for name, inner in value.items()}
+    return [unknown_somewhere(inner, chance) for inner in value] if isinstance(value, list) else value
+
+
+@settings(max_examples=200, deadline=None)
+@given(definitions(), st.data())
+def test_what_is_unknown_makes_no_fault_of_a_valid_table(definition: dict[str, Any], chance: st.DataObject) -> None:
+    required = dict.fromkeys(("TableName", "KeySchema", "AttributeDefinitions"), UNSURE)
+    body = members.check(definition).body
+    partial = {name: unknown_somewhere(value, chance) for name, value in body.items()}
+    assert list(rules.findings({**required, **partial})) == []
 
 
 def test_an_undefined_attribute_is_named_once_at_its_first_use() -> None:
@@ -164,7 +200,7 @@ def test_every_setting_is_asked() -> None:
         "TimeToLiveSpecification": {"Enabled": True},
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": False, "RecoveryPeriodInDays": 2},
         "Tags": [{"Key": "aws:a", "Value": ""}],
-        "ResourcePolicy": {"Version": ""},
+        "ResourcePolicy": {"Statement": []},
         "KinesisStreamSpecification": {"StreamArn": "x"},
         "Replicas": [{"RegionName": "x"}],
     }

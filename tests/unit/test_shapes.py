@@ -19,9 +19,10 @@ MINIMAL: dict[str, Any] = {
 
 
 def taken(**given: object) -> tuple[dict[str, Any], list[tuple[tuple[str | int, ...], str]]]:
-    """What of a minimal definition with these members is taken beyond it, and the findings."""
-    body, findings = members.check({**MINIMAL, **given})
-    return {key: body[key] for key in given if key in body}, [(found.path, found.code) for found in findings]
+    """What of a minimal definition with these members is taken whole, and the findings."""
+    body, findings, _ = members.check({**MINIMAL, **given})
+    taken_whole = {key: body[key] for key in given if key in body and shapes.whole(body[key])}
+    return taken_whole, [(found.path, found.code) for found in findings]
 
 
 @pytest.mark.parametrize(
@@ -136,22 +137,42 @@ def test_what_does_not_fit_has_one_finding_at_its_path(given: dict[str, Any], pa
         ("TABLE_NAME", "TableName"),
         ("aws/TableName", "TableName"),
         ("BillngMode", "BillingMode"),
-        ("GlobalSecondaryIndexUpdates", "GlobalSecondaryIndexes"),
         ("TimeToLive", "TimeToLiveSpecification"),
         ("SSE", "SSESpecification"),
         ("point-in-time-recovery", "PointInTimeRecoverySpecification"),
     ],
 )
 def test_a_key_that_was_nearly_right_is_corrected(key: str, meant: str) -> None:
-    _, findings = members.check({**MINIMAL, key: "x"})
-    assert [found.hint for found in findings] == [f"Did you mean :{meant}?"]
+    given = {name: value for name, value in MINIMAL.items() if name != meant}
+    findings = members.check({**given, key: "x"}).findings
+    assert findings[0].hint in {f"Did you mean :{meant}?", f"Write :{meant}."}
     assert findings[0].at is At.KEY
+    assert "missing-key" not in {found.code for found in findings}
 
 
 def test_a_misspelt_key_is_not_missing_too() -> None:
-    _, findings = members.check({"table-name": "users", "key-schema": [], OtherKey('"AttributeDefinitions"'): []})
-    codes = sorted((found.code, found.path) for found in findings)
-    assert [code for code, _ in codes] == ["bad-key", "missing-key", "unknown-key", "unknown-key"]
+    misspelt = {"table-name": "users", "key-schema": [], OtherKey('"AttributeDefinitions"'): []}
+    codes = sorted(found.code for found in members.check(misspelt).findings)
+    assert codes == ["bad-key", "missing-key", "unknown-key", "unknown-key", "wrong-length"]
+
+
+def test_what_stands_under_a_misspelt_key_is_checked_and_found_by_the_path_of_the_file() -> None:
+    string_key = OtherKey('"tags"', "tags")
+    checked = members.check({**MINIMAL, "billing_mode": "x", string_key: [{"key": "a", "value": 5}], "Tags": None})
+    assert [(checked.as_written(found.path), found.code) for found in checked.findings] == [
+        (("billing_mode",), "unknown-key"),
+        (('"tags"',), "bad-key"),
+        (("billing_mode",), "unknown-value"),
+        (('"tags"', 0, "key"), "unknown-key"),
+        (('"tags"', 0, "value"), "unknown-key"),
+        (('"tags"', 0, "value"), "wrong-type"),
+    ]
+
+
+def test_a_member_in_two_spellings_is_taken_from_the_right_one() -> None:
+    body, findings, _ = members.check({**MINIMAL, "table-name": 5})
+    assert body["TableName"] == "users"
+    assert [found.code for found in findings] == ["unknown-key"]
 
 
 def test_a_parameters_value_is_never_repeated() -> None:
@@ -165,31 +186,34 @@ def test_a_parameters_value_is_never_repeated() -> None:
         {"StreamSpecification": secret},
     ]
     for given in shapeless:
-        _, findings = members.check({**MINIMAL, **given})
+        findings = members.check({**MINIMAL, **given}).findings
         assert len(findings) == 1
         assert "hunter2" not in f"{findings[0].message} {findings[0].hint}"
 
 
 def test_findings_end_where_nobody_reads_on() -> None:
-    body, findings = members.check({**MINIMAL, "Tags": [{"a": n} for n in range(10_000)]})
-    assert body == {}
+    body, findings, _ = members.check({**MINIMAL, "Tags": [{"a": n} for n in range(10_000)]})
+    assert not any(shapes.known(body, member) for member in body)
     assert len(findings) == shapes.MOST_FINDINGS + 1
     assert findings[-1].code == "too-many-faults"
 
 
 def test_a_table_that_goes_has_its_name_and_nothing_else() -> None:
-    assert members.check({"TableName": "users", "Absent": True}) == ({"TableName": "users", "Absent": True}, [])
-    _, findings = members.check({**MINIMAL, "Absent": True})
+    assert members.check({"TableName": "users", "Absent": True})[:2] == ({"TableName": "users", "Absent": True}, [])
+    findings = members.check({**MINIMAL, "Absent": True}).findings
     assert [found.path for found in findings] == [("KeySchema",), ("AttributeDefinitions",)]
 
 
-def test_what_is_broken_is_what_was_written_and_not_taken_or_may_be_misspelt() -> None:
-    definition = {**MINIMAL, "Tags": 5}
-    body, _ = members.check(definition)
-    assert members.broken(definition, body) == {"Tags"}
-    misspelt = {**MINIMAL, "BillngMode": "PROVISIONED"}
-    body, _ = members.check(misspelt)
-    assert {"BillngMode", "BillingMode", "ProvisionedThroughput"} <= members.broken(misspelt, body)
+def test_what_does_not_fit_is_there_as_unknown_and_the_rest_as_it_is() -> None:
+    body = members.check({**MINIMAL, "Tags": [5, {"Key": "a", "Value": "b"}], "StreamSpecification": {}}).body
+    assert body["Tags"] == [shapes.REFUSED, {"Key": "a", "Value": "b"}]
+    assert body["StreamSpecification"] == {"StreamEnabled": shapes.UNSURE}
+    assert "BillingMode" not in body
+
+
+def test_a_key_that_nobody_knows_may_hold_any_member_where_it_holds_anything() -> None:
+    assert "BillingMode" not in members.check({**MINIMAL, "Colour": "red"}).body
+    assert members.check({**MINIMAL, "Colour": {"a": 1}}).body["BillingMode"] is shapes.UNSURE
 
 
 def test_every_shape_is_reached_by_some_member() -> None:

@@ -141,7 +141,8 @@ VALUES = st.recursive(
 @settings(max_examples=200)
 @given(st.dictionaries(TEXTS, VALUES, max_size=3))
 def test_every_policy_is_read_back_exactly(condition: dict[str, Any]) -> None:
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Condition": condition}]})
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "*", "Condition": condition}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     table = normalise.actual(bare(), {"GetResourcePolicy": {"Policy": policy}})
     assert read_back(writer.text(table)).at(("ResourcePolicy",)) == table.at(("ResourcePolicy",))
 

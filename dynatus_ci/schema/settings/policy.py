@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from dynatus_ci.schema.findings import At, Finding
+from dynatus_ci.schema import policies
+from dynatus_ci.schema.findings import Finding
 from dynatus_ci.schema.model import Difference, Risk, Stage, Step, Value, canonical
 from dynatus_ci.schema.settings.base import Context, Setting
 from dynatus_ci.schema.shapes import PolicyDocument
@@ -42,7 +43,7 @@ class Policy(Setting):
         return _canonical(parsed) if parsed else None
 
     def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
-        """A policy has statements, and an end."""
+        """The document follows the grammar of policies, and is at most 20 KiB long."""
         policy = definition.get(self.name)
         if not policy:
             return
@@ -50,9 +51,7 @@ class Policy(Setting):
         if size > MOST_BYTES:
             message = f"The policy is {size:,} bytes long; DynamoDB takes {MOST_BYTES:,}."
             yield Finding((self.name,), "policy-size", message)
-        if "Statement" not in policy:
-            message = 'The policy has no "Statement".'
-            yield Finding((self.name,), "missing-key", message, "Write {} for no policy.", At.OPENER)
+        yield from policies.findings(policy, (self.name,))
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """None where there is none."""

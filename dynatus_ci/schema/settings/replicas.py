@@ -17,7 +17,17 @@ from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step,
 from dynatus_ci.schema.settings.base import Context, Setting
 from dynatus_ci.schema.settings.encryption import MANAGED_KEY, Encryption
 from dynatus_ci.schema.settings.table_class import TableClass
-from dynatus_ci.schema.shapes import INDEX_NAME, Sequence, Shape, Structure, Text, Whole
+from dynatus_ci.schema.shapes import (
+    INDEX_NAME,
+    Sequence,
+    Shape,
+    Structure,
+    Text,
+    Whole,
+    known,
+    whole,
+    whole_items,
+)
 
 INDEXES = "GlobalSecondaryIndexes"
 NONE: Value = {}
@@ -64,9 +74,9 @@ class Replicas(Setting):
     def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
         """Regions, each once, and what AWS refuses of a table that has replicas."""
         replicas = definition.get(self.name) or ()
-        own_key = "KMSMasterKeyId" in definition.get("SSESpecification", {})
+        own_key = "KMSMasterKeyId" in (known(definition, "SSESpecification") or {})
         seen: set[str] = set()
-        for number, replica in enumerate(replicas):
+        for number, replica in whole_items(replicas):
             region, path = replica["RegionName"], (self.name, number)
             if not re.fullmatch(REGION, region):
                 message = f"{quoted(region)} is not the name of a region."
@@ -80,7 +90,7 @@ class Replicas(Setting):
                 yield Finding(path, "replica-key", message, "Name a key of the replica's region.", At.OPENER)
             for where, owner in _owners(replica, path):
                 yield from _override_findings(definition, owner, path=where)
-        if replicas and definition.get("StreamSpecification", {}).get("StreamEnabled") is False:
+        if replicas and (known(definition, "StreamSpecification") or {}).get("StreamEnabled") is False:
             message = "The stream of a table with replicas cannot be off."
             hint = "Leave :StreamSpecification out; the replicas turn it on."
             yield Finding(("StreamSpecification", "StreamEnabled"), "replica-stream", message, hint)
@@ -247,14 +257,13 @@ def _override_findings(
     definition: Mapping[str, Any], owner: Mapping[str, Any], *, path: tuple[str | int, ...]
 ) -> Iterator[Finding]:
     """An override is of what the table has."""
-    on_demand = definition.get("BillingMode") == "PAY_PER_REQUEST"
-    mode, wrong = "PROVISIONED", "OnDemandThroughputOverride"
-    if on_demand:
-        mode, wrong = "PAY_PER_REQUEST", "ProvisionedThroughputOverride"
-    if wrong in owner:
+    mode = known(definition, "BillingMode") or "PROVISIONED"
+    wrong = "OnDemandThroughputOverride" if mode == "PROVISIONED" else "ProvisionedThroughputOverride"
+    if wrong in owner and whole(definition.get("BillingMode")):
         yield Finding((*path, wrong), "billing-mode", f"{mode} takes no :{wrong}.", "Leave it out.", At.KEY)
-    names = [index["IndexName"] for index in definition.get(INDEXES, ())]
-    if "IndexName" in owner and INDEXES in definition and owner["IndexName"] not in names:
+    managed = definition.get(INDEXES)
+    names = [index["IndexName"] for _, index in whole_items(managed)] if whole(managed) else None
+    if "IndexName" in owner and managed is not None and names is not None and owner["IndexName"] not in names:
         message = f"The table has no global secondary index {quoted(owner['IndexName'])}."
         yield Finding((*path, "IndexName"), "replica-index", message)
 

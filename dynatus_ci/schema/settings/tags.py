@@ -12,10 +12,11 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from dynatus_ci.schema import dialects
 from dynatus_ci.schema.findings import At, Finding, quoted
 from dynatus_ci.schema.model import Difference, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
-from dynatus_ci.schema.shapes import Sequence, Structure, Text
+from dynatus_ci.schema.shapes import Sequence, Structure, Text, whole_items
 
 MOST = 50
 LOCKED = 2
@@ -51,7 +52,7 @@ class Tags(Setting):
         if len(tags) > MOST:
             yield Finding((self.name, MOST), "too-many-tags", f"A table can have at most {MOST} tags.", at=At.OPENER)
         seen: set[str] = set()
-        for number, tag in enumerate(tags):
+        for number, tag in whole_items(tags):
             path, key = (self.name, number, "Key"), tag["Key"]
             if key in seen:
                 yield Finding(path, "duplicate-tag", f"The tag {quoted(key)} is here twice.")
@@ -66,7 +67,8 @@ class Tags(Setting):
         bad = next((c for c in text if c not in MARKS and unicodedata.category(c)[0] not in "LNZ"), None)
         if bad is not None:
             message = f"The tag's text {quoted(text)} holds the character U+{ord(bad):04X}, which AWS refuses."
-            yield Finding(path, "tag-text", message, f"Letters, digits, spaces and {' '.join(MARKS)} are taken.")
+            hint = dialects.placeholder_hint(text) or f"Letters, digits, spaces and {' '.join(MARKS)} are taken."
+            yield Finding(path, "tag-text", message, hint)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """All pages of the list."""

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from dynatus_ci.schema import phrases
-from dynatus_ci.schema.findings import At, Finding
+from dynatus_ci.schema.findings import At, Finding, quoted
 from dynatus_ci.schema.model import Difference, Path, Risk, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
-from dynatus_ci.schema.shapes import Flag, Structure, Text
+from dynatus_ci.schema.shapes import Flag, Structure, Text, known, whole_items
 
 OFF: Value = {"Enabled": False}
 COOLDOWN = 1_860
@@ -38,11 +38,21 @@ class TimeToLive(Setting):
         return dict(value) if value.get("Enabled") else OFF
 
     def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
-        """Items expire by an attribute."""
+        """TTL that is on needs an attribute, and one that can hold a number: a key attribute has one type only."""
         ttl = definition.get(self.name) or OFF
-        if ttl["Enabled"] and "AttributeName" not in ttl:
-            message = "Expiry needs the :AttributeName that holds the time."
+        if not ttl["Enabled"]:
+            return
+        if "AttributeName" not in ttl:
+            message = "TTL that is on needs the :AttributeName that holds the time."
             yield Finding((self.name,), "missing-key", message, at=At.OPENER)
+        for _, attribute in whole_items(known(definition, "AttributeDefinitions")):
+            kind = attribute["AttributeType"]
+            if attribute["AttributeName"] == ttl.get("AttributeName") and kind != "N":
+                message = (
+                    f"The key attribute {quoted(attribute['AttributeName'])} is of type {kind}: nothing can expire."
+                )
+                hint = "TTL reads a number. Name an attribute that holds one."
+                yield Finding((self.name, "AttributeName"), "ttl-attribute", message, hint)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """On from the moment that it is being turned on."""

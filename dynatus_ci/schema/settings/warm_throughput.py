@@ -13,7 +13,7 @@ from dynatus_ci.schema import phrases, scaling
 from dynatus_ci.schema.findings import Finding
 from dynatus_ci.schema.model import Difference, Path, Stage, Step, Value
 from dynatus_ci.schema.settings.base import Context, Setting
-from dynatus_ci.schema.shapes import Structure, Whole
+from dynatus_ci.schema.shapes import Structure, Unknown, Whole, known
 
 MEMBERS = ("ReadUnitsPerSecond", "WriteUnitsPerSecond")
 ON_DEMAND = "PAY_PER_REQUEST"
@@ -58,13 +58,13 @@ def lower_note(what: str, actual: Value, desired: Value) -> Iterator[str]:
 
 def _findings(owner: Mapping[str, Any], *, path: tuple[str | int, ...], on_demand: bool) -> Iterator[Finding]:
     """What is wrong with the warm throughput of a table or an index."""
-    warm = owner.get("WarmThroughput")
+    warm = known(owner, "WarmThroughput")
     if warm == {}:
         yield Finding(path, "empty-throughput", ":WarmThroughput is empty.", "Leave it out, or name a value.")
-    capacity = owner.get("ProvisionedThroughput", {})
+    capacity = known(owner, "ProvisionedThroughput") or {}
     for member, units in (warm or {}).items():
-        least = LEAST_ON_DEMAND[member] if on_demand else capacity.get(CAPACITY[member], 1)
-        if units < least:
+        least = LEAST_ON_DEMAND[member] if on_demand else known(capacity, CAPACITY[member]) or 1
+        if not isinstance(units, Unknown) and units < least:
             why = "PAY_PER_REQUEST always has" if on_demand else "is provisioned"
             message = f":{member} {units} is less than {why}: {least}."
             yield Finding((*path, member), "warm-throughput", message, f"Write at least {least}, or leave it out.")
@@ -85,8 +85,10 @@ class WarmThroughput(Setting):
         """Of the table and of its indexes: a value below what any such table has cannot be reached."""
         on_demand = definition.get("BillingMode") == ON_DEMAND
         yield from _findings(definition, path=(self.name,), on_demand=on_demand)
-        for number, index in enumerate(definition.get("GlobalSecondaryIndexes", ())):
-            yield from _findings(index, path=("GlobalSecondaryIndexes", number, self.name), on_demand=on_demand)
+        for number, index in enumerate(known(definition, "GlobalSecondaryIndexes") or ()):
+            if not isinstance(index, Unknown):
+                path = ("GlobalSecondaryIndexes", number, self.name)
+                yield from _findings(index, path=path, on_demand=on_demand)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """Always present on AWS, absent on emulators that do not keep it."""
