@@ -690,7 +690,7 @@ def test_insights_of_an_index_wait_until_it_is_there(world: World) -> None:
 
 def test_what_was_put_off_need_not_wait_for_a_longer_backfill(world: World) -> None:
     anew(world, leaps=False)
-    expiring_by = [{"TimeToLiveSpecification": {"Enabled": True, "AttributeName": name}} for name in ("expires", "ends")]
+    expiring_by = [{"TimeToLiveSpecification": {"Enabled": True, "AttributeName": name}} for name in ("expires", "end")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(durations, "DURATIONS", {**durations.DURATIONS, "index backfill": (3 * HOUR, 3 * HOUR)})
         filling(world, {**WITHOUT, **expiring_by[0]}, {**BUILT, **expiring_by[0]})
