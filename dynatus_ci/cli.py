@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
-from dynatus_ci import approval, engine, iam, importing, planning, report, terminal
-from dynatus_ci.errors import DynatusError, Fault, InvalidDefinitions, InvalidInput
+from dynatus_ci import approval, engine, iam, importing, logs, planning, report, terminal
+from dynatus_ci.errors import Bug, DynatusError, Fault, InvalidDefinitions, InvalidInput
 from dynatus_ci.importing import Imported
 from dynatus_ci.inputs import NAMES, Inputs, Text
 from dynatus_ci.interrupt import INTERRUPTED, Stop
@@ -22,30 +23,44 @@ from dynatus_ci.planning import Planning
 from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.schema.model import FORMAT, Table
 from dynatus_ci.schema.results import Outcome
-from dynatus_ci.terminal import say
+from dynatus_ci.terminal import say, show
 
 FORMATS = ("text", "json", "markdown")
 DRIFT_FOUND = 2
 CHANGES_PLANNED = 2
 _DEFAULT_PATH = Inputs().path
+_log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; README.md#the-command has the exit statuses."""
     try:
         options = _parser().parse_args(argv)
-        run: Callable[[argparse.Namespace], int] = options.run
-        return run(options)
+        level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(options.verbose, 2)]
+        shown = report.mask(None, Context())
+        with logs.shown(lambda _, text: say(shown(text)), level=level):
+            return _run(options)
     except InvalidDefinitions as invalid:
-        print(report.faults_text(invalid.faults), end="", file=sys.stderr)
+        say(report.faults_text(invalid.faults).rstrip("\n"))
     except DynatusError as error:
         say(f"dynatus: {error}")
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of standard output went away: nothing is left to say
+        pass  # the reader of standard output went away: nothing is left to say
     except KeyboardInterrupt:
         say("dynatus: stopped.")
         return INTERRUPTED
     return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except (DynatusError, BrokenPipeError):
+        raise
+    except Exception as bug:
+        _log.error("The command ended by a bug.", exc_info=bug)
+        raise Bug(bug) from bug
 
 
 # --- the subcommands -------------------------------------------------------------------------------------------------
@@ -59,9 +74,9 @@ def _validate(options: argparse.Namespace) -> int:
     if options.format == "json":
         _document({"format": FORMAT, "faults": [fault.to_dict() for fault in faults]})
     elif options.format == "markdown":
-        print(report.markdown(report.faults(faults, _context(asked.inputs), definitions=len(tables))))
-    else:
-        print(report.faults_text(faults), end="")
+        show(report.markdown(report.faults(faults, _context(asked.inputs), definitions=len(tables))))
+    elif faults:
+        show(report.faults_text(faults).rstrip("\n"))
     if asked.inputs.baseline and options.format != "json" and not faults:
         _print(options, {}, report.plan(asked.plan(tables), _context(asked.inputs)))
     definitions, found = report.plural(len(tables), "definition"), report.plural(len(faults), "fault")
@@ -120,7 +135,7 @@ def _drift(options: argparse.Namespace) -> int:
 
 def _apply(options: argparse.Namespace) -> int:
     asked = _asked(options, mode="apply")
-    document, interactive = asked.inputs.reviewed, sys.stdin.isatty()
+    document, interactive = asked.inputs.reviewed, terminal.can_ask()
     if not (interactive or options.yes or document):
         raise InvalidInput(
             "Standard input is no terminal, so nobody can be asked.", hint="Pass --yes or --reviewed PLAN.json."
@@ -130,8 +145,10 @@ def _apply(options: argparse.Namespace) -> int:
     plan = engine.plan(aws, tables, options=asked.options)
     gate = planning.gate(reviewed, aws, patterns=asked.inputs.allow_destructive)
     context = _context(asked.inputs, named=gate.named(plan))
-    shown = sys.stdout if options.format == "text" else sys.stderr
-    print(report.text(report.plan(plan, context), colour=shown.isatty()), file=shown)
+    if options.format == "text":
+        show(report.text(report.plan(plan, context), colour=sys.stdout.isatty()))
+    else:
+        say(report.text(report.plan(plan, context)))
     if plan.changes and interactive and not (options.yes or reviewed) and not terminal.confirm("Apply this plan?"):
         say("Nothing was changed.")
         return 1
@@ -147,7 +164,11 @@ def _apply(options: argparse.Namespace) -> int:
             on_event=lambda event: told(event.table, event.text),
             stop=stop.flag,
         )
-    _print(options, result.to_dict(), report.result(result, context))
+    try:
+        _print(options, result.to_dict(), report.result(result, context))
+    except (DynatusError, BrokenPipeError):
+        say(report.text(report.result(result, context)))  # what was done must be told somewhere
+        raise
     return 1 if result.result in {Outcome.FAILED, Outcome.REFUSED} else 0
 
 
@@ -164,7 +185,7 @@ def _import(options: argparse.Namespace) -> int:
         if table.error:
             say(f"{table.table}: {table.error}")
         else:
-            print(table.file)
+            show(str(table.file))
         if table.warning:
             say(f"{table.table}: {table.warning}")
     for line in _summary_of_import(imported, folder=options.folder, ask_owner=options.owner):
@@ -233,13 +254,13 @@ def _print(options: argparse.Namespace, document: Mapping[str, Any], view: Repor
     if options.format == "json":
         _document(document)
     elif options.format == "markdown":
-        print(report.markdown(view))
+        show(report.markdown(view))
     else:
-        print(report.text(view, colour=sys.stdout.isatty()))
+        show(report.text(view, colour=sys.stdout.isatty()))
 
 
 def _document(document: Mapping[str, Any]) -> None:
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+    show(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 # --- arguments -------------------------------------------------------------------------------------------------------
@@ -336,6 +357,7 @@ def _add(parser: argparse.ArgumentParser, *names: str) -> None:
 
 
 def _finish(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int], *, formats: bool = True) -> None:
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="say more; -vv: every call of AWS too")
     if formats:
         parser.add_argument("--format", choices=FORMATS, default="text", help="of what is printed (default: text)")
     parser.set_defaults(run=run)

@@ -6,6 +6,7 @@ that reaches a door is a bug and is reported as `internal-error`.
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -53,6 +54,22 @@ class DynatusError(Exception):
 
     def __str__(self) -> str:
         return sentence(self.message, self.hint)
+
+
+class Bug(DynatusError):
+    """An error of ours. It is told by its place in the code: its own message may hold what is secret or a stranger's.
+
+    Args:
+        cause: What was raised.
+    """
+
+    def __init__(self, cause: Exception) -> None:
+        place = traceback.extract_tb(cause.__traceback__)[-1]
+        file = place.filename.replace("\\", "/").rpartition("/")[2]
+        super().__init__(
+            f"This is a bug of dynatus: {type(cause).__name__} at {file}:{place.lineno} in {place.name}.",
+            hint="Please report it with the lines that the log has about it.",
+        )
 
 
 class InvalidInput(DynatusError):

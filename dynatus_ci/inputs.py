@@ -157,17 +157,7 @@ def _path(text: Text) -> str:
 
 def _endpoint(text: Text) -> str:
     value = _line(text)
-    try:
-        url = urlsplit(value)
-        usable = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
-    except ValueError:
-        usable = False
-    else:
-        if url.username is not None or url.password is not None:  # it would be printed
-            raise ValueError("an endpoint holds no user name or password; credentials come from boto3's own chain")
-        usable = usable and not url.query and not url.fragment and " " not in value
-    if not usable:
-        raise ValueError(f"{value!r} is not an address such as http://dynamodb:8000")
+    endpoints.check(value)
     return value
 
 

@@ -6,12 +6,11 @@ through `dynamodb` and what was approved through one function; it does not know 
 
 from __future__ import annotations
 
-import traceback
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
-from pathlib import PurePath
 from threading import Event as Flag
 from threading import Semaphore
 
@@ -21,13 +20,15 @@ from dynatus_ci.dynamodb import failures, observe, waits
 from dynatus_ci.dynamodb.client import Aws
 from dynatus_ci.dynamodb.failures import CallFailed, Kind
 from dynatus_ci.dynamodb.waits import Clock, Ended, Poll
-from dynatus_ci.errors import DynatusError, FailureReason
+from dynatus_ci.errors import Bug, DynatusError, FailureReason
 from dynatus_ci.journal import Journal, Tries
 from dynatus_ci.schema import emulators, order, planner, settings
 from dynatus_ci.schema.model import Action, Failure, Path, Step, Table, TableChange
 from dynatus_ci.schema.results import Outcome, Status, TableResult
 from dynatus_ci.schema.settings.base import Memory
 from dynatus_ci.schema.settings.ttl import COOLDOWN
+
+_log = logging.getLogger(__name__)
 
 MayRun = Callable[[TableChange, Step | None], Refusal | None]
 """The gate: why a step (None: the change as a whole) may not run; None where it may."""
@@ -155,7 +156,9 @@ class TableLoop:
         except DynatusError as error:  # of `on_event`
             return self._journal.result(Outcome.FAILED, error=failures.failure(error))
         except Exception as bug:  # noqa: BLE001  # a bug at one table must not hide what was done to the others
-            return self._journal.result(Outcome.FAILED, error=_bug(bug))
+            _log.error("Table %s failed by a bug.", self._desired.name, exc_info=bug)
+            failure = Failure("InternalError", str(Bug(bug)), reason=FailureReason.INTERNAL_ERROR)
+            return self._journal.result(Outcome.FAILED, error=failure)
         finally:
             self._leave()
         return result
@@ -484,11 +487,3 @@ def _managed(desired: Table, path: Path) -> bool:
 
 def _refused(reason: FailureReason, message: str) -> Failure:
     return Failure(reason.value, message, reason=reason)
-
-
-def _bug(bug: Exception) -> Failure:
-    """An error that nobody foresaw, by its place in the code: its message may hold what is secret or a stranger's."""
-    place = traceback.extract_tb(bug.__traceback__)[-1]
-    where = f"{PurePath(place.filename).name}:{place.lineno}"
-    message = f"This is a bug of dynatus: {type(bug).__name__} at {where} in {place.name}."
-    return Failure("InternalError", message, reason=FailureReason.INTERNAL_ERROR)

@@ -5,18 +5,19 @@ Glue only: what may run is decided in `approval`, what is written by `report`, w
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-import traceback
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
-from dynatus_ci import report
+from dynatus_ci import logs, report
 from dynatus_ci.action import apply, checks, job, plan
 from dynatus_ci.action.job import Ending, Job
-from dynatus_ci.errors import Cancelled, DynatusError, FailureReason, InvalidDefinitions
+from dynatus_ci.errors import Bug, Cancelled, DynatusError, FailureReason, InvalidDefinitions
 from dynatus_ci.github.pull_request import Pace
 from dynatus_ci.github.runner import Level, Runner
 from dynatus_ci.inputs import Mode
@@ -26,6 +27,7 @@ from dynatus_ci.schema.results import Outcome
 
 __all__ = ["main"]
 
+_log = logging.getLogger(__name__)
 _MODES: Mapping[Mode, Callable[[Job], Ending]] = {
     Mode.PLAN: plan.run,
     Mode.APPLY: apply.run,
@@ -47,13 +49,23 @@ def main(environ: Mapping[str, str] | None = None, *, stream: TextIO | None = No
         stream or sys.stdout, output=_file(given, "GITHUB_OUTPUT"), summary=_file(given, "GITHUB_STEP_SUMMARY")
     )
     stop = Stop(impatient=False)
-    with stop.listening():
+    with stop.listening(), _logged(given, runner):
         ending = _ending(given, runner=runner, stop=stop, pace=pace)
         for message in ending.messages:
             runner.annotate(Level.ERROR, message, title=ending.reason.value if ending.reason else None)
-        runner.finish()
         runner.set_outputs(ending.outputs())
+        runner.finish()
     return ending.status
+
+
+def _logged(environ: Mapping[str, str], runner: Runner) -> AbstractContextManager[None]:
+    """Show bugs, and everything that is logged where debug logging is on (ACTIONS_STEP_DEBUG, docs: debug logging)."""
+    shown = report.mask(None, Context(in_github=True))
+
+    def write(level: int, text: str) -> None:
+        (runner.debug if level < logging.WARNING else runner.text)(shown(text))
+
+    return logs.shown(write, level=logging.DEBUG if environ.get("RUNNER_DEBUG") == "1" else logging.WARNING)
 
 
 def _file(environ: Mapping[str, str], name: str) -> Path | None:
@@ -73,9 +85,8 @@ def _ending(environ: Mapping[str, str], *, runner: Runner, stop: Stop, pace: Pac
     except DynatusError as error:
         came_to = error
     except Exception as bug:  # noqa: BLE001  # the one place that catches everything: every run ends in outputs
-        frames = traceback.extract_tb(bug.__traceback__)  # places only: a message or a value may be secret
-        runner.text("\n".join(f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames))
-        came_to = DynatusError(f"This is a bug of dynatus: {type(bug).__name__}; the log has the places in the code.")
+        _log.error("The run ended by a bug.", exc_info=bug)
+        came_to = Bug(bug)
     stop.applying = True  # what is left is quick, and nothing may cut it
     ending = came_to if isinstance(came_to, Ending) else _failed(came_to, runner=runner, context=context)
     account = ending.plan.account if ending.plan else None

@@ -232,8 +232,8 @@ class _Applying:
 
     # The end.
     def _end(self, result: Result) -> Ending:
+        failed = self._close(result)  # first: what was used up must be closed even if nothing can be shown
         self._job.show("Result", report.result(result, self._context()))
-        failed = self._close(result)
         errors = [table.error.message for table in result.tables if table.error and table.result is result.result]
         ending = Ending(
             result=result.result,

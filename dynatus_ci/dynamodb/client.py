@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import os
 import time
 import urllib.error
@@ -18,9 +19,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from botocore import xform_name
-from botocore.exceptions import ProfileNotFound
 
-from dynatus_ci.dynamodb import configuration, failures, wire
+from dynatus_ci.dynamodb import configuration, endpoints, failures, wire
 from dynatus_ci.dynamodb.endpoints import is_aws_endpoint
 from dynatus_ci.dynamodb.failures import CallFailed, Kind
 from dynatus_ci.errors import AwsError, InvalidInput, WrongAccount
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import boto3
     import botocore.session
     from mypy_boto3_dynamodb.client import DynamoDBClient
+
+_log = logging.getLogger(__name__)
 
 CONNECTIONS = 32
 """Reads side by side; the pools have the same size."""
@@ -137,7 +139,9 @@ class Aws:
 
                 make: Any = self._session.client if self._session else None
                 url = self.endpoint or (self._dynamodb_url if service == "dynamodb" else None)
-                made = make(service, region_name=self.region, endpoint_url=url, config=Config(**config))
+                with configuration.used():
+                    made = make(service, region_name=self.region, endpoint_url=url, config=Config(**config))
+                    endpoints.check(str(made.meta.endpoint_url))
                 if service == "dynamodb":
                     wire.show_all(made)
                 self._clients[service, slot] = made
@@ -147,11 +151,23 @@ class Aws:
         self, client: Any, operation: str, *, table: str | None = None, service: str = "dynamodb", **parameters: Any
     ) -> dict[str, Any]:
         method = getattr(client, _method_name(operation))
+        call = {"operation": operation, "table": table}
+        began = time.monotonic()
         try:
             answer: dict[str, Any] = method(**parameters)
-        except failures.CALL_ERRORS as error:
-            raise failures.explain(error, operation=operation, table=table, service=service) from error
-        return answer
+        except Exception as error:  # boto3 lets through what a program, a file or a proxy of the user's does wrong
+            failed = failures.explain(error, operation=operation, table=table, service=service)
+            _note(call, began=began, ended=f"{failed.code} RequestId {failures.request_id(error)}")
+            raise failed from error
+        _note(call, began=began, ended=f"RequestId {answer.get('ResponseMetadata', {}).get('RequestId')}")
+        return failures.Answer(answer, call)
+
+
+def _note(call: Mapping[str, str | None], *, began: float, ended: str) -> None:
+    """Log a call: never its parameters or its answer, which may hold items."""
+    milliseconds = (time.monotonic() - began) * 1000
+    about = f"{call['operation']} of table {call['table']}" if call["table"] else call["operation"]
+    _log.debug("%s: %.0f ms, %s", about, milliseconds, ended)
 
 
 def connect(
@@ -184,19 +200,19 @@ def connect(
     import boto3  # noqa: PLC0415  # it takes a quarter of a second, and `validate` does not need it
     import botocore.session  # noqa: PLC0415  # likewise
 
-    core = botocore.session.Session(profile=profile)
-    named, url = _where(core, region=region, endpoint_url=endpoint_url)
-    own = not is_aws_endpoint(url)
-    if named is None and not own:
-        raise InvalidInput("No AWS region is set.", hint="Set `region`, AWS_REGION, or a region in the profile.")
-    notes = _dummies(core, region=named, own=own)
-    aws = Aws(
-        session=boto3.Session(botocore_session=core, region_name=named or DUMMY_REGION),
-        region=named or DUMMY_REGION,
-        endpoint_url=url if own else None,
-        dynamodb_url=endpoint_url,
-        notes=notes,
-    )
+    with configuration.used():
+        core = botocore.session.Session(profile=profile)
+        named, url = _where(core, region=region, endpoint_url=endpoint_url)
+        own = not is_aws_endpoint(url)
+        if named is None and not own:
+            raise InvalidInput("No AWS region is set.", hint="Set `region`, AWS_REGION, or a region in the profile.")
+        aws = Aws(
+            session=boto3.Session(botocore_session=core, region_name=named or DUMMY_REGION),
+            region=named or DUMMY_REGION,
+            endpoint_url=url if own else None,
+            dynamodb_url=endpoint_url,
+            notes=_dummies(core, region=named, own=own),
+        )
     _find_out(aws, expect_account=expect_account, on_notice=on_notice)
     return aws
 
@@ -236,12 +252,12 @@ def _find_out(aws: Aws, *, expect_account: str | None, on_notice: Callable[[str]
 def _account(aws: Aws) -> str | None:
     try:
         return str(aws.ask("sts", "GetCallerIdentity")["Account"])
-    except CallFailed:
+    except CallFailed as failed:
         if aws.endpoint:
             return None
+        if failed.kind is Kind.UNREACHABLE:
+            failed.hint = configuration.region_hint(aws.region)
         raise
-    except KeyError:
-        return None
 
 
 def _wait_for_endpoint(aws: Aws, on_notice: Callable[[str], None]) -> None:
@@ -306,11 +322,10 @@ def _forget_empty_variables() -> None:
 
 def _where(core: botocore.session.Session, *, region: str | None, endpoint_url: str | None) -> tuple[str | None, str]:
     """The region, if one is set, and the endpoint; AWS_REGION before the profile's, as GitHub's runners set it."""
-    try:
-        named = region or os.environ.get("AWS_REGION") or core.get_config_variable("region")
-        return named, endpoint_url or _chosen_url(core, named or DUMMY_REGION)
-    except ProfileNotFound as error:
-        raise InvalidInput(f"{error}.", hint="Name one of ~/.aws/config with --profile.") from error
+    named = region or os.environ.get("AWS_REGION") or core.get_config_variable("region")
+    url = endpoint_url or _chosen_url(core, named or DUMMY_REGION)
+    endpoints.check(url)
+    return named, url
 
 
 def _chosen_url(core: botocore.session.Session, region: str) -> str:

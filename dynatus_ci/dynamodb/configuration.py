@@ -1,4 +1,4 @@
-"""Which files boto3 takes its configuration from, and whether a stranger may have written them.
+"""boto3's configuration: which files it is taken from, whether a stranger may have written them, and what is wrong.
 
 A configuration decides whose credentials are used, may name a program that prints them (`credential_process`), and may
 send every call elsewhere. In the action the workspace holds what a pull request brings, so none may lie there.
@@ -7,10 +7,16 @@ https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html
 
 from __future__ import annotations
 
+import difflib
 import os
+import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ProfileNotFound
+
+from dynatus_ci.dynamodb.endpoints import without_password
 from dynatus_ci.errors import InvalidInput
 
 _FILES = {
@@ -54,3 +60,47 @@ def _leads_into(path: str, folder: Path) -> bool:
     places = (Path(written), Path(os.path.realpath(written)))
     homes = (Path(os.path.abspath(folder)), Path(os.path.realpath(folder)))  # noqa: PTH100  # links are looked at apart
     return any(place.is_relative_to(home) for place in places for home in homes)
+
+
+@contextmanager
+def used() -> Iterator[None]:
+    """Where boto3 reads its configuration: what it cannot use there is the user's to mend.
+
+    Raises:
+        InvalidInput: Says what cannot be used. A password in an address is not shown.
+    """
+    try:
+        yield
+    except ProfileNotFound as error:
+        raise InvalidInput(
+            f"{error}.", hint="Name a profile of ~/.aws/config with AWS_PROFILE, or --profile of the command."
+        ) from error
+    except (BotoCoreError, OSError, RuntimeError, ValueError) as error:
+        text = without_password(str(error)).rstrip(".")
+        what = "credentials" if raised_in(error, "credentials", "tokens") else "configuration"
+        raise InvalidInput(
+            f"The AWS {what} cannot be used: {text}.",
+            hint="It comes from the AWS_ variables and from ~/.aws/config.",
+        ) from error
+
+
+def raised_in(error: Exception, *modules: str) -> bool:
+    """Whether an error came out of one of botocore's modules, which let errors of the standard library through."""
+    files = (frame.filename.replace("\\", "/") for frame in traceback.extract_tb(error.__traceback__))
+    return any(file.endswith(f"/botocore/{module}.py") for file in files for module in modules)
+
+
+def region_hint(region: str) -> str | None:
+    """What to say of a region where nobody answers; None where boto3 knows it."""
+    import botocore.session  # noqa: PLC0415  # see `connect`
+
+    core = botocore.session.Session()
+    known = [
+        name
+        for partition in core.get_available_partitions()
+        for name in core.get_available_regions("dynamodb", partition_name=partition)
+    ]
+    if region in known:
+        return None
+    near = difflib.get_close_matches(region, known, n=1)
+    return f"Is {region!r} a region of AWS?" + (f" Did you mean {near[0]}?" if near else "")

@@ -1,7 +1,11 @@
-"""Whose an endpoint is: AWS's own, or one of the user's (an emulator, a proxy). Imports nothing heavy."""
+"""What an endpoint may be, and whose it is: AWS's own, or one of the user's (an emulator, a proxy).
+
+Imports nothing heavy.
+"""
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 AWS_SUFFIXES = (
@@ -25,3 +29,27 @@ def is_aws_endpoint(url: str | None) -> bool:
         return True
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
     return any(host == suffix or host.endswith(f".{suffix}") for suffix in AWS_SUFFIXES)
+
+
+def check(url: str) -> None:
+    """Refuse what is no address of an endpoint.
+
+    Raises:
+        ValueError: Says what is wrong with it. A password in it is never shown.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    else:
+        if parts.username is not None or parts.password is not None:  # it would be printed
+            raise ValueError("an endpoint holds no user name or password; credentials come from boto3's own chain")
+        usable = usable and not parts.query and not parts.fragment and " " not in url
+    if not usable:
+        raise ValueError(f"{without_password(url)!r} is not an address such as http://dynamodb:8000")
+
+
+def without_password(text: str) -> str:
+    """A text without the user names and passwords of the addresses in it."""
+    return re.sub(r"//[^/\s]*@", "//", text)

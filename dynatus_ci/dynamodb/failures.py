@@ -7,13 +7,13 @@ docs/dynamodb.md#errors-and-what-they-mean
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
 from botocore.exceptions import (
-    BotoCoreError,
     ClientError,
     EndpointConnectionError,
     HTTPClientError,
@@ -25,6 +25,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from dynatus_ci.dynamodb import configuration
+from dynatus_ci.dynamodb.endpoints import without_password
 from dynatus_ci.errors import AwsError, DynatusError, FailureReason
 from dynatus_ci.schema.model import Failure
 
@@ -144,14 +146,57 @@ def explain(error: Exception, *, operation: str, table: str | None, service: str
             f"{about} failed: there are no AWS credentials.",
             kind=Kind.DENIED, operation=operation, code="NoCredentials", table=table, hint=hint,
         )  # fmt: skip
-    if isinstance(error, ResponseParserError):  # a page of a proxy, or an emulator's answer in another protocol
+    if isinstance(error, _UNREADABLE) or configuration.raised_in(error, "parsers"):
         message = f"{about} failed: the endpoint's answer cannot be read."
         return CallFailed(message, kind=Kind.AMBIGUOUS, operation=operation, code="UnreadableAnswer", table=table)
+    text = without_password(str(error)).rstrip(".")
+    if configuration.raised_in(error, "credentials", "tokens"):
+        return CallFailed(
+            f"{about} failed: the AWS credentials cannot be used: {text}.",
+            kind=Kind.PERMANENT, operation=operation, code=type(error).__name__, table=table,
+            hint="Check the job's AWS_ variables, and the profile and its credential_process in the AWS configuration.",
+        )  # fmt: skip
     kind = Kind.UNREACHABLE if isinstance(error, EndpointConnectionError) else Kind.AMBIGUOUS
     if not isinstance(error, HTTPClientError | BotoConnectionError | EndpointConnectionError):
         kind = Kind.PERMANENT
     name = type(error).__name__
-    return CallFailed(f"{about} failed: {error}", kind=kind, operation=operation, code=name, table=table)
+    return CallFailed(f"{about} failed: {text}.", kind=kind, operation=operation, code=name, table=table)
+
+
+_UNREADABLE = (ResponseParserError, AttributeError, KeyError, TypeError)
+"""What boto3 raises at a page of a proxy, or an emulator's answer in another protocol."""
+
+
+def request_id(error: Exception) -> str | None:
+    """AWS's number of the request that it refused: its support asks for it."""
+    if not isinstance(error, ClientError):
+        return None
+    return error.response.get("ResponseMetadata", {}).get("RequestId") or None
+
+
+class Answer(dict[str, Any]):
+    """What AWS answered, at any depth. A member that is missed is an answer that cannot be read, and no bug of ours.
+
+    Args:
+        members: The answer.
+        call: Which call it answers, with its table.
+    """
+
+    def __init__(self, members: Mapping[str, Any], call: Mapping[str, str | None]) -> None:
+        super().__init__({name: _deep(value, call) for name, value in members.items()})
+        self._call = call
+
+    def __missing__(self, name: str) -> Any:
+        operation, table = str(self._call["operation"]), self._call["table"]
+        about = f"{operation} of table {table}" if table else operation
+        message = f"{about} failed: the endpoint's answer cannot be read, it lacks {name}."
+        raise CallFailed(message, kind=Kind.AMBIGUOUS, operation=operation, code="UnreadableAnswer", table=table)
+
+
+def _deep(value: Any, call: Mapping[str, str | None]) -> Any:
+    if isinstance(value, dict):
+        return Answer(value, call)
+    return [_deep(item, call) for item in value] if isinstance(value, list) else value
 
 
 def _answered(error: ClientError, *, about: str, operation: str, table: str | None, service: str) -> CallFailed:
@@ -163,8 +208,10 @@ def _answered(error: ClientError, *, about: str, operation: str, table: str | No
         found = _ACTION.search(text)
         # "KMS key access denied error" names no action: the key's own policy may be meant.
         permission = found[1] if found else None if text.startswith("KMS") else f"{service}:{operation}"
+    request = request_id(error)
+    said = f"{code}: {text.rstrip('.')}" if text else code
     return CallFailed(
-        f"{about} failed: {code}: {text.rstrip('.')}." if text else f"{about} failed: {code}.",
+        f"{about} failed: {said} (RequestId {request})." if request else f"{about} failed: {said}.",
         kind=kind,
         wait=wait,
         until=_until(text),
@@ -220,10 +267,6 @@ def _hint(kind: Kind, permission: str | None, text: str) -> str | None:
     if kind is Kind.EXPIRED:
         return "The credentials ran out in the middle. Ask for longer ones (role-duration-seconds) and run it again."
     return None
-
-
-CALL_ERRORS = (ClientError, BotoCoreError, HTTPClientError, ResponseParserError)
-"""What boto3 raises for a call that did not go well."""
 
 
 def failure(error: DynatusError) -> Failure:

@@ -7,13 +7,15 @@ passes through `Runner.text` (docs: workflow commands for GitHub Actions; action
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
+from threading import RLock
 from typing import Final, TextIO, TypeAlias
 
 from dynatus_ci.errors import Place
@@ -43,6 +45,8 @@ _SHOWN: Final = {Level.ERROR: 10, Level.WARNING: 10, Level.NOTICE: 9}
 class Runner:
     """The runner's side of one step.
 
+    A file that cannot be written (a full disk) fails nothing: what the run did is told wherever there is room.
+
     Args:
         stream: Where log lines and commands go; standard output in the action.
         output: The file of `GITHUB_OUTPUT`; without it outputs go nowhere.
@@ -54,13 +58,20 @@ class Runner:
         self._output = output
         self._summary = summary
         self._annotated: Counter[Level] = Counter()
+        self._unwritten: dict[str, str] = {}
+        self._lock = RLock()
 
     def text(self, text: str) -> None:
         """Print text that anybody may have written; none of it can be a command."""
         token = uuid.uuid4().hex
-        self._line(f"::stop-commands::{token}")
-        self._line(harmless(text))
-        self._line(f"::{token}::")
+        with self._lock:  # two texts between each other's lines would be commands again
+            self._line(f"::stop-commands::{token}")
+            self._line(harmless(text))
+            self._line(f"::{token}::")
+
+    def debug(self, text: str) -> None:
+        """Print a line that the runner shows only where the step's debug log is on."""
+        self._command("debug", harmless(text))
 
     @contextmanager
     def group(self, title: str) -> Iterator[None]:
@@ -80,7 +91,9 @@ class Runner:
         self._command(level, _cut(harmless(message)), properties=_properties(place, title))
 
     def finish(self) -> None:
-        """Say how many messages have no annotation of their own; once, at the end."""
+        """Say what could not be written, and how many messages have no annotation of their own; once, at the end."""
+        for file, why in self._unwritten.items():
+            self.annotate(Level.NOTICE, f"The {file} could not be written: {why}.")
         left = {level: self._annotated[level] - most for level, most in _SHOWN.items() if self._annotated[level] > most}
         if left:
             counts = ", ".join(f"{number} {level}{'s' if number > 1 else ''}" for level, number in left.items())
@@ -88,31 +101,45 @@ class Runner:
 
     def set_outputs(self, outputs: Mapping[str, OutputValue]) -> None:
         """Set outputs of the step. Set again, the later value holds."""
-        self._append(self._output, "".join(_output(name, value) for name, value in outputs.items()))
+        text = "".join(_output(name, value) for name, value in outputs.items())
+        self._append("file of the step's outputs", self._output, text)
 
     def add_summary(self, markdown: str) -> None:
         """Add to the job summary; what is over its limit is cut at the end of a line, and that is said."""
-        self._append(self._summary, _fitting(markdown, self.summary_room))
+        self._append("job summary", self._summary, _fitting(markdown, self.summary_room))
 
     @property
     def summary_room(self) -> int:
         """How many bytes the job summary can still take."""
-        written = self._summary.stat().st_size if self._summary and self._summary.exists() else 0
-        return max(0, SUMMARY_LIMIT - written)
+        return max(0, SUMMARY_LIMIT - _size(self._summary))
 
     def _command(self, name: str, data: str, *, properties: Mapping[str, str | int] | None = None) -> None:
         listed = ",".join(f"{key}={_escape_property(str(value))}" for key, value in (properties or {}).items())
         self._line(f"::{name}{' ' if listed else ''}{listed}::{_escape(data)}")
 
     def _line(self, text: str) -> None:
-        self._stream.write(text + "\n")
-        self._stream.flush()  # the job may be killed at any time, and standard error has no buffer
+        with self._lock, suppress(OSError):  # without a log there is nowhere to say so
+            self._stream.write(text + "\n")
+            self._stream.flush()  # the job may be killed at any time, and standard error has no buffer
 
-    @staticmethod
-    def _append(path: Path | None, text: str) -> None:
-        if path is not None:
+    def _append(self, what: str, path: Path | None, text: str) -> None:
+        if path is None:
+            return
+        before = _size(path)
+        try:
             with path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
                 file.write(text)
+        except OSError as error:
+            self._unwritten[what] = error.strerror or type(error).__name__
+            with suppress(OSError):
+                os.truncate(path, before)  # half of an output would make the runner fail the step
+
+
+def _size(path: Path | None) -> int:
+    """How large a file is; 0 where there is none that can be looked at."""
+    with suppress(OSError):
+        return path.stat().st_size if path else 0
+    return 0
 
 
 def shown(text: str) -> str:

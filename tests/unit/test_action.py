@@ -20,6 +20,7 @@ from tests.github_stub import PERSON_TOKEN, Fault
 from tests.scene import BRANCH, HASTE, INDEX, NO_INDEXES, PATH, ROOT, TTL, Ran, Scene, scene, table, tags
 
 NOOP = (0, "noop", "")
+SECRET = "hunter2"
 
 
 @pytest.fixture
@@ -185,18 +186,34 @@ def test_the_plan_file_is_whole_and_may_be_a_temporary_one(repo: Scene) -> None:
         assert (repo.home / out).stat().st_uid == repo.home.stat().st_uid
 
 
+def test_an_apply_on_a_full_disk_closes_its_record_and_tells_in_the_comment(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    repo.plan(1)
+    sha = repo.merge(1)
+    inputs = {"mode": "apply", "approval": "reviewed-plan"}
+    environ, runner = repo.prepare({"after": sha}, name="push", ref=BRANCH, sha=sha, inputs=inputs)
+    status, log = repo.door.start({**environ, "GITHUB_OUTPUT": "/dev/full", "GITHUB_STEP_SUMMARY": "/dev/full"}, runner)
+    assert status == 0
+    assert "The job summary could not be written: No space left on device." in log
+    assert "The file of the step's outputs could not be written" in log
+    assert "1 table changed" in repo.comment(1)
+    assert repo.record(1).closes("users")
+
+
 def test_a_bug_is_told_without_what_its_message_holds(tmp_path: Path) -> None:
     class Broken(dict[str, str]):
         def items(self) -> NoReturn:
-            raise RuntimeError("hunter2")
+            raise RuntimeError(SECRET)
 
     output, log = tmp_path / "output", io.StringIO()
     environ = Broken(GITHUB_WORKSPACE=str(tmp_path), GITHUB_OUTPUT=str(output))
     assert action.main(environ, stream=log, pace=HASTE) == 1
     assert "internal-error" in output.read_text("utf-8")
     assert "RuntimeError" in log.getvalue()
-    assert "run.py" in log.getvalue()
-    assert "hunter2" not in log.getvalue()
+    assert 'run.py", line' in log.getvalue()
+    assert "raise RuntimeError" in log.getvalue()
+    assert SECRET not in log.getvalue() + output.read_text("utf-8")
 
 
 def test_outside_of_actions_it_says_so() -> None:

@@ -185,6 +185,31 @@ def test_an_error_on_the_way_has_its_class(error: Exception, kind: Kind) -> None
     assert "DescribeTable of table orders failed" in failed.message
 
 
+def test_the_number_of_the_request_is_in_the_error() -> None:
+    error = answered(Row("ThrottlingException", "Rate exceeded.", Kind.THROTTLED))
+    error.response["ResponseMetadata"]["RequestId"] = "4EK7"
+    failed = failures.explain(error, operation="ListTables", table=None)
+    assert str(failed) == "ListTables failed: ThrottlingException: Rate exceeded (RequestId 4EK7)."
+
+
+def test_a_password_in_an_address_is_not_shown() -> None:
+    error = ConnectionClosedError(endpoint_url="http://user:p@ss@host:8000/")
+    assert "http://host:8000/" in str(failures.explain(error, operation="ListTables", table=None))
+
+
+def test_a_member_that_an_answer_lacks_is_an_answer_that_cannot_be_read() -> None:
+    call = {"operation": "DescribeTable", "table": "orders"}
+    answer = failures.Answer({"Table": {"GlobalSecondaryIndexes": [{"IndexName": "a"}]}}, call)
+    assert answer["Table"]["GlobalSecondaryIndexes"][0]["IndexName"] == "a"
+    for part, name in (
+        (answer, "Tables"),
+        (answer["Table"], "KeySchema"),
+        (answer["Table"]["GlobalSecondaryIndexes"][0], "KeySchema"),
+    ):
+        with pytest.raises(failures.CallFailed, match=rf"^DescribeTable of table orders failed: .* it lacks {name}\.$"):
+            part[name]
+
+
 def test_a_permission_of_another_service_has_its_prefix() -> None:
     row = Row("AccessDeniedException", "", Kind.DENIED, operation="DescribeKey")
     failed = failures.explain(answered(row), operation="DescribeKey", table=None, service="kms")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import resource
 from pathlib import Path
 
 import pytest
@@ -224,3 +225,50 @@ def test_a_summary_over_its_limit_is_cut_in_bytes_at_the_end_of_a_line(tmp_path:
     text = path.read_text(encoding="utf-8")
     assert text.endswith("*The rest is left out: a job summary holds 1 MiB.*\n")
     assert set(text.removeprefix("# Plan\n").split("\n")[:-4]) == {line.rstrip("\n")}
+
+
+# ---- what cannot be written ------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_a_notice_at_the_end(stream: io.StringIO) -> None:
+    full = Path("/dev/full")
+    said = Runner(stream, output=full, summary=full)
+    said.add_summary("# Plan")
+    said.set_outputs({"result": "applied"})
+    assert stream.getvalue() == ""
+    said.finish()
+    assert obeyed(stream.getvalue()) == [
+        "notice The job summary could not be written: No space left on device.",
+        "notice The file of the step's outputs could not be written: No space left on device.",
+    ]
+
+
+def test_half_of_an_output_is_taken_back(stream: io.StringIO, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    said = Runner(stream, output=output)
+    said.set_outputs({"result": "planned"})
+    before = output.read_text("utf-8")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, limits[1]))
+    try:
+        said.set_outputs({"plan": "x" * 100_000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert read_outputs(output.read_text("utf-8")) == {"result": "planned"}
+
+
+class Full(io.StringIO):
+    """A stream on a full disk."""
+
+    def flush(self) -> None:
+        """Find no room."""
+        raise OSError(28, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+    said = Runner(Full(), output=tmp_path / "output")
+    with said.group("Plan"):
+        said.text("text")
+    said.annotate(Level.ERROR, "an error")
+    said.set_outputs({"result": "noop"})
+    assert read_outputs((tmp_path / "output").read_text("utf-8")) == {"result": "noop"}

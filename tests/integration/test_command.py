@@ -1,0 +1,75 @@
+"""The command as a program of its own: where its output goes, and what happens when that cannot be written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scene import table
+from tests.simulator import Clock, Simulator
+
+FULL = Path("/dev/full")
+
+
+@pytest.fixture
+def account() -> Iterator[Simulator]:
+    with Simulator(clock=Clock(scale=3600)) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def definitions(tmp_path: Path) -> Path:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    (folder / "users.edn").write_text(table(), encoding="utf-8")
+    return folder
+
+
+def dynatus(*arguments: str | Path, **streams: object) -> subprocess.CompletedProcess[str]:
+    """The command, with nobody at standard input."""
+    command = [sys.executable, "-m", "dynatus_ci", *map(str, arguments)]
+    given: dict[str, object] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.run(command, text=True, check=False, timeout=120, env=dict(os.environ), **{**given, **streams})  # type: ignore[call-overload, no-any-return]  # streams are files or PIPE
+
+
+def test_a_result_that_standard_output_cannot_take_is_told_on_standard_error(
+    account: Simulator, definitions: Path
+) -> None:
+    where = ("--endpoint-url", account.endpoint_url, "--region", account.region)
+    with FULL.open("w") as full:
+        done = dynatus("apply", definitions, *where, "--yes", "--format", "json", stdout=full)
+    assert done.returncode == 1
+    assert "1 table changed" in done.stderr
+    assert done.stderr.endswith("dynatus: Standard output cannot be written: No space left on device.\n")
+    assert account.client().list_tables()["TableNames"] == ["users"]
+
+
+def test_a_plan_that_cannot_be_shown_is_not_applied(account: Simulator, definitions: Path) -> None:
+    with FULL.open("w") as full:
+        done = dynatus("apply", definitions, "--endpoint-url", account.endpoint_url, "--yes", stdout=full)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert account.client().list_tables()["TableNames"] == []
+
+
+def test_progress_that_nobody_can_read_ends_nothing(account: Simulator, definitions: Path) -> None:
+    with FULL.open("w") as full:
+        done = dynatus("apply", definitions, "--endpoint-url", account.endpoint_url, "--yes", stderr=full)
+    assert done.returncode == 0
+    assert account.client().list_tables()["TableNames"] == ["users"]
+
+
+@pytest.mark.parametrize(("flags", "shown"), [((), False), (("-v",), False), (("-vv",), True)])
+def test_every_call_is_shown_with_its_duration_and_request_where_it_is_asked_for(
+    account: Simulator, definitions: Path, flags: tuple[str, ...], shown: bool
+) -> None:
+    done = dynatus("plan", definitions, "--endpoint-url", account.endpoint_url, *flags)
+    assert done.returncode == 0
+    assert ("DEBUG dynatus_ci.dynamodb.client: DescribeTable of table users" in done.stderr) is shown
+    assert ("RequestId" in done.stderr) is shown
+    assert "123456789012" not in done.stderr
