@@ -37,8 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(argv)
         level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(options.verbose, 2)]
-        shown = report.mask(None, Context())
-        with logs.shown(lambda _, text: say(shown(text)), level=level):
+        with logs.shown(lambda _, text: say(report.hide_accounts(text)), level=level):
             return _run(options)
     except InvalidDefinitions as invalid:
         say(report.faults_text(invalid.faults).rstrip("\n"))

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from dynatus_ci import approval, engine
+from dynatus_ci import approval, disk, engine
 from dynatus_ci.approval import Gate
 from dynatus_ci.definitions import loader
 from dynatus_ci.dynamodb import client
@@ -97,29 +97,43 @@ def gate(reviewed: Plan | None, aws: Aws, *, patterns: tuple[str, ...]) -> Gate:
     return Gate(approval.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint), patterns)
 
 
-def read(path: Path, *, name: str) -> Plan:
-    """Read a plan document; `name` is what the user calls it.
+def read(path: PurePath, *, name: str, root: Path | None = None) -> Plan:
+    """Read a plan document.
+
+    Args:
+        path: Where it is.
+        name: What the user calls it.
+        root: The folder that `path` is in, which strangers may have filled; without one everything is the user's own.
 
     Raises:
         InvalidInput: There is none that can be read.
     """
     try:
-        with path.open("rb") as file:
-            text = file.read(LARGEST_DOCUMENT + 1)
+        if root is None:
+            with Path(path).open("rb") as file:
+                text = file.read(LARGEST_DOCUMENT + 1)
+        else:
+            text = disk.read(root, path, most=LARGEST_DOCUMENT + 1)
         if len(text) > LARGEST_DOCUMENT:
             raise InvalidInput(f"{name} is larger than any plan.")
         return Plan.from_dict(json.loads(text))
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise InvalidInput(f"{name} cannot be read ({error.strerror}).") from error
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{name} cannot be read as a plan ({error}).") from error
 
 
-def write(plan: Plan, path: Path, *, name: str) -> None:
-    """Write the whole document of a plan; `name` is what the user calls it.
+def write(plan: Plan, path: PurePath, *, name: str, root: Path | None = None) -> None:
+    """Write the whole document of a plan; the arguments are those of `read`.
 
     Raises:
         InvalidInput: It cannot be written there.
     """
+    data = (json.dumps(plan.to_dict(), ensure_ascii=False, indent=1) + "\n").encode()
     try:
-        path.write_text(json.dumps(plan.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        if root is None:
+            Path(path).write_bytes(data)
+        else:
+            disk.write(root, path, data)
     except OSError as error:
         raise InvalidInput(f"{name} cannot be written ({error.strerror}).") from error

@@ -60,10 +60,9 @@ def main(environ: Mapping[str, str] | None = None, *, stream: TextIO | None = No
 
 def _logged(environ: Mapping[str, str], runner: Runner) -> AbstractContextManager[None]:
     """Show bugs, and everything that is logged where debug logging is on (ACTIONS_STEP_DEBUG, docs: debug logging)."""
-    shown = report.mask(None, Context(in_github=True))
 
     def write(level: int, text: str) -> None:
-        (runner.debug if level < logging.WARNING else runner.text)(shown(text))
+        (runner.debug if level < logging.WARNING else runner.text)(report.hide_accounts(text))
 
     return logs.shown(write, level=logging.DEBUG if environ.get("RUNNER_DEBUG") == "1" else logging.WARNING)
 

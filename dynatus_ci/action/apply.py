@@ -41,7 +41,8 @@ def run(job: Job) -> Ending:
 
 
 def _reviewed(job: Job, path: str) -> Plan:
-    return planning.read(job.run.real_path("reviewed", path), name=f"`reviewed`: {path!r}")
+    root, inside = job.run.rooted(path)
+    return planning.read(inside, name=f"`reviewed`: {path!r}", root=root)
 
 
 class _Judge:

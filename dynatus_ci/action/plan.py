@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -29,8 +28,7 @@ def run(job: Job) -> Ending:
     plan = job.planning.plan(job.planning.tables())
     posted = _post(job, lambda: plan, lambda comment: comment.write_plan(plan))
     job.show("Plan", report.plan(plan, _context(job, plan, posted=posted)))
-    if job.inputs.out:
-        _write_file(job, plan, out=job.inputs.out)
+    unwritten = _write_file(job, plan, out=job.inputs.out) if job.inputs.out else None
     verdict = approval.verdict(plan, job.inputs.allow_destructive, labelled=posted.labelled, recorded=posted.recorded)
     ending = Ending(
         result=verdict.result,
@@ -40,7 +38,7 @@ def run(job: Job) -> Ending:
         comment_url=posted.url,
         messages=verdict.messages,
     )
-    failed = posted.failed
+    failed = posted.failed or unwritten
     if failed is None:
         return ending
     return replace(ending, result=Outcome.FAILED, reason=failed.reason, messages=(str(failed),))
@@ -63,17 +61,14 @@ def _whereabouts(job: Job) -> Plan:
     return Plan(account=aws.account, region=aws.region, endpoint=aws.endpoint)
 
 
-def _write_file(job: Job, plan: Plan, *, out: str) -> None:
-    """The whole plan as a file, owned as the workspace is: later steps run outside this container, not as root."""
-    path, name = job.run.real_path("out", out), f"`out`: {out!r}"
+def _write_file(job: Job, plan: Plan, *, out: str) -> InvalidInput | None:
+    """Write the whole plan as a file; where that fails the run fails, and still tells its plan."""
+    root, inside = job.run.rooted(out)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        planning.write(plan, path, name=name)
-        if os.geteuid() == 0:
-            owner = job.run.workspace.stat()
-            os.chown(path, owner.st_uid, owner.st_gid)
-    except OSError as error:
-        raise InvalidInput(f"{name} cannot be written ({error.strerror}).") from error
+        planning.write(plan, inside, name=f"`out`: {out!r}", root=root)
+    except InvalidInput as unwritten:
+        return unwritten
+    return None
 
 
 # --- the comment -----------------------------------------------------------------------------------------------------

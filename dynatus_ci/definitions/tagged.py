@@ -16,6 +16,11 @@ from dynatus_ci.errors import Fault
 from dynatus_ci.schema.findings import quoted, shown
 
 DEFAULT = "default"
+MOST_JOINED = 1 << 16
+"""Characters that one #join may make: three times as long as the longest value that DynamoDB takes, a policy."""
+MOST_TEXT = 64 << 20
+"""Characters that all #join and #param of a run may make: as much as all files may hold. A short file could name a long
+parameter many thousand times."""
 
 _INSTEAD: Mapping[str, str] = {
     **dict.fromkeys(("env", "hostname", "user", "prop"), "Write #param NAME and pass it with `params`."),
@@ -30,6 +35,18 @@ _INSTEAD: Mapping[str, str] = {
 _COLLECTIONS = {Kind.VECTOR, Kind.LIST, Kind.SET}
 
 
+@dataclass(slots=True)
+class Budget:
+    """How much text tags may still make."""
+
+    left: int = MOST_TEXT
+
+    def take(self, size: int) -> bool:
+        """Use some of it; False where there is not enough."""
+        self.left -= size
+        return self.left >= 0
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What tags may depend on, and what they were found to ask for."""
@@ -40,6 +57,7 @@ class Scope:
     """The names in the branches of all #profile that were read, chosen or not."""
     used: set[str] = field(default_factory=set)
     """The parameters that were asked for."""
+    budget: Budget = field(default_factory=Budget)
 
 
 class _Wrong(Exception):
@@ -159,7 +177,18 @@ class _Resolver:
         values = [self.evaluate(part) for part in parts]
         if any(value.kind is Kind.BROKEN for value in values):
             return Node(Kind.BROKEN, None, node.start, node.end)
-        return Node(Kind.STRING, "".join(map(_joined, values)), node.start, node.end)
+        texts = [_joined(value) for value in values]
+        size = sum(map(len, texts))
+        if size > MOST_JOINED:
+            message = f"This #join makes a text of {size:,} characters, and {MOST_JOINED:,} are the most."
+            raise _Wrong(_tag_span(node), message, code="too-large")
+        self._spend(node, size)
+        return Node(Kind.STRING, "".join(texts), node.start, node.end)
+
+    def _spend(self, node: Node, size: int) -> None:
+        if not self._scope.budget.take(size):
+            message = f"All #join and #param together make more than {MOST_TEXT:,} characters."
+            raise _Wrong(_tag_span(node), message, code="too-large")
 
     def _param(self, node: Node, asked: tuple[str, Node | None]) -> Node:
         name, default = asked
@@ -167,6 +196,7 @@ class _Resolver:
         if name in self._scope.params:
             if default is not None:
                 self._survey(default)
+            self._spend(node, len(self._scope.params[name]))
             return Node(Kind.PARAMETER, (name, self._scope.params[name]), node.start, node.end)
         if default is not None:
             return self.evaluate(default)

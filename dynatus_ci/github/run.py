@@ -1,6 +1,6 @@
 """What the runner says: the run, the event that started it, and the folders that a run may use.
 
-Pure apart from the mapping that is given; only `read_event`, `Run.real_path` and `Run.is_linked` look at the disk.
+Pure apart from the mapping that is given; only `read_event` and `Run.is_linked` look at the disk.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final, Self
 
 from dynatus_ci.errors import InvalidInput
@@ -108,17 +108,10 @@ class Run:
             return path
         return self.workspace_path(name, text)
 
-    def real_path(self, name: str, path: str) -> Path:
-        """Where a path of the input `name` really is, with links followed.
-
-        Raises:
-            InvalidInput: A link leads out of the workspace (and out of the folder for temporary files).
-        """
-        real = (self.workspace / path).resolve()
-        roots = [root.resolve() for root in (self.workspace, self.temp) if root is not None]
-        if not any(real.is_relative_to(root) for root in roots):
-            raise InvalidInput(f"`{name}`: {path!r} leads out of the workspace through a symbolic link.")
-        return real
+    def rooted(self, path: str) -> tuple[Path, PurePath]:
+        """A path as `file_path` gives it, as the folder that it may not leave and the path in there."""
+        pure = PurePath(path)
+        return (self.temp, pure.relative_to(self.temp)) if self.temp and pure.is_absolute() else (self.workspace, pure)
 
     def is_linked(self, path: str) -> bool:
         """Whether a path relative to the workspace is reached through a symbolic link."""

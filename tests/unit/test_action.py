@@ -186,6 +186,24 @@ def test_the_plan_file_is_whole_and_may_be_a_temporary_one(repo: Scene) -> None:
         assert (repo.home / out).stat().st_uid == repo.home.stat().st_uid
 
 
+def test_a_plan_file_that_a_link_leads_away_fails_the_run_and_the_plan_is_told(repo: Scene) -> None:
+    repo.write(users=table())
+    (repo.home / "build").symlink_to(repo.home.parent)
+    ran = run(repo, "plan", out="build/plan.json")
+    assert ran.ending == (1, "failed", "invalid-input")
+    assert ran.outputs["create"] == "1"
+    assert "a symbolic link leads there" in ran.log
+    assert not (repo.home.parent / "plan.json").exists()
+
+
+def test_a_pipe_is_no_reviewed_plan(repo: Scene) -> None:
+    repo.write(users=table())
+    os.mkfifo(repo.home / "plan.json")
+    ran = run(repo, "apply", reviewed="plan.json")
+    assert ran.ending == (1, "failed", "invalid-input")
+    assert "it is no regular file" in ran.log
+
+
 def test_an_apply_on_a_full_disk_closes_its_record_and_tells_in_the_comment(repo: Scene) -> None:
     repo.write(users=table())
     repo.open(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
@@ -16,18 +16,10 @@ ZERO = "0" * 40
 WORKSPACE = "/github/workspace"
 
 
-def test_a_link_is_followed_inside_the_workspace_only(tmp_path: Path) -> None:
-    workspace, outside = tmp_path / "workspace", tmp_path / "outside"
-    (workspace / "real").mkdir(parents=True)
-    outside.mkdir()
-    (workspace / "inside").symlink_to("real")
-    (workspace / "away").symlink_to(outside)
-    run = Run(workspace=workspace)
-    assert run.real_path("path", "inside") == workspace / "real"
-    assert run.real_path("out", "not/there/yet.json") == workspace / "not/there/yet.json"
-    for path in ("away", "away/deeper.edn"):
-        with pytest.raises(InvalidInput, match="symbolic link"):
-            run.real_path("path", path)
+def test_a_file_is_in_the_workspace_or_in_the_folder_for_temporary_files() -> None:
+    run = Run(workspace=Path(WORKSPACE), temp=Path("/github/runner_temp"))
+    assert run.rooted("build/plan.json") == (Path(WORKSPACE), PurePath("build/plan.json"))
+    assert run.rooted("/github/runner_temp/a/plan.json") == (Path("/github/runner_temp"), PurePath("a/plan.json"))
 
 
 def run_of(event: dict[str, Any], **variables: str) -> Run:

@@ -143,3 +143,20 @@ def test_the_module_imports_nothing_that_could_reach_out() -> None:
     assert imported == {"__future__", "collections.abc", "dataclasses", "typing"} | {
         f"dynatus_ci.{name}" for name in ("definitions.edn", "errors", "schema.findings")
     }
+
+
+def test_a_join_makes_no_more_text_than_any_value_may_have() -> None:
+    long = {"params": {"p": "x" * 1_000}}
+    fits, over = "#join [" + "#param p " * 65 + "]", "#join [" + "#param p " * 66 + "]"
+    assert value(fits, **long) == "x" * 65_000
+    assert value(over, **long) == ["too-large"]
+    assert value(f"[{over} 1]", **long) == ["too-large"]
+
+
+def test_a_short_file_cannot_make_more_text_than_all_files_may_hold() -> None:
+    long = {"params": {"p": "x" * 100_000}}
+    assert value("[" + "#param p " * 600 + "]", **long)[0] == ("p", "x" * 100_000)
+    assert value("[" + "#param p " * 700 + "]", **long)[0] == "too-large"
+    budget = tagged.Budget(left=100)
+    assert value('[#join ["ab" "c"]]', budget=budget) == ["abc"]
+    assert budget.left == 97
