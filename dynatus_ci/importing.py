@@ -18,13 +18,19 @@ from dynatus_ci.dynamodb import observe, owners
 from dynatus_ci.dynamodb.client import CONNECTIONS, Aws
 from dynatus_ci.dynamodb.owners import Owner
 from dynatus_ci.errors import DynatusError, InvalidInput
-from dynatus_ci.schema import normalise, planner, unmanaged
+from dynatus_ci.schema import normalise, planner, probe, unmanaged
 from dynatus_ci.schema.findings import quoted
 from dynatus_ci.schema.model import Action, Table
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.base import Situation
 from dynatus_ci.schema.settings.encryption import Encryption
 from dynatus_ci.schema.settings.replicas import Replicas
+from dynatus_ci.schema.settings.tags import Tags
+
+PROBE = (
+    "No file was written: it is a probe that an interrupted apply left behind. The next apply of its table deletes it; "
+    "you may delete it yourself."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,8 @@ def _names(aws: Aws) -> Iterator[str]:
 def _import(how: _Import, name: str) -> Imported:
     try:
         table = _observed(how.aws, name)
+        if probe.TAG in (table.at((Tags.name,)) or {}):
+            return Imported(name, warning=PROBE)
         owner = owners.owner(how.aws, name) if how.ask_owner else None
         return Imported(name, file=_write(how, table, owner), owner=owner, warning=_left_out(table))
     except DynatusError as error:

@@ -13,19 +13,20 @@ from enum import StrEnum
 from math import inf
 from threading import Event as Flag
 from threading import Semaphore
+from typing import Any
 
 from dynatus_ci import journal
 from dynatus_ci.approval import Refusal
-from dynatus_ci.dynamodb import failures, observe, waits
+from dynatus_ci.dynamodb import failures, observe, probes, waits
 from dynatus_ci.dynamodb.client import Aws
 from dynatus_ci.dynamodb.failures import CallFailed, Kind
 from dynatus_ci.dynamodb.waits import Clock, Ended, Poll
 from dynatus_ci.errors import Bug, DynatusError, FailureReason
 from dynatus_ci.journal import Journal, Tries
-from dynatus_ci.schema import emulators, order, planner, settings
+from dynatus_ci.schema import emulators, order, planner, probe, settings
 from dynatus_ci.schema.model import Action, Failure, Path, Step, Table, TableChange
 from dynatus_ci.schema.results import Outcome, Status, TableResult
-from dynatus_ci.schema.settings.base import Memory
+from dynatus_ci.schema.settings.base import Memory, Probe
 from dynatus_ci.schema.settings.ttl import COOLDOWN
 
 _log = logging.getLogger(__name__)
@@ -266,7 +267,7 @@ class TableLoop:
         backup = self._backup_in_doubt(step)
         if not backup:
             try:
-                answer = self._run.aws.write(step.operation, table=self._desired.name, parameters=step.parameters)
+                answer = self._send(step)
             except CallFailed as failed:
                 self._failed(step, failed)
                 return
@@ -279,8 +280,44 @@ class TableLoop:
             took, self._last = self._now() - began, ""
             self._journal.ended(Status.DONE, took)
             self._tell(EventKind.DONE, f"{step.reason}: done in {took:.0f} s", step=step)
-            self._put_off_cooldown(change, step)
+            if not self._is_probe(step):
+                self._put_off_cooldown(change, step)
+            elif step.operation == "CreateTable":
+                self._memory = replace(self._memory, probed=True)
         self._check_time()
+
+    def _send(self, step: Step) -> dict[str, Any]:
+        """Make a step's call; one about the probe only where it is still to be made."""
+        name = self._desired.name
+        if not self._is_probe(step):
+            return self._run.aws.write(step.operation, table=name, parameters=step.parameters)
+        try:
+            if not self._probe_needs(step):
+                return {}
+            self._memory = replace(self._memory, probing=True)
+            return self._run.aws.write(step.operation, table=probe.name(name), parameters=step.parameters)
+        except CallFailed as failed:
+            raise probes.explained(failed, name) from failed
+
+    def _is_probe(self, step: Step) -> bool:
+        return probe.is_about(step, self._desired.name)
+
+    def _probe_needs(self, step: Step) -> bool:
+        """Whether the probe is not yet, or still, there. Nothing is deleted whose tag has not been read just now."""
+        name, creates, began = self._desired.name, step.operation == "CreateTable", self._now()
+        found = probes.Found(Probe.NOT_ASKED)
+
+        def settled() -> Ended | None:
+            nonlocal found
+            found = probes.look(self._run.aws, name)
+            untagged = found.what is Probe.FOREIGN and self._memory.probing and self._now() - began < waits.SETTLE
+            return None if untagged or found.status == ("DELETING" if creates else "CREATING") else Ended.DONE
+
+        if self._poll().until(settled) is not Ended.DONE:
+            self._check_time()
+        if found.what is Probe.FOREIGN:
+            raise _End(Outcome.REFUSED, _refused(FailureReason.DESTRUCTIVE_BLOCKED, probe.in_the_way(name)))
+        return found.what is Probe.ABSENT if creates else found.what is Probe.OURS and found.status != "DELETING"
 
     def _put_off_cooldown(self, change: TableChange, step: Step) -> None:
         """Steps after this one have a cooldown from now on; emulators have none."""
@@ -374,7 +411,7 @@ class TableLoop:
             settle = inf
             self._run.clock.wait(waits.NEW_TABLE, self._run.stop)
         watch = waits.Watch(
-            lambda: self._observe(step.expects),
+            lambda: self._looked_at(step),
             step.expects,
             failed_before=waits.failures(before, step.expects) if before else {},
             clock=self._run.clock,
@@ -422,6 +459,10 @@ class TableLoop:
         now = self._now()
         self._tries.keep(lambda _, until: until > now)
         return True
+
+    def _looked_at(self, step: Step) -> Table | None:
+        """The table that a step is about."""
+        return probes.table(self._run.aws, self._desired.name) if self._is_probe(step) else self._observe(step.expects)
 
     def _observe(self, paths: Iterable[Path]) -> Table | None:
         """The table cut to some paths' settings, so that a look reads no more than it needs."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
-from dynatus_ci.dynamodb import twins
+from dynatus_ci.dynamodb import probes, twins
 from dynatus_ci.dynamodb.client import Aws
 from dynatus_ci.dynamodb.failures import CallFailed, Kind
 from dynatus_ci.schema import emulators, normalise, planner
@@ -20,6 +20,8 @@ from dynatus_ci.schema.planner import Questions
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.base import Bounds, Emptiness, Setting, Situation
 from dynatus_ci.schema.settings.insights import Insights
+
+SYMMETRIC = "SYMMETRIC_DEFAULT"
 
 
 def table(aws: Aws, desired: Table) -> Table | None:
@@ -129,13 +131,12 @@ class Surroundings:
             if questions.scaling and self._known.scaling is None and not self._known.scaling_denied:
                 self._known = _scaling(self._aws, self._known)
             if questions.key and questions.key not in self._known.keys:
-                found = describe_key(self._aws, questions.key)
-                keys = {**self._known.keys, questions.key: str(found["Arn"]) if found else None}
-                self._known = replace(self._known, keys=keys)
+                self._known = _with_key(self._aws, questions.key, self._known)
         emptiness = emptiness_of(self._aws, name) if questions.emptiness else situation.emptiness
+        there = probes.seen(self._aws, name) if questions.probe else situation.probe
         if questions.emptiness:
             _ask_for_backups(self._aws)
-        return replace(self.situation(), emptiness=emptiness, memory=situation.memory)
+        return replace(self.situation(), emptiness=emptiness, probe=there, memory=situation.memory)
 
 
 def backup(aws: Aws, name: str, called: str, *, since: float) -> str | None:
@@ -200,6 +201,21 @@ def describe_key(aws: Aws, key: str) -> Mapping[str, Any] | None:
             return None
         raise
     return found
+
+
+def _with_key(aws: Aws, key: str, known: Situation) -> Situation:
+    """What is known, with a key's ARN, and why DynamoDB cannot use the key."""
+    found = describe_key(aws, key)
+    known = replace(known, keys={**known.keys, key: str(found["Arn"]) if found else None})
+    why = _unusable(found) if found else None
+    return replace(known, unusable_keys={**known.unusable_keys, key: f"The KMS key {key} {why}."}) if why else known
+
+
+def _unusable(key: Mapping[str, Any]) -> str | None:
+    if key.get("KeyState", "Enabled") != "Enabled":
+        return f"is {key['KeyState']}. DynamoDB needs it Enabled"
+    spec = key.get("KeySpec", SYMMETRIC)
+    return f"is of the kind {spec}. DynamoDB takes {SYMMETRIC} only" if spec != SYMMETRIC else None
 
 
 def _scaling(aws: Aws, known: Situation) -> Situation:

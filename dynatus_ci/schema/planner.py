@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dynatus_ci.schema import capacity, emulators, indexes, keys, replacement, unmanaged
+from dynatus_ci.schema import capacity, emulators, indexes, keys, probe, replacement, unmanaged
 from dynatus_ci.schema.model import (
     Action,
     Difference,
@@ -24,8 +24,10 @@ from dynatus_ci.schema.model import (
     TableChange,
 )
 from dynatus_ci.schema.settings import SETTINGS
-from dynatus_ci.schema.settings.base import Context, Emptiness, Setting, Situation
+from dynatus_ci.schema.settings.base import Context, Emptiness, Probe, Setting, Situation
+from dynatus_ci.schema.settings.encryption import Encryption
 
+ENCRYPTION = Encryption()
 UNREAD = "NOT READABLE YET"
 """What stands as a transition at a setting whose reader does not find the table yet."""
 STRONG = "MultiRegionConsistency"
@@ -39,10 +41,11 @@ class Questions:
 
     scaling: bool = False
     emptiness: bool = False
+    probe: bool = False
     key: str | None = None
 
     def __bool__(self) -> bool:
-        return self.scaling or self.emptiness or self.key is not None
+        return self.scaling or self.emptiness or self.probe or self.key is not None
 
 
 def change(desired: Table, actual: Table | None, situation: Situation) -> TableChange:
@@ -75,11 +78,14 @@ def questions(desired: Table, actual: Table | None, situation: Situation) -> Que
     goes = context.actual is not None and (desired.absent or any(keys.differences(context, risk=Risk.SAFE)))
     base = _missing(context) if goes else context
     unasked = not desired.absent and situation.scaling is None and not situation.scaling_denied
-    found = (setting.unknown_key(base) for setting in _readable(base))
+    keys_of = (setting.unknown_key(base) for setting in _readable(base))
+    replaced = goes and not desired.absent
+    new_key = ENCRYPTION.unchecked_key(base) if replaced and _keeps(base, (ENCRYPTION.name,)) else None
     return Questions(
         scaling=unasked and (capacity.scaling_matters(base) or _scales_for_replicas(base)),
         emptiness=goes and situation.emptiness is Emptiness.NOT_ASKED,
-        key=next((key for key in found if key), None),
+        probe=replaced and probe.possible(base) and situation.probe is Probe.NOT_ASKED,
+        key=next((key for key in keys_of if key), new_key),
     )
 
 
@@ -122,7 +128,7 @@ def _replacing(
         context,
         action,
         differences=differences,
-        steps=(*replacement.steps(context, differences), *after) if refusal is None else (),
+        steps=(*replacement.steps(context, differences, new=after[:1]), *after) if refusal is None else (),
         notes=tuple(replacement.notes(context)),
     )
     unproven = found.risk is Risk.DESTRUCTIVE and context.situation.emptiness is Emptiness.UNKNOWN
@@ -272,11 +278,7 @@ def _split(
 
 
 def _keeps(context: Context, path: Path) -> bool:
-    return not {path[0] if path else "", emulators.kind(path)} & _cannot_keep(context.situation)
-
-
-def _cannot_keep(situation: Situation) -> frozenset[str]:
-    return situation.unsupported | emulators.CANNOT_KEEP.get(situation.emulator or "", frozenset())
+    return not {path[0] if path else "", emulators.kind(path)} & context.situation.cannot_keep
 
 
 def _changes(context: Context, path: Path) -> bool:

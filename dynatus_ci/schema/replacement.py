@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dynatus_ci.schema import capacity, indexes, keys, unmanaged
+from dynatus_ci.schema import capacity, indexes, keys, probe, unmanaged
 from dynatus_ci.schema.model import Difference, Effect, Risk, Stage, Step, Value, digest
 from dynatus_ci.schema.settings import SETTINGS
 from dynatus_ci.schema.settings.base import Context, Emptiness, covers
@@ -111,13 +111,21 @@ def refusal(context: Context) -> str | None:
     protected = context.is_at(("DeletionProtectionEnabled",))
     if protected and context.desired.at(("DeletionProtectionEnabled",)) is not False:
         return "Deletion protection is on. Set :DeletionProtectionEnabled false in a change of its own first."
-    return None
+    return probe.refusal(context)
 
 
-def steps(context: Context, differences: tuple[Difference, ...]) -> Iterator[Step]:
-    """Protection off where the file says so, a backup of what there is, and the deletion."""
+def steps(context: Context, differences: tuple[Difference, ...], *, new: tuple[Step, ...]) -> Iterator[Step]:
+    """The probe of the new table, protection off where the file says so, a backup, and the deletion.
+
+    Args:
+        context: The two sides.
+        differences: What asks for it.
+        new: The step that creates the new table; none where the table is only deleted.
+    """
     served = tuple(d for d in differences if d.effect in {Effect.RECREATE, Effect.DELETE})
     ids = tuple(difference.id for difference in served)
+    for create in new:
+        yield from probe.steps(context, create, differences=ids)
     if context.is_at(("DeletionProtectionEnabled",)):
         yield Step(
             operation="UpdateTable",
@@ -160,6 +168,18 @@ def backup_name(context: Context) -> str:
 
 def notes(context: Context) -> Iterator[str]:
     """What people must know before a table goes."""
+    yield from _items_notes(context)
+    if context.desired.absent:
+        return
+    yield from _unproven(context)
+    lost = list(unmentioned(context))
+    if lost:
+        yield f"Live settings that the file does not mention, and a new table will not have: {', '.join(lost)}."
+    yield NEVER_KEPT
+
+
+def _items_notes(context: Context) -> Iterator[str]:
+    """What happens to the items."""
     emptiness = context.situation.emptiness
     if emptiness is Emptiness.EMPTY:
         yield "The table is empty (a consistent scan found no item, and recovery is off)."
@@ -171,11 +191,18 @@ def notes(context: Context) -> Iterator[str]:
         yield f"Where recovery is on, DynamoDB itself keeps {context.name}$DeletedTableBackup for 35 days."
     if emptiness is not Emptiness.EMPTY:
         yield WRITERS_STOP if context.situation.backups else "This endpoint has no backups: the items are lost."
-    lost = list(unmentioned(context))
-    if lost and not context.desired.absent:
-        yield f"Live settings that the file does not mention, and a new table will not have: {', '.join(lost)}."
-    if not context.desired.absent:
-        yield NEVER_KEPT
+
+
+def _unproven(context: Context) -> Iterator[str]:
+    """What nobody has made sure of before the table goes."""
+    if not probe.possible(context):
+        yield "This endpoint keeps no tags, so the new table is not tried before the old one is deleted."
+    key = context.desired.at(("SSESpecification", "KMSMasterKeyId"))
+    if key and context.situation.keys.get(key, key) is None:
+        yield (
+            f"The KMS key {key} could not be looked up (kms:DescribeKey). Creating the new table under another name "
+            "shows whether AWS accepts it."
+        )
 
 
 def _rides(context: Context, name: str) -> bool:

@@ -124,6 +124,7 @@ REPLACED: tuple[Definition, Definition] = (
         TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
     ),
 )
+PROBE = f"{NAME}.dynatus-probe"
 SCENES = {"busy": BUSY, "replaced": REPLACED}
 
 
@@ -428,13 +429,19 @@ def test_another_table_behind_the_name_is_not_deleted(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.ERROR_AFTER, Kind.DROP_AFTER, Kind.ERROR_BEFORE, Kind.DROP_BEFORE])
-@pytest.mark.parametrize("operation", ["CreateTable", "UpdateTable", "DeleteTable", "TagResource", "UpdateTimeToLive"])
+@pytest.mark.parametrize(
+    ("operation", "table"),
+    [
+        *((operation, table) for operation in ("CreateTable", "DeleteTable") for table in (NAME, PROBE)),
+        *((operation, NAME) for operation in ("UpdateTable", "TagResource", "UpdateTimeToLive")),
+    ],
+)
 def test_an_answer_that_nobody_got_is_looked_up_and_nothing_is_done_twice(
-    world: World, kind: Kind, operation: str
+    world: World, kind: Kind, operation: str, table: str
 ) -> None:
     pair = REPLACED if operation in {"CreateTable", "DeleteTable"} else BUSY
     story = begin(world, pair)
-    world.simulator.faults.add(kind, operations=[operation], times=1)
+    world.simulator.faults.add(kind, operations=[operation], tables=[table], times=1)
     run = story.run()
     assert run.table.result is Outcome.APPLIED, run.table.error
     assert not world.simulator.journal.refused()
@@ -804,6 +811,142 @@ def test_a_role_that_does_not_exist_is_said_after_a_minute(world: World) -> None
     assert run.table.error
     assert "Invalid principal" in run.table.error.message
     assert 50 < world.clock.now() - began < 90
+
+
+# --- the probe before a table is deleted -----------------------------------------------------------------------------
+
+
+def keeps_its_table(story: Story, run: Run) -> None:
+    """The table, its items and its protection are as they were, and nothing was even copied."""
+    assert story.world.look() == story.before
+    assert not any(call.table == NAME for call in run.writes)
+    assert not story.world.simulator.backups
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"), [("ValidationException", "in the same way"), ("LimitExceededException", "quotas")]
+)
+def test_a_table_stays_where_aws_refuses_the_new_one(world: World, code: str, hint: str) -> None:
+    story = begin(world, REPLACED)
+    world.simulator.faults.add(Kind.REFUSE, operations=["CreateTable"], code=code)
+    run = story.run()
+    assert (run.table.result, run.result.failure_reason) == (Outcome.FAILED, FailureReason.AWS_ERROR)
+    assert run.table.error
+    assert PROBE in run.table.error.message
+    assert f"Table {NAME} was left as it is." in run.table.error.message
+    assert hint in run.table.error.message
+    assert [step.status for step in run.table.steps][:2] == [Status.FAILED, Status.NOT_RUN]
+    keeps_its_table(story, run)
+    story.ends_well()
+
+
+def with_key(key: str) -> Definition:
+    return {**REPLACED[1], "SSESpecification": {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}}
+
+
+def test_a_key_that_is_not_there_and_may_not_be_looked_up_is_found_by_the_probe(world: World) -> None:
+    world.simulator.faults.deny("DescribeKey")
+    story = begin(world, (REPLACED[0], with_key("alias/missing")))
+    run = story.run()
+    assert run.table.error
+    assert "Key 'alias/missing' does not exist" in run.table.error.message
+    keeps_its_table(story, run)
+
+
+@pytest.mark.parametrize("spec", ["SYMMETRIC_DEFAULT", "RSA_2048"])
+def test_a_key_that_dynamodb_cannot_use_refuses_the_plan(world: World, spec: str) -> None:
+    world.apply(REPLACED[0])
+    world.simulator.add_key("alias/odd", spec=spec, enabled=spec != "SYMMETRIC_DEFAULT")
+    run = world.apply(with_key("alias/odd"))
+    assert run.table.result is Outcome.REFUSED
+    assert ("RSA_2048" if spec == "RSA_2048" else "Disabled") in (run.change.refusal or "")
+    assert not run.writes
+
+
+def test_a_key_that_is_not_there_is_the_plans_error(world: World) -> None:
+    world.apply(REPLACED[0])
+    (change,) = world.plan(with_key("alias/missing")).tables
+    assert change.error
+    assert "alias/missing" in change.error.message
+
+
+@pytest.mark.parametrize("operation", ["CreateTable", "DescribeTable"])
+def test_what_the_credentials_may_not_do_with_the_probe_is_named_and_nothing_is_deleted(
+    world: World, operation: str
+) -> None:
+    story = begin(world, REPLACED)
+    world.simulator.faults.add(Kind.DENY, operations=[operation], tables=[PROBE])
+    run = story.run()
+    assert (run.table.result, run.result.failure_reason) == (Outcome.FAILED, FailureReason.ACCESS_DENIED)
+    assert run.table.error
+    assert run.table.error.missing_permission == f"dynamodb:{operation}"
+    assert PROBE in run.table.error.message
+    keeps_its_table(story, run)
+    assert PROBE not in world.simulator.tables
+    story.ends_well()
+
+
+@pytest.mark.parametrize("operation", ["DeleteTable", "ListTagsOfResource"])
+def test_a_probe_that_may_not_be_deleted_is_named_and_deleted_once_that_is_allowed(
+    world: World, operation: str
+) -> None:
+    story = begin(world, REPLACED)
+    world.simulator.faults.add(Kind.DENY, operations=[operation], tables=[PROBE])
+    run = story.run()
+    assert run.table.error
+    assert run.table.error.missing_permission == f"dynamodb:{operation}"
+    keeps_its_table(story, run)
+    assert PROBE in world.simulator.tables
+    story.ends_well()
+    assert PROBE not in world.simulator.tables
+
+
+def test_a_plan_whose_role_may_not_look_for_a_probe_shows_the_same_steps(world: World) -> None:
+    story = begin(world, REPLACED)
+    world.simulator.faults.add(Kind.DENY, operations=["DescribeTable"], tables=[PROBE])
+    assert world.plan(REPLACED[1]).to_dict() == story.plan.to_dict()
+
+
+def test_a_probe_that_a_killed_run_left_behind_goes_first(world: World) -> None:
+    story = begin(world, REPLACED)
+    alive = world.aws
+    _, writes = calls_of(world, REPLACED)
+    story = begin(anew(world), REPLACED)
+    world.aws = dying(world, at=writes[0], sent=True)
+    with suppress(Killed):
+        story.run()
+    world.aws = alive
+    assert PROBE in world.simulator.tables
+    first = world.plan(REPLACED[1]).tables[0].steps[0]
+    assert (first.operation, first.reason) == ("DeleteTable", f"delete {PROBE}, which an earlier run left behind")
+    story.ends_well()
+    assert set(world.simulator.tables) == {NAME}
+
+
+@pytest.mark.parametrize("seconds", [0, MINUTE], ids=["while it is created", "once it is there"])
+def test_a_strangers_table_in_the_probes_place_is_left_alone(world: World, seconds: float) -> None:
+    story = begin(anew(world, leaps=False), REPLACED)
+    stranger = world.simulator.client(caller=SECOND_WRITER)
+    stranger.create_table(**{**definition(), "TableName": PROBE})
+    stranger.close()
+    world.simulator.clock.advance(seconds)
+    run = story.run()
+    assert (run.table.result, run.result.failure_reason) == (Outcome.REFUSED, FailureReason.DESTRUCTIVE_BLOCKED)
+    assert run.table.error
+    assert f"There is a table {PROBE} that dynatus did not create" in run.table.error.message
+    keeps_its_table(story, run)
+    assert PROBE in world.simulator.tables
+    assert not run.writes
+
+
+def test_a_long_name_has_a_probe_too(world: World) -> None:
+    long = "n" * 255
+    world.apply({**REPLACED[0], "TableName": long})
+    run = world.apply({**REPLACED[1], "TableName": long})
+    assert run.table.result is Outcome.APPLIED, run.table.error
+    assert not world.simulator.journal.refused()
+    assert len(run.writes[0].table) == 255
+    assert set(world.simulator.tables) == {long}
 
 
 # --- the end of the time, of the credentials -------------------------------------------------------------------------

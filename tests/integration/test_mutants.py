@@ -17,7 +17,7 @@ from dynatus_ci import reconcile
 from dynatus_ci.dynamodb import observe, waits
 from dynatus_ci.dynamodb.client import Aws
 from dynatus_ci.dynamodb.failures import CallFailed
-from dynatus_ci.schema import capacity, indexes, order, planner, replacement
+from dynatus_ci.schema import capacity, indexes, order, planner, probe, replacement, unmanaged
 from dynatus_ci.schema.model import Difference, Risk, Stage, Step
 from dynatus_ci.schema.settings import SETTINGS, backups, base, encryption, protection, stream, tags, ttl
 from dynatus_ci.schema.settings.base import Emptiness
@@ -45,6 +45,11 @@ def shared() -> Iterator[World]:
 
 def any_to_any(world: World, pair: Sequence[Definition]) -> None:
     properties.any_table_to_any_other(world, pair, AROUND)
+
+
+def any_to_any_with_what_no_file_can_say(world: World, pair: Sequence[Definition]) -> None:
+    around = replace(AROUND, items=False, unmanaged=True)
+    properties.any_table_to_any_other(world, pair, around)
 
 
 def answers_are_lost(world: World, pair: Sequence[Definition]) -> None:
@@ -221,6 +226,32 @@ def with_units(pair: Definition) -> Definition:
     return pair | {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units, "GlobalSecondaryIndexes": indexes_}
 
 
+def the_new_table_is_not_tried(patch: Patch) -> None:
+    patch.setattr(probe, "steps", lambda *_, **__: iter(()))
+
+
+def a_probe_stays(patch: Patch) -> None:
+    real = probe.steps
+
+    def without_its_end(*args: Any, **more: Any) -> Iterator[Step]:
+        return (step for step in real(*args, **more) if step.operation != "DeleteTable")
+
+    patch.setattr(probe, "steps", without_its_end)
+
+
+def what_no_file_can_say_is_not_seen(patch: Patch) -> None:
+    patch.setattr(unmanaged, "names", lambda _: ())
+
+
+def a_rebuilt_index_is_as_its_file(patch: Patch) -> None:
+    patch.setattr(indexes, "_kept", lambda _, __, index: index)
+
+
+def limited(pair: Definition) -> Definition:
+    (index,) = pair["GlobalSecondaryIndexes"]
+    return {**pair, "GlobalSecondaryIndexes": [{**index, "OnDemandThroughput": {"MaxReadRequestUnits": 7}}]}
+
+
 Mutant = Callable[[Patch], None]
 MUTANTS: list[tuple[Mutant, Property, tuple[Definition, Definition]]] = [
     (several_concerns_in_a_call, any_to_any,
@@ -248,6 +279,10 @@ MUTANTS: list[tuple[Mutant, Property, tuple[Definition, Definition]]] = [
     (insights_of_a_rebuilt_index_are_forgotten, any_to_any,
      (insightful(with_indexes("a")), retyped(insightful(with_indexes("a"))))),
     (a_call_is_sent_again_blindly, answers_are_lost, (definition(), with_indexes("a"))),
+    (the_new_table_is_not_tried, any_to_any, (definition(), definition(**REKEYED))),
+    (a_probe_stays, any_to_any, (definition(), definition(**REKEYED))),
+    (what_no_file_can_say_is_not_seen, any_to_any_with_what_no_file_can_say, (definition(), definition(**REKEYED))),
+    (a_rebuilt_index_is_as_its_file, any_to_any, (limited(with_indexes("a")), retyped(with_indexes("a")))),
     (whichever_table_has_the_name_is_deleted, the_table_is_another, (definition(), definition(**REKEYED))),
 ]  # fmt: skip
 """A broken rule, the property that notices it, and a change over which it does."""

@@ -59,6 +59,8 @@ def judge(world: World, definition: Definition) -> Run:
         assert run.table.agrees
     assert not world.simulator.journal.refused()
     assert not world.simulator.journal.overlaps()
+    assert set(world.simulator.tables) <= {NAME}, "a probe was left behind"
+    the_new_table_was_proven_first(run)
     did_what_was_planned(run)
     nothing_was_lost_unsaid(run, definition, before, after)
     limits_that_nobody_mentions_stay(definition, before, after)
@@ -162,6 +164,17 @@ def vanished(before: Seen, after: Seen | None) -> Iterator[Path]:
         yield ("PointInTimeRecoverySpecification",)
 
 
+def the_new_table_was_proven_first(run: Run) -> None:
+    """Before a table is deleted to be created again, AWS took one like it, and it is gone again."""
+    writes = [(call.operation, call.table) for call in run.writes]
+    if run.change.action is Action.RECREATE:
+        probe = f"{NAME}.dynatus-probe"
+        assert writes[:2] == [("CreateTable", probe), ("DeleteTable", probe)]
+        assert writes.index(("DeleteTable", NAME)) > 1
+    else:
+        assert {table for _, table in writes} <= {NAME}
+
+
 def limits_that_nobody_mentions_stay(definition: Definition, before: Seen | None, after: Seen | None) -> None:
     """Also those of an index that was built again."""
     if before is None or after is None or before.id != after.id or not before.on_demand or not after.on_demand:
@@ -176,7 +189,7 @@ def limits_that_nobody_mentions_stay(definition: Definition, before: Seen | None
 
 def backup_comes_first(run: Run) -> None:
     """Before the table goes there is a backup of it, and an event has named it."""
-    writes = [call.operation for call in run.writes]
+    writes = [call.operation for call in run.writes if call.table == NAME]
     assert "CreateBackup" in writes
     assert writes.index("CreateBackup") < writes.index("DeleteTable")
     told = [event.backup for event in run.events if event.backup]

@@ -239,6 +239,15 @@ def test_what_no_file_can_say_is_told_and_the_rest_is_written(tmp_path: Path) ->
     assert plain.warning is None
 
 
+def test_a_probe_that_was_left_behind_is_told_and_not_imported(tmp_path: Path) -> None:
+    left = case("orders.dynatus-probe")
+    left["answers"]["ListTagsOfResource"] = {"Tags": [{"Key": "dynatus:probe-of", "Value": "orders@11111111"}]}
+    _, imported = importing.import_tables(Account([case("orders"), left]).aws, [], out_dir=tmp_path)
+    assert (imported.table, imported.file, imported.error) == ("orders.dynatus-probe", None, None)
+    assert "an interrupted apply left behind" in str(imported.warning)
+    assert [path.name for path in tmp_path.iterdir()] == ["orders.edn"]
+
+
 def test_no_file_stays_that_would_change_its_table(tmp_path: Path) -> None:
     odd = case("odd")
     odd["answers"]["ListTagsOfResource"] = {

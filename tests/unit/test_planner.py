@@ -15,7 +15,7 @@ import pytest
 from dynatus_ci.definitions import loader
 from dynatus_ci.schema import normalise, planner
 from dynatus_ci.schema.model import Plan, Risk, Step, TableChange
-from dynatus_ci.schema.settings.base import Bounds, Emptiness, Memory, Situation
+from dynatus_ci.schema.settings.base import Bounds, Emptiness, Memory, Probe, Situation
 
 FOLDER = Path(__file__).parents[1] / "cases" / "plans"
 CASES = sorted(FOLDER.glob("*.json"))
@@ -41,6 +41,8 @@ def situation_of(known: dict[str, Any]) -> Situation:
         scaling=scaling,
         scaling_denied=known.get("scaling_denied", False),
         keys=known.get("keys", {}),
+        probe=Probe[known.get("probe", "ABSENT")],
+        unusable_keys=known.get("unusable_keys", {}),
         emptiness=Emptiness(known.get("emptiness", "not asked")),
         memory=Memory(**known.get("memory", {})),
         backups=known.get("backups", True),

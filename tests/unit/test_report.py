@@ -141,7 +141,8 @@ def partial() -> Result:
         ran(by_name["events"], done, done, done, result=Outcome.APPLIED),
         ran(
             by_name["orders"],
-            *(done, done, Status.FAILED),
+            *([done] * 4),
+            Status.FAILED,
             result=Outcome.FAILED,
             backup=backup("orders"),
             error=denied("CreateTable", "orders"),
@@ -504,7 +505,7 @@ def test_github_is_shown_no_account_number(environment: str | None) -> None:
     named = f"logs-{ACCOUNT}"
     unreadable = TableChange("x", None, error=denied("DescribeTable", "x"))
     planned = plan(change("orders", as_name=named), change("users"), unreadable)
-    table = ran(planned.tables[0], *[Status.DONE] * 3, result=Outcome.APPLIED, backup=planned.tables[0].live.arn)  # type: ignore[union-attr]  # it is live
+    table = ran(planned.tables[0], *[Status.DONE] * 5, result=Outcome.APPLIED, backup=planned.tables[0].live.arn)  # type: ignore[union-attr]  # it is live
     seen = replace(GITHUB, environment=environment)
     shown = [
         report.markdown(report.plan(planned, seen)),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
+from dynatus_ci.schema import emulators
 from dynatus_ci.schema.findings import Finding
 from dynatus_ci.schema.model import Difference, Effect, Path, Risk, Stage, Step, Table, Value
 from dynatus_ci.schema.shapes import Shape
@@ -39,17 +40,31 @@ class Bounds:
         return self.least <= units <= self.most
 
 
+class Probe(Enum):
+    """What is there under the name of a table's probe."""
+
+    NOT_ASKED = "not asked"
+    DENIED = "it may not be looked at"
+    ABSENT = "nothing"
+    OURS = "a probe of this table"
+    FOREIGN = "another table"
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What a run of apply remembers of a table; everything else it looks up again before each step.
 
     Args:
         backup: The ARN of the backup that this run made, once it is AVAILABLE.
+        probing: Whether this run has asked for the probe.
+        probed: Whether this run has seen the probe ACTIVE: AWS takes the new table.
         indexes: The global indexes as this run saw them last, also those that it has deleted.
         made: Whether the table is one that this run makes.
     """
 
     backup: str | None = None
+    probing: bool = False
+    probed: bool = False
     indexes: Mapping[str, Value] = field(default_factory=dict)
     made: bool = False
 
@@ -65,7 +80,9 @@ class Situation:
         unsupported: The settings that this endpoint cannot keep.
         ignore_tags: Patterns of tag keys that are left alone.
         scaling: (resource id, dimension) → bounds; `denied` where it may not be read.
-        keys: KMS key id or alias → key ARN; None where it cannot be looked up.
+        keys: KMS key id, alias or ARN → key ARN; None where it cannot be looked up.
+        unusable_keys: The same → why DynamoDB cannot use that key.
+        probe: What is there under the name of the table's probe.
         backups: Whether the endpoint can make backups.
         memory: What this run remembers of the table.
     """
@@ -77,9 +94,16 @@ class Situation:
     scaling: Mapping[tuple[str, str], Bounds] | None = None
     scaling_denied: bool = False
     keys: Mapping[str, str | None] = field(default_factory=dict)
+    unusable_keys: Mapping[str, str] = field(default_factory=dict)
     emptiness: Emptiness = Emptiness.NOT_ASKED
+    probe: Probe = Probe.NOT_ASKED
     backups: bool = True
     memory: Memory = Memory()
+
+    @property
+    def cannot_keep(self) -> frozenset[str]:
+        """The settings that this endpoint is known not to keep."""
+        return self.unsupported | emulators.CANNOT_KEEP.get(self.emulator or "", frozenset())
 
 
 SHAPE = ("KeySchema", "AttributeDefinitions", "Projection")

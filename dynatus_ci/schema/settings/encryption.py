@@ -101,11 +101,17 @@ class Encryption(Setting):
         return Risk.DISRUPTIVE
 
     def refusal(self, context: Context, differences: tuple[Difference, ...]) -> str | None:
-        """A customer's key of a global table goes through other calls, for all regions at once.
+        """DynamoDB uses symmetric keys of the table's region that are enabled.
 
+        A customer's key of a global table goes through other calls, for all regions at once.
         https://github.com/hashicorp/terraform-provider-aws/issues/21726
         """
-        if not context.keeps_replicas() or not any("KMSMasterKeyId" in d.desired for d in differences):
+        wanted = [d.desired["KMSMasterKeyId"] for d in differences if "KMSMasterKeyId" in d.desired]
+        for key in wanted:
+            unusable = context.situation.unusable_keys.get(key) or _elsewhere(key, context.situation.region)
+            if unusable:
+                return unusable
+        if not context.keeps_replicas() or not wanted:
             return None
         return (
             "The table has replicas, and AWS refuses another customer key for it alone. Change the key of all regions "
@@ -134,6 +140,11 @@ class Encryption(Setting):
         compared = key and context.is_at((self.name, "KMSMasterKeyId"))
         return key if compared and not _is_arn(key) and key not in context.situation.keys else None
 
+    def unchecked_key(self, context: Context) -> str | None:
+        """A new table's key that nobody has looked up yet."""
+        key = context.desired.at((self.name, "KMSMasterKeyId"))
+        return key if key and key not in context.situation.keys else None
+
     def notes(self, context: Context, differences: tuple[Difference, ...]) -> Iterator[str]:
         """A key that could not be compared."""
         key = context.desired.at((self.name, "KMSMasterKeyId"))
@@ -147,6 +158,14 @@ class Encryption(Setting):
         arn = key if _is_arn(key) else context.situation.keys.get(key)
         rest = {name: value for name, value in desired.items() if name != "KMSMasterKeyId"}
         return {**rest, "KMSMasterKeyId": arn} if arn else rest
+
+
+def _elsewhere(key: str, region: str) -> str | None:
+    """That a key's ARN is of another region than the table."""
+    where = key.split(":")[3] if key.startswith("arn:") and key.count(":") >= 5 else ""
+    if not where or not region or where == region:
+        return None
+    return f"The KMS key {key} is in {where}. DynamoDB takes a key of the table's own region only: {region}."
 
 
 def _is_arn(key: str) -> bool:
