@@ -183,7 +183,7 @@ def _import(options: argparse.Namespace) -> int:
     for table in imported:
         if table.error:
             say(f"{table.table}: {table.error}")
-        else:
+        if table.file:
             show(str(table.file))
         if table.warning:
             say(f"{table.table}: {table.warning}")
@@ -219,7 +219,7 @@ def _policy(options: argparse.Namespace) -> int:
     tables = asked.tables()
     if region is None and any(table.at(("Replicas",)) for table in tables):
         say("Without --region, an entry of :Replicas for the table's own region is taken for a replica.")
-    _document(iam.policy(tables, mode=options.role, region=region, account=account))
+    _document(iam.policy(tables, mode=options.role, region=region, account=account, recreate=options.recreate))
     return 0
 
 
@@ -314,6 +314,7 @@ def _parser() -> argparse.ArgumentParser:
     policy.add_argument(
         "--mode", dest="role", choices=("plan", "drift", "apply", "import"), required=True, help="for which role"
     )
+    policy.add_argument("--recreate", action="store_true", help="with what it takes to give these tables another key")
     _finish(policy, _policy, formats=False)
     return parser
 

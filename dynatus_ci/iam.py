@@ -1,8 +1,8 @@
 """The least IAM policy: what a role must be allowed for plan, drift, apply or import. Makes no call.
 
-Not in it, because it is the least: what a recreate takes (Scan, CreateBackup, DeleteTable of a table that is to stay;
-whoever changes a key grants that for the while, or writes `:Absent true` first), and the removal of a replica from a
-region that the file no longer names. `sts:GetCallerIdentity` needs no permission. The role for plan never has Scan.
+Not in it, because it is the least: what a recreate takes (Scan, CreateBackup, DeleteTable of a table that is to stay,
+and its probe; whoever changes a key asks for that with `recreate`), and the removal of a replica from a region that the
+file no longer names. `sts:GetCallerIdentity` needs no permission. The role for plan never has Scan.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
 """
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from dynatus_ci.errors import InvalidInput
+from dynatus_ci.schema import probe
 from dynatus_ci.schema.findings import quoted
 from dynatus_ci.schema.model import Table, canonical
 from dynatus_ci.schema.settings import SETTINGS
@@ -24,6 +25,7 @@ from dynatus_ci.schema.settings.base import Setting
 from dynatus_ci.schema.settings.encryption import MANAGED_KEY, Encryption
 from dynatus_ci.schema.settings.insights import Insights
 from dynatus_ci.schema.settings.kinesis import Kinesis
+from dynatus_ci.schema.settings.policy import Policy
 from dynatus_ci.schema.settings.replicas import Replicas
 from dynatus_ci.schema.settings.ttl import TimeToLive
 
@@ -107,7 +109,9 @@ class _Scope:
         return {name: replica for name, replica in (table.at((Replicas.name,)) or {}).items() if name != self.region}
 
 
-def policy(tables: Sequence[Table], *, mode: Mode, region: str | None, account: str | None) -> dict[str, Any]:
+def policy(
+    tables: Sequence[Table], *, mode: Mode, region: str | None, account: str | None, recreate: bool = False
+) -> dict[str, Any]:
     """The policy document, the same for the same definitions in any order.
 
     Args:
@@ -115,12 +119,15 @@ def policy(tables: Sequence[Table], *, mode: Mode, region: str | None, account: 
         mode: For which role.
         region: Where the tables are; None for any region.
         account: Whose they are; None for any account.
+        recreate: Whether the tables may also be deleted and created again, for another key.
 
     Raises:
         InvalidInput: A definition names a KMS key in a form that AWS does not have.
     """
     scope = _Scope(_partition(region or ""), region or "*", account or "*")
     grants = {grant for table in tables for grant in _grants(table, scope, mode=mode)}
+    if recreate:
+        grants |= {grant for table in tables if not table.absent for grant in _recreation(table, scope, mode=mode)}
     return {"Version": VERSION, "Statement": list(_statements(grants))}
 
 
@@ -199,6 +206,19 @@ def _deletion(table: Table, scope: _Scope) -> Iterator[_Grant]:
         yield _Grant("Delete", f"dynamodb:{operation}", scope.table(table))
     yield _Grant("Watch", "dynamodb:DescribeBackup", f"{scope.table(table)}/backup/*", topic="Backups")
     yield _Grant("List", "dynamodb:ListBackups", topic="Backups")
+
+
+def _recreation(table: Table, scope: _Scope, *, mode: Mode) -> Iterator[_Grant]:
+    """The table goes, once its probe was created and deleted. CreateTable asks for the writers of what it carries."""
+    resource, topic = scope.arn("dynamodb", f"table/{probe.name(table.name)}"), "Probes"
+    for operation in ("DescribeTable", "ListTagsOfResource"):
+        yield _Grant("Read", f"dynamodb:{operation}", resource, topic=topic)
+    if mode == "apply":
+        yield from _deletion(table, scope)
+        carried = ["PutResourcePolicy"] if table.at((Policy.name,)) else []
+        for operation in ("CreateTable", "TagResource", *carried):
+            yield _Grant("Change", f"dynamodb:{operation}", resource, topic=topic)
+        yield _Grant("Delete", "dynamodb:DeleteTable", resource, topic=topic)
 
 
 def _changes(table: Table, scope: _Scope) -> Iterator[_Grant]:

@@ -226,6 +226,29 @@ def test_a_table_that_is_to_go_may_be_looked_at_copied_and_deleted_and_no_other(
     assert old not in found["dynamodb:UpdateTable"]
 
 
+def test_a_recreate_takes_the_deletion_and_the_probe_and_is_asked_for() -> None:
+    wanted = table(ResourcePolicy={"Version": "2012-10-17", "Statement": [{"Effect": "Allow"}]})
+    least, asked = (
+        allowed(iam.policy([wanted], mode="apply", region="eu-west-1", account="111122223333", recreate=recreate))
+        for recreate in (False, True)
+    )
+    probe = f"{TABLE}.dynatus-probe"
+    reads = {"dynamodb:DescribeTable", "dynamodb:ListTagsOfResource"}
+    changes = {"dynamodb:CreateTable", "dynamodb:DeleteTable", "dynamodb:TagResource", "dynamodb:PutResourcePolicy"}
+    assert {action for action, resources in asked.items() if probe in resources} == reads | changes
+    assert not any(probe in resources for resources in least.values())
+    assert asked["dynamodb:DeleteTable"] == {TABLE, probe}
+    assert asked["dynamodb:Scan"] == {TABLE}
+    plan = allowed(iam.policy([wanted], mode="plan", region="eu-west-1", account="111122223333", recreate=True))
+    assert {action for action, resources in plan.items() if probe in resources} == reads
+    assert "dynamodb:Scan" not in plan
+
+
+def test_what_goes_has_no_probe() -> None:
+    document = iam.policy([ABSENT], mode="apply", region=None, account=None, recreate=True)
+    assert document == iam.policy([ABSENT], mode="apply", region=None, account=None)
+
+
 def test_insights_of_an_index_are_allowed_on_the_index_too() -> None:
     found = allowed(policy(table(GlobalSecondaryIndexes=[index(ContributorInsightsSpecification={"Enabled": False})])))
     assert found["dynamodb:UpdateContributorInsights"] == {TABLE, f"{TABLE}/index/by-id"}
