@@ -74,7 +74,7 @@ _NOTHING = Meant(left_out="")
 
 CLOUDFORMATION = Dialect(
     "CloudFormation",
-    marks=frozenset({"awstemplateformatversion", "awsdynamodbtable", "awsdynamodbglobaltable", "deletionpolicy",
+    marks=frozenset({"awstemplateformatversion", "resources", "properties", "awsdynamodbglobaltable", "deletionpolicy",
                      "sseenabled", "fnsub", "fngetatt", "fnjoin", "ref"}),
     names={
         "sseenabled": _is("Enabled"),
@@ -92,7 +92,7 @@ CLOUDFORMATION = Dialect(
 TERRAFORM = Dialect(
     "Terraform",
     marks=frozenset({"hashkey", "rangekey", "readcapacity", "writecapacity", "attribute", "globalsecondaryindex",
-                     "localsecondaryindex", "serversideencryption", "awsdynamodbtable", "terraform"}),
+                     "localsecondaryindex", "serversideencryption", "resource", "terraform"}),
     names={
         "name": _NAME,
         "type": _is("AttributeType"),
@@ -245,6 +245,11 @@ WRAPPERS: Sequence[Wrapper] = (
     ),
 )  # fmt: skip
 
+NAMED_RESOURCE = Wrapper(
+    (), "other-format", "This is a resource of CloudFormation under its logical name, not a table.",
+    "Write the map under its Properties alone.",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class OtherFormat:
@@ -346,13 +351,23 @@ def word(text: str, words: Sequence[str]) -> str | None:
 
 def wrapper(value: Mapping[Any, Any]) -> tuple[Wrapper, Any] | None:
     """The wrapper that stands in place of a table's own map, and the key of it to show."""
-    keys = {letters(text): key for key in value if (text := key_text(key)) is not None}
+    keys = _by_letters(value)
     if "tablename" in keys:
         return None
     for known in WRAPPERS:
-        if all(key in keys for key in known.keys) and _holds(value[keys[known.inner or known.keys[0]]], known):
-            return known, keys[known.inner or known.keys[0]]
-    return None
+        shown_key = keys.get(known.inner or known.keys[0])
+        if all(key in keys for key in known.keys) and _holds(value[shown_key], known):
+            return known, shown_key
+    named = (key for key, inner in value.items() if isinstance(inner, Mapping) and _is_resource(inner))
+    return next(((NAMED_RESOURCE, key) for key in named), None)
+
+
+def _by_letters(value: Mapping[Any, Any]) -> dict[str, Any]:
+    return {letters(text): key for key in value if (text := key_text(key)) is not None}
+
+
+def _is_resource(value: Mapping[Any, Any]) -> bool:
+    return {"type", "properties"} <= _by_letters(value).keys()
 
 
 def _holds(inner: Value, known: Wrapper) -> bool:
