@@ -254,6 +254,8 @@ class TableLoop:
 
     def _ask(self, change: TableChange, step: Step | None) -> None:
         refusal = self._run.may_run(change, step)
+        what = f"{step.operation} ({step.reason})" if step else "the change"
+        _log.info("Table %s: %s %s", change.table, what, f"may not run: {refusal}" if refusal else "may run.")
         if refusal:
             raise _End(Outcome.REFUSED, _refused(refusal.reason, str(refusal)))
 

@@ -31,15 +31,16 @@ _VALUES = {
 
 
 def variables() -> dict[str, str]:
-    """Every PYTHON* variable that the interpreter knows, with a value that breaks or takes over a run; no UTF-8."""
+    """Every PYTHON* variable that the interpreter knows, with a value that takes over a run; and a few more."""
     told = subprocess.run([sys.executable, "--help-env"], capture_output=True, text=True, check=True, env={}).stdout
     known = dict.fromkeys(re.findall(r"^(PYTHON\w+)", told, re.MULTILINE), "1")
     assert {"PYTHONPATH", "PYTHONINSPECT"} <= known.keys()
-    return {**known, **_VALUES, "LC_ALL": "C", "LANG": "C"}
+    return {**known, **_VALUES, "LC_ALL": "C", "LANG": "C", "NETRC": ".netrc"}
 
 
 def fill(workspace: Path) -> None:
-    """Put a file of the name of each module that a run imports where Python could look for it."""
+    """Put a file of the name of each module that a run imports where Python could look for it; and a password."""
+    workspace.joinpath(".netrc").write_text("default login mallory password p\n", encoding="utf-8")
     folders = [workspace, workspace / "lib" / "python3.13" / "site-packages"]
     folders.append(workspace / "lib" / f"python3.{sys.version_info.minor}" / "site-packages")
     for folder in folders:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,5 +72,15 @@ def test_every_call_is_shown_with_its_duration_and_request_where_it_is_asked_for
     done = dynatus("plan", definitions, "--endpoint-url", account.endpoint_url, *flags)
     assert done.returncode == 0
     assert ("DEBUG dynatus_ci.dynamodb.client: DescribeTable of table users" in done.stderr) is shown
-    assert ("RequestId" in done.stderr) is shown
+    assert bool(re.search(r" ms, .*RequestId [0-9A-F]{32}\n", done.stderr)) is shown
     assert "123456789012" not in done.stderr
+
+
+def test_what_the_gate_said_of_each_step_is_shown_where_it_is_asked_for(account: Simulator, definitions: Path) -> None:
+    where = (definitions, "--endpoint-url", account.endpoint_url, "--yes", "-v")
+    assert "Table users: CreateTable (create the table) may run." in dynatus("apply", *where).stderr
+    (definitions / "users.edn").write_text('{:TableName "users" :Absent true}', encoding="utf-8")
+    account.client().put_item(TableName="users", Item={"id": {"S": "1"}})
+    refused = dynatus("apply", *where)
+    assert refused.returncode == 1
+    assert "may not run: " in refused.stderr

@@ -11,7 +11,7 @@ from tests.scene import scene, table, tags
 
 
 @pytest.mark.parametrize("names", [{"PYTHONPATH"}, {"PYTHONIOENCODING", "PYTHONOPTIMIZE"}, None], ids=str)
-def test_no_file_of_the_workspace_and_no_python_variable_reaches_the_interpreter(
+def test_no_file_of_the_workspace_takes_part_in_a_run_whatever_the_variables_say(
     tmp_path: Path, names: set[str] | None
 ) -> None:
     chosen = {name: value for name, value in hostile.variables().items() if names is None or name in names}

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import urllib.parse
+import uuid
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
@@ -110,6 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, content_type: str, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
+        self.send_header("x-amzn-RequestId", uuid.uuid4().hex.upper())
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -16,6 +16,7 @@ import pytest
 
 from dynatus_ci import action
 from dynatus_ci.approval import comments
+from tests import github_stub
 from tests.github_stub import PERSON_TOKEN, Fault
 from tests.scene import BRANCH, HASTE, INDEX, NO_INDEXES, PATH, ROOT, TTL, Ran, Scene, scene, table, tags
 
@@ -92,6 +93,7 @@ def test_a_table_that_cannot_be_read_fails_and_the_others_are_shown(repo: Scene)
         ran = run(repo, mode)
         assert ran.ending == (1, "failed", "access-denied")
         assert "dynamodb:DescribeTable" in ran.summary
+        assert re.search(r"RequestId `?[0-9A-F]{32}", ran.summary)
         assert ran.outputs["create"] == "1"
 
 
@@ -232,6 +234,19 @@ def test_a_bug_is_told_without_what_its_message_holds(tmp_path: Path) -> None:
     assert 'run.py", line' in log.getvalue()
     assert "raise RuntimeError" in log.getvalue()
     assert SECRET not in log.getvalue() + output.read_text("utf-8")
+
+
+def test_every_call_of_aws_is_in_the_debug_log_where_it_is_on(repo: Scene) -> None:
+    repo.write(users=table())
+    assert "::debug::" not in run(repo, "plan").log
+    repo.variables["RUNNER_DEBUG"] = "1"
+    ran = run(repo, "plan")
+    line = (
+        r"^::debug::DEBUG dynatus_ci\.dynamodb\.client: DescribeTable of table users: \d+ ms, .*RequestId [0-9A-F]{32}$"
+    )
+    assert re.search(line, ran.log, re.MULTILINE)
+    assert "123456789012" not in ran.log
+    assert github_stub.TOKEN not in ran.log
 
 
 def test_outside_of_actions_it_says_so() -> None:
