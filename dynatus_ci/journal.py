@@ -104,9 +104,9 @@ class Tries:
         """Let a step's differences rest until a moment."""
         self.put_off |= dict.fromkeys(step.differences, until)
 
-    def rests(self, step: Step) -> bool:
-        """Whether something keeps a step from being sent yet."""
-        return any(identity in self.put_off for identity in step.differences)
+    def rest(self, step: Step, now: float) -> float:
+        """For how many seconds from now a step must not be sent yet; 0 where nothing keeps it."""
+        return max([0, *(self.put_off[identity] - now for identity in step.differences if identity in self.put_off)])
 
     def keep(self, where: Callable[[str, float], bool]) -> None:
         """Forget what else was put off."""

@@ -213,7 +213,7 @@ class TableLoop:
             return self._wait_for({(): under_way[()]})
         self._gate(change)
         step = order.first_ready(
-            change.steps, lambda step: self._tries.rests(step) or bool(order.in_the_way(step, under_way))
+            change.steps, lambda step: inf if order.in_the_way(step, under_way) else self._tries.rest(step, now)
         )
         if step is None:
             return self._rest(actual, change)
@@ -239,7 +239,8 @@ class TableLoop:
         if actual is None:
             return {}
         mentioned = {path: status for path, status in actual.transitions.items() if _managed(self._desired, path)}
-        blocking = (order.in_the_way(step, actual.transitions) for step in change.steps if not self._tries.rests(step))
+        ready = (step for step in change.steps if not self._tries.rest(step, 0))
+        blocking = (order.in_the_way(step, actual.transitions) for step in ready)
         return {path: status for found in (mentioned, *blocking) for path, status in found.items()}
 
     # The gate is asked anew before each step.
@@ -326,8 +327,7 @@ class TableLoop:
         if self._run.aws.emulator:
             return
         for later in change.steps[change.steps.index(step) + 1 :]:
-            follows = step.operation == "CreateTable" or later.stage is step.stage
-            if later.cooldown and follows:
+            if order.pauses(step, later):
                 self._tries.postpone(later, self._now() + later.cooldown)
 
     # A call that failed: its class says what to do; the next turn observes before anything is sent again.

@@ -14,6 +14,7 @@ from dynatus_ci.report.layout import Alert, Line, Report, ReportContext, Row, Se
 from dynatus_ci.report.quantities import duration, plural, span
 from dynatus_ci.report.safe_markdown import clean, code
 from dynatus_ci.report.wording import Consequence
+from dynatus_ci.schema import order
 from dynatus_ci.schema.indexes import GLOBAL
 from dynatus_ci.schema.keys import LOCAL
 from dynatus_ci.schema.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange
@@ -148,12 +149,12 @@ def section(change: TableChange, context: ReportContext) -> Section:
 
 def step_line(step: Step, *, status: str = "", took: float | None = None) -> StepLine:
     """A step as people read it."""
-    pause = [f"{span(step.cooldown)} after the step before"] if step.cooldown else []
+    pause = [f"after a pause of {span(step.cooldown)}"] if step.cooldown else []
     return StepLine(
         operation=step.operation,
         reason=step.reason,
         waits="; ".join([*pause, *([f"until {step.waits_for}"] if step.waits_for else [])]),
-        takes=duration(*step.seconds),
+        takes=duration(*step.seconds_itself),
         mark=layout.MARKS[step.risk],
         status=status,
         took=span(took) if took is not None else "",
@@ -386,18 +387,18 @@ def _unchanged(plan: Plan) -> Iterator[Section]:
 def total_seconds(changes: Iterable[TableChange], max_parallel: int) -> tuple[int, int | None]:
     """How long the whole plan takes, [least, most], with so many tables at once; most is None where it grows."""
     steps = [change.steps for change in changes if change.steps]
-    least = _finished(steps, max_parallel, lambda step: step.seconds[0])
+    least = _finished(steps, max_parallel, lambda step: step.seconds_itself[0])
     grows = any(step.seconds[1] is None for each in steps for step in each)
-    return least, None if grows else _finished(steps, max_parallel, lambda step: step.seconds[1] or 0)
+    return least, None if grows else _finished(steps, max_parallel, lambda step: step.seconds_itself[1] or 0)
 
 
-def _finished(tables: Iterable[Sequence[Step]], max_parallel: int, seconds: Callable[[Step], int]) -> int:
+def _finished(tables: Iterable[Sequence[Step]], max_parallel: int, itself: Callable[[Step], int]) -> int:
     """When the last table is finished, if each begins as soon as one before it has left its slot."""
     free = [0] * max_parallel
     end = 0
     for steps in tables:
         start = heapq.heappop(free)
-        each = [seconds(step) + step.cooldown for step in steps]
+        each = order.durations(steps, itself)
         heapq.heappush(free, start + sum(min(one, SLOT_SECONDS) for one in each))
         end = max(end, start + sum(each))
     return end
@@ -405,9 +406,9 @@ def _finished(tables: Iterable[Sequence[Step]], max_parallel: int, seconds: Call
 
 def _seconds(steps: Iterable[Step]) -> tuple[int, int | None]:
     listed = list(steps)
-    least = _finished([listed], 1, lambda step: step.seconds[0])
+    least = _finished([listed], 1, lambda step: step.seconds_itself[0])
     grows = any(step.seconds[1] is None for step in listed)
-    return least, None if grows else _finished([listed], 1, lambda step: step.seconds[1] or 0)
+    return least, None if grows else _finished([listed], 1, lambda step: step.seconds_itself[1] or 0)
 
 
 # --- drift -----------------------------------------------------------------------------------------------------------

@@ -207,7 +207,7 @@ class Step:
         differences: The ids of the differences that it serves.
         expects: Path → value afterwards; done = all of them hold and nothing at those paths is under way.
         waits_for: `expects` in words.
-        seconds: [least, most]; most is None where it grows with the data.
+        seconds: [least, most], with the pause before it; most is None where it grows with the data.
         cooldown: Seconds that AWS lets pass between this step and the one before it of the same stage, or that makes
             the table.
         after: The ids of the differences whose steps must be done before this one. Not in the document.
@@ -224,6 +224,18 @@ class Step:
     stage: Stage = Stage.REPLACE
     cooldown: int = 0
     after: tuple[str, ...] = ()
+
+    @property
+    def seconds_itself(self) -> tuple[int, int | None]:
+        """How long it takes without the pause before it."""
+        least, most = self.seconds
+        return least - self.cooldown, None if most is None else most - self.cooldown
+
+    def not_before(self, cooldown: int) -> Step:
+        """The same step with a pause before it."""
+        least, most = self.seconds
+        seconds = (least + cooldown, None if most is None else most + cooldown)
+        return replace(self, cooldown=cooldown, seconds=seconds)
 
     def to_dict(self) -> dict[str, Any]:
         """The step as documents hold it (docs/architecture.md#documents)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dynatus_ci.schema import capacity, emulators, indexes, keys, probe, replacement, unmanaged
+from dynatus_ci.schema import capacity, emulators, indexes, keys, order, probe, replacement, unmanaged
 from dynatus_ci.schema.model import (
     Action,
     Difference,
@@ -311,7 +311,7 @@ def _table_change(
         line=place.line if place else None,
         table_id=(live.table_id or None) if live and lost else None,
         differences=differences,
-        steps=tuple(_with_risk(step, differences) for step in steps),
+        steps=tuple(_with_risk(step, differences) for step in order.as_they_run(steps)),
         notes=(*notes, *_unsupported_notes(context, differences)),
         live=live if live and live.table_id else None,  # a baseline's table has no size to show
         actual=context.actual,

@@ -56,7 +56,7 @@ def everything_named(one: Plan) -> frozenset[str]:
 def ran(change: TableChange, *statuses: Status, result: Outcome, **more: object) -> TableResult:
     """What came of a table: its planned steps, each with how far it came."""
     steps = tuple(
-        StepResult(one, status, one.seconds[0] + 0.4 if status is Status.DONE else None)
+        StepResult(one, status, one.seconds_itself[0] + 0.4 if status is Status.DONE else None)
         for one, status in zip(change.steps, statuses, strict=True)
     )
     return TableResult(change.table, change.action, result, steps, **more)  # type: ignore[arg-type]  # error, backup

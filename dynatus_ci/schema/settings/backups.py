@@ -7,7 +7,6 @@ docs/dynamodb.md#point-in-time-recovery
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from dynatus_ci.schema import phrases
@@ -86,7 +85,7 @@ class PointInTimeRecovery(Setting):
         for difference in differences:
             parameters = {"TableName": context.name, self.name: difference.desired}
             step = self.step("UpdateContinuousBackups", parameters, difference)
-            yield replace(step, cooldown=STARTING) if context.creating else step
+            yield step.not_before(STARTING) if context.creating else step
 
 
 def _days(count: Value) -> str:

@@ -153,7 +153,7 @@ class Replicas(Setting):
             if difference.desired is not None:
                 sent = {"RegionName": difference.path[1], **_sent(difference.desired)}
                 step = self._update(context, difference, "Create", sent=sent, expected={})
-                yield step if difference.actual is None else replace(step, cooldown=REGION_CLEARS)
+                yield step if difference.actual is None else step.not_before(REGION_CLEARS)
 
     def satisfied(self, actual: Value, expected: Value) -> bool:
         """One whose creation failed is an entry and no replica."""

@@ -104,7 +104,7 @@ class Tags(Setting):
         calls = [call(arn, served) for call, served in ((self._tag, coming), (self._untag, going)) if served]
         ordered = calls[::-1] if len(kept) > MOST else calls
         yield from ordered[:1]
-        yield from (replace(step, cooldown=LOCKED) for step in ordered[1:])
+        yield from (step.not_before(LOCKED) for step in ordered[1:])
 
     def parameters(self, value: Value) -> dict[str, Value]:
         """As CreateTable takes them."""
