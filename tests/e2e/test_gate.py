@@ -18,6 +18,7 @@ from dynatus_ci import approval
 from tests.github_stub import BOT, READ_ONLY_TOKEN, Answer, Fault
 from tests.image import Image
 from tests.scene import BRANCH, INDEX, NO_INDEXES, PATH, PROCESS, TTL, Door, Ran, Scene, scene, table, tags
+from tests.simulator import Kind
 
 REFUSED = (1, "refused")
 BLOCKED = (*REFUSED, "destructive-blocked")
@@ -503,7 +504,9 @@ def test_a_backup_is_named_in_the_comment_before_the_table_is_deleted(repo: Scen
     for call in range(1, 80):
         repo.account.faults.before(call, lambda: said.append(repo.comment(1)))
     assert repo.apply(sha).ending == APPLIED
-    deletion = next(c.number for c in repo.account.journal.writes() if c.operation == "DeleteTable")
+    deletion = next(
+        c.number for c in repo.account.journal.writes() if (c.operation, c.table) == ("DeleteTable", "users")
+    )
     assert "restore-table-from-backup" in said[deletion - 1]
     assert "123456789012" not in repo.comment(1)
     assert "restore-table-from-backup" in repo.comment(1)
@@ -518,7 +521,7 @@ def test_a_re_run_still_names_the_backup_of_the_run_that_was_stopped(repo: Scene
     repo.label(1)
     sha = repo.merge(1)
     repo.account.start_over()
-    fault = repo.account.faults.deny("CreateTable")
+    fault = repo.account.faults.add(Kind.DENY, operations=["CreateTable"], tables=["users"])
     assert repo.apply(sha).ending == (1, "failed", "access-denied")
     (backup,) = set(re.findall(r"users/backup/[\w-]+", repo.comment(1)))
     repo.account.faults.active.remove(fault)
@@ -536,7 +539,7 @@ def test_all_backups_of_the_stopped_run_are_named_again(repo: Scene) -> None:
     repo.plan(1)
     repo.label(1)
     sha = repo.merge(1)
-    fault = repo.account.faults.deny("CreateTable")
+    fault = repo.account.faults.add(Kind.DENY, operations=["CreateTable"], tables=names)
     repo.apply(sha)
     repo.account.faults.active.remove(fault)
     for _ in range(2):
