@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from dynatus_ci.dynamodb.failures import CallFailed
-from dynatus_ci.schema.model import Effect, Failure, Step, Table, TableChange
+from dynatus_ci.schema.model import Difference, Effect, Failure, Step, Table, TableChange
 from dynatus_ci.schema.results import Outcome, Status, StepResult, TableResult
 
 
@@ -19,6 +19,8 @@ class Journal:
     planned: TableChange
     steps: list[StepResult] = field(default_factory=list)
     left: tuple[Step, ...] = ()
+    wanted: tuple[Difference, ...] = ()
+    """The differences that were seen last, without those that were finished since."""
     backup: str | None = None
     """The backup that this run has asked for."""
     unsure: Step | None = None
@@ -35,7 +37,7 @@ class Journal:
             self.steps.append(StepResult(self.unsure, Status.RUNNING if change.error else Status.DONE))
         self.unsure = None
         if not change.error:
-            self.left = change.steps
+            self.left, self.wanted = change.steps, change.differences
 
     def began(self, step: Step) -> None:
         """A step's call was taken."""
@@ -44,7 +46,12 @@ class Journal:
 
     def ended(self, status: Status, took: float | None = None) -> None:
         """The step that was under way ended so."""
-        self.steps[-1] = StepResult(self.steps[-1].step, status, took)
+        step = self.steps[-1].step
+        self.steps[-1] = StepResult(step, status, took)
+        if status is Status.DONE:
+            open_still = {id_ for left in self.left for id_ in left.differences}
+            done = set(step.differences) - open_still
+            self.wanted = tuple(difference for difference in self.wanted if difference.id not in done)
 
     def failed(self, step: Step) -> None:
         """A step's call was refused."""
@@ -80,6 +87,7 @@ class Journal:
             error=error,
             notes=(f"The stream was {self.streams[0]} and is {self.streams[-1]} now.",) if self.streams[1:] else (),
             agrees=agrees,
+            unfinished=() if agrees else self.wanted,
         )
 
     def _not_run(self, outcome: Outcome) -> Iterator[StepResult]:

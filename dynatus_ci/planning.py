@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from dynatus_ci import approval, disk, engine
 from dynatus_ci.approval import Gate
 from dynatus_ci.definitions import loader
+from dynatus_ci.definitions.loader import Loaded
 from dynatus_ci.dynamodb import client
 from dynatus_ci.dynamodb.client import Aws
 from dynatus_ci.engine import Options
@@ -54,6 +55,10 @@ class Planning:
         )
 
     def tables(self, path: str | None = None) -> tuple[Table, ...]:
+        """The tables of `load`."""
+        return self.load(path).tables
+
+    def load(self, path: str | None = None) -> Loaded:
         """The definitions at a path; at that of the inputs if left out.
 
         Raises:
@@ -69,7 +74,7 @@ class Planning:
         )
         for note in loaded.notes:
             self.on_warning(note)
-        return loaded.tables
+        return loaded
 
     def connect(self) -> Aws:
         """The connection to the account."""

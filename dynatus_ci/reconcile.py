@@ -32,7 +32,10 @@ from dynatus_ci.schema.settings.ttl import COOLDOWN
 _log = logging.getLogger(__name__)
 
 MayRun = Callable[[TableChange, Step | None], Refusal | None]
-"""The gate: why a step (None: the change as a whole) may not run; None where it may."""
+"""The gate: why a table may not be changed; None where it may.
+
+It is asked once for each observation, with the step that would run next; None where none can run now, or ever.
+"""
 
 MOST_ATTEMPTS = 2
 """How often a step that changes nothing is accepted before it is reported."""
@@ -142,7 +145,7 @@ class TableLoop:
         self._desired = desired
         self._planned = planned
         self._surroundings = surroundings
-        self._journal = Journal(planned, left=planned.steps)
+        self._journal = Journal(planned, left=planned.steps, wanted=planned.differences)
         self._tries = Tries()
         self._memory = Memory(made=planned.action in {Action.CREATE, Action.RECREATE})
         self._began = run.clock.now()
@@ -211,10 +214,10 @@ class TableLoop:
         under_way = actual.transitions if actual else {}
         if () in under_way:
             return self._wait_for({(): under_way[()]})
-        self._gate(change)
         step = order.first_ready(
             change.steps, lambda step: inf if order.in_the_way(step, under_way) else self._tries.rest(step, now)
         )
+        self._gate(change, step)
         if step is None:
             return self._rest(actual, change)
         self._check_time()  # looking takes several calls, and the run may have been told to stop during any of them
@@ -244,10 +247,8 @@ class TableLoop:
         return {path: status for found in (mentioned, *blocking) for path, status in found.items()}
 
     # The gate is asked anew before each step.
-    def _gate(self, change: TableChange) -> None:
-        """A table of which one step may not run runs none."""
-        for step in change.steps:
-            self._ask(change, step)
+    def _gate(self, change: TableChange, step: Step | None) -> None:
+        self._ask(change, step)
         planned = self._planned.live.table_id if self._planned.live else None
         if change.table_id and change.table_id != planned:
             message = f"Table {change.table} is another table than the one that was planned: its TableId differs."

@@ -85,14 +85,16 @@ class GitHubStub:
         self.repository = repository
         self.prefix = prefix
         self.url = ""
+        self.names: dict[str, str] = {}  # by older names of the repository
         self.logins = {TOKEN: BOT, PERSON_TOKEN: "octocat", READ_ONLY_TOKEN: BOT}
         self.pulls: dict[int, Object] = {}
         self.comments: dict[int, Object] = {}
-        self.editors: dict[int, str] = {}
+        self.editors: dict[int, str | None] = {}
         self.commit_pulls: dict[str, list[int]] = {}
         self.lag: dict[str, int] = {}
         self.history: dict[tuple[str, str | None], list[str]] = {}
         self.objects: dict[str, str] = {}
+        self.trees: dict[str, dict[str, str]] = {}
         self.ancestors: dict[str, set[str]] = {}
         self.faults: list[Fault] = []
         self.calls: list[str] = []
@@ -110,6 +112,7 @@ class GitHubStub:
             "number": number,
             "state": "open",
             "merged_at": None,
+            "updated_at": "2026-07-01T12:00:00Z",
             "merge_commit_sha": "7e57" * 10,
             "base": {"ref": base, "repo": {"full_name": self.repository}},
             "head": {"sha": head, "repo": {"full_name": self.repository}},
@@ -118,9 +121,10 @@ class GitHubStub:
         }
         return pull
 
-    def merge(self, number: int, sha: str, *, commits: tuple[str, ...] = ()) -> None:
+    def merge(self, number: int, sha: str, *, commits: tuple[str, ...] = (), at: str = "2026-08-01T12:00:00Z") -> None:
         """Merge it: `sha` is what the base branch got, `commits` what came with it."""
-        self.pulls[number] |= {"state": "closed", "merged_at": "2026-08-01T12:00:00Z", "merge_commit_sha": sha}
+        merged = {"state": "closed", "merged_at": at, "updated_at": at, "merge_commit_sha": sha}
+        self.pulls[number] |= merged
         for commit in (sha, *commits):
             self.commit_pulls.setdefault(commit, []).append(number)
 
@@ -190,6 +194,7 @@ class GitHubStub:
             rf"DELETE {base}/issues/(\d+)/labels/(.+)": self._remove_label,
             rf"GET {base}/commits/(\w+)/pulls": self._pulls_of_commit,
             rf"GET {base}/compare/(\w+)\.\.\.(\w+)": self._compare,
+            rf"GET {base}/git/trees/(\w+)": self._tree,
         }
 
     def _user(self, request: _Request) -> Answer:
@@ -250,6 +255,12 @@ class GitHubStub:
             return Answer(200, [])
         return self._page(request, [self.pulls[number] for number in self.commit_pulls.get(sha, [])])
 
+    def _tree(self, _request: _Request, oid: str) -> Answer:
+        if oid not in self.trees:
+            return _refusal(404, "Not Found")
+        entries = [{"path": path, "type": "blob", "sha": blob} for path, blob in self.trees[oid].items()]
+        return Answer(200, {"sha": oid, "tree": entries, "truncated": False})
+
     def _compare(self, _request: _Request, base: str, head: str) -> Answer:
         if base == head:
             return Answer(200, {"status": "identical"})
@@ -261,50 +272,91 @@ class GitHubStub:
         result = graphql.graphql_sync(
             _schema(),
             request.body["query"],
-            root_value={"viewer": {"login": request.login}, "node": self._node, "repository": self._repository},
+            root_value={
+                "viewer": {"login": request.login},
+                "nodes": lambda info, ids: [self._node(info, id=id_) for id_ in ids],
+                "repository": self._repository,
+            },
             context_value=request.login,
             variable_values=request.body.get("variables"),
         )
         errors = [
-            {"type": (error.extensions or {}).get("type"), "message": error.message} for error in result.errors or []
+            {"type": (error.extensions or {}).get("type"), "message": error.message, "path": error.path}
+            for error in result.errors or []
         ]
         return Answer(200, {"data": result.data, **({"errors": errors} if errors else {})})
 
-    def _node(self, info: Info, **arguments: str) -> Object | None:
-        id_ = int(arguments["id"].removeprefix("IC_"))
+    def _node(self, info: Info, *, id: str) -> Object | graphql.GraphQLError:  # noqa: A002  # the name in the schema
+        id_ = int(id.removeprefix("IC_"))
         comment = self.comments.get(id_)
         if comment is None:
-            raise graphql.GraphQLError("Could not resolve to a node", extensions={"type": "NOT_FOUND"})
-        author, editor = (comment["user"] or {}).get("login"), self.editors.get(id_)
+            return graphql.GraphQLError("Could not resolve to a node", extensions={"type": "NOT_FOUND"})
+        author, edited = (comment["user"] or {}).get("login"), id_ in self.editors
         return {
             "__typename": "IssueComment",
+            "id": comment["node_id"],
+            "fullDatabaseId": str(id_),
+            "url": comment["html_url"],
             "body": comment["body"],
             "viewerDidAuthor": author == info.context,
+            "lastEditedAt": "2026-08-01T13:00:00Z" if edited else None,
+            "includesCreatedEdit": edited,
             "author": _actor(author),
-            "editor": _actor(editor),
+            "editor": _actor(self.editors.get(id_)),
         }
 
-    def _repository(self, _info: Info, **arguments: Any) -> Object | None:
-        known = f"{arguments['owner']}/{arguments['name']}" == self.repository
-        return {"nameWithOwner": self.repository, "object": self._object} if known else None
+    def _repository(self, _info: Info, *, owner: str, name: str, **_: Any) -> Object | None:
+        asked = f"{owner}/{name}"
+        if self.names.get(asked, asked) != self.repository:
+            return None
+        return {
+            "nameWithOwner": self.repository,
+            "object": self._object,
+            "pullRequest": lambda _info, number: self._pull_node(self._pull(number)),
+            "pullRequests": self._merged,
+        }
+
+    def _merged(self, _info: Info, *, first: int, baseRefName: str, after: str | None = None, **_: Any) -> Object:  # noqa: N803
+        """The only list in use: merged, into one branch, last updated first."""
+        found = [pull for pull in self.pulls.values() if pull["merged_at"] and pull["base"]["ref"] == baseRefName]
+        found.sort(key=lambda pull: (pull["updated_at"], pull["number"]), reverse=True)
+        if after:  # GitHub's cursors are places in the order, not numbers of entries
+            found = [pull for pull in found if json.dumps([pull["updated_at"], pull["number"]]) < after]
+        nodes = [self._pull_node(pull) for pull in found[:first]]
+        last = found[:first][-1:]
+        cursor = json.dumps([last[0]["updated_at"], last[0]["number"]]) if last else None
+        return {"nodes": nodes, "pageInfo": {"hasNextPage": len(found) > first, "endCursor": cursor}}
+
+    def _pull_node(self, pull: Object) -> Object:
+        merged = pull["merged_at"] is not None
+
+        def comments(info: Info, *, first: int, after: str | None = None, **_: Any) -> Object:
+            listed, start = self._of(pull["number"]), int(after or 0)
+            nodes = [self._node(info, id=comment["node_id"]) for comment in listed[start : start + first]]
+            page = {"hasNextPage": start + first < len(listed), "endCursor": str(start + first)}
+            return {"nodes": nodes, "pageInfo": page}
+
+        return {
+            "number": pull["number"],
+            "state": "MERGED" if merged else pull["state"].upper(),
+            "mergedAt": pull["merged_at"],
+            "updatedAt": pull["updated_at"],
+            "baseRefName": pull["base"]["ref"],
+            "headRefOid": pull["head"]["sha"],
+            "mergeCommit": {"oid": pull["merge_commit_sha"]} if merged else None,
+            "labels": {"nodes": pull["labels"]},
+            "comments": comments,
+        }
 
     def _object(self, _info: Info, *, expression: str) -> Object | None:
-        def history(_info: Info, *, first: int, path: str | None, after: str | None) -> Object:
-            commits, start = self.history.get((expression, path), []), int(after or 0)
-            end = start + first
-            return {
-                "nodes": [self._commit(sha) for sha in commits[start:end]],
-                "pageInfo": {"hasNextPage": end < len(commits), "endCursor": str(end)},
-            }
+        def history(_info: Info, *, first: int, **_: Any) -> Object:
+            return {"nodes": [{"oid": sha} for sha in self.history.get((expression, None), [])[:first]]}
 
         oid = self.objects.get(expression)
         if oid is None and all(known != expression for known, _ in self.history):
             return None
-        return {"__typename": "Tree" if ":" in expression else "Commit", "oid": oid or expression, "history": history}
-
-    def _commit(self, sha: str) -> Object:
-        pulls = [_pull_node(self.pulls[number]) for number in self.commit_pulls.get(sha, [])]
-        return {"__typename": "Commit", "oid": sha, "associatedPullRequests": {"nodes": pulls}}
+        kind = "Commit" if ":" not in expression else "Tree" if oid in self.trees else "Blob"
+        return {"__typename": kind, "oid": oid or expression, "history": history}
 
 
 @dataclass
@@ -332,22 +384,8 @@ def _actor(login: str | None) -> Object | None:
     """GraphQL shows a bot's login without `[bot]`."""
     if login is None:
         return None
-    return {"__typename": "Bot" if login.endswith("[bot]") else "User", "login": login.removesuffix("[bot]")}
-
-
-def _pull_node(pull: Object) -> Object:
-    merged = pull["merged_at"] is not None
-    return {
-        "number": pull["number"],
-        "state": "MERGED" if merged else pull["state"].upper(),
-        "mergedAt": pull["merged_at"],
-        "baseRefName": pull["base"]["ref"],
-        "headRefOid": pull["head"]["sha"],
-        "baseRepository": {"nameWithOwner": pull["base"]["repo"]["full_name"]},
-        "mergeCommit": {"oid": pull["merge_commit_sha"]} if merged else None,
-        "author": _actor((pull["user"] or {}).get("login")),
-        "labels": {"nodes": pull["labels"]},
-    }
+    kind = "Bot" if login.endswith("[bot]") else "User"
+    return {"__typename": kind, "login": login.removesuffix("[bot]"), "id": f"{kind}_{login}"}
 
 
 @cache

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dynatus_ci import action, approval
+from dynatus_ci.definitions.files import git_blob
 from dynatus_ci.github.pull_request import Pace
 from dynatus_ci.schema.model import digest
 from tests import github_stub
@@ -161,10 +162,15 @@ class Repository:
                 file.write_text(text, encoding="utf-8")
 
     @property
+    def files(self) -> dict[str, str]:
+        """The definition files of the folder, and what git would call their content."""
+        folder = self.home / PATH
+        return {file.relative_to(folder).as_posix(): git_blob(file.read_bytes()) for file in folder.rglob("*.edn")}
+
+    @property
     def tree(self) -> str:
-        """What git would call the folder: the same for the same files."""
-        files = sorted((self.home / PATH).glob("*.edn"))
-        return digest([[file.name, file.read_text("utf-8")] for file in files])[:40]
+        """A name for the folder as git has it: the same for the same files."""
+        return digest(sorted(self.files.items()))[:40]
 
     def sha(self) -> str:
         """A new commit's name."""
@@ -178,10 +184,13 @@ class Repository:
     def merge(self, number: int) -> str:
         """Merge it; the files of the workspace are what the branch has now."""
         sha = self.sha()
-        self.github.merge(number, sha)
-        self.github.pulls[number]["merged_at"] = f"2026-08-01T12:{self.commits:02}:00Z"
+        self.github.merge(number, sha, at=self.now())
         self.land(sha, base=self.github.pulls[number]["base"]["ref"])
         return sha
+
+    def now(self) -> str:
+        """A moment that is later with every commit."""
+        return f"2026-08-01T{self.commits // 60:02}:{self.commits % 60:02}:00Z"
 
     def push(self) -> str:
         """Commit to the branch without a pull request."""
@@ -193,10 +202,9 @@ class Repository:
         """Let the branch's tip be this commit, with the workspace's files."""
         ref = f"refs/heads/{base}"
         before = self.github.objects.get(ref)
-        history = self.github.history.get((before, PATH), []) if before else []
-        changed = before is None or self.github.objects.get(f"{before}:{PATH}") != self.tree
-        self.github.history[sha, PATH] = [sha, *history] if changed else history
+        self.github.history[sha, None] = [sha, *(self.github.history.get((before, None), []) if before else [])]
         self.github.ancestors[sha] = {before, *self.github.ancestors.get(before, set())} if before else set()
+        self.github.trees[self.tree] = self.files
         self.github.objects |= {ref: sha, sha: sha, f"{ref}:{PATH}": self.tree, f"{sha}:{PATH}": self.tree}
 
     def label(self, number: int) -> None:
@@ -207,8 +215,8 @@ class Repository:
         """The labels that are on."""
         return [label["name"] for label in self.github.pulls[number]["labels"]]
 
-    def edit(self, number: int, change: Callable[[str], str], *, login: str = "mallory") -> None:
-        """Let a person edit our comment."""
+    def edit(self, number: int, change: Callable[[str], str], *, login: str | None = "mallory") -> None:
+        """Let a person edit our comment; None is somebody whose account is deleted."""
         comment = next(each for each in self.github.comments.values() if each["issue_url"] == f"/issues/{number}")
         comment["body"] = change(comment["body"])
         self.github.editors[comment["id"]] = login

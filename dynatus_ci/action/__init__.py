@@ -19,7 +19,7 @@ from dynatus_ci.action import apply, checks, job, plan
 from dynatus_ci.action.job import Ending, Job
 from dynatus_ci.errors import Bug, Cancelled, DynatusError, FailureReason, InvalidDefinitions
 from dynatus_ci.github.pull_request import Pace
-from dynatus_ci.github.runner import Level, Runner
+from dynatus_ci.github.workflow_commands import Level, Runner
 from dynatus_ci.inputs import Mode
 from dynatus_ci.interrupt import Stop
 from dynatus_ci.report import ReportContext

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 
 from dynatus_ci import approval, engine, planning, reconcile, report
 from dynatus_ci.action.job import Ending, Job
-from dynatus_ci.approval import Gate, Refusal, Reviews
+from dynatus_ci.approval import Files, Gate, Refusal, Unfinished
+from dynatus_ci.definitions import files
+from dynatus_ci.definitions.loader import Loaded
 from dynatus_ci.dynamodb.client import Aws
-from dynatus_ci.errors import FailureReason, GitHubError, InvalidInput
+from dynatus_ci.errors import FailureReason, GitHubError, InvalidInput, NoDefinitions
+from dynatus_ci.github.model import GitObject
 from dynatus_ci.github.pull_request import PullRequests
-from dynatus_ci.github.reviews import Trail
+from dynatus_ci.github.review_history import ReviewHistory
+from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.inputs import Approval
 from dynatus_ci.report import ReportContext
-from dynatus_ci.schema.model import Plan, Risk, Step, Table, TableChange
+from dynatus_ci.schema.model import Plan, Risk, Step, TableChange
 from dynatus_ci.schema.results import Outcome, Result, TableResult
+
+MOST_REQUESTS = 48
+"""What a run may ask of GitHub to find out what was reviewed; with what it tells meanwhile it stays below 60."""
+MOST_REQUESTS_OF_NOOP = 10
+"""The same for a run that has nothing to do, and all that it asks."""
 
 _EARLIER = "A backup that an earlier run made: "
 # Only in lines that begin with words of ours: elsewhere a value of a stranger's may look like a backup.
@@ -26,7 +35,11 @@ _BACKUP = re.compile(rf"^(?:>   --backup-arn |- {_EARLIER}`)(arn:\S+:table/[\w.-
 
 def run(job: Job) -> Ending:
     """Run what was reviewed, and nothing else."""
-    tables = job.planning.tables()
+    try:
+        loaded = job.planning.load()
+    except NoDefinitions:
+        _withdraw_all(job)
+        raise
     reviewed = _reviewed(job, job.inputs.reviewed) if job.inputs.reviewed else None
     aws = job.planning.connect()
     needed = job.inputs.approval_at(aws.endpoint)
@@ -35,9 +48,25 @@ def run(job: Job) -> Ending:
             "`approval: reviewed-plan` is for branches, and this run is for a tag.",
             hint="A release applies a plan from a file: `reviewed`.",
         )
-    plan = engine.plan(aws, tables, options=job.planning.options)
-    judge = _Judge(job, aws, plan=plan, reviewed=reviewed, approval="reviewed" if reviewed else needed.value)
-    return _Applying(job, aws, tables=tables, plan=plan, judge=judge).run()
+    plan = engine.plan(aws, loaded.tables, options=job.planning.options)
+    policy = ApplyPolicy(
+        job, aws, plan=plan, read=loaded.blobs, reviewed=reviewed, approval="reviewed" if reviewed else needed.value
+    )
+    return ApplyRun(job, aws, loaded=loaded, plan=plan, policy=policy).run()
+
+
+def _withdraw_all(job: Job) -> None:
+    """Close what was approved for a path that has no definitions any more: nothing of it is wanted."""
+    aws = job.planning.connect()
+    plan = Plan(account=aws.account, region=aws.region, endpoint=aws.endpoint)
+    approval = "reviewed" if job.inputs.reviewed else job.inputs.approval_at(aws.endpoint).value
+    policy = ApplyPolicy(job, aws, plan=plan, read={}, reviewed=None, approval=approval)
+    if approval != Approval.REVIEWED_PLAN or job.run.branch is None or job.github is None:
+        return
+    policy.look_at_tip(patient=True)
+    if policy.superseded is None:
+        policy.open()
+    ApplyRun(job, aws, loaded=Loaded(()), plan=plan, policy=policy).mark_used(Result(plan))
 
 
 def _reviewed(job: Job, path: str) -> Plan:
@@ -45,81 +74,116 @@ def _reviewed(job: Job, path: str) -> Plan:
     return planning.read(inside, name=f"`reviewed`: {path!r}", root=root)
 
 
-class _Judge:
-    """What may run: the gate, the reviews that it rests on, and whether this commit is the one that decides.
+class ApplyPolicy:
+    """What may run: what was reviewed, what was named, and whether this commit's run is the one that decides.
+
+    `may_run` is the one place that decides. It is asked by several tables at once, and holds no lock.
 
     Args:
         job: The run.
         aws: The connection.
         plan: What was planned.
+        read: The definition files that were read.
         reviewed: The plan document that was reviewed.
         approval: What is asked for, as reports say it.
     """
 
-    def __init__(self, job: Job, aws: Aws, *, plan: Plan, reviewed: Plan | None, approval: str) -> None:
+    def __init__(
+        self, job: Job, aws: Aws, *, plan: Plan, read: Mapping[str, str], reviewed: Plan | None, approval: str
+    ) -> None:
         self.approval = approval
         self.gate = Gate(None, job.inputs.allow_destructive)
-        self.trail: Trail | None = None
+        self.history: ReviewHistory | None = None
         self.superseded: str | None = None
+        self.stopped = False
         self._job = job
         self._aws = aws
         self._plan = plan
+        self._files = read
         self._reviewed = reviewed
-        self._asked = False
-        self._looked_at: dict[str, TableChange] = {}
-
-    def open(self) -> None:
-        """Put the gate where the approval wants it; until then it asks only that what loses something is named."""
-        patterns = self.gate.patterns
-        if self.approval == Approval.REVIEWED_PLAN:
-            self.gate = Gate(self._reviews(patterns), patterns)
-        else:
-            self.gate = planning.gate(self._reviewed, self._aws, patterns=patterns)
-
-    def reopen(self) -> None:
-        """Judge by what the records hold now, where the comment was written: others may have written there, too."""
-        if self.trail:
-            self.gate = replace(self.gate, reviews=self.trail.reviews)
 
     def may_run(self, change: TableChange, step: Step | None) -> Refusal | None:
-        """The gate's answer; the tip has its say before the first step, and before each destructive one again.
+        """Why a table may not be changed; None where it may. Asked before each step, on what was just observed.
 
-        Of an observation it is asked once.
+        Args:
+            change: What the table needs now.
+            step: What would run next; None where no step can run now, or ever.
         """
         refusal = self.gate.may_run(change, step)
         if refusal or step is None:
             return refusal
-        destroys = step.risk is Risk.DESTRUCTIVE and self._looked_at.get(change.table) is not change
-        if not self.superseded and (destroys or not self._asked):
-            self.is_superseded()
-            self._looked_at[change.table] = change
+        if step.risk is Risk.DESTRUCTIVE:
+            self.look_at_tip(patient=False)
         if self.superseded is None:
             return None
+        self.stopped = True
         self._job.stop.flag.set()
         return Refusal(FailureReason.CANCELLED, f"{change.table}: {self.superseded}")
 
-    def is_superseded(self) -> bool:
-        """Whether the branch's tip has other definitions; with `approval: none`, and without a branch, nobody asks."""
-        run, path = self._job.run, self._job.inputs.path
-        if self.approval != Approval.NONE and run.branch is not None:
-            tip = self._github().tip(ref=run.ref, commit=run.sha, path=path)
-            here = None if run.is_linked(path) else tip.here
-            self.superseded = approval.superseded(run.sha, tip=tip.commit, there=tip.there, here=here)
-        self._asked = True
-        return self.superseded is not None
+    def look_at_tip(self, *, patient: bool) -> None:
+        """Find out whether the branch has other definitions by now. Without a branch, or a review, nobody asks.
 
-    def _reviews(self, patterns: tuple[str, ...]) -> Reviews:
+        Args:
+            patient: Wait for a branch that does not show this run's own commit yet.
+        """
+        run, path = self._job.run, self._job.inputs.path
+        if self.approval == Approval.NONE or run.branch is None or self.superseded:
+            return
+        tip = self._github().tip(ref=run.ref, commit=run.sha, path=path, patient=patient)
+        there = here = None
+        if tip.commit not in {None, run.sha}:
+            there = self._files_in_git(tip.there)
+            here = there if tip.here == tip.there else self._files_in_git(tip.here)
+        self.superseded = approval.superseded(run.sha, tip=tip.commit, read=self._files_read(), there=there, here=here)
+
+    def open(self) -> None:
+        """Read what was reviewed; until then the gate asks only that what loses something is named."""
+        patterns = self.gate.patterns
+        if self.approval != Approval.REVIEWED_PLAN:
+            self.gate = planning.gate(self._reviewed, self._aws, patterns=patterns)
+        elif self._job.run.branch is None:
+            self.gate = Gate(approval.reviews((), self._job.scope(self._plan), branch=""), patterns)
+        else:
+            self.history = self._read_history(self._job.run.branch)
+            self.reopen()
+
+    def reopen(self) -> None:
+        """Judge by what the records hold now: where a comment was written others may have written, too."""
+        if self.history:
+            self.gate = replace(self.gate, reviews=self.history.reviews)
+
+    def _read_history(self, branch: str) -> ReviewHistory:
         """Read records until they explain and name everything, or there are no more."""
-        run, scope = self._job.run, self._job.scope(self._plan)
-        if run.branch is None:
-            return approval.reviews((), scope, branch="")
-        trail = self.trail = Trail(
-            self._github(), scope=scope, sha=run.sha, branch=run.branch, path=self._job.inputs.path
+        github = self._github()
+        most = MOST_REQUESTS if self._plan.changes else MOST_REQUESTS_OF_NOOP
+        history = ReviewHistory(
+            github,
+            scope=self._job.scope(self._plan),
+            sha=self._job.run.sha,
+            branch=branch,
+            most_requests=most - github.requests,
         )
-        trail.read_own()
-        while Gate(trail.reviews, patterns).wants_more(self._plan) and trail.read_next():
+        if not self._plan.changes:
+            history.read_next()
+            return history
+        history.read_own()
+        while Gate(history.reviews, self.gate.patterns).wants_more(self._plan) and history.read_next():
             pass
-        return trail.reviews
+        return history
+
+    def _files_read(self) -> Files:
+        """The files that were read, by their paths below the path of the inputs."""
+        path = self._job.inputs.path
+        return {_below(name, path): blob for name, blob in self._files.items()}
+
+    def _files_in_git(self, found: GitObject | None) -> Files | None:
+        """The definition files that git has at the path; None where GitHub does not list them all."""
+        if found is None:
+            return {}
+        if found.type == "Blob":
+            return {"": found.oid}
+        blobs = self._github().blobs(found.oid)
+        return None if blobs is None else {name: blob for name, blob in blobs.items() if files.is_definition(name)}
 
     def _github(self) -> PullRequests:
         if self._job.github is None:
@@ -127,28 +191,36 @@ class _Judge:
         return self._job.github
 
 
-class _Applying:
+def _below(name: str, path: str) -> str:
+    return name.removeprefix(path).removeprefix("/") if path != "." else name
+
+
+class ApplyRun:
     """One apply: what the gate lets run, and what there is to say of it."""
 
-    def __init__(self, job: Job, aws: Aws, *, tables: Iterable[Table], plan: Plan, judge: _Judge) -> None:
+    def __init__(self, job: Job, aws: Aws, *, loaded: Loaded, plan: Plan, policy: ApplyPolicy) -> None:
         self._job = job
         self._aws = aws
-        self._tables = tuple(tables)
+        self._tables = loaded.tables
         self._plan = plan
-        self._judge = judge
+        self._policy = policy
         self._backups: dict[str, TableResult] = {}
-        self._lock = threading.Lock()
-        self._begun = False
+        self._announcing = threading.Lock()
+        self._announced = False
 
     def run(self) -> Ending:
         """Show, judge, do, and tell."""
         self._show_first()
-        if self._plan.changes and self._judge.is_superseded():
+        policy = self._policy
+        if self._plan.changes or policy.approval == Approval.REVIEWED_PLAN:
+            policy.look_at_tip(patient=True)
+        if policy.superseded and self._plan.changes:
             return self._end(Result(self._plan, result=Outcome.SUPERSEDED))
-        self._judge.open()
+        if policy.superseded is None:
+            policy.open()
         self._job.stop.applying = True  # from here on the comment must get its result
-        if any(change.changes and self._judge.gate.may_run(change, None) is None for change in self._plan.tables):
-            self._begin(self._plan)
+        if any(change.changes and self._may_begin(change) for change in self._plan.tables):
+            self._announce(self._plan)
         result = engine.apply(
             self._aws,
             self._tables,
@@ -158,9 +230,12 @@ class _Applying:
             on_event=self._heard,
             stop=self._job.stop.flag,
         )
-        if self._judge.superseded:
+        if policy.stopped:
             result = replace(result, result=Outcome.SUPERSEDED, failure_reason=None)
         return self._end(result)
+
+    def _may_begin(self, change: TableChange) -> bool:
+        return self._policy.gate.may_run(change, next(iter(change.steps), None)) is None
 
     def _show_first(self) -> None:
         """Summary and outputs hold the plan before anything is changed or waited for: a job may be killed."""
@@ -169,26 +244,26 @@ class _Applying:
         self._job.runner.set_outputs(ending.outputs())
 
     def _may_run(self, change: TableChange, step: Step | None) -> Refusal | None:
-        """What the judge says; where nothing was to run, what strayed since the plan is told before it runs.
+        """What the policy says. The comment says that the run is under way before the first step of all.
 
-        A table of which one step may not run runs none, so there is nothing to tell of it.
+        Where the plan had nothing to do, nothing was announced yet: what strayed since is announced here.
         """
-        with self._lock:
-            refusal = self._judge.may_run(change, step)
-            if refusal or step is None or self._begun:
-                return refusal
-            if any(self._judge.gate.may_run(change, each) for each in change.steps):
+        refusal = self._policy.may_run(change, step)
+        if refusal or step is None:
+            return refusal
+        with self._announcing:  # one table announces the run, and the others wait for it
+            if self._announced:
                 return None
-            self._begin(replace(self._plan, tables=(change,)))
-            return self._judge.may_run(change, step)
+            self._announce(replace(self._plan, tables=(change,)))
+        return self._policy.may_run(change, step)
 
-    def _begin(self, plan: Plan) -> None:
-        """The comment of what it rests on says that it runs; where that is refused nothing runs."""
-        if trail := self._judge.trail:
-            trail.choose(self._judge.gate.sources(plan))
+    def _announce(self, plan: Plan) -> None:
+        """Let the comment of what the run rests on say that it is under way; where that is refused nothing runs."""
+        if history := self._policy.history:
+            history.choose(self._policy.gate.sources(plan))
         self._tell(Result(plan))
-        self._judge.reopen()
-        self._begun = True
+        self._policy.reopen()
+        self._announced = True
 
     # What is said meanwhile.
     def _heard(self, event: reconcile.Event) -> None:
@@ -203,37 +278,37 @@ class _Applying:
         self._tell(Result(self._plan, tuple(reversed(self._backups.values()))), naming=arn)
 
     def _tell(self, so_far: Result, *, naming: str = "") -> None:
-        if self._judge.trail:
+        if self._policy.history:
             text = self._markdown(so_far, running=True)
             if naming.partition(":table/")[2] not in text:
                 raise GitHubError(
                     "The comment has no room left to name the backup.",
                     hint="Approve the plan as a file (`out`, then `reviewed`).",
                 )
-            self._judge.trail.tell(text)
+            self._policy.history.tell(text)
 
     def _markdown(self, result: Result, *, running: bool = False) -> str:
-        trail = self._judge.trail
-        room = trail.room() if trail else approval.room(None)
+        history = self._policy.history
+        room = history.room() if history else approval.remaining_characters(None)
         return report.markdown(report.result(result, self._context(running=running)), size=report.characters(room))
 
     def _context(self, *, running: bool = False) -> ReportContext:
-        gate, trail = self._judge.gate, self._judge.trail
-        named = {arn.partition(":table/")[2]: arn for arn in _BACKUP.findall(trail.told if trail else "")}
+        gate, history = self._policy.gate, self._policy.history
+        named = {arn.partition(":table/")[2]: arn for arn in _BACKUP.findall(history.told if history else "")}
         return self._job.context(
-            approval=self._judge.approval,
-            comment_url=trail.url if trail else None,
+            approval=self._policy.approval,
+            comment_url=history.url if history else None,
             label_on=" and ".join(f"pull request #{number}" for number in gate.sources(self._plan, unnamed=True)),
             named=gate.named(self._plan),
             unreviewed=frozenset(id_ for change in self._plan.tables for id_ in gate.unreviewed(change)),
-            superseded=self._judge.superseded,
+            superseded=self._policy.superseded,
             running=running,
             notes=tuple(f"{_EARLIER}{report.code(arn)}" for arn in named.values()),
         )
 
     # The end.
     def _end(self, result: Result) -> Ending:
-        failed = self._close(result)  # first: what was used up must be closed even if nothing can be shown
+        failed = self.mark_used(result)  # first: what was used up must be closed even if nothing can be shown
         self._job.show("Result", report.result(result, self._context()))
         errors = [table.error.message for table in result.tables if table.error and table.result is result.result]
         ending = Ending(
@@ -241,30 +316,33 @@ class _Applying:
             reason=result.failure_reason,
             plan=self._plan,
             changed=result.changed,
-            comment_url=self._judge.trail.url if self._judge.trail else None,
+            comment_url=self._policy.history.url if self._policy.history else None,
             messages=tuple(errors),
         )
         if failed is None:
             return ending
         return replace(ending, result=Outcome.FAILED, reason=failed.reason, messages=(*ending.messages, str(failed)))
 
-    def _close(self, result: Result) -> GitHubError | None:
-        """Mark what has converged as used up, and write the result into the comment."""
-        trail = self._judge.trail
-        if trail is None:
+    def mark_used(self, result: Result) -> GitHubError | None:
+        """Close what the run has not left to do, and write the result into the comment."""
+        history = self._policy.history
+        if history is None:
             return None
-        agreeing = [table.table for table in result.tables if table.agrees]
-        others = [table.table for table in result.tables if not table.agrees]
-        failed: GitHubError | None = None
+        left = self._left(result)
         try:
-            open_still = trail.find_open(agreeing=agreeing, others=others)
-        except GitHubError as error:  # the result is told all the same; what stays open, a re-run closes
-            failed, open_still, agreeing = error, True, []
-        size = report.characters(trail.room(agreeing=agreeing, others=others))
+            is_open = history.find_open(left)
+        except GitHubError as error:  # what was read is closed all the same, and with it all that is older
+            self._job.runner.annotate(Level.WARNING, str(error))
+            is_open = True
+        size = report.characters(history.room(left))
         told = report.markdown(report.result(result, self._context()), size=size)
-        quiet = result.result is Outcome.NOOP and not open_still
-        try:
-            trail.close(None if quiet else told, agreeing=agreeing, others=others)
-        except GitHubError as error:
-            return failed or error
-        return failed
+        quiet = result.result is Outcome.NOOP and not is_open
+        marked = history.mark_used(left, text=None if quiet else told)
+        for warning in marked.warnings:
+            self._job.runner.annotate(Level.WARNING, warning)
+        return marked.failed
+
+    def _left(self, result: Result) -> Unfinished:
+        """What this run still wants and has not finished."""
+        unread = [change.table for change in self._plan.tables if change.error]
+        return approval.unfinished((each for table in result.tables for each in table.unfinished), unread=unread)

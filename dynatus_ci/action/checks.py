@@ -9,7 +9,7 @@ from dynatus_ci import approval, report
 from dynatus_ci.action.job import Ending, Job
 from dynatus_ci.definitions import files
 from dynatus_ci.errors import FailureReason, InvalidDefinitions
-from dynatus_ci.github.runner import Level
+from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.report import Report
 from dynatus_ci.schema.results import Outcome
 

@@ -10,10 +10,10 @@ from typing import Any, Self
 from dynatus_ci import approval, report
 from dynatus_ci.approval import Scope
 from dynatus_ci.errors import FailureReason, Fault
-from dynatus_ci.github import run as runs
+from dynatus_ci.github import event as events
+from dynatus_ci.github.event import Run
 from dynatus_ci.github.pull_request import Pace, PullRequests
-from dynatus_ci.github.run import Run
-from dynatus_ci.github.runner import Level, OutputValue, Runner
+from dynatus_ci.github.workflow_commands import Level, OutputValue, Runner
 from dynatus_ci.inputs import Inputs
 from dynatus_ci.interrupt import Stop
 from dynatus_ci.planning import Planning
@@ -73,7 +73,7 @@ class Job:
         Raises:
             InvalidInput: They do not.
         """
-        run = Run.from_environ(environ, runs.read_event(environ))
+        run = Run.from_environ(environ, events.read_event(environ))
         inputs = placed(Inputs.from_environ(environ), run)
         token = inputs.github_token
         github = PullRequests(token=token, repository=run.repository, api_url=run.api_url, pace=pace) if token else None

@@ -6,29 +6,37 @@ touch a network, a clock, a file or the environment, and it trusts no text: a re
 
 from __future__ import annotations
 
-from dynatus_ci.approval.comments import COMMENT_BUDGET, compose, decode, encode, fits, room, with_record
-from dynatus_ci.approval.findings import (
-    MOST_COMMITS,
+from dynatus_ci.approval.codec import (
+    COMMENT_BUDGET,
+    compose,
+    decode,
+    encode,
+    fits_comment,
+    remaining_characters,
+    shortened,
+    with_record,
+)
+from dynatus_ci.approval.gate import LABEL, Gate, Refusal, covered, words
+from dynatus_ci.approval.history import (
     MOST_RECORDS,
     Finding,
     PullRequest,
     Review,
     Reviews,
-    ends_walk,
-    objection,
     plan_file,
+    rejection_reason,
     reviews,
+    stops_history,
     untouched,
 )
-from dynatus_ci.approval.gate import LABEL, Gate, Refusal, covered, words
-from dynatus_ci.approval.records import Record, Scope, close, record, scope
-from dynatus_ci.approval.verdicts import Verdict, label_must_go, superseded, unnamed, verdict
+from dynatus_ci.approval.record import Record, Scope, Unfinished, mark_used, new_record, scope, unfinished
+from dynatus_ci.approval.verdicts import Files, Verdict, must_remove_label, superseded, unnamed, verdict
 
 __all__ = [
     "COMMENT_BUDGET",
     "LABEL",
-    "MOST_COMMITS",
     "MOST_RECORDS",
+    "Files",
     "Finding",
     "Gate",
     "PullRequest",
@@ -37,22 +45,25 @@ __all__ = [
     "Review",
     "Reviews",
     "Scope",
+    "Unfinished",
     "Verdict",
-    "close",
     "compose",
     "covered",
     "decode",
     "encode",
-    "ends_walk",
-    "fits",
-    "label_must_go",
-    "objection",
+    "fits_comment",
+    "mark_used",
+    "must_remove_label",
+    "new_record",
     "plan_file",
-    "record",
+    "rejection_reason",
+    "remaining_characters",
     "reviews",
-    "room",
     "scope",
+    "shortened",
+    "stops_history",
     "superseded",
+    "unfinished",
     "unnamed",
     "untouched",
     "verdict",

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
 
-from dynatus_ci.approval import records
-from dynatus_ci.approval.findings import Review, Reviews
-from dynatus_ci.approval.records import Entry
+from dynatus_ci.approval import record as records
+from dynatus_ci.approval.history import OpenReview, Review, Reviews
 from dynatus_ci.errors import FailureReason, sentence
 from dynatus_ci.schema.model import Difference, Plan, Risk, Step, TableChange
 
@@ -42,7 +41,20 @@ class Gate:
     patterns: tuple[str, ...] = ()
 
     def may_run(self, change: TableChange, step: Step | None) -> Refusal | None:
-        """Why a step may not run; None where it may. Asked before each step, on what was just observed.
+        """Why a table may not be changed; None where it may. Asked before each step, on what was just observed.
+
+        A table of which one step may not run runs none: all of its steps are judged, not only the next one.
+
+        Args:
+            change: What the table needs now.
+            step: What would run next; None where no step can run now, or ever.
+        """
+        if step is None:
+            return self.judge(change, None)
+        return next((refusal for each in (step, *change.steps) if (refusal := self.judge(change, each))), None)
+
+    def judge(self, change: TableChange, step: Step | None) -> Refusal | None:
+        """Why one step may not run; None where it may.
 
         Args:
             change: What the table needs now.
@@ -96,13 +108,13 @@ class Gate:
         """Why no open record explains a difference, in words; None where one does."""
         if self.reviews is None:
             return None
-        used_up = any(review.record.closes(change.table) for review in self.reviews.counted)
-        why = "what was approved for this table is used up" if used_up else self.reviews.absent
-        for _, entry in self.reviews.open_entries(change.table):
-            objected = _mismatch(entry, change, difference=difference, deletes=deletes)
-            if objected is None:
+        used_up = any(review.record.older is not None for review in self.reviews.known)
+        why = f"{self.reviews.absent}{', or what named it is used up' if used_up else ''}"
+        for review in self.reviews.open_for(difference):
+            mismatch = _mismatch(review, change, difference=difference, deletes=deletes)
+            if mismatch is None:
                 return None
-            why = objected or why
+            why = mismatch or why
         return why
 
     def _named(self, change: TableChange, difference: Difference) -> bool:
@@ -112,9 +124,9 @@ class Gate:
 
     def _explaining(self, change: TableChange, difference: Difference) -> Iterator[Review]:
         """The open records that explain a difference, newest first."""
-        for review, entry in self.reviews.open_entries(change.table) if self.reviews else ():
-            if _mismatch(entry, change, difference=difference, deletes=False) is None:
-                yield review
+        for found in self.reviews.open_for(difference) if self.reviews else ():
+            if _mismatch(found, change, difference=difference, deletes=False) is None:
+                yield found.review
 
     def _not_reviewed(self, change: TableChange, differences: list[Difference], *, why: str) -> Refusal:
         reviews = self.reviews or Reviews()
@@ -153,15 +165,15 @@ def _served(change: TableChange, step: Step) -> tuple[Difference, ...]:
     return served if served and known == set(step.differences) else change.differences
 
 
-def _mismatch(entry: Entry, change: TableChange, *, difference: Difference, deletes: bool) -> str | None:
-    """Why an open entry does not explain a difference: "" where it does not name it, None where it explains it."""
-    reviewed = entry.reviewed(difference)
+def _mismatch(found: OpenReview, change: TableChange, *, difference: Difference, deletes: bool) -> str | None:
+    """Why an open review does not explain a difference: "" where it does not name it, None where it explains it."""
+    reviewed = found.entry.reviewed(found.ids)
     if reviewed is None:
         return ""
     if reviewed.risk.rank < difference.risk.rank:
         return f"it was reviewed as {reviewed.risk.value} and is {difference.risk.value} now"
     if deletes or difference.risk is Risk.DESTRUCTIVE or records.deletes_table(difference):
-        if change.table_id is None or entry.table_id != records.identity(change):
+        if change.table_id is None or found.entry.table_id != records.identity(change):
             return "another table stands behind this name than the one reviewed"
         if records.lost_index(difference) not in {None, reviewed.index}:
             return "another index stands behind this name than the one reviewed"

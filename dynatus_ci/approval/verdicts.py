@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from dynatus_ci.approval import gate, records
+from dynatus_ci.approval import gate
+from dynatus_ci.approval import record as records
 from dynatus_ci.approval.gate import Refusal
-from dynatus_ci.approval.records import Record
+from dynatus_ci.approval.record import Record
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.schema.model import Difference, Plan, Risk, TableChange
 from dynatus_ci.schema.results import Outcome
 
+Files: TypeAlias = Mapping[str, str]
+"""Definition files: their paths below the path of the inputs, and their git object ids."""
 
-def label_must_go(replaced: Record | None, current: Record) -> bool:
+
+def must_remove_label(replaced: Record | None, current: Record) -> bool:
     """Whether the label was given for other destructive differences than those of the record to be written."""
     known = _destructive(replaced) if replaced else set()
     return not _destructive(current) <= known
@@ -73,19 +78,25 @@ def _unnamed(change: TableChange, patterns: Collection[str]) -> list[Difference]
     ]
 
 
-def superseded(commit: str, *, tip: str | None, there: str | None, here: str | None) -> str | None:
+def superseded(
+    commit: str, *, tip: str | None, read: Files, there: Files | None, here: Files | None = None
+) -> str | None:
     """Why a commit's run is not the one that decides; None where it is.
+
+    What is compared is what was read: generated files, or those of another checkout, are not what git has at the path,
+    so nobody can tell whether the branch has others by now. Then only the run of the branch's last commit goes on.
 
     Args:
         commit: The commit.
         tip: The branch's last commit; None where the branch is gone.
-        there: What stands at the path in it (a git object id); None where there is nothing.
-        here: What stands there in the commit; None where git does not have the definitions there: they are generated,
-            of another repository, or behind a link. Then only the branch's last commit decides.
+        read: The definition files that were read.
+        there: Those that git has at the path in the branch's last commit; None where GitHub does not list them.
+        here: Those that git has there in the commit.
     """
     if tip is None:
         return "The branch is gone, so nothing was run."
-    if tip == commit or (here is not None and there == here):
+    if tip == commit or read == there:
         return None
-    moved = "other definitions" if here is not None else "another commit (whose definitions git does not tell)"
+    known = there is not None and read == here
+    moved = "other definitions" if known else "another commit (whose definitions git does not tell)"
     return f"The branch has {moved} by now: the run of commit {tip[:7]} is to apply them."

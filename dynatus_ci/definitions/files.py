@@ -6,6 +6,7 @@ beyond a size. Knows nothing of what the files hold.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -104,6 +105,16 @@ def _file(path: Path, root: Path) -> File:
     absolute = Path(os.path.abspath(path))  # noqa: PTH100  # names are as people wrote them, links and all
     name = (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()
     return File(shown(name, len(name)), absolute)
+
+
+def is_definition(name: str) -> bool:
+    """Whether a file below a folder of definitions is one of them, by its path."""
+    return name.endswith(SUFFIX) and not any(part.startswith(".") for part in name.split("/"))
+
+
+def git_blob(data: bytes) -> str:
+    """What git calls a file that holds these bytes (git-hash-object)."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def read(file: File) -> bytes:

@@ -42,11 +42,16 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """All definitions of a path, in the order of the files, and what is worth a warning."""
+    """All definitions of a path, in the order of the files, and what is worth a warning.
+
+    Args:
+        blobs: What was read: the files' names, and what git would call their content.
+    """
 
     definitions: tuple[Definition, ...]
     notes: tuple[Fault, ...] = ()
     files: int = 0
+    blobs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -88,7 +93,7 @@ def load(
     if not loading.definitions:
         raise NoDefinitions(str(path))
     notes = (*map(_link_note, found.links), *loading.notes, *_name_twins(loading.definitions), *loading.unused())
-    return Loaded(tuple(loading.definitions), notes, len(found.files))
+    return Loaded(tuple(loading.definitions), notes, len(found.files), loading.blobs)
 
 
 def check(definitions: Sequence[Mapping[str, Any]]) -> tuple[Definition, ...]:
@@ -149,6 +154,7 @@ class _Loading:
     notes: list[Fault] = field(default_factory=list)
     size: int = 0
     places: dict[str, Place] = field(default_factory=dict)
+    blobs: dict[str, str] = field(default_factory=dict)
 
     @property
     def full(self) -> bool:
@@ -168,6 +174,7 @@ class _Loading:
 
     def _read(self, file: files.File) -> bytes:
         data = files.read(file)
+        self.blobs[file.name] = files.git_blob(data)
         self.size += len(data)
         if self.size > files.MOST_BYTES_IN_ALL:
             message = f"The definitions are larger than {files.MOST_BYTES_IN_ALL:,} bytes in all."

@@ -46,8 +46,41 @@ class PullRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Discussion:
+    """A pull request and the first hundred of its comments.
+
+    Args:
+        updated_at: When it was changed last; never before its merge.
+        our_comments: The node ids of the comments that our token wrote, oldest first.
+        more: The cursor of its further comments; None where there are none.
+    """
+
+    pull_request: PullRequest
+    updated_at: str
+    our_comments: tuple[str, ...]
+    more: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedPage:
+    """A page of a branch's merged pull requests.
+
+    Args:
+        listed: Last updated first.
+        newest: The first page as it is by now; empty where this is the first page.
+        more: The cursor of the next page; None where there is none.
+        commits: The last hundred commits of the commit's history, newest first; only on the first page.
+    """
+
+    listed: tuple[Discussion, ...]
+    newest: tuple[Discussion, ...]
+    more: str | None
+    commits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
-    """A comment of ours as the list of comments shows it; not proof of who wrote its present text."""
+    """A comment as a list of comments shows it; not proof of who wrote its present text."""
 
     id: int
     node_id: str
@@ -61,28 +94,43 @@ class Comment:
         return self.body.partition("\n")[0].rstrip()
 
 
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who wrote or edited something. A login alone is not enough: a person may be called like a bot."""
+
+    type: str
+    id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedComment:
-    """A comment's text, and who stands behind it: one answer, so that both belong together."""
+    """A comment, and who stands behind its text: one answer of GitHub, so that both belong together.
 
-    body: str
+    Args:
+        author: Its author; None where the account was deleted.
+        editor: Who edited it last; None where nobody did, or where the account was deleted.
+        edited: Whether anybody edited it.
+    """
+
+    comment: Comment
     viewer_did_author: bool
-    author: str | None
-    editor: str | None
+    author: Actor | None
+    editor: Actor | None
+    edited: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """A commit that touched a path, with the pull requests of this repository that brought it."""
+class GitObject:
+    """What git has at a path: `type` is Tree for a folder, Blob for a file."""
 
-    sha: str
-    pull_requests: tuple[PullRequest, ...]
+    type: str
+    oid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tip:
-    """A branch's last commit, and what stands at a path there and in another commit (git object ids; None: nothing)."""
+    """A branch's last commit (None: the branch is gone), and what git has at a path there and in another commit."""
 
     commit: str | None
-    there: str | None
-    here: str | None
+    there: GitObject | None
+    here: GitObject | None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -23,7 +23,17 @@ from requests.utils import parse_header_links
 
 from dynatus_ci.errors import GitHubError, NotAllowed
 from dynatus_ci.github import queries
-from dynatus_ci.github.model import Comment, Commit, PullRequest, Tip, TrustedComment, Unwritten
+from dynatus_ci.github.model import (
+    Actor,
+    Comment,
+    Discussion,
+    GitObject,
+    MergedPage,
+    PullRequest,
+    Tip,
+    TrustedComment,
+    Unwritten,
+)
 
 if TYPE_CHECKING:
     from github.Requester import Requester
@@ -32,8 +42,13 @@ if TYPE_CHECKING:
 READ: Final = "pull-requests: read"
 WRITE: Final = "pull-requests: write"
 CONTENTS: Final = "contents: read"
+BOTH: Final = f"{CONTENTS}` and `{READ}"
 
-_HISTORY_PAGE: Final = 25  # a page costs 3 of the 1,000 points an hour that the workflow's token has
+PAGE: Final = 50
+"""Merged pull requests in one answer, with the ids of up to 100 comments each."""
+MOST_COMMENTS: Final = 100
+"""Comments whose texts one answer may hold (docs: GraphQL, "Node limit")."""
+
 _RUN_LINK: Final = re.compile(r"/actions/runs/\d+(?:/attempts/\d+)?")
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "PATCH", "DELETE"})
 
@@ -70,7 +85,7 @@ class PullRequests:
     """The pull requests of one repository, as one token sees them.
 
     Every method raises `GitHubError` where GitHub does not answer or refuses, and its subclass `NotAllowed`, which
-    names the missing permission, where the token may not.
+    names the missing permission, where the token may not. `requests` counts what was asked of GitHub.
     """
 
     def __init__(
@@ -82,11 +97,12 @@ class PullRequests:
         # GraphQL is POST throughout, and what goes over this one is queries only.
         self._graphql = _requester(token, api_url, pace=self._pace, repeatable=_REPEATABLE | {"POST"})
         self._login: str | None = None
+        self.requests = 0
 
     def pull_request(self, number: int) -> PullRequest:
         """A pull request as it is now. Read-only."""
         with _asking(f"read pull request #{number}", needs=READ):
-            return _pull_request(_object(self._rest, f"GET /repos/{self._repository}/pulls/{number}"))
+            return _pull_request(self._object(f"GET /repos/{self._repository}/pulls/{number}"))
 
     def merged_as(self, sha: str) -> tuple[PullRequest, ...]:
         """The pull requests whose merge is this very commit; none for a direct push. Read-only.
@@ -103,41 +119,62 @@ class PullRequests:
                 return found
         return ()
 
-    def history(self, *, commit: str, path: str, at_most: int) -> Iterator[Commit]:
-        """The commits up to this one that touched a path (from the root; `.` is all), newest first. Read-only."""
-        wanted = {**self._names, "commit": commit, "path": None if path == "." else path}
-        after: str | None = None
-        while at_most > 0:
-            size = min(at_most, _HISTORY_PAGE)
-            answer = self._query(queries.HISTORY, {**wanted, "first": size, "after": after}, what="read the history")
-            history = ((answer.get("repository") or {}).get("object") or {}).get("history")
-            if history is None:
+    def merged(self, *, branch: str, commit: str, after: str | None = None) -> MergedPage:
+        """A page of the pull requests that were merged into a branch, last updated first. Read-only.
+
+        Args:
+            branch: Its name.
+            commit: The commit whose last commits the first page tells, too.
+            after: The cursor of the page; None is the first.
+        """
+        variables = {"branch": branch, "commit": commit, "first": PAGE, "after": after, "more": after is not None}
+        with _asking(f"list what was merged into {branch}", needs=BOTH):
+            found = self._repository_node(queries.MERGED, variables)
+            if after is None and found["commit"] is None:
                 raise self._unseen(commit)
-            for node in _nodes(history):
-                yield Commit(sha=node["oid"], pull_requests=self._brought(node))
-            if not history["pageInfo"]["hasNextPage"]:
-                return
-            after = history["pageInfo"]["endCursor"]
-            at_most -= size
+            listed, newest = found["page"], found.get("newest")
+            return MergedPage(
+                listed=tuple(_discussion(node) for node in listed["nodes"]),
+                newest=tuple(_discussion(node) for node in newest["nodes"]) if newest else (),
+                more=_more(listed),
+                commits=() if after else tuple(node["oid"] for node in found["commit"]["history"]["nodes"]),
+            )
+
+    def discussion(self, number: int, *, after: str | None = None) -> Discussion:
+        """A pull request with a page of its comments. Read-only."""
+        with _asking(f"read pull request #{number}", needs=BOTH):
+            found = self._repository_node(queries.PULL_REQUEST, {"number": number, "after": after})
+            return _discussion(found["pullRequest"])
 
     def contains(self, *, commit: str, ancestor: str) -> bool:
-        """Whether a commit's history holds another commit, or is that commit. Read-only."""
+        """Whether a commit's history holds another commit, or is that commit. Read-only.
+
+        GitHub answers 404 for a commit that it does not have any more: then the history does not hold it.
+        """
         path = f"/repos/{self._repository}/compare/{ancestor}...{commit}?per_page=1"
         with _asking(f"compare {ancestor} with {commit}", needs=CONTENTS):
-            headers, found = self._rest.requestJsonAndCheck("GET", path)
+            try:
+                headers, found = self._send("GET", path)
+            except GithubException as error:
+                if error.status == HTTPStatus.NOT_FOUND:
+                    return False
+                raise
             if not isinstance(found, dict) or "status" not in found:
                 raise _unexpected(f"GET {path}", headers)
             return found["status"] in {"ahead", "identical"}
 
-    def tip(self, *, ref: str, commit: str, path: str) -> Tip:
-        """What a ref points to now, and what is at the path there and in a commit. Read-only.
+    def tip(self, *, ref: str, commit: str, path: str, patient: bool = True) -> Tip:
+        """What a ref points to now, and what git has at the path there and in a commit. Read-only.
 
-        A ref that points to what is older than the commit is asked for again: after a push it may lag.
+        Right after a push the ref may lag, and point to what is older than the commit: a patient call asks again.
         """
         tip = self._tip(ref, commit=commit, path=path)
+        old = tip.commit
+        same = old == commit or (tip.here is not None and tip.there == tip.here)
+        if not patient or old is None or same or not self.contains(commit=commit, ancestor=old):
+            return tip
         for pause in self._pace.merge_lag[1:]:
-            same = tip.commit == commit or (tip.here is not None and tip.there == tip.here)
-            if tip.commit is None or same or not self.contains(commit=commit, ancestor=tip.commit):
+            if tip.commit != old:
                 break
             time.sleep(pause)
             tip = self._tip(ref, commit=commit, path=path)
@@ -146,11 +183,23 @@ class PullRequests:
     def _tip(self, ref: str, *, commit: str, path: str) -> Tip:
         inside = "" if path == "." else path
         revisions = {"ref": ref, "commit": commit, "there": f"{ref}:{inside}", "here": f"{commit}:{inside}"}
-        found = self._query(queries.TIP, {**self._names, **revisions}, what=f"read {ref}").get("repository") or {}
-        ours, last, there, here = ((found.get(each) or {}).get("oid") for each in ("ours", "tip", "there", "here"))
-        if ours is None:
-            raise self._unseen(commit)
-        return Tip(commit=last, there=there, here=here)
+        with _asking(f"read {ref}", needs=BOTH):
+            found = self._repository_node(queries.TIP, revisions)
+            if found["ours"] is None:
+                raise self._unseen(commit)
+            last = found["tip"]
+            return Tip(commit=last and last["oid"], there=_git_object(found["there"]), here=_git_object(found["here"]))
+
+    def blobs(self, tree: str) -> Mapping[str, str] | None:
+        """The git object ids of all files of a tree, by their paths in it; None where GitHub lists only a part."""
+        path = f"/repos/{self._repository}/git/trees/{tree}?recursive=1"
+        with _asking(f"list the files of tree {tree}", needs=CONTENTS):
+            headers, found = self._send("GET", path)
+            if not isinstance(found, dict) or "tree" not in found:
+                raise _unexpected(f"GET {path}", headers)
+            if found["truncated"]:
+                return None
+            return {entry["path"]: entry["sha"] for entry in found["tree"] if entry["type"] == "blob"}
 
     def _unseen(self, commit: str) -> GitHubError:
         """A token that does not see the repository gets the same answer as for a commit that is not there."""
@@ -172,17 +221,11 @@ class PullRequests:
         found = self.our_comments(number, starting=marker)
         return next((comment for comment in found if comment.first_line == marker), None)
 
-    def trusted_comment(self, comment: Comment) -> TrustedComment | None:
-        """The comment's text with its author and last editor; None where it is gone. Read-only."""
-        node = self._query(queries.COMMENT, {"id": comment.node_id}, what="read a comment").get("node")
-        if not node:
-            return None
-        return TrustedComment(
-            body=node["body"],
-            viewer_did_author=node["viewerDidAuthor"],
-            author=(node["author"] or {}).get("login"),
-            editor=(node["editor"] or {}).get("login"),
-        )
+    def trusted_comments(self, node_ids: Sequence[str]) -> dict[str, TrustedComment]:
+        """Comments' texts with their authors and last editors, by node id; one that is gone is left out. Read-only."""
+        with _asking("read comments", needs=BOTH):
+            nodes = self._query(queries.COMMENTS, {"ids": list(node_ids)})["nodes"]
+            return {node["id"]: _trusted_comment(node) for node in nodes if node}
 
     def write_plan(
         self,
@@ -222,18 +265,18 @@ class PullRequests:
         """Replace a comment's text."""
         call = f"PATCH /repos/{self._repository}/issues/comments/{comment.id}"
         with _asking("edit the comment", needs=WRITE):
-            return _comment(_object(self._rest, call, body={"body": body}))
+            return _comment(self._object(call, body={"body": body}))
 
     def _delete_comment(self, comment: Comment) -> None:
         with _asking("delete the second comment", needs=WRITE):
-            self._rest.requestJsonAndCheck("DELETE", f"/repos/{self._repository}/issues/comments/{comment.id}")
+            self._send("DELETE", f"/repos/{self._repository}/issues/comments/{comment.id}")
 
     def remove_label(self, number: int, label: str) -> None:
         """Take a label off; that it is off already is fine."""
         path = f"/repos/{self._repository}/issues/{number}/labels/{quote(label, safe='')}"
         with _asking(f"take the label {label} off pull request #{number}", needs=WRITE):
             try:
-                headers, left = self._rest.requestJsonAndCheck("DELETE", path)
+                headers, left = self._send("DELETE", path)
             except GithubException as error:
                 if error.status != HTTPStatus.NOT_FOUND:
                     raise
@@ -246,7 +289,7 @@ class PullRequests:
         call = f"POST /repos/{self._repository}/issues/{number}/comments"
         with _asking(f"comment on pull request #{number}", needs=WRITE):
             try:
-                return _comment(_object(self._rest, call, body={"body": body}))
+                return _comment(self._object(call, body={"body": body}))
             except (GithubException, requests.RequestException) as error:
                 pause = _pause(error, pace=self._pace)
                 if pause is None:
@@ -254,25 +297,17 @@ class PullRequests:
             time.sleep(pause)
             if (stored := self.find_comment(number, marker)) is not None:
                 return self.write_comment(number, marker=marker, body=body, existing=stored)
-            return _comment(_object(self._rest, call, body={"body": body}))
+            return _comment(self._object(call, body={"body": body}))
 
     def _pull_requests_of(self, sha: str) -> Iterator[PullRequest]:
         with _asking(f"find the pull requests of commit {sha}", needs=READ):
             try:
                 for each in self._pages(f"/repos/{self._repository}/commits/{sha}/pulls"):
-                    if self._is_ours(each["base"]["repo"]["full_name"]):
+                    if self._is_ours((each["base"]["repo"] or {}).get("full_name", "")):
                         yield _pull_request(each)
             except GithubException as error:
                 if error.status != HTTPStatus.CONFLICT:  # GitHub has not indexed the commit yet
                     raise
-
-    def _brought(self, node: dict[str, Any]) -> tuple[PullRequest, ...]:
-        found = _nodes(node.get("associatedPullRequests") or {})
-        return tuple(
-            _pull_request_node(each)
-            for each in found
-            if self._is_ours((each.get("baseRepository") or {}).get("nameWithOwner", ""))
-        )
 
     def _is_ours(self, repository: str) -> bool:
         """A fork shares its commits with other repositories, and their pull requests have numbers of their own."""
@@ -286,12 +321,11 @@ class PullRequests:
     def _ask_login(self) -> str:
         with _asking("find out whose token this is", needs=READ):
             try:
-                _, answer = self._graphql.graphql_query(queries.VIEWER, {})
-                login = answer["data"]["viewer"]["login"]
+                login = self._query(queries.VIEWER, {})["viewer"]["login"]
             except GithubException as error:
                 if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
                     raise
-                login = _object(self._rest, "GET /user")["login"]  # a proxy or emulator without GraphQL
+                login = self._object("GET /user")["login"]  # a proxy or emulator without GraphQL
             return str(login)
 
     @property
@@ -299,21 +333,44 @@ class PullRequests:
         owner, _, name = self._repository.partition("/")
         return {"owner": owner, "name": name}
 
-    def _query(self, query: str, variables: dict[str, Any], *, what: str) -> dict[str, Any]:
-        with _asking(what, needs=f"{CONTENTS}` and `{READ}"):
-            try:
-                _, answer = self._graphql.graphql_query(query, variables)
-            except GithubException as error:
-                if error.status == HTTPStatus.NOT_FOUND and isinstance(error.data, dict) and "data" in error.data:
-                    return error.data["data"] or {}  # what was asked for is null, and said to be so
+    def _repository_node(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """What a query found in the repository."""
+        found = self._query(query, {**self._names, **variables})["repository"]
+        if not found:
+            raise GitHubError(
+                f"GitHub knows no repository {self._repository}.",
+                hint=f"Either it is not there, or `github-token` lacks `{BOTH}`.",
+            )
+        if not self._is_ours(found["nameWithOwner"]):
+            raise _renamed(found["nameWithOwner"])
+        return dict(found)
+
+    def _query(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """The data of an answer. A part of an answer is an error: what it leaves out must not look like nothing."""
+        self.requests += 1
+        try:
+            _, answer = self._graphql.graphql_query(query, variables)
+        except GithubException as error:
+            if not _only_gone(error):
                 raise
-            data: dict[str, Any] = answer["data"]
-            return data
+            answer = error.data
+        return dict(answer["data"])
+
+    def _send(self, method: str, path: str, *, body: dict[str, Any] | None = None) -> tuple[dict[str, Any], Any]:
+        self.requests += 1
+        return self._rest.requestJsonAndCheck(method, path, input=body)
+
+    def _object(self, call: str, *, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        method, _, path = call.partition(" ")
+        headers, found = self._send(method, path, body=body)
+        if not isinstance(found, dict) or "id" not in found:
+            raise _unexpected(call, headers)
+        return found
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
         url: str | None = f"{path}?per_page=100"
         while url:
-            headers, page = self._rest.requestJsonAndCheck("GET", url)
+            headers, page = self._send("GET", url)
             if not isinstance(page, list):
                 raise _unexpected(f"GET {path}", headers)
             yield from page
@@ -369,22 +426,31 @@ def _requester(token: str, api_url: str, *, pace: Pace, repeatable: frozenset[st
     ).requester
 
 
-def _object(requester: Requester, call: str, *, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    method, _, path = call.partition(" ")
-    headers, found = requester.requestJsonAndCheck(method, path, input=body)
-    if not isinstance(found, dict) or "id" not in found:
-        raise _unexpected(call, headers)
-    return found
-
-
 def _unexpected(call: str, headers: dict[str, Any]) -> GitHubError:
     """PyGithub follows a 301, but takes a 307 or 308, GitHub's answer to a write under an old name, for success."""
     if "location" in headers:
-        return GitHubError(
-            "GitHub redirects this repository: it was renamed or transferred after the run had started.",
-            hint="Start a new run; a re-run keeps the old name.",
-        )
+        return _renamed()
     return GitHubError(f"GitHub's answer to {call} is not what its API describes.")
+
+
+def _renamed(name: str | None = None) -> GitHubError:
+    now = f", and is {name} now" if name else ""
+    return GitHubError(
+        f"GitHub redirects this repository: it was renamed or transferred after the run had started{now}.",
+        hint="Start a new run; a re-run keeps the old name.",
+    )
+
+
+def _only_gone(error: GithubException) -> bool:
+    """Whether nothing is wrong with an answer but that nodes, which were asked for by their ids, are gone."""
+    data = error.data if isinstance(error.data, dict) else {}
+    errors = data.get("errors")
+    if not isinstance(errors, list) or not isinstance(data.get("data"), dict) or "nodes" not in data["data"]:
+        return False
+    gone = [["nodes", number] for number, node in enumerate(data["data"]["nodes"] or []) if node is None]
+    return all(
+        isinstance(each, dict) and each.get("type") == "NOT_FOUND" and each.get("path") in gone for each in errors
+    )
 
 
 def _pause(error: GithubException | requests.RequestException, *, pace: Pace) -> float | None:
@@ -400,7 +466,7 @@ def _pause(error: GithubException | requests.RequestException, *, pace: Pace) ->
 
 @contextmanager
 def _asking(what: str, *, needs: str) -> Iterator[None]:
-    """Turn whatever PyGithub raises into an error of ours that says what was to be done."""
+    """Turn whatever PyGithub raises, and an answer of another shape, into an error that says what was asked."""
     try:
         yield
     except GithubException as error:
@@ -409,6 +475,9 @@ def _asking(what: str, *, needs: str) -> Iterator[None]:
         raise GitHubError(f"GitHub did not answer, so dynatus could not {what}: {error}.") from error
     except RuntimeError as error:  # PyGithub's refusal to be redirected to another host or scheme
         raise GitHubError(f"dynatus could not {what}: {error}.", hint="Is GITHUB_API_URL right?") from error
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        message = f"dynatus could not {what}: GitHub's answer is not what its API describes."
+        raise GitHubError(message, hint="Is there a proxy in between, or is GITHUB_API_URL wrong?") from error
 
 
 def _explained(error: GithubException, *, what: str, needs: str) -> GitHubError:
@@ -451,16 +520,53 @@ def _pull_request(data: dict[str, Any]) -> PullRequest:
     )
 
 
-def _pull_request_node(node: dict[str, Any]) -> PullRequest:
-    return PullRequest(
-        number=node["number"],
-        state="open" if node["state"] == "OPEN" else "closed",
-        merged_at=node["mergedAt"],
-        merge_commit_sha=(node["mergeCommit"] or {}).get("oid"),
-        base_ref=node["baseRefName"],
-        head_sha=node["headRefOid"],
-        labels=tuple(label["name"] for label in _nodes(node["labels"] or {})),
+def _discussion(node: dict[str, Any]) -> Discussion:
+    comments = node["comments"]
+    return Discussion(
+        pull_request=PullRequest(
+            number=node["number"],
+            state="open" if node["state"] == "OPEN" else "closed",
+            merged_at=node["mergedAt"],
+            merge_commit_sha=(node["mergeCommit"] or {}).get("oid"),
+            base_ref=node["baseRefName"],
+            head_sha=node["headRefOid"],
+            labels=tuple(label["name"] for label in (node["labels"] or {"nodes": []})["nodes"]),
+        ),
+        updated_at=node["updatedAt"],
+        our_comments=tuple(each["id"] for each in comments["nodes"] if each["viewerDidAuthor"]),
+        more=_more(comments),
     )
+
+
+def _more(connection: dict[str, Any]) -> str | None:
+    """The cursor of a connection's next page; None where this is the last."""
+    page = connection["pageInfo"]
+    return str(page["endCursor"]) if page["hasNextPage"] else None
+
+
+def _trusted_comment(node: dict[str, Any]) -> TrustedComment:
+    author, editor = _actor(node["author"]), _actor(node["editor"])
+    return TrustedComment(
+        comment=Comment(
+            id=int(node["fullDatabaseId"]),
+            node_id=node["id"],
+            body=node["body"],
+            author=(node["author"] or {}).get("login"),
+            url=node["url"],
+        ),
+        viewer_did_author=node["viewerDidAuthor"] is True,
+        author=author,
+        editor=editor,
+        edited=editor is not None or node["lastEditedAt"] is not None or node["includesCreatedEdit"] is not False,
+    )
+
+
+def _actor(node: dict[str, Any] | None) -> Actor | None:
+    return Actor(type=node["__typename"], id=node["id"]) if node else None
+
+
+def _git_object(node: dict[str, Any] | None) -> GitObject | None:
+    return GitObject(type=node["__typename"], oid=node["oid"]) if node else None
 
 
 def _comment(data: dict[str, Any]) -> Comment:
@@ -471,7 +577,3 @@ def _comment(data: dict[str, Any]) -> Comment:
         author=(data.get("user") or {}).get("login"),  # null once the account is deleted
         url=data["html_url"],
     )
-
-
-def _nodes(connection: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    return (node for node in connection.get("nodes") or [] if node is not None)

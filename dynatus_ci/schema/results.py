@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.schema.model import FORMAT, Action, Failure, Plan, Step
+from dynatus_ci.schema.model import FORMAT, Action, Difference, Failure, Plan, Step
 
 
 class Status(StrEnum):
@@ -65,6 +65,7 @@ class TableResult:
         resume_at: When to go on, as ISO 8601 in UTC, where the table waits for a quota or a cooldown.
         backup: The ARN of the backup that this run made of the table before it was deleted.
         agrees: Whether the run saw the table in agreement with its definition at its end.
+        unfinished: The differences that the run still wanted at its end and had not finished.
     """
 
     table: str
@@ -76,6 +77,7 @@ class TableResult:
     error: Failure | None = None
     notes: tuple[str, ...] = ()
     agrees: bool = False
+    unfinished: tuple[Difference, ...] = ()
 
     @property
     def changed(self) -> bool:

@@ -11,10 +11,12 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dynatus_ci import approval
+from dynatus_ci.definitions.files import git_blob
 from tests.github_stub import BOT, READ_ONLY_TOKEN, Answer, Fault
 from tests.image import Image
 from tests.scene import BRANCH, INDEX, NO_INDEXES, PATH, PROCESS, TTL, Door, Ran, Scene, scene, table, tags
@@ -111,7 +113,7 @@ def test_what_was_planned_and_merged_is_applied(repo: Scene) -> None:
     assert ran.outputs["changed"] == "true"
     assert "issuecomment" in ran.outputs["comment-url"]
     assert "apply: 2 tables changed" in repo.comment(1)
-    assert all(repo.record(1).closes(name) for name in ("users", "orders"))
+    assert all(repo.record(1).is_used(name) for name in ("users", "orders"))
     assert repo.plan(1).ending == NOOP
 
 
@@ -154,7 +156,7 @@ def test_what_strays_after_it_was_planned_as_noop_is_told_before_it_runs(repo: S
     sha = repo.merge(1)
     by_hand(repo)
     no_writing(repo)
-    when(repo, "/commits/", lambda: stray(repo))
+    when(repo, "tip: object", lambda: stray(repo))
     assert repo.apply(sha).ending == GITHUB
     assert writes(repo) == []
     repo.github.faults.clear()
@@ -175,23 +177,26 @@ def test_a_comment_that_says_running_already_must_be_writable_all_the_same(repo:
     assert writes(repo) == []
 
 
-def test_the_result_is_told_also_where_older_records_cannot_be_read(repo: Scene) -> None:
+def test_the_result_is_told_and_noted_also_where_older_records_cannot_be_read(repo: Scene) -> None:
+    for number in range(10, 70):  # more than one answer lists
+        repo.open(number)
+        repo.merge(number)
     planned(repo, 1, users=table())
     sha = repo.merge(1)
     answer = repo.github.answer
 
-    def no_history(method: str, *, target: str, token: str, body: object) -> Answer:
-        if "history(" in str(body):
+    def no_more(method: str, *, target: str, token: str, body: Any) -> Answer:
+        if body and body.get("variables", {}).get("more"):
             return Answer(502, {"message": "Server Error"})
         return answer(method, target=target, token=token, body=body)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(repo.github, "answer", no_history)
-        assert repo.apply(sha).ending == GITHUB
+        patch.setattr(repo.github, "answer", no_more)
+        ran = repo.apply(sha)
+    assert ran.ending == APPLIED
+    assert "::warning::GitHub did not answer" in ran.log
     assert "1 table changed" in repo.comment(1)
-    assert not repo.record(1).closes("users")
-    assert repo.apply(sha).ending == NOOP
-    assert repo.record(1).closes("users")
+    assert repo.record(1).is_used("users")
 
 
 def test_a_used_up_record_that_cannot_be_written_fails_the_run(repo: Scene) -> None:
@@ -203,7 +208,7 @@ def test_a_used_up_record_that_cannot_be_written_fails_the_run(repo: Scene) -> N
     assert repo.apply(sha).ending == GITHUB
     repo.github.faults.clear()
     assert repo.apply(sha).ending == NOOP
-    assert repo.record(1).closes("users")
+    assert repo.record(1).is_used("users")
 
 
 # ---- what was not reviewed -------------------------------------------------------------------------------------------
@@ -223,7 +228,7 @@ def test_the_account_changed_in_between(repo: Scene) -> None:
     assert ran.ending == CHANGED
     assert writes(repo) == []
     assert "TimeToLiveSpecification" in repo.comment(1)
-    assert repo.record(1).closes("users") is False
+    assert repo.record(1).is_used("users") is False
 
 
 @both_doors
@@ -253,7 +258,7 @@ def test_other_tables_go_on_beside_a_refused_one(repo: Scene) -> None:
     repo.account.start_over()
     assert repo.apply(sha).ending == CHANGED
     assert writes(repo) == ["CreateTable orders"]
-    assert (repo.record(1).closes("orders"), repo.record(1).closes("users")) == (True, False)
+    assert (repo.record(1).is_used("orders"), repo.record(1).is_used("users")) == (True, False)
 
 
 def test_a_direct_push_needs_a_pull_request_or_approval_none(repo: Scene) -> None:
@@ -346,6 +351,17 @@ def test_a_new_plan_replaces_an_edited_comment_whole(repo: Scene) -> None:
     assert approval.decode(repo.comment(1)) == approval.decode(before)
     assert next(iter(repo.github.editors.values())) == "github-actions[bot]"
     assert repo.apply(repo.merge(1)).ending == APPLIED
+
+
+@pytest.mark.parametrize("editor", [None, "github-actions"])
+def test_an_edit_by_a_deleted_account_or_a_namesake_of_ours_is_somebody_elses(repo: Scene, editor: str | None) -> None:
+    """GraphQL shows our bot as `github-actions`, and a person may be called so."""
+    planned(repo, 1, users=table())
+    repo.edit(1, lambda body: body, login=editor)
+    ran = repo.apply(repo.merge(1))
+    assert ran.ending == MISSING
+    assert "edited by somebody else" in ran.log
+    assert writes(repo) == []
 
 
 @both_doors
@@ -634,7 +650,7 @@ def test_a_newer_record_closes_what_older_ones_approved(repo: Scene) -> None:
     by_hand(repo)
     planned(repo, 2, orders=table("orders", **tags(team="a")))
     assert repo.apply(repo.merge(2)).ending == APPLIED
-    assert repo.record(1).closes("users")
+    assert repo.record(1).is_used("users")
     for id_ in [id_ for id_, comment in repo.github.comments.items() if comment["issue_url"] == "/issues/2"]:
         del repo.github.comments[id_]
     stray(repo)
@@ -671,12 +687,10 @@ def test_two_merges_of_the_same_second_are_both_used_up(repo: Scene) -> None:
     adopt(repo, users=table(), orders=table("orders"))
     planned(repo, 1, users=table(**tags(team="a")))
     planned(repo, 3, orders=table("orders", **tags(team="a")))
-    base = repo.github.history[repo.github.objects[BRANCH], PATH]
     one, last = repo.sha(), repo.sha()
     for number, merge in ((1, one), (3, last)):
         repo.github.merge(number, merge, commits=(f"c{number}" * 20,))
         repo.land(merge)
-    repo.github.history[last, PATH] = ["c1" * 20, "c3" * 20, *base]
     assert repo.apply(last).ending == APPLIED
     stray(repo)
     assert repo.apply(repo.push()).ending == NOT_MERGED
@@ -689,12 +703,12 @@ def test_an_approval_that_another_run_uses_up_meanwhile_is_used_up(repo: Scene) 
     sha = repo.merge(1)
 
     def use_up() -> None:
-        closed = approval.close(repo.record(1), agreeing=["users"], others=[])
+        closed = approval.mark_used(repo.record(1), {})
         repo.edit(1, lambda body: approval.with_record(body, closed), login=BOT)
 
     when(repo, "IssueComment", use_up)
     assert repo.apply(sha).ending == CHANGED
-    assert repo.record(1).closes("users")
+    assert repo.record(1).is_used("users")
     assert writes(repo) == []
 
 
@@ -707,8 +721,8 @@ def test_a_cancelled_apply_is_picked_up_by_the_next_merge(repo: Scene) -> None:
     repo.write(orders=table("orders"))
     assert repo.apply(repo.merge(2)).ending == APPLIED
     assert sorted(writes(repo)) == ["CreateTable orders", "CreateTable users"]
-    assert repo.record(1).closes("users")
-    assert repo.record(2).closes("users")
+    assert repo.record(1).is_used("users")
+    assert repo.record(2).is_used("users")
 
 
 def test_a_destructive_one_of_a_cancelled_apply_is_named_by_its_own_label(repo: Scene) -> None:
@@ -753,6 +767,172 @@ def test_an_edited_comment_hides_what_is_older(repo: Scene) -> None:
     assert writes(repo) == ["CreateTable items"]
 
 
+# ---- what was withdrawn stays withdrawn ------------------------------------------------------------------------------
+
+
+@both_doors
+def test_an_approval_that_a_later_merge_withdrew_does_not_come_back_with_the_branch(repo: Scene) -> None:
+    """The apply of 1 is replaced by that of 2, which keeps the index in a merge conflict; 3 goes on from 1's branch."""
+    adopt(repo, users=table(**INDEX))
+    repo.write(users=table(**NO_INDEXES))
+    repo.open(1)
+    repo.plan(1)
+    repo.label(1)
+    repo.merge(1)
+    repo.write(users=table(**INDEX))
+    assert repo.apply(merge_unplanned(repo, 2)).ending == NOOP
+    repo.write(users=table(**NO_INDEXES))
+    repo.open(3)
+    assert repo.plan(3).ending == BLOCKED
+    assert repo.apply(repo.merge(3)).ending == BLOCKED
+    assert writes(repo) == []
+
+
+@both_doors
+def test_a_deletion_that_failed_is_withdrawn_with_its_file(repo: Scene) -> None:
+    adopt(repo, users=table(), orders=table("orders"))
+    repo.account.client().put_item(TableName="users", Item={"id": {"S": "1"}})
+    absent = '{:TableName "users" :Absent true}'
+    repo.write(users=absent)
+    repo.open(1)
+    repo.plan(1)
+    repo.label(1)
+    fault = repo.account.faults.deny("DeleteTable")
+    assert repo.apply(repo.merge(1)).ending == (1, "failed", "access-denied")
+    repo.account.faults.active.remove(fault)
+    repo.write(users=None)
+    assert repo.apply(merge_unplanned(repo, 2)).ending == NOOP
+    assert repo.record(1).is_used("users")
+    repo.write(users=absent)
+    repo.account.start_over()
+    assert repo.apply(merge_unplanned(repo, 3)).ending == MISSING
+    assert writes(repo) == []
+
+
+def test_the_only_definition_is_withdrawn_with_its_file_too(repo: Scene) -> None:
+    """A path without definitions is an error, and nothing that was approved for it is wanted any more."""
+    adopt(repo, users=table())
+    repo.account.client().put_item(TableName="users", Item={"id": {"S": "1"}})
+    absent = '{:TableName "users" :Absent true}'
+    repo.write(users=absent)
+    repo.open(1)
+    repo.plan(1)
+    repo.label(1)
+    repo.merge(1)
+    repo.account.start_over()
+    repo.write(users=None)
+    assert repo.apply(repo.push()).ending == (1, "failed", "invalid-input")
+    assert repo.record(1).is_used("users")
+    repo.write(users=absent)
+    assert repo.apply(repo.push()).ending == NOT_MERGED
+    assert writes(repo) == []
+
+
+def test_a_record_stays_open_for_what_is_not_finished_and_for_nothing_else(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**TTL, **tags(team="a")))
+    sha = repo.merge(1)
+    fault = repo.account.faults.deny("TagResource")
+    assert repo.apply(sha).ending == (1, "failed", "access-denied")
+    repo.account.faults.active.remove(fault)
+    for enabled in (False, True):
+        repo.account.clock.advance(7200)
+        repo.account.client().update_time_to_live(
+            TableName="users", TimeToLiveSpecification={"Enabled": enabled, "AttributeName": "expires"}
+        )
+        repo.account.clock.advance(7200)
+        repo.account.start_over()
+        assert repo.apply(sha).ending == (APPLIED if enabled else CHANGED)
+        assert writes(repo) == (["TagResource users"] if enabled else [])
+
+
+def test_a_refused_run_at_the_tip_withdraws_what_it_does_not_want(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**tags(team="a")))
+    repo.merge(1)
+    repo.write(users=table(**tags(team="b")))
+    assert repo.apply(repo.push()).ending == NOT_MERGED
+    repo.write(users=table(**tags(team="a")))
+    assert repo.apply(repo.push()).ending == NOT_MERGED
+    assert writes(repo) == []
+
+
+def test_a_table_that_cannot_be_read_keeps_its_review(repo: Scene) -> None:
+    adopt(repo, users=table(), orders=table("orders"))
+    planned(repo, 1, users=table(**tags(team="a")), orders=table("orders", **tags(team="a")))
+    sha = repo.merge(1)
+    fault = repo.account.faults.deny("DescribeTable")
+    fault.tables = ["users"]
+    assert repo.apply(sha).ending == (1, "failed", "access-denied")
+    assert (repo.record(1).is_used("orders"), repo.record(1).is_used("users")) == (True, False)
+    repo.account.faults.active.remove(fault)
+    repo.account.start_over()
+    assert repo.apply(sha).ending == APPLIED
+    assert writes(repo) == ["TagResource users"]
+
+
+def test_an_old_comment_that_cannot_be_written_is_a_warning_where_a_newer_one_holds_the_same(repo: Scene) -> None:
+    adopt(repo, users=table(), orders=table("orders"))
+    planned(repo, 1, users=table(**tags(team="a")))
+    repo.merge(1)
+    planned(repo, 2, orders=table("orders", **tags(team="a")))
+    sha = repo.merge(2)
+    (old,) = [id_ for id_, comment in repo.github.comments.items() if comment["issue_url"] == "/issues/1"]
+    repo.github.faults.append(Fault(f"PATCH .*/{old}", status=403, times=99, body={"message": "locked"}))
+    ran = repo.apply(sha)
+    assert ran.ending == APPLIED
+    assert "::warning::What is used up could not be noted at pull request #1" in ran.log
+    assert repo.apply(sha).ending == NOOP
+    stray(repo)
+    assert repo.apply(sha).ending == CHANGED
+    assert writes(repo) == []
+
+
+def test_the_newest_comment_that_cannot_be_written_fails_the_run_by_its_number(repo: Scene) -> None:
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**tags(team="a")))
+    sha = repo.merge(1)
+    by_hand(repo)
+    no_writing(repo)
+    ran = repo.apply(sha)
+    assert ran.ending == GITHUB
+    assert "pull request #1" in ran.log
+
+
+def test_a_newer_record_is_looked_at_before_an_older_one_counts(repo: Scene) -> None:
+    """However long ago it was merged, and whatever was updated since."""
+    adopt(repo, users=table())
+    planned(repo, 1, users=table(**tags(team="a")))
+    repo.merge(1)
+    repo.open(2)
+    assert repo.plan(2).ending == PLANNED
+    repo.merge(2)
+    repo.edit(2, lambda body: body)
+    for number in range(10, 130):
+        repo.open(number)
+        repo.merge(number)
+    repo.github.pulls[1]["updated_at"] = "2027-01-01T00:00:00Z"
+    assert repo.apply(repo.push()).ending == NOT_MERGED
+    assert writes(repo) == []
+
+
+def test_what_a_run_asks_of_github_is_bounded(repo: Scene) -> None:
+    adopt(repo, users=table())
+    for number in range(1, 900):
+        repo.open(number)
+        repo.github.add_comment(number, "coverage: 99 %")
+        repo.github.add_comment(number, "a remark", login="octocat")
+        repo.merge(number)
+    asked = len(repo.github.calls)
+    assert repo.apply(repo.github.pulls[899]["merge_commit_sha"]).ending == NOOP
+    assert len(repo.github.calls) - asked <= 10
+    repo.write(users=table(**tags(team="a")))
+    repo.account.start_over()
+    asked = len(repo.github.calls)
+    assert repo.apply(repo.push()).ending == NOT_MERGED
+    assert len(repo.github.calls) - asked <= 60
+
+
 # ---- the tip decides -------------------------------------------------------------------------------------------------
 
 
@@ -763,6 +943,7 @@ def test_a_re_run_of_a_reverted_merge_is_superseded(repo: Scene) -> None:
     first = repo.merge(1)
     repo.write(users=table(**tags(team="b")))
     tip = repo.push()
+    repo.write(users=table(**tags(team="a")))
     ran = repo.apply(first)
     assert ran.ending == SUPERSEDED
     assert tip[:7] in ran.summary
@@ -799,17 +980,18 @@ def test_what_strays_after_it_was_planned_as_noop_is_superseded_like_the_rest(re
     repo.write(users=table(**tags(team="b")))
     repo.push()
     repo.write(users=table(**tags(team="a")))
-    when(repo, "/commits/", lambda: stray(repo))
+    when(repo, "tip: object", lambda: stray(repo))
     assert repo.apply(first).ending == SUPERSEDED
     assert writes(repo) == []
 
 
-@pytest.mark.parametrize("blob", [None, "b" * 40])
+@pytest.mark.parametrize("git_has", ["nothing", "a link", "other files"])
+@both_doors
 def test_where_git_does_not_have_the_definitions_only_the_tips_own_run_goes_on(
-    repo: Scene, monkeypatch: pytest.MonkeyPatch, blob: str | None
+    repo: Scene, monkeypatch: pytest.MonkeyPatch, git_has: str
 ) -> None:
-    """Nothing is at the path (another repository's checkout, generated files), or a link, the same in each commit."""
-    if blob:
+    """They are generated, of another checkout, or behind a link: git has the same at the path in each commit."""
+    if git_has == "a link":
         (repo.home / "shared").mkdir()
         (repo.home / PATH).parent.mkdir()
         (repo.home / PATH).symlink_to("../shared")
@@ -819,14 +1001,16 @@ def test_where_git_does_not_have_the_definitions_only_the_tips_own_run_goes_on(
         landed(sha, base=base)
         for name in [name for name in repo.github.objects if ":" in name]:
             del repo.github.objects[name]
-            repo.github.objects |= {name: blob} if blob else {}
+            repo.github.objects |= {name: "b" * 40} if git_has != "nothing" else {}
+        repo.github.trees = {"b" * 40: {".gitkeep": git_blob(b"")}} if git_has == "other files" else {}
 
     monkeypatch.setattr(repo, "land", land)
     adopt(repo, users=table(**tags(team="b")))
     planned(repo, 1, users=table(**tags(team="a")))
     first = repo.merge(1)
     repo.write(users=table(**tags(team="b")))
-    assert repo.apply(repo.push()).ending == NOOP
+    with repo.through(PROCESS):
+        assert repo.apply(merge_unplanned(repo, 2)).ending == NOOP
     repo.write(users=table(**tags(team="a")))
     repo.account.start_over()
     ran = repo.apply(first)
@@ -835,10 +1019,20 @@ def test_where_git_does_not_have_the_definitions_only_the_tips_own_run_goes_on(
     assert writes(repo) == []
 
 
+def test_other_files_beside_the_definitions_make_no_difference(repo: Scene) -> None:
+    planned(repo, 1, users=table())
+    sha = repo.merge(1)
+    tree = repo.github.objects[f"{sha}:{PATH}"]
+    repo.push()
+    repo.github.objects[f"{BRANCH}:{PATH}"] = "c" * 40
+    repo.github.trees["c" * 40] = {**repo.github.trees[tree], "README.md": "1" * 40, ".old/users.edn": "2" * 40}
+    assert repo.apply(sha).ending == APPLIED
+
+
 def test_a_commit_that_the_token_does_not_see_is_no_success(repo: Scene) -> None:
     planned(repo, 1, users=table())
     sha = repo.merge(1)
-    del repo.github.objects[sha], repo.github.history[sha, PATH]
+    del repo.github.objects[sha], repo.github.history[sha, None]
     assert repo.apply(sha).ending == GITHUB
     assert writes(repo) == []
 
@@ -932,8 +1126,8 @@ def test_a_plan_file_of_a_superseded_commit_does_not_run(repo: Scene) -> None:
     plan_file(repo, sha)
     repo.write(orders=table("orders"))
     repo.push()
-    assert repo.apply(sha, reviewed=FILE).ending == SUPERSEDED
     repo.write(orders=None)
+    assert repo.apply(sha, reviewed=FILE).ending == SUPERSEDED
     assert repo.apply(sha, reviewed=FILE, ref="refs/tags/v1").ending == APPLIED
 
 
@@ -1013,7 +1207,7 @@ def killed(home: Path, door: Door, *, call: int) -> bool:
         assert "DynamoDB plan" in first.summary
         repo.account.clock.advance(7200)
         assert repo.apply(sha).ending in {APPLIED, NOOP}
-        assert all(repo.record(1).closes(name) for name in ("users", "orders"))
+        assert all(repo.record(1).is_used(name) for name in ("users", "orders"))
         assert repo.account.client().scan(TableName="users")["Count"] == 1
         with repo.through(PROCESS):
             assert repo.apply(sha).ending == NOOP

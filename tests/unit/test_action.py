@@ -15,7 +15,7 @@ from typing import NoReturn
 import pytest
 
 from dynatus_ci import action
-from dynatus_ci.approval import comments
+from dynatus_ci.approval import codec
 from tests import github_stub
 from tests.github_stub import PERSON_TOKEN, Fault
 from tests.scene import BRANCH, HASTE, INDEX, NO_INDEXES, PATH, ROOT, TTL, Ran, Scene, scene, table, tags
@@ -231,7 +231,7 @@ def test_a_bug_is_told_without_what_its_message_holds(tmp_path: Path) -> None:
     assert action.main(environ, stream=log, pace=HASTE) == 1
     assert "internal-error" in output.read_text("utf-8")
     assert "RuntimeError" in log.getvalue()
-    assert 'run.py", line' in log.getvalue()
+    assert 'event.py", line' in log.getvalue()
     assert "raise RuntimeError" in log.getvalue()
     assert SECRET not in log.getvalue() + output.read_text("utf-8")
 
@@ -435,7 +435,7 @@ def test_a_backup_is_named_before_its_table_goes_however_little_room_there_is(
     said: list[str] = []
     for call in range(1, 600):
         repo.account.faults.before(call, lambda: said.append(repo.comment(1)))
-    monkeypatch.setattr(comments, "COMMENT_BUDGET", budget)
+    monkeypatch.setattr(codec, "COMMENT_BUDGET", budget)
     ended = repo.apply(sha, max_parallel="1").ending
     gone = [c for c in repo.account.journal.writes() if c.operation == "DeleteTable" and c.table in names]
     assert all(f"{call.table}/backup/" in said[call.number - 1] for call in gone)
@@ -458,7 +458,7 @@ def test_a_cancelled_apply_stops_after_the_call_and_a_re_run_goes_on(repo: Scene
     assert ran.ending == (1, "failed", "cancelled")
     assert "UpdateTimeToLive" not in {call.operation for call in repo.account.journal.writes()}
     assert "step" in repo.comment(1)
-    assert repo.record(1).closes("users") is False
+    assert repo.record(1).is_used("users") is False
     repo.account.faults.clear()
     repo.account.clock.advance(3600)
     assert repo.apply(sha).ending == (0, "applied", "")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynatus_ci import approval
-from dynatus_ci.approval import Finding, Gate, PullRequest, Scope
+from dynatus_ci.approval import Finding, Gate, PullRequest, Record, Scope
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.schema.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange, Value
 from dynatus_ci.schema.results import Outcome
@@ -99,7 +99,9 @@ def found(
     closed: tuple[str, ...] = (),
     untouched: bool = True,
 ) -> Finding:
-    kept = approval.close(approval.record(plan(*changes), scope, head="abc"), agreeing=closed, others=())
+    kept = approval.new_record(plan(*changes), scope, head="abc")
+    if closed:
+        kept = approval.mark_used(kept, approval.unfinished((), unread={"users", "orders"} - set(closed)))
     body = approval.compose("text", scope=scope, record=kept)
     return Finding(at, body, untouched=untouched, record=approval.decode(body) if untouched else None)
 
@@ -247,9 +249,10 @@ def test_a_step_that_serves_nothing_known_serves_the_whole_table() -> None:
     gate = Gate(approval.reviews([found(change("tag"))], SCOPE, branch="main"))
     vague = step(operation="CreateBackup")
     strange = Step("UpdateTable", {}, "", differences=(difference("tag").id, "0" * 32))
-    assert gate.may_run(now, step(difference("tag"))) is None
-    assert gate.may_run(now, vague) is not None
-    assert gate.may_run(now, strange) is not None
+    assert gate.judge(now, step(difference("tag"))) is None
+    assert gate.judge(now, vague) is not None
+    assert gate.judge(now, strange) is not None
+    assert gate.may_run(now, step(difference("tag"))) is not None  # the other step of the table may not run
 
 
 def test_deleting_a_table_needs_its_identity_whatever_the_difference_says() -> None:
@@ -355,13 +358,13 @@ def test_the_words_that_a_refusal_offers_name_the_difference(kind: str, words: s
 @pytest.mark.parametrize(
     ("finding", "part"),
     [
-        (Finding(OWN, strangers=(replace(SCOPE, region="us-east-1"),)), "`region`"),
+        (Finding(OWN, other_scopes=(replace(SCOPE, region="us-east-1"),)), "`region`"),
         (
-            Finding(OWN, strangers=(replace(SCOPE, environment="x", path="y"), replace(SCOPE, prefix="p-"))),
+            Finding(OWN, other_scopes=(replace(SCOPE, environment="x", path="y"), replace(SCOPE, prefix="p-"))),
             "`table-prefix`",
         ),
-        (Finding(OWN, strangers=(replace(SCOPE, environment="prod"),)), "`environment`"),
-        (Finding(OWN, strangers=(replace(SCOPE, endpoint="http://x:8000"),)), "`endpoint-url`"),
+        (Finding(OWN, other_scopes=(replace(SCOPE, environment="prod"),)), "`environment`"),
+        (Finding(OWN, other_scopes=(replace(SCOPE, endpoint="http://x:8000"),)), "`endpoint-url`"),
         (found(change("tag"), untouched=False), "edited"),
         (found(change("tag"), at=replace(OWN, base="dev")), "another branch"),
         (Finding(OWN, f"{SCOPE.marker}\nno record"), "no record"),
@@ -377,8 +380,8 @@ def test_a_record_of_another_account_under_one_environment_does_not_count() -> N
     here, there = (Scope(environment="prod", account=account, region="eu-west-1") for account in ("9012", "3333"))
     assert here.key == there.key
     finding = found(scope=there)
-    assert "`account`" in (approval.objection(finding, here, branch="main") or "")
-    assert approval.objection(finding, there, branch="main") is None
+    assert "`account`" in (approval.rejection_reason(finding, here, branch="main") or "")
+    assert approval.rejection_reason(finding, there, branch="main") is None
 
 
 def test_not_merged_names_the_way_of_first_adoption() -> None:
@@ -395,10 +398,12 @@ def test_not_merged_names_the_way_of_first_adoption() -> None:
         (found(change("tag"), untouched=False), True),
         (Finding(OWN, SCOPE.marker), True),
         (found(change("tag"), at=replace(OLDER, base="dev")), True),
+        (found(change("tag"), scope=replace(SCOPE, account="1")), True),
+        (found(change("tag"), at=replace(OLDER, contained=False)), False),
     ],
 )
-def test_a_comment_of_ours_that_does_not_count_ends_the_walk(finding: Finding, *, expected: bool) -> None:
-    assert approval.ends_walk(finding, SCOPE, branch="main") is expected
+def test_a_comment_of_ours_that_cannot_be_believed_stops_the_history(finding: Finding, *, expected: bool) -> None:
+    assert approval.stops_history(finding, SCOPE, branch="main") is expected
 
 
 @pytest.mark.parametrize(
@@ -429,21 +434,47 @@ def test_the_report_can_mark_what_was_not_reviewed() -> None:
     assert gate.unreviewed(change("tag", "ttl", "unsupported")) == (difference("ttl").id,)
 
 
+NEWER = replace(OLDER, number=9, contained=False)
+
+
+def test_a_record_that_is_newer_than_the_commit_only_closes() -> None:
+    own, newer = found(change("tag")), found(change("ttl"), at=NEWER)
+    older = found(change("index"), at=OLDER)
+    assert may_run(change("tag"), newer, own, older) is None
+    assert may_run(change("ttl"), newer, own, older) is changed
+    assert may_run(change("index"), newer, own, older) is changed
+    assert may_run(change("tag"), found(at=NEWER, closed=named), own) is changed
+
+
+def test_nothing_counts_behind_a_comment_that_somebody_edited() -> None:
+    edited = found(change("ttl"), at=replace(OLDER, number=9), untouched=False)
+    assert may_run(change("tag"), edited, found(change("tag"))) is changed
+    assert may_run(change("tag"), found(change("tag")), edited) is None
+
+
+US, NAMESAKE, MALLORY = ("Bot", "one"), ("User", "one"), ("User", "two")
+
+
 @pytest.mark.parametrize(
-    ("author", "editor", "viewer", "expected"),
+    ("author", "editor", "viewer", "edited", "expected"),
     [
-        ("github-actions", None, True, True),
-        ("github-actions", "github-actions", True, True),
-        ("github-actions", "mallory", True, False),
-        ("mallory", None, False, False),
-        (None, None, True, True),
-        (None, "mallory", True, False),
+        (US, None, True, False, True),
+        (US, US, True, True, True),
+        (US, MALLORY, True, True, False),
+        (US, NAMESAKE, True, True, False),
+        (US, None, True, True, False),
+        (MALLORY, None, False, False, False),
+        (MALLORY, MALLORY, False, True, False),
+        (None, None, True, False, True),
+        (None, None, True, True, False),
+        (None, MALLORY, True, True, False),
     ],
 )
 def test_a_comment_is_believed_if_it_is_ours_and_nobody_else_edited_it(
-    author: str | None, editor: str | None, *, viewer: bool, expected: bool
+    author: object, editor: object, *, viewer: bool, edited: bool, expected: bool
 ) -> None:
-    assert approval.untouched(viewer_did_author=viewer, author=author, editor=editor) is expected
+    believed = approval.untouched(viewer_did_author=viewer, author=author, editor=editor, edited=edited)
+    assert believed is expected
 
 
 # --- a plan file -----------------------------------------------------------------------------------------------------
@@ -486,44 +517,93 @@ def big_plan(tables: int, kinds: tuple[str, ...]) -> Plan:
     "kinds", [("tag", "ttl", "index"), ("pitr-off", "delete", "recreate"), ("tag", "ttl", "pitr-off")]
 )
 def test_three_thousand_differences_of_a_thousand_tables_fit(kinds: tuple[str, ...]) -> None:
-    kept = approval.record(big_plan(1_000, kinds), SCOPE, head="a" * 40)
-    assert approval.fits(kept)
-    text = "x" * approval.room(kept)
+    kept = approval.new_record(big_plan(1_000, kinds), SCOPE, head="a" * 40)
+    assert approval.fits_comment(kept)
+    text = "x" * approval.remaining_characters(kept)
     body = approval.compose(text, scope=SCOPE, record=kept)
     assert len(body) <= approval.COMMENT_BUDGET
     assert approval.decode(body) == kept
 
 
 def test_a_record_that_is_too_large_says_so() -> None:
-    assert not approval.fits(approval.record(big_plan(2_500, ("tag", "ttl")), SCOPE, head=None))
+    assert not approval.fits_comment(approval.new_record(big_plan(2_500, ("tag", "ttl")), SCOPE, head=None))
 
 
-def test_a_record_keeps_its_size_when_its_tables_are_used_up() -> None:
-    big = big_plan(1_000, ("tag",))
-    kept = approval.record(big, SCOPE, head=None)
-    done = approval.close(kept, agreeing=[table.table for table in big.tables], others=[])
-    assert abs(len(approval.encode(done)) - len(approval.encode(kept))) < 10
-    assert all(done.closes(table.table) for table in big.tables)
-    assert approval.decode(approval.compose("t", scope=SCOPE, record=done)) == done
+def used(kept: Record, *kinds: str, unread: tuple[str, ...] = ()) -> Record:
+    """The record after a run that has these differences of `users` left to do, as its comment holds it."""
+    left = approval.unfinished([difference(kind) for kind in kinds], unread=unread)
+    done = approval.decode(approval.compose("t", scope=SCOPE, record=approval.mark_used(kept, left)))
+    assert done == approval.mark_used(kept, left)
+    return done
 
 
-def test_what_was_used_up_stays_used_up() -> None:
-    kept = approval.record(plan(change("tag"), change("tag", table="orders")), SCOPE, head=None)
-    first = approval.close(kept, agreeing=["users", "a"], others=["orders", "b"])
-    assert [first.closes(name) for name in ("users", "a", "orders", "b", "never-seen")] == [
-        True,
-        True,
-        False,
-        False,
-        True,
-    ]
-    second = approval.close(first, agreeing=["b"], others=["users", "a", "orders"])
-    assert [second.closes(name) for name in ("users", "a", "orders", "b")] == [True, True, False, True]
+def still_open(*records: Record) -> set[str]:
+    """Which of a few differences records (newest first) have open, by may_run."""
+    findings = [Finding(replace(OLDER, number=9 - age), "body", record=kept) for age, kept in enumerate(records)]
+    return {kind for kind in ("tag", "tag-b", "ttl", "index") if may_run(change(kind), *findings) is None}
 
 
-def test_a_run_that_found_nothing_in_agreement_uses_nothing_up() -> None:
-    kept = approval.record(plan(change("tag")), SCOPE, head=None)
-    assert approval.close(kept, agreeing=[], others=["users", "orders"]) == kept
+def test_after_a_run_only_what_it_still_wants_and_has_not_finished_is_open() -> None:
+    kept = approval.new_record(plan(change("tag", "ttl", "index")), SCOPE, head=None)
+    assert still_open(kept) == {"tag", "ttl", "index"}
+    assert still_open(used(kept, "ttl")) == {"ttl"}
+    assert still_open(used(kept, "ttl", "tag-b")) == {"ttl"}
+    assert still_open(used(kept)) == set()
+    assert still_open(used(kept, unread=("users",))) == {"tag", "ttl", "index"}
+    assert still_open(used(kept, unread=("orders",))) == set()
+
+
+def test_what_was_closed_stays_closed() -> None:
+    kept = approval.new_record(plan(change("tag", "ttl")), SCOPE, head=None)
+    assert still_open(used(used(kept, "ttl"), "tag")) == set()
+    assert still_open(used(used(kept, "ttl"), "tag", "ttl")) == {"ttl"}
+    assert still_open(used(used(kept, "ttl"), unread=("users",))) == {"ttl"}
+    assert still_open(used(used(kept, unread=("users",)), "ttl")) == {"ttl"}
+
+
+def test_what_is_closed_in_one_record_is_closed_in_all_older_ones() -> None:
+    older = approval.new_record(plan(change("tag", "ttl")), SCOPE, head=None)
+    newer = approval.new_record(plan(change("index")), SCOPE, head=None)
+    assert still_open(newer, older) == {"index", "tag", "ttl"}
+    assert still_open(used(newer, "tag"), older) == {"tag"}
+    assert still_open(used(newer, "tag", "index"), older) == {"tag", "index"}
+    assert still_open(used(newer), older) == set()
+    assert still_open(used(newer, unread=("users",)), older) == {"index", "tag", "ttl"}
+    assert still_open(used(used(newer, "tag"), unread=("users",)), older) == {"tag"}
+    assert still_open(used(used(newer, unread=("users",)), "tag"), older) == {"tag"}
+
+
+def test_a_record_never_outgrows_its_comment() -> None:
+    """It gets smaller with what is closed; what it leaves open in older ones goes where there is no room."""
+    big = big_plan(1_000, ("tag", "ttl"))
+    kept = approval.new_record(big, SCOPE, head=None)
+    text = "x" * approval.remaining_characters(kept)
+    body = approval.compose(text, scope=SCOPE, record=kept)
+    others = [replace(each, table=f"other-{each.table}") for each in big.differences]
+    after = approval.mark_used(kept, approval.unfinished([*big.differences, *others]))
+    rewritten = approval.with_record(body, after)
+    assert len(rewritten) <= approval.COMMENT_BUDGET + 20
+    short = approval.decode(rewritten)
+    assert short is not None
+    assert short.tables == kept.tables
+    assert short.older == {}
+    assert approval.fits_comment(approval.shortened(after))
+    small = approval.mark_used(kept, {})
+    assert len(approval.encode(small)) < 500
+    assert approval.shortened(small) == small
+
+
+def test_a_record_of_version_0_1_is_read() -> None:
+    """It closed whole tables, by a flag or by leaving them out of a list."""
+    line = approval.encode(approval.new_record(plan(change("tag"), change("ttl", table="orders")), SCOPE, head="abc"))
+    document = json.loads(line.removeprefix("<!-- dynatus-ci-record:1 ").removesuffix(" -->"))
+    packed = bytearray(base64.b64decode(document["tables"]))
+    packed[6] |= 1 << 5
+    left = bytes.fromhex(next(iter(approval.unfinished((), unread=["items"]))))
+    document |= {"tables": base64.b64encode(packed).decode(), "left": base64.b64encode(left).decode()}
+    kept = approval.decode(f"{SCOPE.marker}\ntext\n<!-- dynatus-ci-record:1 {json.dumps(document)} -->")
+    assert kept is not None
+    assert [kept.is_used(name) for name in ("users", "orders", "items", "never-seen")] == [True, False, False, True]
 
 
 def test_a_record_holds_no_account_number_and_nothing_that_means_something_to_github() -> None:
@@ -535,14 +615,14 @@ def test_a_record_holds_no_account_number_and_nothing_that_means_something_to_gi
         path="./a//b/../c/",
         prefix="",
     )
-    line = approval.encode(approval.record(plan(change("drop")), here, head="abc"))
+    line = approval.encode(approval.new_record(plan(change("drop")), here, head="abc"))
     inside = line.removeprefix("<!-- dynatus-ci-record:1 ").removesuffix(" -->")
     assert "12345678" not in line
     assert line.isascii()
     assert not set("<>@#&\n") & set(inside)
     assert "--" not in inside
     assert (here.path, here.prefix, here.account) == ("a/c", None, "9012")
-    kept = approval.decode(approval.compose("t", scope=here, record=approval.record(plan(), here, head="abc")))
+    kept = approval.decode(approval.compose("t", scope=here, record=approval.new_record(plan(), here, head="abc")))
     assert kept is not None
     assert kept.scope == here
 
@@ -568,7 +648,7 @@ def test_the_key_is_over_the_scope(one: dict[str, str], other: dict[str, str], *
 
 
 def body(**changed: Value) -> str:
-    line = approval.encode(approval.record(plan(change("drop", "tag")), SCOPE, head="abc"))
+    line = approval.encode(approval.new_record(plan(change("drop", "tag")), SCOPE, head="abc"))
     document = json.loads(line.removeprefix("<!-- dynatus-ci-record:1 ").removesuffix(" -->"))
     document = {name: value for name, value in {**document, **changed}.items() if value != "gone"}
     return f"{SCOPE.marker}\ntext\n<!-- dynatus-ci-record:1 {json.dumps(document)} -->"
@@ -605,6 +685,8 @@ def test_the_bodies_below_are_right_but_for_what_they_change() -> None:
         body(tables=base64.b64encode(bytes(14)).decode()),
         body(left="AAAA"),
         body(left={}),
+        body(left="", open="AAAA"),
+        body(left="", open=3),
         f"{SCOPE.marker}\n<!-- dynatus-ci-record:1 {{}} -->",
         SCOPE.marker + "\n<!-- dynatus-ci-record:1 {" + "[" * 100_000 + "} -->",
         SCOPE.marker + "\n<!-- dynatus-ci-record:1 {" + '"a":{' * 50_000 + "} -->",
@@ -683,24 +765,31 @@ def test_a_plan_is_red_where_what_it_destroys_is_not_named_but_could_be(
 def test_the_label_comes_off_when_it_was_given_for_something_else(
     replaced: TableChange | None, now: TableChange, *, expected: bool
 ) -> None:
-    before = approval.record(plan(replaced), SCOPE, head=None) if replaced else None
-    assert approval.label_must_go(before, approval.record(plan(now), SCOPE, head=None)) is expected
+    before = approval.new_record(plan(replaced), SCOPE, head=None) if replaced else None
+    assert approval.must_remove_label(before, approval.new_record(plan(now), SCOPE, head=None)) is expected
+
+
+A, B = {"users.edn": "1" * 40}, {"users.edn": "2" * 40}
 
 
 @pytest.mark.parametrize(
     ("tip", "expected"),
     [
-        (("c2", "tree", "tree"), None),
+        (("c2", A, A), None),
         (("c1", None, None), None),
-        (("c2", None, None), "c2"),
-        (("c2c2c2c2c2c2c2", "other", "tree"), "c2c2c2c"),
-        (("c2", None, "tree"), "c2"),
-        (("c2", "tree", None), "c2"),
-        ((None, None, "tree"), "gone"),
-        ((None, None, None), "gone"),
+        (("c1", B, A), None),
+        (("c2", None, A), "git does not tell"),
+        (("c2c2c2c2c2c2c2", B, A), "other definitions by now: the run of commit c2c2c2c "),
+        (("c2", {}, A), "other definitions"),
+        (("c2", {}, {}), "git does not tell"),
+        (("c2", B, B), "git does not tell"),
+        (("c2", {**A, "orders.edn": "3" * 40}, A), "other definitions"),
+        ((None, None, A), "gone"),
     ],
 )
-def test_the_tip_decides(tip: tuple[str | None, str | None, str | None], expected: str | None) -> None:
+def test_the_tip_decides(
+    tip: tuple[str | None, dict[str, str] | None, dict[str, str] | None], expected: str | None
+) -> None:
     last, there, here = tip
-    found = approval.superseded("c1", tip=last, there=there, here=here)
+    found = approval.superseded("c1", tip=last, read=A, there=there, here=here)
     assert found is None if expected is None else found is not None and expected in found

@@ -9,7 +9,7 @@ import pytest
 from dynatus_ci import inputs
 from dynatus_ci.action import job
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.github.run import Run
+from dynatus_ci.github.event import Run
 from dynatus_ci.inputs import Approval, Inputs, Mode
 
 WORKSPACE = "/github/workspace"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dynatus_ci.errors import GitHubError, NotAllowed
 from dynatus_ci.github import pull_request
-from dynatus_ci.github.model import Comment, PullRequest, Unwritten
+from dynatus_ci.github.model import Actor, Comment, GitObject, PullRequest, Tip, TrustedComment, Unwritten
 from dynatus_ci.github.pull_request import Pace, PullRequests
 from tests import github_stub
 from tests.github_stub import BOT, Answer, Fault, GitHubStub
@@ -173,9 +174,7 @@ def test_an_enterprise_server_is_asked_under_its_prefix() -> None:
         write(pulls)
         ours = pulls.find_comment(7, MARKER)
         assert ours is not None
-        trusted = pulls.trusted_comment(ours)
-        assert trusted is not None
-        assert trusted.body == BODY
+        assert trusted_comment(pulls, ours).comment.body == BODY
     assert "POST /api/graphql" in stub.calls
     assert "POST /api/v3/repos/octocat/hello-world/issues/7/comments" in stub.calls
 
@@ -380,20 +379,28 @@ def test_pygithub_prints_nothing(github: GitHubStub, capfd: pytest.CaptureFixtur
 # ---- who wrote it ----------------------------------------------------------------------------------------------------
 
 
+def trusted_comment(pulls: PullRequests, comment: Comment) -> TrustedComment:
+    (found,) = pulls.trusted_comments([comment.node_id]).values()
+    return found
+
+
 def test_a_comments_text_comes_with_its_author_and_editor(github: GitHubStub) -> None:
     pulls = client(github)
     write(pulls)
-    write(pulls, body=f"{MARKER}\nedited by us")
     ours = pulls.find_comment(7, MARKER)
     assert ours is not None
-    trusted = pulls.trusted_comment(ours)
-    assert trusted is not None
-    assert (trusted.viewer_did_author, trusted.author, trusted.editor) == (True, "github-actions", "github-actions")
-    github.editors[ours.id] = "octocat"
+    trusted = trusted_comment(pulls, ours)
+    assert (trusted.edited, trusted.editor, trusted.comment) == (False, None, replace(ours, author="github-actions"))
+    write(pulls, body=f"{MARKER}\nedited by us")
+    trusted = trusted_comment(pulls, ours)
+    assert (trusted.viewer_did_author, trusted.edited) == (True, True)
+    assert trusted.author == trusted.editor == Actor(type="Bot", id="Bot_github-actions[bot]")
+    github.editors[ours.id] = "github-actions"
     github.comments[ours.id]["body"] = f"{MARKER}\nforged"
-    trusted = pulls.trusted_comment(ours)
-    assert trusted is not None
-    assert (trusted.editor, trusted.body) == ("octocat", f"{MARKER}\nforged")
+    trusted = trusted_comment(pulls, ours)
+    assert (trusted.editor, trusted.comment.body) == (Actor(type="User", id="User_github-actions"), f"{MARKER}\nforged")
+    github.editors[ours.id] = None
+    assert (trusted_comment(pulls, ours).edited, trusted_comment(pulls, ours).editor) == (True, None)
 
 
 def test_somebody_elses_comment_is_told_apart(github: GitHubStub) -> None:
@@ -402,18 +409,33 @@ def test_somebody_elses_comment_is_told_apart(github: GitHubStub) -> None:
     theirs = pulls.find_comment(7, MARKER)
     assert theirs is not None
     github.comments[theirs.id]["user"] = None
-    trusted = pulls.trusted_comment(theirs)
-    assert trusted is not None
+    trusted = trusted_comment(pulls, theirs)
     assert (trusted.viewer_did_author, trusted.author, trusted.editor) == (False, None, None)
 
 
-def test_a_comment_that_is_gone_has_no_text(github: GitHubStub) -> None:
-    github.add_comment(7, BODY)
-    pulls = client(github)
-    ours = pulls.find_comment(7, MARKER)
-    assert ours is not None
-    del github.comments[ours.id]
-    assert pulls.trusted_comment(ours) is None
+def test_a_comment_that_is_gone_is_left_out(github: GitHubStub) -> None:
+    gone, there, also_gone = (github.add_comment(7, BODY)["id"] for _ in range(3))
+    del github.comments[gone], github.comments[also_gone]
+    found = client(github).trusted_comments([f"IC_{id_}" for id_ in (gone, there, also_gone)])
+    assert list(found) == [f"IC_{there}"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"data": {"nodes": [None]}, "errors": [{"type": "SERVICE_UNAVAILABLE", "path": ["nodes", 0], "message": "no"}]},
+        {"data": {"nodes": [{"id": "IC_1"}]}, "errors": [{"type": "NOT_FOUND", "path": ["nodes", 0, "author"]}]},
+        {"data": None},
+        {"data": {"nodes": [{"id": "IC_1", "body": 3}]}},
+        {"data": []},
+        {"hello": "proxy"},
+        [],
+    ],
+)
+def test_a_part_of_an_answer_or_odd_json_is_an_error_of_ours(github: GitHubStub, answer: Any) -> None:
+    github.faults.append(Fault("POST /graphql", status=200, body=answer))
+    with pytest.raises(GitHubError, match="could not read comments"):
+        client(github).trusted_comments(["IC_1"])
 
 
 # ---- labels ----------------------------------------------------------------------------------------------------------
@@ -494,41 +516,51 @@ def test_a_commit_that_github_has_not_indexed_is_asked_for_again(github: GitHubS
     assert numbers(client(github).merged_as(MERGE)) == [7]
 
 
-def test_history_is_paged_newest_first_up_to_what_is_wanted(github: GitHubStub) -> None:
-    commits = [f"{number:040x}" for number in range(1, 301)]
-    github.history[MERGE, "resources/dynamo"] = commits
-    github.add_pull(8, labels=("dynatus:allow-destructive",), base="release")
-    github.merge(8, commits[30])
-    github.add_pull(9)["base"]["repo"]["full_name"] = "upstream/hello-world"
-    github.merge(9, commits[31])
+def test_what_was_merged_is_listed_by_its_last_update_with_the_ids_of_our_comments(
+    github: GitHubStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull_request, "PAGE", 2)
+    github.history[MERGE, None] = [MERGE, HEAD]
+    for number, day in ((1, 3), (2, 9), (3, 5)):
+        github.add_pull(number, labels=("dynatus:allow-destructive",))
+        github.merge(number, f"{number:040}", at=f"2026-08-{day:02}T12:00:00Z")
+    github.add_pull(4, base="release")
+    github.merge(4, HEAD)
+    github.add_comment(2, "a remark", login="octocat")
+    ours = [github.add_comment(2, text)["node_id"] for text in (BODY, "another")]
     pulls = client(github)
-    found = list(pulls.history(commit=MERGE, path="resources/dynamo", at_most=60))
-    assert [each.sha for each in found] == commits[:60]
-    assert len(github.calls) == 3
-    assert found[31].pull_requests == ()
-    (merged,) = found[30].pull_requests
-    assert (merged.number, merged.base_ref, merged.merge_commit_sha) == (8, "release", commits[30])
-    assert (merged.labels, merged.is_open) == (("dynatus:allow-destructive",), False)
+    first = pulls.merged(branch="main", commit=MERGE)
+    assert [each.pull_request.number for each in first.listed] == [2, 3]
+    assert (first.commits, first.newest) == ((MERGE, HEAD), ())
+    assert first.listed[0].our_comments == tuple(ours)
+    assert first.listed[0].pull_request.labels == ("dynatus:allow-destructive",)
+    github.pulls[1]["updated_at"] = "2026-09-01T12:00:00Z"
+    second = pulls.merged(branch="main", commit=MERGE, after=first.more)
+    assert [each.pull_request.number for each in second.listed] == []
+    assert [each.pull_request.number for each in second.newest] == [1, 2]
+    assert second.more is None
 
 
-def test_history_is_fetched_only_as_far_as_it_is_read(github: GitHubStub) -> None:
-    github.history[MERGE, None] = [f"{number:040x}" for number in range(1, 301)]
-    walk = client(github).history(commit=MERGE, path=".", at_most=200)
-    next(walk)
-    assert len(github.calls) == 1
+def test_a_pull_request_is_read_with_its_comments_by_pages(github: GitHubStub) -> None:
+    ids = [github.add_comment(7, f"{number}")["node_id"] for number in range(150)]
+    pulls = client(github)
+    first = pulls.discussion(7)
+    assert (first.pull_request.number, first.pull_request.is_open) == (7, True)
+    assert [*first.our_comments, *pulls.discussion(7, after=first.more).our_comments] == ids
+    with pytest.raises(GitHubError, match="could not read pull request #8"):
+        pulls.discussion(8)
 
 
-def test_history_ends_where_it_ends(github: GitHubStub) -> None:
-    github.history[MERGE, "tables"] = [MERGE]
-    assert [each.sha for each in client(github).history(commit=MERGE, path="tables", at_most=200)] == [MERGE]
+def test_a_repository_that_was_renamed_says_so(github: GitHubStub) -> None:
+    github.names = {"octocat/old-name": github.repository}
+    pulls = PullRequests(token=github_stub.TOKEN, repository="octocat/old-name", api_url=github.url, pace=HASTE)
+    with pytest.raises(GitHubError, match=r"renamed .* is octocat/hello-world now.*Start a new run"):
+        pulls.merged(branch="main", commit=MERGE)
 
 
-def test_history_of_an_unknown_commit_is_an_error(github: GitHubStub) -> None:
-    with pytest.raises(GitHubError, match="knows no commit"):
-        list(client(github).history(commit=MERGE, path="tables", at_most=200))
-
-
-def test_the_tip_is_compared_at_the_path(github: GitHubStub) -> None:
+def test_the_tip_is_looked_at_with_what_git_has_at_the_path(github: GitHubStub) -> None:
+    tree = {"users.edn": "9" * 40}
+    github.trees = {"1" * 40: tree, "3" * 40: {}}
     github.objects |= {
         MERGE: MERGE,
         "refs/heads/main": "d" * 40,
@@ -538,18 +570,28 @@ def test_the_tip_is_compared_at_the_path(github: GitHubStub) -> None:
     }
     pulls = client(github)
     tip = pulls.tip(ref="refs/heads/main", commit=MERGE, path="tables")
-    assert (tip.commit, tip.there, tip.here) == ("d" * 40, "1" * 40, "2" * 40)
+    assert tip == Tip(
+        commit="d" * 40, there=GitObject(type="Tree", oid="1" * 40), here=GitObject(type="Blob", oid="2" * 40)
+    )
+    assert pulls.blobs("1" * 40) == tree
     root = pulls.tip(ref="refs/heads/main", commit=MERGE, path=".")
-    assert (root.there, root.here) == ("3" * 40, None)
+    assert (root.there, root.here) == (GitObject(type="Tree", oid="3" * 40), None)
     gone = pulls.tip(ref="refs/heads/gone", commit=MERGE, path="tables")
     assert (gone.commit, gone.there) == (None, None)
+
+
+def test_a_tree_of_which_only_a_part_is_listed_is_not_known(github: GitHubStub) -> None:
+    github.faults.append(Fault("GET .*/git/trees/.*", status=200, body={"tree": [], "truncated": True}))
+    assert client(github).blobs("1" * 40) is None
 
 
 def test_a_repository_or_commit_that_the_token_does_not_see_is_no_branch_that_is_gone(github: GitHubStub) -> None:
     github.objects["refs/heads/main"] = "d" * 40
     elsewhere = PullRequests(token=github_stub.TOKEN, repository="o/hidden", api_url=github.url, pace=HASTE)
     for pulls in (client(github), elsewhere):
-        with pytest.raises(GitHubError, match="knows no commit"):
+        with pytest.raises(GitHubError, match="knows no"):
+            pulls.merged(branch="main", commit=MERGE)
+        with pytest.raises(GitHubError, match="knows no"):
             pulls.tip(ref="refs/heads/main", commit=MERGE, path="tables")
 
 
@@ -566,6 +608,8 @@ def test_whether_a_commit_is_in_the_history_of_another(github: GitHubStub) -> No
     assert pulls.contains(commit=MERGE, ancestor=HEAD)
     assert pulls.contains(commit=MERGE, ancestor=MERGE)
     assert not pulls.contains(commit=HEAD, ancestor=MERGE)
+    github.faults.append(Fault("GET .*/compare/.*", status=404, body={"message": "Not Found"}))
+    assert not pulls.contains(commit=MERGE, ancestor=HEAD)  # a commit that GitHub does not have any more
 
 
 def test_same_text_looks_past_the_runs_link_only() -> None:

@@ -103,7 +103,7 @@ def reviewed_without(setting: tuple[str, ...], table: str) -> Gate:
     ]
     scope = Scope()
     merged = approval.PullRequest(41, "main", merged=True, contained=True, own=True)
-    found = approval.Finding(merged, "", record=approval.record(plan(*known), scope, head=None))
+    found = approval.Finding(merged, "", record=approval.new_record(plan(*known), scope, head=None))
     return Gate(approval.reviews([found], scope, branch="main"), ("archive", "events", "users/*"))
 
 
@@ -699,7 +699,7 @@ def test_a_running_apply_names_its_backup_before_anything_goes() -> None:
 
 
 def test_a_superseded_apply_names_the_commit_that_applies() -> None:
-    why = approval.superseded("c" * 40, tip="abcdef0123456", there="a", here="b")
+    why = approval.superseded("c" * 40, tip="abcdef0123456", read={"a": "1"}, there={}, here={"a": "1"})
     shown = report.markdown(report.result(Result(RED, (), Outcome.SUPERSEDED), replace(APPLY, superseded=why)))
     assert "other definitions by now: the run of commit `abcdef0` is to apply them." in shown
 

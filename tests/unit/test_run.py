@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.github import run as runs
-from dynatus_ci.github.run import Run
+from dynatus_ci.github import event as events
+from dynatus_ci.github.event import Run
 
 ZERO = "0" * 40
 WORKSPACE = "/github/workspace"
@@ -69,6 +69,8 @@ def pull(repository: str | None) -> dict[str, Any]:
         ({"after": "abc"}, {"pull_request": None, "head_sha": None, "deleted": False}),
         ({"after": ZERO}, {"deleted": True}),
         ({}, {"pull_request": None, "deleted": False}),
+        ({"pull_request": [], "issue": "x", "after": 3}, {"pull_request": None, "head_sha": None, "deleted": False}),
+        ({"pull_request": {"number": "7", "head": ["abc"]}}, {"pull_request": None, "head_sha": None}),
     ],
 )
 def test_what_an_event_says(event: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -84,8 +86,8 @@ def test_the_head_is_known_of_the_events_own_pull_request_only() -> None:
 def test_the_event_is_read_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "event.json"
     path.write_text(json.dumps({"after": ZERO}), encoding="utf-8")
-    assert runs.read_event({"GITHUB_EVENT_PATH": str(path)}) == {"after": ZERO}
-    assert runs.read_event({"GITHUB_EVENT_PATH": ""}) == {}
+    assert events.read_event({"GITHUB_EVENT_PATH": str(path)}) == {"after": ZERO}
+    assert events.read_event({"GITHUB_EVENT_PATH": ""}) == {}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "\xff", None])
@@ -94,4 +96,4 @@ def test_an_event_that_cannot_be_read_is_an_error_that_names_the_file(tmp_path: 
     if text is not None:
         path.write_bytes(text.encode("latin-1"))
     with pytest.raises(InvalidInput, match=r"event\.json"):
-        runs.read_event({"GITHUB_EVENT_PATH": str(path)})
+        events.read_event({"GITHUB_EVENT_PATH": str(path)})

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from dynatus_ci.errors import Place
-from dynatus_ci.github import runner
-from dynatus_ci.github.runner import Level, Runner
+from dynatus_ci.github import workflow_commands
+from dynatus_ci.github.workflow_commands import Level, Runner
 
 PLACE = Place(file="resources/dynamo/users.edn", line=3, column=5, end_line=3, end_column=9)
 
@@ -83,7 +83,7 @@ def obeyed(log: str) -> list[str]:
 def test_no_text_is_a_command(said: Runner, stream: io.StringIO, text: str) -> None:
     said.text(text)
     assert obeyed(stream.getvalue()) == []
-    assert obeyed(runner.harmless(text)) == []  # not even without the bracket
+    assert obeyed(workflow_commands.harmless(text)) == []  # not even without the bracket
     with said.group(text):
         said.annotate(Level.ERROR, text, title=text, place=PLACE)
     commands = obeyed(stream.getvalue())
@@ -96,8 +96,9 @@ def test_the_readers_of_these_tests_do_see_commands() -> None:
 
 
 def test_text_is_printed_as_it_is_but_for_what_hides() -> None:
-    assert runner.shown("a\tb\r\n  c::d \x1b[31m\u202ee\0\ud800") == "a\tb\n  c::d \ufffd[31m\ufffde\ufffd\ufffd"
-    assert runner.harmless("x::y a:b 日本 😀 #[x]") == "x::y a:b 日本 😀 #[x]"
+    shown = workflow_commands.shown("a\tb\r\n  c::d \x1b[31m\u202ee\0\ud800")
+    assert shown == "a\tb\n  c::d \ufffd[31m\ufffde\ufffd\ufffd"
+    assert workflow_commands.harmless("x::y a:b 日本 😀 #[x]") == "x::y a:b 日本 😀 #[x]"
 
 
 def test_each_bracket_has_a_token_of_its_own(said: Runner, stream: io.StringIO) -> None:
@@ -212,7 +213,7 @@ def test_the_summary_grows(tmp_path: Path) -> None:
     said.add_summary("# Plan\n")
     said.add_summary("ünder way\n")
     assert path.read_bytes() == "# Plan\nünder way\n".encode()
-    assert said.summary_room == runner.SUMMARY_LIMIT - len(path.read_bytes())
+    assert said.summary_room == workflow_commands.SUMMARY_LIMIT - len(path.read_bytes())
 
 
 @pytest.mark.parametrize("line", ["x" * 99 + "\n", "😀" * 25 + "\n", "\n"])
@@ -221,7 +222,7 @@ def test_a_summary_over_its_limit_is_cut_in_bytes_at_the_end_of_a_line(tmp_path:
     said = Runner(io.StringIO(), summary=path)
     said.add_summary("# Plan\n")
     said.add_summary(line * 1_200_000)
-    assert runner.SUMMARY_LIMIT - 300 < path.stat().st_size <= runner.SUMMARY_LIMIT
+    assert workflow_commands.SUMMARY_LIMIT - 300 < path.stat().st_size <= workflow_commands.SUMMARY_LIMIT
     text = path.read_text(encoding="utf-8")
     assert text.endswith("*The rest is left out: a job summary holds 1 MiB.*\n")
     assert set(text.removeprefix("# Plan\n").split("\n")[:-4]) == {line.rstrip("\n")}

@@ -1,11 +1,16 @@
-"""What is kept of a plan for review: what it is about (its scope), and a record of each table's differences."""
+"""The record of a plan: what the plan is about (its scope), and the differences that people review.
+
+A run of apply uses a record up: what it has finished, or does not want any more, is closed. What is closed in one
+record is closed in all older ones, so a record also says what older ones still have open.
+"""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from dynatus_ci.schema.model import Difference, Effect, Plan, Risk, TableChange, Value, digest
 from dynatus_ci.schema.settings import SETTINGS
@@ -83,72 +88,123 @@ class Reviewed:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a record holds about one table: its differences by their ids, cut to 64 bits; the TableId hashed."""
+    """What a record has open about one table: differences by their ids, cut to 64 bits; the TableId hashed."""
 
     differences: Mapping[str, Reviewed]
     table_id: str | None = None
-    closed: bool = False
 
-    def reviewed(self, difference: Difference) -> Reviewed | None:
-        """What was reviewed under a difference's id, or a wider one's: the creation of an index covers its capacity."""
-        ids = (id_[:16] for id_ in (difference.id, *difference.within))
+    def reviewed(self, ids: Iterable[str]) -> Reviewed | None:
+        """What was reviewed under any of these ids: the one with the highest risk."""
         found = (self.differences[id_] for id_ in ids if id_ in self.differences)
         return max(found, key=lambda reviewed: reviewed.risk.rank, default=None)
 
 
+Unfinished: TypeAlias = Mapping[str, frozenset[str] | None]
+"""What a run still wants and has not finished, by tables' hashed names: the ids of differences, cut to 64 bits.
+
+None where the table could not be read: nobody knows what it needs, so all of it counts.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What was shown for review in one comment, and which tables of it are used up.
+    """What was shown for review in one comment, and is still open.
 
     Args:
-        tables: By 48 bits of the hash of a table's name: two names that clash could only be refused.
-        left: None until a run has closed tables; then all tables that this record does not name are closed too,
-            except these, which that run did not find in agreement.
+        tables: What is open, by 48 bits of the hash of a table's name: two names that clash could only be refused.
+        older: What older records still have open, beside what this one has open. None until a run has used this record:
+            until then it closes nothing.
     """
 
     scope: Scope
     head: str | None
     fingerprint: str
     tables: Mapping[str, Entry] = field(default_factory=dict)
-    left: frozenset[str] | None = None
+    older: Unfinished | None = None
 
     def entry(self, table: str) -> Entry | None:
-        """What the record holds about a table; None where it does not name it."""
-        return self.tables.get(_name(table))
+        """What the record has open about a table; None for nothing."""
+        return self.tables.get(table_hash(table))
 
-    def closes(self, table: str) -> bool:
-        """Whether the table is used up, in this record and so in all older ones."""
-        entry = self.entry(table)
-        if entry:
-            return entry.closed
-        return self.left is not None and _name(table) not in self.left
+    def still_open(self, table: str, ids: Iterable[str]) -> tuple[str, ...]:
+        """Those ids of a table's difference that this record leaves open in older records."""
+        if self.older is None:
+            return tuple(ids)
+        entry, older = self.entry(table), self.older.get(table_hash(table), frozenset())
+        return tuple(id_ for id_ in ids if older is None or id_ in older or (entry and id_ in entry.differences))
+
+    def is_used(self, table: str) -> bool:
+        """Whether nothing of a table is open here, nor, as far as this record knows, in older ones."""
+        return self.older is not None and not {table_hash(table)} & {*self.tables, *self.older}
 
 
-def record(plan: Plan, scope: Scope, *, head: str | None) -> Record:
+def new_record(plan: Plan, scope: Scope, *, head: str | None) -> Record:
     """The record of a plan: every table that would change, all of it open."""
-    tables = {_name(change.table): _entry(change) for change in plan.tables if change.changes}
+    tables = {table_hash(change.table): _entry(change) for change in plan.tables if change.changes}
     return Record(scope=scope, head=head, fingerprint=plan.fingerprint, tables=tables)
 
 
-def close(record: Record, *, agreeing: Collection[str], others: Collection[str]) -> Record:
-    """The record after a run: the tables that agree with the files are used up, the run's other tables are not.
+def unfinished(differences: Iterable[Difference], *, unread: Iterable[str] = ()) -> Unfinished:
+    """What a run leaves to do: differences, and tables that it could not read."""
+    left: dict[str, frozenset[str] | None] = {}
+    for difference in differences:
+        name = table_hash(difference.table)
+        left[name] = (left.get(name) or frozenset()) | set(reviewed_ids(difference))
+    return {**left, **{table_hash(table): None for table in unread}}
 
-    What was closed before stays closed.
-    """
-    if not agreeing:
-        return record
-    done = {_name(table) for table in agreeing}
-    tables = {name: replace(entry, closed=entry.closed or name in done) for name, entry in record.tables.items()}
-    open_still = {_name(table) for table in others} if record.left is None else record.left
-    return replace(record, tables=tables, left=frozenset(open_still - done - tables.keys()))
+
+def mark_used(record: Record, left: Unfinished) -> Record:
+    """The record after a run: only what the run has left to do stays open. What was closed before stays closed."""
+    tables = {
+        name: replace(entry, differences=kept)
+        for name, entry in record.tables.items()
+        if name in left and (kept := _only(entry.differences, left[name]))
+    }
+    older = left if record.older is None else _both(record.older, left)
+    return replace(record, tables=tables, older=dict(_beside(older, tables)))
+
+
+def _only(differences: Mapping[str, Reviewed], ids: frozenset[str] | None) -> Mapping[str, Reviewed]:
+    return {id_: reviewed for id_, reviewed in differences.items() if ids is None or id_ in ids}
+
+
+def _both(one: Unfinished, other: Unfinished) -> Unfinished:
+    """What is unfinished in both."""
+    return {name: _common(one[name], other[name]) for name in one.keys() & other.keys()}
+
+
+def _common(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
+
+
+def _beside(older: Unfinished, tables: Mapping[str, Entry]) -> Iterator[tuple[str, frozenset[str] | None]]:
+    """What is open in older records, without what the record itself has open: it need not be said twice."""
+    for name, ids in older.items():
+        here = tables[name].differences.keys() if name in tables else frozenset()
+        if ids is None or ids - here:
+            yield name, ids if ids is None else ids - here
 
 
 def _entry(change: TableChange) -> Entry:
     differences = {
-        difference.id[:16]: Reviewed(risk=_lasting(difference), index=lost_index(difference))
+        _cut(difference.id): Reviewed(risk=_lasting(difference), index=lost_index(difference))
         for difference in to_do(change)
     }
     return Entry(differences=differences, table_id=identity(change))
+
+
+def reviewed_ids(difference: Difference) -> tuple[str, ...]:
+    """The ids under which a difference may have been reviewed: its own, and wider ones.
+
+    Who approved the creation of an index approved its capacity.
+    """
+    return tuple(map(_cut, (difference.id, *difference.within)))
+
+
+def _cut(id_: str) -> str:
+    return id_[:16]
 
 
 def to_do(change: TableChange) -> tuple[Difference, ...]:
@@ -201,7 +257,8 @@ def index_name(difference: Difference) -> str | None:
             return None
 
 
-def _name(table: str) -> str:
+def table_hash(table: str) -> str:
+    """What a record calls a table."""
     return digest(table)[:12]
 
 

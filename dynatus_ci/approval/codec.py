@@ -8,10 +8,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from dynatus_ci.approval.records import Entry, Record, Reviewed, Scope
+from dynatus_ci.approval.record import Entry, Record, Reviewed, Scope, Unfinished
 from dynatus_ci.schema.model import Risk, Value
 
 COMMENT_BUDGET = 60_000
@@ -27,15 +28,26 @@ _UNSAFE_IN_COMMENT = re.compile("(?<=-)-|[<>&@#]")
 _Held = TypeVar("_Held")
 
 
-def fits(record: Record) -> bool:
+def fits_comment(record: Record) -> bool:
     """Whether the record can be kept in a comment, with room for its text."""
     return len(encode(record)) <= COMMENT_BUDGET - TEXT_BUDGET
 
 
-def room(record: Record | None) -> int:
+def remaining_characters(record: Record | None) -> int:
     """How many characters of text a comment may have beside its marker and this record."""
     lines = [Scope().marker, *([encode(record)] if record else [])]
     return COMMENT_BUDGET - sum(len(line) + 1 for line in lines)
+
+
+def shortened(record: Record, *, text: int = TEXT_BUDGET) -> Record:
+    """The record as a comment can hold it beside a text of so many characters.
+
+    What it has open itself never grows. What it leaves open in older records may: where that has no room, all of it is
+    closed, and needs a new review.
+    """
+    if record.older is None or len(encode(record)) + text <= COMMENT_BUDGET:
+        return record
+    return replace(record, older={})
 
 
 def compose(text: str, *, scope: Scope, record: Record | None) -> str:
@@ -45,7 +57,9 @@ def compose(text: str, *, scope: Scope, record: Record | None) -> str:
 
 def with_record(body: str, record: Record) -> str:
     """A comment's body with another record in the place of its last line, its text as it is."""
-    return "\n".join([*body.replace("\r\n", "\n").rstrip().split("\n")[:-1], encode(record)])
+    lines = body.replace("\r\n", "\n").rstrip().split("\n")[:-1]
+    record = shortened(record, text=sum(len(line) + 1 for line in lines))
+    return "\n".join([*lines, encode(record)])
 
 
 def encode(record: Record) -> str:
@@ -55,7 +69,7 @@ def encode(record: Record) -> str:
         "head": record.head,
         "fingerprint": record.fingerprint,
         "tables": _base64(b"".join(_pack(name, entry) for name, entry in record.tables.items())),
-        "left": None if record.left is None else _base64(bytes.fromhex("".join(sorted(record.left)))),
+        **_encode_older(record.older),
     }
     text = json.dumps(document, separators=(",", ":"))
     return _RECORD.format(_UNSAFE_IN_COMMENT.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
@@ -78,7 +92,8 @@ def decode(body: str) -> Record | None:
 # that it has (safe, disruptive, destructive, an index that goes) their number and their ids. 3,000 differences of
 # 1,000 tables with TableIds stay under 60,000 characters; JSON would need twice as many.
 _KINDS = ((Risk.SAFE, False), (Risk.DISRUPTIVE, False), (Risk.DESTRUCTIVE, False), (Risk.DESTRUCTIVE, True))
-_IDENTIFIED, _CLOSED = 1 << 4, 1 << 5
+_IDENTIFIED = 1 << 4
+_CLOSED = 1 << 5  # in records of version 0.1: the table is used up
 _LONG = 0xFF  # a number of two bytes follows
 
 
@@ -88,7 +103,7 @@ def _pack(name: str, entry: Entry) -> bytes:
         for kind in _KINDS
     ]
     flags = sum(1 << number for number, kind in enumerate(kinds) if kind)
-    flags |= (_IDENTIFIED if entry.table_id else 0) | (_CLOSED if entry.closed else 0)
+    flags |= _IDENTIFIED if entry.table_id else 0
     counted = [_number(len(kind)) + bytes.fromhex("".join(sorted(kind))) for kind in kinds if kind]
     return bytes.fromhex(name) + bytes([flags]) + bytes.fromhex(entry.table_id or "") + b"".join(counted)
 
@@ -128,8 +143,12 @@ class _Packed:
         value = self.take(1)[0]
         return value if value < _LONG else int.from_bytes(self.take(2))
 
+    def ids(self) -> frozenset[str]:
+        return frozenset(_once((self.hash(), None) for _ in range(self.number())))
 
-def _unpack(packed: _Packed) -> Iterator[tuple[str, Entry]]:
+
+def _unpack(packed: _Packed) -> Iterator[tuple[str, Entry | None]]:
+    """Tables and what is open of them; None for nothing."""
     while packed:
         name, flags = packed.name(), packed.take(1)[0]
         if flags >= _CLOSED << 1:
@@ -141,7 +160,7 @@ def _unpack(packed: _Packed) -> Iterator[tuple[str, Entry]]:
             if flags & 1 << number
             for _ in range(packed.number())
         ]
-        yield name, Entry(_once(differences), table_id, bool(flags & _CLOSED))
+        yield name, None if flags & _CLOSED else Entry(_once(differences), table_id)
 
 
 def _once(pairs: Iterable[tuple[str, _Held]]) -> dict[str, _Held]:
@@ -153,13 +172,48 @@ def _once(pairs: Iterable[tuple[str, _Held]]) -> dict[str, _Held]:
 
 
 def _record(document: dict[str, Any]) -> Record:
+    tables = _once(_unpack(_packed(document["tables"])))
     return Record(
         scope=Scope(**{name: _text(document[name], optional=name != "path") for name in Scope.__slots__}),
         head=_text(document["head"]),
         fingerprint=_text(document["fingerprint"], optional=False),
-        tables=_once(_unpack(_Packed(base64.b64decode(document["tables"], validate=True)))),
-        left=_left(document["left"]),
+        tables={name: entry for name, entry in tables.items() if entry},
+        older=_older(document),
     )
+
+
+# What older records still have open: "left" are tables of which everything is, "open" single differences of others.
+# Version 0.1 wrote "left" only, and marked a table that was used up by a flag.
+
+
+def _encode_older(older: Unfinished | None) -> dict[str, str | None]:
+    if older is None:
+        return {"left": None}
+    some = [
+        bytes.fromhex(name) + _number(len(ids)) + bytes.fromhex("".join(sorted(ids)))
+        for name, ids in sorted(older.items())
+        if ids is not None
+    ]
+    whole = sorted(name for name, ids in older.items() if ids is None)
+    return {"left": _base64(bytes.fromhex("".join(whole))), "open": _base64(b"".join(some))}
+
+
+def _older(document: dict[str, Any]) -> Unfinished | None:
+    if document["left"] is None:
+        return None
+    some = _all(document.get("open", ""), lambda packed: (packed.name(), packed.ids()))
+    whole = _all(document["left"], lambda packed: (packed.name(), None))
+    return _once([*some, *whole])
+
+
+def _all(text: str, take: Callable[[_Packed], _Held]) -> Iterator[_Held]:
+    packed = _packed(text)
+    while packed:
+        yield take(packed)
+
+
+def _packed(text: str) -> _Packed:
+    return _Packed(base64.b64decode(text, validate=True))
 
 
 def _base64(data: bytes) -> str:
@@ -170,12 +224,3 @@ def _text(value: Value, *, optional: bool = True) -> Value:
     if not isinstance(value, str) and not (optional and value is None):
         raise ValueError("not a text")
     return value
-
-
-def _left(text: str | None) -> frozenset[str] | None:
-    if text is None:
-        return None
-    packed, left = _Packed(base64.b64decode(text, validate=True)), set()
-    while packed:
-        left.add(packed.name())
-    return frozenset(left)

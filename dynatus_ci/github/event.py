@@ -1,6 +1,6 @@
 """What the runner says: the run, the event that started it, and the folders that a run may use.
 
-Pure apart from the mapping that is given; only `read_event` and `Run.is_linked` look at the disk.
+Pure apart from the mapping that is given; only `read_event` looks at the disk.
 """
 
 from __future__ import annotations
@@ -113,10 +113,6 @@ class Run:
         pure = PurePath(path)
         return (self.temp, pure.relative_to(self.temp)) if self.temp and pure.is_absolute() else (self.workspace, pure)
 
-    def is_linked(self, path: str) -> bool:
-        """Whether a path relative to the workspace is reached through a symbolic link."""
-        return (self.workspace / path).resolve() != self.workspace.resolve() / path
-
     def _relative(self, text: str) -> str | None:
         path = posixpath.normpath(text)
         if not path.startswith("/"):
@@ -167,10 +163,18 @@ def _host_workspace(said: Mapping[str, str]) -> Path | None:
 
 def _from_event(event: Mapping[str, Any]) -> dict[str, Any]:
     """The bits of a payload in use, whatever the event (docs: webhook events and payloads)."""
-    pull, issue, after = event.get("pull_request") or {}, event.get("issue") or {}, event.get("after")
+    pull, issue, after = _member(event, "pull_request"), _member(event, "issue"), event.get("after")
     commented = issue.get("number") if issue.get("pull_request") else None
+    head = _member(pull, "head").get("sha") or _member(event, "merge_group").get("head_sha")
+    number = pull.get("number") or commented
     return {
-        "head_sha": (pull.get("head") or {}).get("sha") or (event.get("merge_group") or {}).get("head_sha"),
-        "pull_request": pull.get("number") or commented,
+        "head_sha": head if isinstance(head, str) else None,
+        "pull_request": number if isinstance(number, int) else None,
         "deleted": isinstance(after, str) and bool(after) and not after.strip("0"),
     }
+
+
+def _member(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A member of a payload; empty where it is none, whatever stands there."""
+    member = event.get(name)
+    return member if isinstance(member, Mapping) else {}

@@ -1,0 +1,193 @@
+"""Our comment on a pull request: how it is found, trusted and written, and how its record is kept.
+
+Plan writes a new record into it. Apply tells there what it does, and keeps the record, or marks it as used. Only the
+text of a comment that we wrote, and that nobody else edited, is believed or written back; GitHub is asked for both in
+one answer. What a record allows is decided in `approval`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dynatus_ci import approval
+from dynatus_ci.approval import Record, Scope, Unfinished
+from dynatus_ci.errors import GitHubError, NotAllowed
+from dynatus_ci.github.model import Comment, PullRequest, TrustedComment, Unwritten
+from dynatus_ci.github.pull_request import PullRequests
+
+NOT_WRITTEN: Final = "No comment was written"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRecord:
+    """Our comment as GitHub has it now.
+
+    Args:
+        untouched: Whether nobody else edited it.
+        record: The record in it; None where there is none, or none to be believed.
+    """
+
+    comment: Comment
+    untouched: bool
+    record: Record | None
+
+    @classmethod
+    def of(cls, trusted: TrustedComment | None) -> FoundRecord | None:
+        """What a comment holds; None where it is gone, or somebody else's."""
+        if trusted is None or not trusted.viewer_did_author:
+            return None
+        untouched = approval.untouched(
+            viewer_did_author=trusted.viewer_did_author,
+            author=trusted.author,
+            editor=trusted.editor,
+            edited=trusted.edited,
+        )
+        return cls(trusted.comment, untouched, approval.decode(trusted.comment.body) if untouched else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentOutcome:
+    """What became of a plan's comment.
+
+    Args:
+        recorded: Whether it holds a record that a label can name.
+        labelled: Whether the label names what that record destroys.
+        label_removed: Whether the label was taken off, because it was given for something else.
+        note: Why there is no comment, or no record in it.
+        failed: Set where GitHub did not take what had to be written.
+    """
+
+    recorded: bool = False
+    labelled: bool = False
+    label_removed: bool = False
+    url: str | None = None
+    note: str | None = None
+    failed: GitHubError | None = None
+
+
+class PlanComment:
+    """Our comment of one scope at one pull request.
+
+    Args:
+        github: The repository's pull requests.
+        number: The pull request.
+        scope: What the comment is about.
+        found: What is there; None where there is no comment, or nobody looked for it yet.
+    """
+
+    def __init__(self, github: PullRequests, *, number: int, scope: Scope, found: FoundRecord | None = None) -> None:
+        self._github = github
+        self._scope = scope
+        self.number = number
+        self.found = found
+
+    @property
+    def record(self) -> Record | None:
+        """The record that may be believed."""
+        return self.found.record if self.found else None
+
+    @property
+    def url(self) -> str | None:
+        """Its address."""
+        return self.found.comment.url if self.found else None
+
+    def find(self) -> None:
+        """Look for it at the pull request."""
+        comment = self._github.find_comment(self.number, self._scope.marker)
+        self.found = self._read(comment) if comment else None
+
+    def _read(self, comment: Comment) -> FoundRecord | None:
+        return FoundRecord.of(self._github.trusted_comments([comment.node_id]).get(comment.node_id))
+
+    # --- what plan does ----------------------------------------------------------------------------------------------
+
+    def show(self, text: Callable[[CommentOutcome], str], *, record: Record | None, head: str | None) -> CommentOutcome:
+        """Write a text with a new record, or with none.
+
+        The label was given for what the old record destroys. Where the new one destroys something else it is taken off
+        first: from the moment that the new record is there, the label would name what nobody has seen.
+
+        Args:
+            text: The text, once it is known what became of the label.
+            record: The record.
+            head: The pull request's last commit, as this run knows it; None where it does not.
+        """
+        pull = self._github.pull_request(self.number)
+        if reason := pull.unwritten(head):
+            return CommentOutcome(note=f"{NOT_WRITTEN}: {reason}.")
+        record = record and replace(record, head=pull.head_sha)
+        new_losses = record is not None and approval.must_remove_label(self.record, record)
+        outcome = self._settle_label(pull, record=record, remove=new_losses)
+        written = self._write_plan(text(outcome), record=record, head=head)
+        if isinstance(written, Unwritten):
+            return replace(outcome, recorded=False, labelled=False, note=f"{NOT_WRITTEN}: {written}.")
+        if new_losses:
+            # Somebody may have put the label on after it was taken off and before the record was there.
+            self._github.remove_label(self.number, approval.LABEL)
+        return replace(outcome, url=written.url)
+
+    def _settle_label(self, pull: PullRequest, *, record: Record | None, remove: bool) -> CommentOutcome:
+        labelled = approval.LABEL in pull.labels
+        if not remove:
+            return CommentOutcome(labelled=labelled and record is not None, recorded=record is not None)
+        try:
+            # Also where it was not on when we looked: somebody may have put it on since, for what he has not seen.
+            self._github.remove_label(self.number, approval.LABEL)
+        except NotAllowed as refused:
+            if not labelled:
+                raise
+            # The label would name what nobody has seen, so there must be no record: this is no mere note.
+            raise GitHubError(refused.message, hint=refused.hint) from refused
+        return CommentOutcome(label_removed=labelled, recorded=True)
+
+    def _write_plan(self, text: str, *, record: Record | None, head: str | None) -> Comment | Unwritten:
+        return self._github.write_plan(
+            self.number,
+            marker=self._scope.marker,
+            body=approval.compose(text, scope=self._scope, record=record),
+            head_sha=head,
+            existing=self.found.comment if self.found else None,
+            rewrite=self.found is not None and not self.found.untouched,
+        )
+
+    # --- what apply does ---------------------------------------------------------------------------------------------
+
+    def room(self, left: Unfinished | None = None) -> int:
+        """How many characters of text it may have beside its record, after that was marked as used."""
+        return approval.remaining_characters(self.record and _after(self.record, left))
+
+    def tell(self, text: str) -> bool:
+        """Write how far a run is; the record stays as it is. False where the comment is not ours to write any more.
+
+        It is written also where it says just that already: only a write shows that it can be written.
+        """
+        return self._rewrite(text, left=None, always=True)
+
+    def mark_used(self, left: Unfinished, *, text: str | None) -> bool:
+        """Close what a run has not left to do; None keeps the text. False where it is not ours to write any more."""
+        if text is None and self.record == (self.record and _after(self.record, left)):
+            return True
+        return self._rewrite(text, left=left)
+
+    def _rewrite(self, text: str | None, *, left: Unfinished | None, always: bool = False) -> bool:
+        """Write another text or record, from what GitHub has now: another run may have closed something meanwhile."""
+        self.found = self._read(self.found.comment) if self.found else None
+        if self.found is None or self.found.record is None:
+            return False
+        record, before = _after(self.found.record, left), self.found.comment
+        if text is None:
+            body = approval.with_record(before.body, record)
+        else:
+            body = approval.compose(text, scope=self._scope, record=record)
+        comment = self._github.write_comment(
+            self.number, marker=self._scope.marker, body=body, existing=before, rewrite=always
+        )
+        self.found = FoundRecord(comment, untouched=True, record=approval.decode(body))
+        return True
+
+
+def _after(record: Record, left: Unfinished | None) -> Record:
+    """The record after a run, as its comment can hold it; None is in the middle of a run."""
+    return record if left is None else approval.shortened(approval.mark_used(record, left))

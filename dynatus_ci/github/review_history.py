@@ -1,0 +1,324 @@
+"""The reviews that a run of apply rests on: read from pull requests' comments here, and marked as used.
+
+It reads and writes; whether a record counts, and what it allows, is decided in `approval`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from dynatus_ci import approval
+from dynatus_ci.approval import Finding, Reviews, Scope, Unfinished
+from dynatus_ci.errors import GitHubError
+from dynatus_ci.github.model import Discussion, MergedPage, TrustedComment
+from dynatus_ci.github.plan_comment import FoundRecord, PlanComment
+from dynatus_ci.github.pull_request import MOST_COMMENTS, PullRequests
+
+MARKING = 2
+"""Requests that it takes to mark one record as used: reading leaves them over."""
+
+_ANY_MARKER = "<!-- dynatus-ci:"
+
+
+class _Spent(Exception):
+    """The run has made all the requests that it may make."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read at a pull request."""
+
+    pull_request: approval.PullRequest
+    comment: PlanComment
+    other_scopes: tuple[Scope, ...] = ()
+
+    @property
+    def finding(self) -> Finding:
+        """As `approval` judges it."""
+        found = self.comment.found
+        if found is None:
+            return Finding(self.pull_request, other_scopes=self.other_scopes)
+        return Finding(self.pull_request, found.comment.body, untouched=found.untouched, record=found.record)
+
+
+@dataclass(slots=True)
+class Marked:
+    """What came of marking records as used: why the run is failed, and what is only worth a warning."""
+
+    failed: GitHubError | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+class ReviewHistory:
+    """The records of the branch's merged pull requests, newest merge first.
+
+    GitHub lists pull requests by their last update, and a merge is an update. So what a page does not show yet was
+    merged before the last update that it shows. Every later page comes with the first one once more: what was updated
+    meanwhile has moved there. That way no record is read before all newer ones were looked at.
+
+    What a run does is told in one comment, its main one: the commit's own, or the newest of what the run rests on or
+    uses up. `told` is what that one said before this run.
+
+    Args:
+        github: The repository's pull requests.
+        scope: What the run is about; only records of its KEY are read.
+        sha: The commit that is applied.
+        branch: The branch that it is applied for.
+        most_requests: What may be asked of GitHub in all; what this does not reach does not count.
+    """
+
+    def __init__(self, github: PullRequests, *, scope: Scope, sha: str, branch: str, most_requests: int) -> None:
+        self._github = github
+        self._scope = scope
+        self._sha = sha
+        self._branch = branch
+        self._last_request = github.requests + most_requests
+        self.told = ""
+        self._main: _Read | None = None
+        self._read: list[_Read] = []
+        self._commits: dict[str, int] = {}
+        self._page: MergedPage | None = None
+        self._waiting: dict[int, Discussion] = {}
+        self._given: set[int] = set()
+        self._texts: dict[str, TrustedComment | None] = {}
+        self._ended = False
+
+    @property
+    def reviews(self) -> Reviews:
+        """What counts of all that was read."""
+        return approval.reviews([read.finding for read in self._read], self._scope, branch=self._branch)
+
+    @property
+    def url(self) -> str | None:
+        """The comment that the result goes into."""
+        return self._main.comment.url if self._main else None
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def read_own(self) -> None:
+        """Read as far as the record of the pull request that was merged as this commit."""
+        self._start()
+        own = {number for number, each in self._waiting.items() if self._is_own(each)}
+        if not own:  # merged long ago, or so lately that the list does not show it yet
+            for pull_request in self._github.merged_as(self._sha):
+                own.add(pull_request.number)
+                self._waiting[pull_request.number] = self._github.discussion(pull_request.number)
+        while own - {read.pull_request.number for read in self._read} and self.read_next():
+            pass
+        for number in own - {read.pull_request.number for read in self._read}:  # something newer stops the history
+            self._read.append(self._without_comment(self._waiting[number]))
+        self.choose(own)
+
+    def read_next(self) -> bool:
+        """Read the next older record; False where there is none, or what is older must not count."""
+        try:
+            while not self._ended and (discussion := self._next()):
+                read = self._read_at(discussion)
+                if read.comment.found or read.pull_request.own:
+                    self._read.append(read)
+                    self._ended = approval.stops_history(read.finding, self._scope, branch=self._branch)
+                    return True
+        except _Spent:
+            pass
+        self._ended = True
+        return False
+
+    def choose(self, numbers: Collection[int]) -> None:
+        """Let the newest record of these pull requests have the main comment, unless there is one already."""
+        if self._main is None:
+            self._main = next((read for read in self._counted() if read.pull_request.number in numbers), None)
+            self.told = self._main.finding.body or "" if self._main else ""
+
+    def _counted(self) -> list[_Read]:
+        counted = {review.pull_request.number for review in self.reviews.counted if review.pull_request}
+        return [read for read in self._read if read.pull_request.number in counted and read.comment.record]
+
+    def _afford(self, requests: int) -> None:
+        if not self._can_afford(requests + MARKING):
+            raise _Spent
+
+    def _can_afford(self, requests: int) -> bool:
+        return self._github.requests + requests <= self._last_request
+
+    def _start(self) -> None:
+        if self._page is None:
+            page = self._github.merged(branch=self._branch, commit=self._sha)
+            self._commits = {commit: age for age, commit in enumerate(page.commits)}
+            self._add(page)
+
+    def _add(self, page: MergedPage) -> None:
+        self._page = page
+        for each in (*page.newest, *page.listed):
+            if each.pull_request.number not in self._given:
+                self._waiting[each.pull_request.number] = each
+
+    def _next(self) -> Discussion | None:
+        """The pull request that was merged next before those that were given already."""
+        while True:
+            ready = self._ready()
+            if ready:
+                number = ready[0].pull_request.number
+                self._given.add(number)
+                return self._waiting.pop(number)
+            if self._page and self._page.more is None:
+                return None
+            self._afford(1)
+            if self._page is None:
+                self._start()
+            else:
+                self._add(self._github.merged(branch=self._branch, commit=self._sha, after=self._page.more))
+
+    def _ready(self) -> list[Discussion]:
+        """Those that were merged after everything that was not listed yet, newest merge first."""
+        page = self._page
+        if page is None:
+            return []
+        bound = page.listed[-1].updated_at if page.more else ""
+        ready = [each for each in self._waiting.values() if _merged_at(each) > bound]
+        return sorted(ready, key=self._merge_order, reverse=True)
+
+    def _merge_order(self, discussion: Discussion) -> tuple[str, int, int]:
+        """By the moment; within one second by the commits, then by the number."""
+        pull_request = discussion.pull_request
+        age = self._commits.get(pull_request.merge_commit_sha or "", len(self._commits))
+        return _merged_at(discussion), -age, pull_request.number
+
+    def _is_own(self, discussion: Discussion) -> bool:
+        return discussion.pull_request.merge_commit_sha == self._sha
+
+    def _read_at(self, discussion: Discussion) -> _Read:
+        """Read the record at a pull request."""
+        read = self._without_comment(discussion)
+        ours: list[TrustedComment] = []
+        for comment in self._our_comments(discussion):
+            ours.append(comment)
+            if comment.comment.first_line == self._scope.marker:
+                read.comment.found = FoundRecord.of(comment)
+                return _Read(self._place(discussion), read.comment)
+        scopes = self._other_scopes(ours) if self._is_own(discussion) else ()
+        return _Read(read.pull_request, read.comment, tuple(scopes))
+
+    def _without_comment(self, discussion: Discussion) -> _Read:
+        number = discussion.pull_request.number
+        comment = PlanComment(self._github, number=number, scope=self._scope)
+        own = self._is_own(discussion)
+        return _Read(_pull_request(discussion, contained=own, own=own), comment)
+
+    def _place(self, discussion: Discussion) -> approval.PullRequest:
+        """The pull request, and whether the commit's history holds its merge."""
+        merge, own = discussion.pull_request.merge_commit_sha, self._is_own(discussion)
+        contained = own or merge in self._commits
+        if not contained and merge is not None:
+            self._afford(1)
+            contained = self._github.contains(commit=self._sha, ancestor=merge)
+        return _pull_request(discussion, contained=contained, own=own)
+
+    def _our_comments(self, discussion: Discussion) -> Iterator[TrustedComment]:
+        """The comments that our token wrote, oldest first; all pages, as far as they are asked for."""
+        page = discussion
+        while True:
+            self._fetch(page)
+            for id_ in page.our_comments:
+                text = self._texts.get(id_)
+                if text and text.viewer_did_author:
+                    yield text
+            if page.more is None:
+                return
+            self._afford(2)
+            page = self._github.discussion(discussion.pull_request.number, after=page.more)
+
+    def _fetch(self, discussion: Discussion) -> None:
+        """Fetch the texts of a pull request's comments; those of the next ones come in the same answer."""
+        ids = [id_ for id_ in discussion.our_comments if id_ not in self._texts]
+        if not ids:
+            return
+        for later in self._ready():
+            wanted = [id_ for id_ in later.our_comments if id_ not in self._texts]
+            if len(ids) + len(wanted) > MOST_COMMENTS:
+                break
+            ids += wanted
+        self._afford(1)
+        found = self._github.trusted_comments(ids)
+        self._texts |= {id_: found.get(id_) for id_ in ids}
+
+    @staticmethod
+    def _other_scopes(comments: Collection[TrustedComment]) -> Iterator[Scope]:
+        """What our other records at a pull request are about, to say which part of the KEY differs."""
+        for comment in comments:
+            found = FoundRecord.of(comment)
+            if found and found.record and comment.comment.first_line.startswith(_ANY_MARKER):
+                yield found.record.scope
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def room(self, left: Unfinished | None = None) -> int:
+        """How many characters of text the main comment may have beside its record, after that was marked as used."""
+        return self._main.comment.room(left) if self._main else approval.remaining_characters(None)
+
+    def tell(self, text: str) -> None:
+        """Write how far the run is into the main comment; its record stays as it is.
+
+        Raises:
+            GitHubError: It was not taken, or is not to be written any more.
+        """
+        if self._main and not self._main.comment.tell(text):
+            number = self._main.pull_request.number
+            raise GitHubError(f"The comment at pull request #{number} was edited or deleted meanwhile.")
+
+    # --- marking as used ---------------------------------------------------------------------------------------------
+
+    def find_open(self, left: Unfinished) -> bool:
+        """Read on until a record has nothing open but what the run has left to do; whether a record is to be marked.
+
+        What is closed in one record is closed in all older ones, so none of those needs to be read. Those that were
+        read are marked all the same: they must stay closed when the newer comment is deleted.
+        """
+        while not any(self._is_marked(read, left) for read in self._counted()):
+            if not self.read_next():
+                break
+        to_mark = [read.pull_request.number for read in self._counted() if not self._is_marked(read, left)]
+        self.choose(to_mark)
+        return bool(to_mark)
+
+    def mark_used(self, left: Unfinished, *, text: str | None) -> Marked:
+        """Close in the records what the run has not left to do, the newest first; write the text into the main comment.
+
+        One that cannot be written fails the run, unless a newer one holds the same: then that is what counts.
+        """
+        marked, held = Marked(), False
+        for read in self._counted():
+            told = text if read is self._main else None
+            if held and told is None and not self._is_marked(read, left) and not self._can_afford(MARKING):
+                break
+            number = read.pull_request.number
+            try:
+                held = read.comment.mark_used(left, text=told) or held
+            except GitHubError as error:
+                message = f"What is used up could not be noted at pull request #{number}: {error.message}"
+                if held:
+                    marked.warnings.append(f"{message} A newer record holds it, so nothing is open.")
+                else:
+                    marked.failed = marked.failed or GitHubError(message, hint=error.hint)
+        return marked
+
+    @staticmethod
+    def _is_marked(read: _Read, left: Unfinished) -> bool:
+        record = read.comment.record
+        return record is not None and record == approval.mark_used(record, left)
+
+
+def _merged_at(discussion: Discussion) -> str:
+    return discussion.pull_request.merged_at or ""
+
+
+def _pull_request(discussion: Discussion, *, contained: bool, own: bool) -> approval.PullRequest:
+    pull_request = discussion.pull_request
+    return approval.PullRequest(
+        number=pull_request.number,
+        base=pull_request.base_ref,
+        merged=pull_request.merged_at is not None,
+        contained=contained,
+        own=own,
+        labelled=approval.LABEL in pull_request.labels,
+    )
