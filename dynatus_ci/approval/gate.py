@@ -49,9 +49,9 @@ class Gate:
             change: What the table needs now.
             step: What would run next; None where no step can run now, or ever.
         """
-        if step is None:
-            return self.judge(change, None)
-        return next((refusal for each in (step, *change.steps) if (refusal := self.judge(change, each))), None)
+        # The change as a whole comes first: that a part was not reviewed is said before another part is not named.
+        steps = (step, *change.steps) if step else ()
+        return next((refusal for each in (None, *steps) if (refusal := self.judge(change, each))), None)
 
     def judge(self, change: TableChange, step: Step | None) -> Refusal | None:
         """Why one step may not run; None where it may.

@@ -244,6 +244,13 @@ def test_the_table_of_decisions_has_at_least_fifty_rows() -> None:
     assert len({row[0] for row in MAY_RUN}) == len(MAY_RUN)
 
 
+def test_that_a_part_was_not_reviewed_is_said_before_another_part_is_not_named() -> None:
+    now = change("drop", "ttl")
+    refusal = Gate(approval.reviews([found(change("drop"), at=OLDER)], SCOPE, branch="main")).may_run(now, now.steps[0])
+    assert refusal is not None
+    assert refusal.reason is not_merged
+
+
 def test_a_step_that_serves_nothing_known_serves_the_whole_table() -> None:
     now = change("tag", "ttl")
     gate = Gate(approval.reviews([found(change("tag"))], SCOPE, branch="main"))
