@@ -13,7 +13,7 @@ from dynatus_ci.approval import Files, Gate, Refusal, Unfinished
 from dynatus_ci.definitions import files
 from dynatus_ci.definitions.loader import Loaded
 from dynatus_ci.dynamodb.client import Aws
-from dynatus_ci.errors import FailureReason, GitHubError, InvalidInput, NoDefinitions
+from dynatus_ci.errors import DynatusError, FailureReason, GitHubError, InvalidInput, NoDefinitions
 from dynatus_ci.github.model import GitObject
 from dynatus_ci.github.pull_request import PullRequests
 from dynatus_ci.github.review_history import ReviewHistory
@@ -57,7 +57,10 @@ def run(job: Job) -> Ending:
 
 def _withdraw_all(job: Job) -> None:
     """Close what was approved for a path that has no definitions any more: nothing of it is wanted."""
-    aws = job.planning.connect()
+    try:
+        aws = job.planning.connect()
+    except DynatusError:
+        return  # without the account nobody knows which records are meant
     plan = Plan(account=aws.account, region=aws.region, endpoint=aws.endpoint)
     approval = "reviewed" if job.inputs.reviewed else job.inputs.approval_at(aws.endpoint).value
     policy = ApplyPolicy(job, aws, plan=plan, read={}, reviewed=None, approval=approval)
@@ -66,7 +69,9 @@ def _withdraw_all(job: Job) -> None:
     policy.look_at_tip(patient=True)
     if policy.superseded is None:
         policy.open()
-    ApplyRun(job, aws, loaded=Loaded(()), plan=plan, policy=policy).mark_used(Result(plan))
+    failed = ApplyRun(job, aws, loaded=Loaded(()), plan=plan, policy=policy).mark_used(Result(plan))
+    if failed:
+        raise failed
 
 
 def _reviewed(job: Job, path: str) -> Plan:

@@ -112,7 +112,7 @@ def test_what_was_planned_and_merged_is_applied(repo: Scene) -> None:
     assert ran.ending == APPLIED
     assert ran.outputs["changed"] == "true"
     assert "issuecomment" in ran.outputs["comment-url"]
-    assert "apply: 2 tables changed" in repo.comment(1)
+    assert "2 tables changed" in repo.comment(1)
     assert all(repo.record(1).is_used(name) for name in ("users", "orders"))
     assert repo.plan(1).ending == NOOP
 

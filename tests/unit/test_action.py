@@ -218,7 +218,7 @@ def test_an_apply_on_a_full_disk_closes_its_record_and_tells_in_the_comment(repo
     assert "The job summary could not be written: No space left on device." in log
     assert "The file of the step's outputs could not be written" in log
     assert "1 table changed" in repo.comment(1)
-    assert repo.record(1).closes("users")
+    assert repo.record(1).is_used("users")
 
 
 def test_a_bug_is_told_without_what_its_message_holds(tmp_path: Path) -> None:
