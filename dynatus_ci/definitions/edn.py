@@ -158,7 +158,7 @@ _RUN = re.compile(rf'[^{_SPACE}"\\;\[\](){{}}^]+')
 """All that Clojure reads as one token."""
 _GLUED = re.compile(rf'"|{_RUN.pattern}')
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_COMMENT_OR_STRING = re.compile(rf";[^\n]*|{_STRING.pattern}", re.DOTALL)
+_COMMENT_OR_STRING = re.compile(r';[^\n]*|"[^"\\]*(?:\\.[^"\\]*)*(?P<closed>")?', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n", "b": "\b", "f": "\f", "\\": "\\", '"': '"'}
 _NAME = re.compile(r":?(?:[^0-9/].*/)?(?:/|[^0-9/][^/]*)")
@@ -306,7 +306,8 @@ class _Reader:
 
     def _odd_quotes(self) -> bool:
         """Whether a string is left open at the end of the text."""
-        return '"' in _COMMENT_OR_STRING.sub("", self._text)
+        found = _COMMENT_OR_STRING.finditer(self._text)
+        return any(match[0].startswith('"') and match["closed"] is None for match in found)
 
     def _lexed(self, start: int) -> _Token:
         """The next token of edn_format's lexer, if it took as much as Clojure would."""

@@ -20,6 +20,8 @@ SHORTEST_BEGINNING = 3
 """Letters by which a key may be taken for the beginning of a member: TimeToLive for TimeToLiveSpecification."""
 NEAR = 0.75
 """How alike a misspelt key and a member must be, as difflib counts it."""
+LONGEST_HEAD = 4_000
+"""Characters of a file by which its notation is known."""
 LONGEST_NAME = 64
 """Characters of a name that are looked at."""
 
@@ -274,7 +276,7 @@ OTHER_FORMATS: Sequence[OtherFormat] = (
     ),
     OtherFormat(
         "YAML",
-        r"(?:\s*#[^\n]*\n)*\s*(?:---\s*\n\s*)?(?:- )?[A-Za-z][\w-]*:(?:[ \t]|\n)",
+        r"(?:\s*#[^\n]*\n)*\s*(?:---[^\n]*\n\s*)?(?:- )?[A-Za-z][\w-]*:(?:[ \t]|\n)",
         f"Write EDN, {_LIKE_THIS}.",
     ),
 )
@@ -417,8 +419,9 @@ def placeholder_hint(text: str) -> str | None:
 
 def other_format(text: str) -> tuple[str, str] | None:
     """The notation of a text that is not EDN, in words, and what to do about it."""
+    head = text[:LONGEST_HEAD]
     for known in OTHER_FORMATS:
-        if re.match(known.pattern, text):
-            dialect = recognised(re.findall(r"[A-Za-z][A-Za-z0-9_:-]*", text[:4_000]))
+        if re.match(known.pattern, head):
+            dialect = recognised(re.findall(r"[A-Za-z][A-Za-z0-9_:-]*", head))
             return f"{dialect.title} in {known.title}" if dialect else known.title, known.hint
     return None

@@ -96,7 +96,10 @@ def test_what_another_tool_would_fill_in_becomes_a_join(text: str, hint: str | N
         ("- TableName: users\n", "YAML"),
         ('resource "aws_dynamodb_table" "users" {\n', "Terraform in HCL"),
         ("users", None),
+        ("---" + "\n" * 1_000_000 + "]", None),
+        ("# x\n" * 300_000, None),
     ],
+    ids=lambda value: str(value)[:20],
 )
 def test_another_notation_is_recognised_by_its_beginning(text: str, title: str | None) -> None:
     found: Any = dialects.other_format(text)

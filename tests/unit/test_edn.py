@@ -315,6 +315,8 @@ def test_where_no_quote_is_missing_none_is_looked_for(text: str) -> None:
         ("[" + "1 " * 300_000 + "]", "too-long"),
         ('"' + "\\" * 1_000_000, "unterminated-string"),
         ('"' * 999_999, "too-long"),
+        ('"a"b "' + '\\"' * 500_000, "unterminated-string"),
+        ('"a"b ' + '"\n' * 99_999, "unterminated-string"),
         ("9" * 1_000_000, "bad-number"),
         ("1." + "9" * 500_000 + "e999999999M", "bad-number"),
         (":" * 1_000_000, "bad-token"),
