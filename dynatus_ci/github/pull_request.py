@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -98,6 +99,7 @@ class PullRequests:
         self._graphql = _requester(token, api_url, pace=self._pace, repeatable=_REPEATABLE | {"POST"})
         self._login: str | None = None
         self.requests = 0
+        self._turn = threading.Lock()  # several tables ask at once, and PyGithub's connections are for one request each
 
     def pull_request(self, number: int) -> PullRequest:
         """A pull request as it is now. Read-only."""
@@ -347,9 +349,10 @@ class PullRequests:
 
     def _query(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         """The data of an answer. A part of an answer is an error: what it leaves out must not look like nothing."""
-        self.requests += 1
         try:
-            _, answer = self._graphql.graphql_query(query, variables)
+            with self._turn:
+                self.requests += 1
+                _, answer = self._graphql.graphql_query(query, variables)
         except GithubException as error:
             if not _only_gone(error):
                 raise
@@ -357,8 +360,9 @@ class PullRequests:
         return dict(answer["data"])
 
     def _send(self, method: str, path: str, *, body: dict[str, Any] | None = None) -> tuple[dict[str, Any], Any]:
-        self.requests += 1
-        return self._rest.requestJsonAndCheck(method, path, input=body)
+        with self._turn:
+            self.requests += 1
+            return self._rest.requestJsonAndCheck(method, path, input=body)
 
     def _object(self, call: str, *, body: dict[str, Any] | None = None) -> dict[str, Any]:
         method, _, path = call.partition(" ")
