@@ -207,11 +207,18 @@ def _to_on_demand(context: Context, served: Sequence[Difference]) -> Step:
 
 def _capacity(context: Context, served: Sequence[Difference]) -> Iterator[Step]:
     rising = [difference for difference in served if not _lowers(difference.actual, wanted(context, difference.path))]
-    groups = [rising, *([difference] for difference in served if difference not in rising)]
-    for group in groups:
+    of_table = [difference for difference in rising if len(difference.path) == 1]
+    of_indexes = [difference for difference in rising if difference not in of_table]
+    # While an index is built, AWS takes the table's capacity and not that of indexes.
+    together = [of_table, of_indexes] if _index_under_way(context) else [rising]
+    for group in (*together, *([difference] for difference in served if difference not in rising)):
         if group:
             parameters = _throughput(group, {d.path: wanted(context, d.path) for d in group})
             yield _step(context, parameters, f"set the capacity of {_names(group)}", group, seconds=(1, 4))
+
+
+def _index_under_way(context: Context) -> bool:
+    return context.actual is not None and any(path[:1] == (GLOBAL,) for path in context.actual.transitions)
 
 
 def _throughput(group: Sequence[Difference], values: Mapping[Path, Value]) -> dict[str, Value]:

@@ -676,6 +676,18 @@ def test_what_must_wait_for_a_backfill_keeps_nothing_else(world: World, wanted: 
         assert streaming[0].started - began > 5 * MINUTE
 
 
+def test_the_capacity_of_a_table_does_not_wait_with_that_of_its_indexes(world: World) -> None:
+    filling(world, WITHOUT, BUILT)
+    began = world.clock.now()
+    (index,) = BUILT["GlobalSecondaryIndexes"]
+    run = world.apply({**BUILT, **RAISED, "GlobalSecondaryIndexes": [{**index, **RAISED}]})
+    assert run.table.result is Outcome.APPLIED, run.table.error
+    table, of_index = run.writes
+    assert table.parameters.keys() == {"TableName", "ProvisionedThroughput"}
+    assert table.started - began < MINUTE
+    assert of_index.started - began > 5 * MINUTE
+
+
 def test_protection_goes_off_after_what_must_wait_for_a_backfill(world: World) -> None:
     protected = {**BUILT, "DeletionProtectionEnabled": True}
     filling(world, {**WITHOUT, "DeletionProtectionEnabled": True}, protected)
