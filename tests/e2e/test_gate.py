@@ -136,7 +136,7 @@ def test_the_comment_says_running_before_the_first_call_changes_anything(repo: S
         repo.account.faults.before(call, lambda: said.append(repo.comment(1)))
     assert repo.apply(sha).ending == APPLIED
     first = next(call.number for call in repo.account.journal.writes())
-    assert "under way" in said[first - 1]
+    assert "apply: running" in said[first - 1]
 
 
 def test_where_the_comment_cannot_be_written_nothing_runs(repo: Scene) -> None:
@@ -170,7 +170,7 @@ def test_a_comment_that_says_running_already_must_be_writable_all_the_same(repo:
     repo.account.faults.deny("TagResource")
     when(repo, "PATCH", lambda: no_writing(repo))
     assert repo.apply(sha).ending == GITHUB
-    assert "under way" in repo.comment(1)
+    assert "apply: running" in repo.comment(1)
     repo.account.faults.clear()
     repo.account.start_over()
     assert repo.apply(sha).ending == GITHUB
@@ -418,7 +418,7 @@ def test_the_label_comes_off_when_what_it_named_has_changed(repo: Scene) -> None
     ran = repo.plan(1)
     assert ran.ending == BLOCKED
     assert repo.labels(1) == []
-    assert "taken off" in repo.comment(1)
+    assert "was removed, because" in repo.comment(1)
 
 
 def test_a_label_that_was_there_before_the_first_plan_names_nothing(repo: Scene) -> None:
@@ -748,7 +748,7 @@ def test_the_label_is_asked_for_where_it_counts(repo: Scene) -> None:
     repo.write(orders=table("orders"))
     sha = repo.merge(2)
     assert repo.apply(sha).ending == BLOCKED
-    assert "on pull request `#1`, or add" in repo.comment(2)
+    assert "to pull request `#1`, or " in repo.comment(2)
     repo.label(1)
     assert repo.apply(sha).ending == APPLIED
 
