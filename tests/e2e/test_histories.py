@@ -110,8 +110,17 @@ FOUND: Final[dict[str, History]] = {
         ),
         generated=True,
     ),
+    "a table of which one part is not named and another was not reviewed": History(
+        (
+            Open(1, {"users": Wanted(key="other")}),
+            Plan(1),
+            Merge(1),
+            Push({"users": Wanted(key="other", expires=True)}),
+            Apply(),
+        )
+    ),
 }
-"""Ways in which a withdrawn approval came back, or a reviewed change was refused."""
+"""Ways in which a withdrawn approval came back, or the wrong reason was told."""
 
 
 @pytest.mark.parametrize("history", FOUND.values(), ids=FOUND)
