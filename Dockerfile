@@ -21,7 +21,8 @@ COPY --from=build /opt/dynatus /opt/dynatus
 COPY entrypoint.py /app/
 # The base image comes without the standard library's bytecode: what the action imports is compiled once, here.
 # The interpreter belongs to another group and takes it on (g+s). For such a program the dynamic linker ignores
-# LD_LIBRARY_PATH and LD_PRELOAD, so a job that sets them cannot load a library from the workspace (ld.so(8)).
+# LD_LIBRARY_PATH and LD_PRELOAD (ld.so(8)), and OpenSSL ignores OPENSSL_CONF (secure_getenv(3)): where a job sets them,
+# no library of the workspace is loaded.
 RUN /opt/dynatus/bin/python -I -c "import dynatus_ci.action" \
  && chgrp nogroup /opt/dynatus/bin/python \
  && chmod g+s /opt/dynatus/bin/python

@@ -142,7 +142,10 @@ def test_neither_the_workspace_nor_the_environment_reaches_the_interpreter(repo:
         repo.home.joinpath(library).write_text("loaded from the workspace", encoding="utf-8")
     repo.write(users=table(TimeToLiveSpecification='{:Enabled true :AttributeName "Zürich"}'))
     repo.open(1)
-    linker = {"LD_LIBRARY_PATH": ":/opt/lib", "LD_PRELOAD": "/github/workspace/libssl.so.3"}
+    library = "/github/workspace/libssl.so.3"
+    provider = f"openssl_conf = a\n[a]\nproviders = b\n[b]\nc = d\n[d]\nmodule = {library}\nactivate = 1\n"
+    (repo.home / "openssl.cnf").write_text(provider, encoding="utf-8")
+    linker = {"LD_LIBRARY_PATH": ":/opt/lib", "LD_PRELOAD": library, "OPENSSL_CONF": "/github/workspace/openssl.cnf"}
     repo.variables |= {**hostile.variables(), **linker}
     ran = repo.plan(1)
     assert ran.ending == PLANNED, ran.log
