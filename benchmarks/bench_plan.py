@@ -11,9 +11,9 @@ import time
 from collections import Counter
 
 from dynatus_ci import engine
-from dynatus_ci.dynamodb import client
-from dynatus_ci.schema import normalise
-from dynatus_ci.schema.model import Table
+from dynatus_ci.aws import client
+from dynatus_ci.table import build
+from dynatus_ci.table.model import Table
 from tests.simulator import Clock, Simulator
 from tests.simulator.faults import Kind
 
@@ -24,7 +24,7 @@ DELAY = 0.02
 
 def definition(number: int) -> Table:
     """A table with a stream, an index, a TTL and a tag, as in the README."""
-    return normalise.desired(
+    return build.desired(
         {
             "TableName": f"table-{number:03}",
             "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],

@@ -20,10 +20,10 @@ from dynatus_ci.api import (
     wait_for_table_active,
 )
 from dynatus_ci.engine import Options
+from dynatus_ci.engine.table_loop import Event
 from dynatus_ci.errors import AwsError, DynatusError, Fault, InvalidDefinitions, Refused
-from dynatus_ci.reconcile import Event
-from dynatus_ci.schema.model import Plan, Table
-from dynatus_ci.schema.results import Result
+from dynatus_ci.table.model import Plan, Table
+from dynatus_ci.table.outcome import Result
 
 __all__ = [
     "AwsError",

@@ -8,17 +8,17 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
-from dynatus_ci import approval, engine
+from dynatus_ci import engine, review
+from dynatus_ci.aws import client as connection
+from dynatus_ci.aws import observe, waits
+from dynatus_ci.aws.waits import WaitOutcome
 from dynatus_ci.definitions import loader
-from dynatus_ci.dynamodb import client as connection
-from dynatus_ci.dynamodb import observe, waits
-from dynatus_ci.dynamodb.waits import Ended
 from dynatus_ci.engine import Options
+from dynatus_ci.engine.table_loop import Event
 from dynatus_ci.errors import AwsError, DynatusError, Fault, InvalidDefinitions, NoDefinitions, Refused
-from dynatus_ci.reconcile import Event
-from dynatus_ci.schema import normalise
-from dynatus_ci.schema.model import Plan, Table
-from dynatus_ci.schema.results import Outcome, Result, TableResult
+from dynatus_ci.table import build
+from dynatus_ci.table.model import Plan, Table
+from dynatus_ci.table.outcome import Outcome, Result, TableResult
 
 if TYPE_CHECKING:
     import boto3
@@ -124,10 +124,10 @@ def wait_for_table_active(
     poll = waits.Poll(clock=clock, deadline=clock.now() + timeout, stop=Flag())
     desired = Table(table)
 
-    def active() -> Ended | None:
-        return Ended.DONE if waits.met(observe.table(aws, desired), {(): {}}) else None
+    def active() -> WaitOutcome | None:
+        return WaitOutcome.DONE if waits.met(observe.table(aws, desired), {(): {}}) else None
 
-    return True if poll.until(active) is Ended.DONE else None
+    return True if poll.until(active) is WaitOutcome.DONE else None
 
 
 def load_definitions(
@@ -158,7 +158,7 @@ def plan_tables(
     Raises:
         InvalidDefinitions: A definition is wrong.
     """
-    aws = connection.adopt(client, session)
+    aws = connection.from_client(client, session)
     return engine.plan(aws, _tables(definitions), options=options)
 
 
@@ -186,11 +186,11 @@ def apply_tables(
     Returns:
         The result; a refused or failed table is in it, and is not raised (see `Result.result`).
     """
-    aws, tables = connection.adopt(client, session), _tables(definitions)
+    aws, tables = connection.from_client(client, session), _tables(definitions)
     judged = None
     if reviewed is not None:
-        judged = approval.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint)
-    gate = approval.Gate(judged, tuple(allow_destructive))
+        judged = review.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint)
+    gate = review.Gate(judged, tuple(allow_destructive))
     return engine.apply(
         aws,
         tables,
@@ -226,7 +226,7 @@ def _tables(definitions: Iterable[Definition]) -> tuple[Table, ...]:
     mappings = [definition for definition in given if not isinstance(definition, Table)]
     checked = iter(loader.check(mappings))
     tables = tuple(
-        definition if isinstance(definition, Table) else normalise.desired(next(checked).body) for definition in given
+        definition if isinstance(definition, Table) else build.desired(next(checked).body) for definition in given
     )
     twice = [name for name, count in Counter(table.name for table in tables).items() if count > 1]
     if twice:

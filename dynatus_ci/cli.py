@@ -14,15 +14,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
-from dynatus_ci import approval, engine, iam, importing, logs, planning, report, terminal
+from dynatus_ci import engine, iam, importer, logs, report, review, session, terminal
 from dynatus_ci.errors import Bug, DynatusError, Fault, InvalidDefinitions, InvalidInput
-from dynatus_ci.importing import Imported
+from dynatus_ci.importer import Imported
 from dynatus_ci.inputs import NAMES, Inputs, Text
 from dynatus_ci.interrupt import INTERRUPTED, Stop
-from dynatus_ci.planning import Planning
 from dynatus_ci.report import Report, ReportContext
-from dynatus_ci.schema.model import FORMAT, Table
-from dynatus_ci.schema.results import Outcome
+from dynatus_ci.session import Planning
+from dynatus_ci.table.model import FORMAT, Table
+from dynatus_ci.table.outcome import Outcome
 from dynatus_ci.terminal import say, show
 
 FORMATS = ("text", "json", "markdown")
@@ -113,11 +113,11 @@ def _twice(tables: Sequence[Table]) -> Iterator[Fault]:
 def _plan(options: argparse.Namespace) -> int:
     asked = _asked(options, mode="plan")
     plan, patterns, out = asked.plan(asked.tables()), asked.inputs.allow_destructive, asked.inputs.out
-    named = approval.Gate(None, patterns).named(plan)
+    named = review.Gate(None, patterns).named(plan)
     _print(options, plan.to_dict(), report.plan(plan, _context(asked.inputs, named=named)))
     if out:
-        planning.write(plan, Path(out), name=f"--out: {out!r}")
-    verdict = approval.verdict(plan, patterns, labelled=False, recorded=False)
+        session.write(plan, Path(out), name=f"--out: {out!r}")
+    verdict = review.verdict(plan, patterns, labelled=False, recorded=False)
     if verdict.result in {Outcome.FAILED, Outcome.REFUSED}:
         return 1
     return CHANGES_PLANNED if options.detailed_exitcode and plan.changes else 0
@@ -139,10 +139,10 @@ def _apply(options: argparse.Namespace) -> int:
         raise InvalidInput(
             "Standard input is no terminal, so nobody can be asked.", hint="Pass --yes or --reviewed PLAN.json."
         )
-    reviewed = planning.read(Path(document), name=f"--reviewed: {document!r}") if document else None
+    reviewed = session.read(Path(document), name=f"--reviewed: {document!r}") if document else None
     tables, aws = asked.tables(), asked.connect()
     plan = engine.plan(aws, tables, options=asked.options)
-    gate = planning.gate(reviewed, aws, patterns=asked.inputs.allow_destructive)
+    gate = session.gate(reviewed, aws, patterns=asked.inputs.allow_destructive)
     context = _context(asked.inputs, named=gate.named(plan))
     if options.format == "text":
         show(report.text(report.plan(plan, context), colour=sys.stdout.isatty()))
@@ -173,7 +173,7 @@ def _apply(options: argparse.Namespace) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     asked = _asked(options)
-    imported = importing.import_tables(
+    imported = importer.import_tables(
         asked.connect(),
         options.patterns,
         out_dir=Path(options.folder),

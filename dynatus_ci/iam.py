@@ -17,17 +17,17 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.schema import probe
-from dynatus_ci.schema.findings import quoted
-from dynatus_ci.schema.model import Table, canonical
-from dynatus_ci.schema.settings import SETTINGS
-from dynatus_ci.schema.settings.base import Setting
-from dynatus_ci.schema.settings.encryption import MANAGED_KEY, Encryption
-from dynatus_ci.schema.settings.insights import Insights
-from dynatus_ci.schema.settings.kinesis import Kinesis
-from dynatus_ci.schema.settings.policy import Policy
-from dynatus_ci.schema.settings.replicas import Replicas
-from dynatus_ci.schema.settings.ttl import TimeToLive
+from dynatus_ci.table import probe
+from dynatus_ci.table.aspects import ASPECTS
+from dynatus_ci.table.aspects.base import Aspect
+from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
+from dynatus_ci.table.aspects.insights import Insights
+from dynatus_ci.table.aspects.kinesis import Kinesis
+from dynatus_ci.table.aspects.policy import Policy
+from dynatus_ci.table.aspects.replicas import Replicas
+from dynatus_ci.table.aspects.ttl import TimeToLive
+from dynatus_ci.table.model import Table, canonical
+from dynatus_ci.table.validation.findings import quoted
 
 Mode: TypeAlias = Literal["plan", "drift", "apply"]
 """The modes whose policy follows from definitions; drift reads what plan reads."""
@@ -91,7 +91,7 @@ class _Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scope:
+class _PolicyScope:
     """Where the tables are; `*` where that is not known."""
 
     partition: str
@@ -124,7 +124,7 @@ def policy(
     Raises:
         InvalidInput: A definition names a KMS key in a form that AWS does not have.
     """
-    scope = _Scope(_partition(region or ""), region or "*", account or "*")
+    scope = _PolicyScope(_partition(region or ""), region or "*", account or "*")
     grants = {grant for table in tables for grant in _grants(table, scope, mode=mode)}
     if recreate:
         grants |= {grant for table in tables if not table.absent for grant in _recreation(table, scope, mode=mode)}
@@ -144,7 +144,7 @@ def import_policy(*, region: str | None, account: str | None, table_prefix: str 
         account: Whose they are; None for any account.
         table_prefix: Only tables whose name begins so; empty for all.
     """
-    scope = _Scope(_partition(region or ""), region or "*", account or "*")
+    scope = _PolicyScope(_partition(region or ""), region or "*", account or "*")
     tables = scope.arn("dynamodb", f"table/{table_prefix}*")
     grants = {
         _Grant("List", "dynamodb:ListTables"),
@@ -153,19 +153,19 @@ def import_policy(*, region: str | None, account: str | None, table_prefix: str 
         # Which stack it is about is the question, so the permission cannot be limited to one.
         _Grant("Find", f"cloudformation:{OWNER}", topic="OwnerStacks"),
     }
-    for setting in SETTINGS:
-        if setting.reader:
-            resource = "*" if setting.reader in EVERY_TABLE else tables
-            grants.add(_Grant("Read", f"dynamodb:{setting.reader}", resource, topic=_topic(setting.name)))
-        if setting.explainer:
-            grants.add(_Grant("Read", f"dynamodb:{setting.explainer}", tables, topic=_topic(setting.name)))
+    for aspect in ASPECTS:
+        if aspect.reader:
+            resource = "*" if aspect.reader in EVERY_TABLE else tables
+            grants.add(_Grant("Read", f"dynamodb:{aspect.reader}", resource, topic=_topic(aspect.name)))
+        if aspect.explainer:
+            grants.add(_Grant("Read", f"dynamodb:{aspect.explainer}", tables, topic=_topic(aspect.name)))
     return {"Version": VERSION, "Statement": list(_statements(grants))}
 
 
 # --- what each definition takes --------------------------------------------------------------------------------------
 
 
-def _grants(table: Table, scope: _Scope, *, mode: Mode) -> Iterator[_Grant]:
+def _grants(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_Grant]:
     yield _Grant("Read", "dynamodb:DescribeTable", scope.table(table))
     if not table.absent:
         yield from _reads(table, scope)
@@ -173,10 +173,10 @@ def _grants(table: Table, scope: _Scope, *, mode: Mode) -> Iterator[_Grant]:
         yield from _deletion(table, scope) if table.absent else _changes(table, scope)
 
 
-def _reads(table: Table, scope: _Scope) -> Iterator[_Grant]:
-    for setting in SETTINGS:
-        if setting.managed(table):
-            yield from _setting_reads(setting, table, scope)
+def _reads(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
+    for aspect in ASPECTS:
+        if aspect.managed(table):
+            yield from _setting_reads(aspect, table, scope)
     if table.at(("BillingMode",)) == "PROVISIONED":
         for operation in SCALING:
             yield _Grant("Read", f"application-autoscaling:{operation}", topic="AutoScaling")
@@ -190,25 +190,25 @@ def _reads(table: Table, scope: _Scope) -> Iterator[_Grant]:
             yield _Grant("Read", f"kinesis:{operation}", stream, topic=KINESIS_STREAMS)
 
 
-def _setting_reads(setting: Setting, table: Table, scope: _Scope) -> Iterator[_Grant]:
-    topic = _topic(setting.name)
-    if setting.reader:
-        resource = "*" if setting.reader in EVERY_TABLE else scope.table(table)
-        yield _Grant("Read", f"dynamodb:{setting.reader}", resource, topic=topic)
-    if setting.explainer:
-        indexes = (f"/index/{name}" for name, index in table.indexes().items() if setting.name in index)
+def _setting_reads(aspect: Aspect, table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
+    topic = _topic(aspect.name)
+    if aspect.reader:
+        resource = "*" if aspect.reader in EVERY_TABLE else scope.table(table)
+        yield _Grant("Read", f"dynamodb:{aspect.reader}", resource, topic=topic)
+    if aspect.explainer:
+        indexes = (f"/index/{name}" for name, index in table.indexes().items() if aspect.name in index)
         for owner in ("", *indexes):
-            yield _Grant("Read", f"dynamodb:{setting.explainer}", f"{scope.table(table)}{owner}", topic=topic)
+            yield _Grant("Read", f"dynamodb:{aspect.explainer}", f"{scope.table(table)}{owner}", topic=topic)
 
 
-def _deletion(table: Table, scope: _Scope) -> Iterator[_Grant]:
+def _deletion(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     for operation in DELETION:
         yield _Grant("Delete", f"dynamodb:{operation}", scope.table(table))
     yield _Grant("Watch", "dynamodb:DescribeBackup", f"{scope.table(table)}/backup/*", topic="Backups")
     yield _Grant("List", "dynamodb:ListBackups", topic="Backups")
 
 
-def _recreation(table: Table, scope: _Scope, *, mode: Mode) -> Iterator[_Grant]:
+def _recreation(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_Grant]:
     """The table goes, once its probe was created and deleted. CreateTable asks for the writers of what it carries."""
     resource, topic = scope.arn("dynamodb", f"table/{probe.name(table.name)}"), "Probes"
     for operation in ("DescribeTable", "ListTagsOfResource"):
@@ -221,13 +221,13 @@ def _recreation(table: Table, scope: _Scope, *, mode: Mode) -> Iterator[_Grant]:
         yield _Grant("Delete", "dynamodb:DeleteTable", resource, topic=topic)
 
 
-def _changes(table: Table, scope: _Scope) -> Iterator[_Grant]:
+def _changes(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     """CreateTable, UpdateTable, and the settings' writers: CreateTable asks for those of what it carries, too."""
     for operation in ("CreateTable", "UpdateTable"):
         yield _Grant("Change", f"dynamodb:{operation}", scope.table(table))
-    for setting in SETTINGS:
-        for writer in setting.writers if setting.managed(table) else ():
-            yield _Grant("Change", f"dynamodb:{writer}", scope.table(table), topic=_topic(setting.name))
+    for aspect in ASPECTS:
+        for writer in aspect.writers if aspect.managed(table) else ():
+            yield _Grant("Change", f"dynamodb:{writer}", scope.table(table), topic=_topic(aspect.name))
     for name, index in table.indexes().items():
         if Insights.name in index:
             resource = f"{scope.table(table)}/index/{name}"
@@ -241,7 +241,7 @@ def _changes(table: Table, scope: _Scope) -> Iterator[_Grant]:
     yield from _service_roles(table, scope)
 
 
-def _replication(table: Table, scope: _Scope) -> Iterator[_Grant]:
+def _replication(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     for region in scope.replicas(table):
         for operation in REPLICATION:
             yield _Grant("Replicate", f"dynamodb:{operation}", scope.table(table, region=region))
@@ -250,7 +250,7 @@ def _replication(table: Table, scope: _Scope) -> Iterator[_Grant]:
             yield _Grant("Change", f"dynamodb:{TimeToLive.writers[0]}", resource, topic=topic)
 
 
-def _key_use(table: Table, scope: _Scope) -> Iterator[_Grant]:
+def _key_use(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     keys = {scope.region: table.at((Encryption.name, "KMSMasterKeyId"))}
     keys |= {region: replica.get("KMSMasterKeyId") for region, replica in scope.replicas(table).items()}
     for region, key in keys.items():
@@ -261,7 +261,7 @@ def _key_use(table: Table, scope: _Scope) -> Iterator[_Grant]:
                 yield _Grant("Use", f"kms:{operation}", resource, condition, _key_topic(key))
 
 
-def _key(key: str, scope: _Scope, *, region: str | None = None) -> tuple[str, Mapping[str, Any]]:
+def _key(key: str, scope: _PolicyScope, *, region: str | None = None) -> tuple[str, Mapping[str, Any]]:
     """A key by id, alias or ARN of either as a resource and a condition; a policy knows an alias only as the latter.
 
     https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
@@ -275,7 +275,7 @@ def _key(key: str, scope: _Scope, *, region: str | None = None) -> tuple[str, Ma
     return (f"{owner}{resource}" if owner else scope.arn("kms", resource, region=region)), condition
 
 
-def _service_roles(table: Table, scope: _Scope) -> Iterator[_Grant]:
+def _service_roles(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     """Roles of DynamoDB's own, which it makes in the caller's name when the account uses such a setting first."""
     insights = [table.at((Insights.name,)), *(index.get(Insights.name) for index in table.indexes().values())]
     uses = {
@@ -283,20 +283,20 @@ def _service_roles(table: Table, scope: _Scope) -> Iterator[_Grant]:
         Kinesis.name: bool(table.at((Kinesis.name,))),
         Replicas.name: bool(scope.replicas(table)),
     }
-    for setting, (service, role) in SERVICE_ROLES.items():
-        if uses[setting]:
+    for aspect, (service, role) in SERVICE_ROLES.items():
+        if uses[aspect]:
             host = f"{service}.dynamodb.amazonaws.com"
             condition = canonical({"StringEquals": {"iam:AWSServiceName": host}})
             resource = scope.arn("iam", f"role/aws-service-role/{host}/{role}", region="")
-            yield _Grant("CreateRoleFor", "iam:CreateServiceLinkedRole", resource, condition, _topic(setting))
+            yield _Grant("CreateRoleFor", "iam:CreateServiceLinkedRole", resource, condition, _topic(aspect))
 
 
 # --- statements ------------------------------------------------------------------------------------------------------
 
 
-def _topic(setting: str) -> str:
+def _topic(aspect: str) -> str:
     """A setting's name in a Sid."""
-    return setting.removesuffix("Specification")
+    return aspect.removesuffix("Specification")
 
 
 def _key_topic(key: str) -> str:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from dynatus_ci.dynamodb import endpoints
+from dynatus_ci.aws import endpoints
 from dynatus_ci.errors import InvalidInput
 
 

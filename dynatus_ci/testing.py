@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dynatus_ci import api
-from dynatus_ci.dynamodb import local
-from dynatus_ci.dynamodb.endpoints import is_aws_endpoint
+from dynatus_ci.aws import local
+from dynatus_ci.aws.endpoints import is_aws_endpoint
 from dynatus_ci.errors import InvalidInput
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from moto.server import ThreadedMotoServer
 
 from dynatus_ci import cli, report
 from dynatus_ci.report import ReportContext
-from dynatus_ci.schema.model import Plan
+from dynatus_ci.table.model import Plan
 
 EXAMPLES = Path(__file__).parent / "tables"
 COMMENT = Path("demo-comment.md")

@@ -32,7 +32,7 @@ from tests.histories import (
     move_on,
     prefix,
 )
-from tests.ledger import GOES, Answer, Definition, Difference, Files, Ledger, Live, Verdict, Wanted
+from tests.ledger import GOES, Answer, Definition, Difference, Files, Ledger, TableInfo, Verdict, Wanted
 from tests.rehearsal import people, run_of, to_do
 from tests.scene import BRANCH, NO_INDEXES, PATH, PROCESS, TTL, Ran, Scene, table, tags
 from tests.simulator import Clock, Simulator
@@ -207,13 +207,13 @@ class Player:
         return to_do(files, environment, self._look)
 
     # The account.
-    def _look(self, name: str) -> Live | None:
+    def _look(self, name: str) -> TableInfo | None:
         """A table as it is now."""
         held = self.scene.account.tables.get(name)
         if held is None:
             return None
         index = held.indexes.get("by-mail")
-        return Live(
+        return TableInfo(
             id=held.id,
             key=held.key_schema[0]["AttributeName"],
             index=index.projection["ProjectionType"] if index else None,
@@ -266,7 +266,7 @@ class Player:
                 client.tag_resource(ResourceArn=self.scene.account.arn(name), Tags=[tag])
         self._pass_time()
 
-    def _index_by_hand(self, name: str, live: Live, *, again: bool) -> None:
+    def _index_by_hand(self, name: str, live: TableInfo, *, again: bool) -> None:
         client = self.scene.account.client()
         if live.index:
             client.update_table(TableName=name, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by-mail"}}])

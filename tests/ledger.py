@@ -41,7 +41,7 @@ Files: TypeAlias = Mapping[str, Definition]
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class TableInfo:
     """A table as the account has it."""
 
     id: str
@@ -100,7 +100,7 @@ class Difference:
         return f"{self.setting} → {self.wanted or 'goes'}"
 
 
-def differences(live: Live | None, definition: Definition | None) -> list[Difference]:
+def differences(live: TableInfo | None, definition: Definition | None) -> list[Difference]:
     """What there is to do until a table is as its definition says."""
     if definition is None:
         return []
@@ -115,7 +115,7 @@ def differences(live: Live | None, definition: Definition | None) -> list[Differ
     return list(_settings(live, definition))
 
 
-def _settings(live: Live | None, wanted: Wanted) -> Iterator[Difference]:
+def _settings(live: TableInfo | None, wanted: Wanted) -> Iterator[Difference]:
     index, tag, expires = (live.index, live.tag, live.expires) if live else (None, None, False)
     if index != wanted.index:
         yield Difference("index", wanted.index, Risk.DESTRUCTIVE if index else Risk.SAFE, lost=index)

@@ -14,7 +14,7 @@ from typing import Final
 
 from tests.branches import Branches, Commit
 from tests.histories import START, Apply, ByHand, Edit, Event, History, Label, Merge, Open, Plan, move_on, prefix, told
-from tests.ledger import Answer, Definition, Difference, Files, Ledger, Live, Rule, Run, Wanted, differences
+from tests.ledger import Answer, Definition, Difference, Files, Ledger, Rule, Run, TableInfo, Wanted, differences
 
 MOST_SEEDS: Final = 5_000
 
@@ -52,7 +52,7 @@ class _Paper:
         self._ledger = Ledger()
         self._others = {rule: Ledger(without=rule) for rule in Rule}
         self._ids = map(str, itertools.count())
-        self._live: dict[str, Live] = {}
+        self._live: dict[str, TableInfo] = {}
         for environment in history.environments:
             for name, wanted in START.items():
                 self._agree(prefix(environment) + name, wanted)
@@ -95,8 +95,8 @@ class _Paper:
     def _to_do(self, files: Files, environment: str) -> dict[str, tuple[str | None, list[Difference]]]:
         return to_do(files, environment, self._live.get)
 
-    def _made(self, wanted: Wanted) -> Live:
-        return Live(next(self._ids), wanted.key, wanted.index, wanted.tag, wanted.expires, items=False)
+    def _made(self, wanted: Wanted) -> TableInfo:
+        return TableInfo(next(self._ids), wanted.key, wanted.index, wanted.tag, wanted.expires, items=False)
 
     def _agree(self, name: str, definition: Definition) -> None:
         """Let a table be as its definition says."""
@@ -141,7 +141,7 @@ def people(ledger: Ledger, event: Event, *, tip: str) -> None:
 
 
 def to_do(
-    files: Files, environment: str, look: Callable[[str], Live | None]
+    files: Files, environment: str, look: Callable[[str], TableInfo | None]
 ) -> dict[str, tuple[str | None, list[Difference]]]:
     """By table: its TableId, and what there is to do until it is as the files say."""
     found = {}

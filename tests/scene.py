@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from dynatus_ci import action, approval
+from dynatus_ci import action, review
 from dynatus_ci.definitions.files import git_blob
 from dynatus_ci.github.pull_request import Pace
-from dynatus_ci.schema.model import digest
+from dynatus_ci.table.model import digest
 from tests import github_stub
 from tests.github_stub import GitHubStub
 from tests.simulator import Clock, Simulator
@@ -209,7 +209,7 @@ class Repository:
 
     def label(self, number: int) -> None:
         """Put the label on."""
-        self.github.pulls[number]["labels"] = [{"name": approval.LABEL}]
+        self.github.pulls[number]["labels"] = [{"name": review.LABEL}]
 
     def labels(self, number: int) -> list[str]:
         """The labels that are on."""
@@ -226,9 +226,9 @@ class Repository:
         (body,) = self.github.bodies(number)
         return body
 
-    def record(self, number: int) -> approval.Record:
+    def record(self, number: int) -> review.Record:
         """The record in the one comment."""
-        record = approval.decode(self.comment(number))
+        record = review.decode(self.comment(number))
         assert record is not None
         return record
 

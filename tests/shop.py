@@ -12,16 +12,16 @@ from typing import Any
 
 from dynatus_ci.definitions import loader
 from dynatus_ci.errors import Place
-from dynatus_ci.schema import normalise, planner
-from dynatus_ci.schema.model import Plan, Table, TableChange, digest
-from dynatus_ci.schema.settings.base import Emptiness, Situation
+from dynatus_ci.table import build, planner
+from dynatus_ci.table.aspects.base import AccountFacts, Emptiness
+from dynatus_ci.table.model import Plan, Table, TableChange, digest
 
 FOLDER = "resources/dynamo"
 SHOP = Path(__file__).parent / "cases" / "shop"
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 ITEMS = {"orders": 1_204_331, "users": 83_112, "payments": 950_004, "events": 48_110_277, "archive": 12_400}
-KNOWN = Situation(region=REGION, scaling={}, emptiness=Emptiness.ITEMS)
+KNOWN = AccountFacts(region=REGION, scaling={}, emptiness=Emptiness.ITEMS)
 PROVISIONED, GLOBAL = "ProvisionedThroughput", "GlobalSecondaryIndexes"
 
 
@@ -59,7 +59,7 @@ def described(body: Mapping[str, Any]) -> Table:
             else {}
         ),
     }
-    return normalise.actual(description, _answers(body))
+    return build.actual(description, _answers(body))
 
 
 def _capacity(owner: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,18 +97,18 @@ AFTER, BEFORE = definitions("after"), definitions("before")
 def desired(name: str, *, as_name: str | None = None) -> Table:
     """A definition as a table, perhaps under another name."""
     one, shown = AFTER[name], as_name or name
-    return normalise.desired({**one.body, "TableName": shown}, place=in_repository(one.place, name=shown))
+    return build.desired({**one.body, "TableName": shown}, place=in_repository(one.place, name=shown))
 
 
-def change(name: str, situation: Situation = KNOWN, *, as_name: str | None = None) -> TableChange:
+def change(name: str, facts: AccountFacts = KNOWN, *, as_name: str | None = None) -> TableChange:
     """What a table of the shop needs."""
     actual = {**BEFORE[name].body, "TableName": as_name or name} if name in BEFORE else None
-    return planner.change(desired(name, as_name=as_name), described(actual) if actual else None, situation)
+    return planner.change(desired(name, as_name=as_name), described(actual) if actual else None, facts)
 
 
-def creation(name: str, situation: Situation = KNOWN, *, as_name: str | None = None) -> TableChange:
+def creation(name: str, facts: AccountFacts = KNOWN, *, as_name: str | None = None) -> TableChange:
     """What a table of the shop needs in an account without it."""
-    return planner.change(desired(name, as_name=as_name), None, situation)
+    return planner.change(desired(name, as_name=as_name), None, facts)
 
 
 def plan(*changes: TableChange, endpoint: str | None = None) -> Plan:

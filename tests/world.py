@@ -14,14 +14,14 @@ from threading import Event as Flag
 import boto3
 import pytest
 
-from dynatus_ci import approval, engine
+from dynatus_ci import engine, review
+from dynatus_ci.aws.client import Aws
 from dynatus_ci.definitions import loader
-from dynatus_ci.dynamodb.client import Aws
 from dynatus_ci.engine import Options
-from dynatus_ci.reconcile import Event
-from dynatus_ci.schema import normalise
-from dynatus_ci.schema.model import Plan, Table, TableChange
-from dynatus_ci.schema.results import Result, TableResult
+from dynatus_ci.engine.table_loop import Event
+from dynatus_ci.table import build
+from dynatus_ci.table.model import Plan, Table, TableChange
+from dynatus_ci.table.outcome import Result, TableResult
 from tests import strategies
 from tests.simulator import SECOND_WRITER, Clock, Simulator
 from tests.simulator.clock import DAY
@@ -159,12 +159,12 @@ class World:
         calls = (call for call in self.simulator.journal.calls if call.caller != SECOND_WRITER)
         return Run(planned, result, tuple(events), tuple(calls))
 
-    def _gate(self, reviewed: Plan | None) -> approval.Gate:
+    def _gate(self, reviewed: Plan | None) -> review.Gate:
         if reviewed is None:
-            return approval.Gate(None, ("*",))
+            return review.Gate(None, ("*",))
         aws = self.aws
-        return approval.Gate(
-            approval.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint), ("*",)
+        return review.Gate(
+            review.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint), ("*",)
         )
 
     def put_item(self, definition: Definition) -> None:
@@ -254,4 +254,4 @@ def _session() -> boto3.Session:
 
 def tables(definitions: Sequence[Definition]) -> list[Table]:
     """Definitions as tables; each is one that the loader accepts."""
-    return [normalise.desired(definition.body) for definition in loader.check(definitions)]
+    return [build.desired(definition.body) for definition in loader.check(definitions)]

@@ -16,19 +16,19 @@ from typing import TextIO
 
 from dynatus_ci import logs, report
 from dynatus_ci.action import apply, checks, job, plan
-from dynatus_ci.action.job import Ending, Job
+from dynatus_ci.action.job import ActionResult, Job
 from dynatus_ci.errors import Bug, Cancelled, DynatusError, FailureReason, InvalidDefinitions
 from dynatus_ci.github.pull_request import Pace
 from dynatus_ci.github.workflow_commands import Level, Runner
 from dynatus_ci.inputs import Mode
 from dynatus_ci.interrupt import Stop
 from dynatus_ci.report import ReportContext
-from dynatus_ci.schema.results import Outcome
+from dynatus_ci.table.outcome import Outcome
 
 __all__ = ["main"]
 
 _log = logging.getLogger(__name__)
-_MODES: Mapping[Mode, Callable[[Job], Ending]] = {
+_MODES: Mapping[Mode, Callable[[Job], ActionResult]] = {
     Mode.PLAN: plan.run,
     Mode.APPLY: apply.run,
     Mode.DRIFT: checks.drift,
@@ -71,10 +71,10 @@ def _file(environ: Mapping[str, str], name: str) -> Path | None:
     return Path(environ[name]) if environ.get(name) else None
 
 
-def _ending(environ: Mapping[str, str], *, runner: Runner, stop: Stop, pace: Pace | None) -> Ending:
+def _ending(environ: Mapping[str, str], *, runner: Runner, stop: Stop, pace: Pace | None) -> ActionResult:
     """Run, and turn whatever ends the run early into an ending that people can read."""
     context = ReportContext(in_github=True)
-    came_to: Ending | DynatusError
+    came_to: ActionResult | DynatusError
     try:
         asked = Job.from_environ(environ, runner=runner, stop=stop, pace=pace)
         context = asked.context()
@@ -87,26 +87,26 @@ def _ending(environ: Mapping[str, str], *, runner: Runner, stop: Stop, pace: Pac
         _log.error("The run ended by a bug.", exc_info=bug)
         came_to = Bug(bug)
     stop.applying = True  # what is left is quick, and nothing may cut it
-    ending = came_to if isinstance(came_to, Ending) else _failed(came_to, runner=runner, context=context)
+    ending = came_to if isinstance(came_to, ActionResult) else _failed(came_to, runner=runner, context=context)
     account = ending.plan.account if ending.plan else None
     return replace(ending, messages=tuple(report.hide_accounts(message, account) for message in ending.messages))
 
 
-def _failed(error: DynatusError, *, runner: Runner, context: ReportContext) -> Ending:
+def _failed(error: DynatusError, *, runner: Runner, context: ReportContext) -> ActionResult:
     view = report.error(error, context)
     runner.text(report.text(view))
     job.add_summary(runner, view)
-    return Ending(result=Outcome.FAILED, reason=error.reason, messages=(str(error),))
+    return ActionResult(result=Outcome.FAILED, reason=error.reason, messages=(str(error),))
 
 
-def _run(asked: Job) -> Ending:
+def _run(asked: Job) -> ActionResult:
     if asked.run.deleted:
         asked.runner.annotate(Level.NOTICE, "The event is the deletion of a branch: there is nothing to do.")
-        return Ending(result=Outcome.NOOP)
+        return ActionResult(result=Outcome.NOOP)
     mode = asked.inputs.mode
     try:
         return _MODES[mode](asked)
     except InvalidDefinitions as invalid:
         faults = checks.show_faults(asked, invalid)
         url = plan.comment_faults(asked, faults) if mode is Mode.PLAN else None
-        return Ending(result=Outcome.FAILED, reason=FailureReason.INVALID_DEFINITION, comment_url=url)
+        return ActionResult(result=Outcome.FAILED, reason=FailureReason.INVALID_DEFINITION, comment_url=url)

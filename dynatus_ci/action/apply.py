@@ -7,12 +7,12 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dynatus_ci import approval, engine, planning, reconcile, report
-from dynatus_ci.action.job import Ending, Job
-from dynatus_ci.approval import Files, Gate, Refusal, Unfinished
+from dynatus_ci import engine, report, review, session
+from dynatus_ci.action.job import ActionResult, Job
+from dynatus_ci.aws.client import Aws
 from dynatus_ci.definitions import files
 from dynatus_ci.definitions.loader import Loaded
-from dynatus_ci.dynamodb.client import Aws
+from dynatus_ci.engine import table_loop
 from dynatus_ci.errors import DynatusError, FailureReason, GitHubError, InvalidInput, NoDefinitions
 from dynatus_ci.github.model import GitObject
 from dynatus_ci.github.pull_request import PullRequests
@@ -20,8 +20,9 @@ from dynatus_ci.github.review_history import ReviewHistory
 from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.inputs import Approval
 from dynatus_ci.report import ReportContext
-from dynatus_ci.schema.model import Plan, Risk, Step, TableChange
-from dynatus_ci.schema.results import Outcome, Result, TableResult
+from dynatus_ci.review import Files, Gate, Refusal, Unfinished
+from dynatus_ci.table.model import Plan, Risk, Step, TableChange
+from dynatus_ci.table.outcome import Outcome, Result, TableResult
 
 MOST_REQUESTS = 48
 """What a run may ask of GitHub to find out what was reviewed; with what it tells meanwhile it stays below 60."""
@@ -33,7 +34,7 @@ _EARLIER = "A backup that an earlier run made: "
 _BACKUP = re.compile(rf"^(?:>   --backup-arn |- {_EARLIER}`)(arn:\S+:table/[\w.-]+/backup/[\w-]+)`?$", re.MULTILINE)
 
 
-def run(job: Job) -> Ending:
+def run(job: Job) -> ActionResult:
     """Run what was reviewed, and nothing else."""
     try:
         loaded = job.planning.load()
@@ -76,7 +77,7 @@ def _withdraw_all(job: Job) -> None:
 
 def _reviewed(job: Job, path: str) -> Plan:
     root, inside = job.run.rooted(path)
-    return planning.read(inside, name=f"`reviewed`: {path!r}", root=root)
+    return session.read(inside, name=f"`reviewed`: {path!r}", root=root)
 
 
 class ApplyPolicy:
@@ -139,15 +140,15 @@ class ApplyPolicy:
         if tip.commit not in {None, run.sha}:
             there = self._files_in_git(tip.there)
             here = there if tip.here == tip.there else self._files_in_git(tip.here)
-        self.superseded = approval.superseded(run.sha, tip=tip.commit, read=self._files_read(), there=there, here=here)
+        self.superseded = review.superseded(run.sha, tip=tip.commit, read=self._files_read(), there=there, here=here)
 
     def open(self) -> None:
         """Read what was reviewed; until then the gate asks only that what loses something is named."""
         patterns = self.gate.patterns
         if self.approval != Approval.REVIEWED_PLAN:
-            self.gate = planning.gate(self._reviewed, self._aws, patterns=patterns)
+            self.gate = session.gate(self._reviewed, self._aws, patterns=patterns)
         elif self._job.run.branch is None:
-            self.gate = Gate(approval.reviews((), self._job.scope(self._plan), branch=""), patterns)
+            self.gate = Gate(review.reviews((), self._job.scope(self._plan), branch=""), patterns)
         else:
             self.history = self._read_history(self._job.run.branch)
             self.reopen()
@@ -213,7 +214,7 @@ class ApplyRun:
         self._announcing = threading.Lock()
         self._announced = False
 
-    def run(self) -> Ending:
+    def run(self) -> ActionResult:
         """Show, judge, do, and tell."""
         self._show_first()
         policy = self._policy
@@ -245,7 +246,7 @@ class ApplyRun:
     def _show_first(self) -> None:
         """Summary and outputs hold the plan before anything is changed or waited for: a job may be killed."""
         self._job.show("Plan", report.plan(self._plan, self._context()))
-        ending = Ending(result=Outcome.FAILED, reason=FailureReason.CANCELLED, plan=self._plan)
+        ending = ActionResult(result=Outcome.FAILED, reason=FailureReason.CANCELLED, plan=self._plan)
         self._job.runner.set_outputs(ending.outputs())
 
     def _may_run(self, change: TableChange, step: Step | None) -> Refusal | None:
@@ -271,7 +272,7 @@ class ApplyRun:
         self._announced = True
 
     # What is said meanwhile.
-    def _heard(self, event: reconcile.Event) -> None:
+    def _heard(self, event: table_loop.Event) -> None:
         self._job.runner.text(report.hide_accounts(f"{event.table}: {event.text}", self._plan.account))
         if event.backup:
             self._name_backup(event.table, event.backup)
@@ -294,7 +295,7 @@ class ApplyRun:
 
     def _markdown(self, result: Result, *, running: bool = False) -> str:
         history = self._policy.history
-        room = history.room() if history else approval.remaining_characters(None)
+        room = history.room() if history else review.remaining_characters(None)
         return report.markdown(report.result(result, self._context(running=running)), size=report.characters(room))
 
     def _context(self, *, running: bool = False) -> ReportContext:
@@ -312,11 +313,11 @@ class ApplyRun:
         )
 
     # The end.
-    def _end(self, result: Result) -> Ending:
+    def _end(self, result: Result) -> ActionResult:
         failed = self.mark_used(result)  # first: what was used up must be closed even if nothing can be shown
         self._job.show("Result", report.result(result, self._context()))
         errors = [table.error.message for table in result.tables if table.error and table.result is result.result]
-        ending = Ending(
+        ending = ActionResult(
             result=result.result,
             reason=result.failure_reason,
             plan=self._plan,
@@ -350,4 +351,4 @@ class ApplyRun:
     def _left(self, result: Result) -> Unfinished:
         """What this run still wants and has not finished."""
         unread = [change.table for change in self._plan.tables if change.error]
-        return approval.unfinished((each for table in result.tables for each in table.unfinished), unread=unread)
+        return review.unfinished((each for table in result.tables for each in table.unfinished), unread=unread)

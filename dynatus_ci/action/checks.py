@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dynatus_ci import approval, report
-from dynatus_ci.action.job import Ending, Job
+from dynatus_ci import report, review
+from dynatus_ci.action.job import ActionResult, Job
 from dynatus_ci.definitions import files
 from dynatus_ci.errors import FailureReason, InvalidDefinitions
 from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.report import Report
-from dynatus_ci.schema.results import Outcome
+from dynatus_ci.table.outcome import Outcome
 
 
-def validate(job: Job) -> Ending:
+def validate(job: Job) -> ActionResult:
     """Find what DynamoDB would refuse, without AWS."""
     tables = job.planning.tables()
     plan = job.planning.plan(tables) if job.inputs.baseline else None
@@ -22,21 +22,21 @@ def validate(job: Job) -> Ending:
     job.show("Definitions", view, log=f"{report.plural(len(tables), 'definition')}, no errors.")
     if plan:
         job.show("Plan", report.plan(plan, job.context()))
-    return Ending(result=Outcome.VALID, plan=plan, changed=plan is not None and plan.changes)
+    return ActionResult(result=Outcome.VALID, plan=plan, changed=plan is not None and plan.changes)
 
 
-def drift(job: Job) -> Ending:
+def drift(job: Job) -> ActionResult:
     """Say where the account no longer agrees with the files."""
     plan = job.planning.plan(job.planning.tables())
     job.show("Drift", report.drift(plan, job.context()))
-    verdict = approval.verdict(plan, (), labelled=False, recorded=False)
+    verdict = review.verdict(plan, (), labelled=False, recorded=False)
     if verdict.result is Outcome.FAILED:
-        return Ending(
+        return ActionResult(
             result=verdict.result, reason=verdict.reason, plan=plan, changed=plan.changes, messages=verdict.messages
         )
     if plan.changes:
-        return Ending(result=Outcome.FAILED, reason=FailureReason.DRIFT, plan=plan, changed=True)
-    return Ending(result=Outcome.NOOP, plan=plan)
+        return ActionResult(result=Outcome.FAILED, reason=FailureReason.DRIFT, plan=plan, changed=True)
+    return ActionResult(result=Outcome.NOOP, plan=plan)
 
 
 def show_faults(job: Job, invalid: InvalidDefinitions) -> Report:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from dynatus_ci import approval, report
-from dynatus_ci.approval import Scope
+from dynatus_ci import report, review
 from dynatus_ci.errors import FailureReason, Fault
 from dynatus_ci.github import event as events
 from dynatus_ci.github.event import Run
@@ -16,17 +15,18 @@ from dynatus_ci.github.pull_request import Pace, PullRequests
 from dynatus_ci.github.workflow_commands import Level, OutputValue, Runner
 from dynatus_ci.inputs import Inputs
 from dynatus_ci.interrupt import Stop
-from dynatus_ci.planning import Planning
 from dynatus_ci.report import Report, ReportContext
-from dynatus_ci.schema.model import Plan
-from dynatus_ci.schema.results import Outcome
+from dynatus_ci.review import Scope
+from dynatus_ci.session import Planning
+from dynatus_ci.table.model import Plan
+from dynatus_ci.table.outcome import Outcome
 
 PLAN_OUTPUT_LIMIT = 400_000
 _COUNTS = ("create", "update", "recreate", "delete", "noop", "destructive")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class ActionResult:
     """How a run ended, as outputs and exit status say it; `messages` become error annotations."""
 
     result: Outcome
@@ -112,7 +112,7 @@ class Job:
 
     def scope(self, plan: Plan) -> Scope:
         """What the run's comment is about."""
-        return approval.scope(
+        return review.scope(
             environment=self.inputs.environment,
             account=plan.account,
             region=plan.region,

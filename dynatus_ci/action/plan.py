@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from dynatus_ci import approval, planning, report
-from dynatus_ci.action.job import Ending, Job
-from dynatus_ci.approval import Record
+from dynatus_ci import report, review, session
+from dynatus_ci.action.job import ActionResult, Job
 from dynatus_ci.errors import DynatusError, GitHubError, InvalidInput, NotAllowed
 from dynatus_ci.github.plan_comment import NOT_WRITTEN, CommentOutcome, PlanComment
 from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.report import Report, ReportContext
-from dynatus_ci.schema.model import Plan, Risk
-from dynatus_ci.schema.results import Outcome
+from dynatus_ci.review import Record
+from dynatus_ci.table.model import Plan, Risk
+from dynatus_ci.table.outcome import Outcome
 
 _TOO_LARGE = (
     "The plan is too large for a comment to keep its record, so merging does not approve it: split the change, "
@@ -22,14 +22,14 @@ _TOO_LARGE = (
 )
 
 
-def run(job: Job) -> Ending:
+def run(job: Job) -> ActionResult:
     """Show what would run, in a comment that keeps the record of it."""
     plan = job.planning.plan(job.planning.tables())
     outcome = _comment_plan(job, plan)
     job.show("Plan", report.plan(plan, _context(job, plan, outcome=outcome)))
     unwritten = _write_file(job, plan, out=job.inputs.out) if job.inputs.out else None
-    verdict = approval.verdict(plan, job.inputs.allow_destructive, labelled=outcome.labelled, recorded=outcome.recorded)
-    ending = Ending(
+    verdict = review.verdict(plan, job.inputs.allow_destructive, labelled=outcome.labelled, recorded=outcome.recorded)
+    ending = ActionResult(
         result=verdict.result,
         reason=verdict.reason,
         plan=plan,
@@ -64,7 +64,7 @@ def _write_file(job: Job, plan: Plan, *, out: str) -> InvalidInput | None:
     """Write the whole plan as a file; where that fails the run fails, and still tells its plan."""
     root, inside = job.run.rooted(out)
     try:
-        planning.write(plan, inside, name=f"`out`: {out!r}", root=root)
+        session.write(plan, inside, name=f"`out`: {out!r}", root=root)
     except InvalidInput as unwritten:
         return unwritten
     return None
@@ -131,21 +131,21 @@ def _record(job: Job, plan: Plan) -> tuple[Record | None, str | None]:
     """The record of a plan, or what is to be said where there can be none."""
     if job.inputs.baseline:
         return None, None
-    record = approval.new_record(plan, job.scope(plan), head=None)
-    return (record, None) if approval.fits_comment(record) else (None, _TOO_LARGE)
+    record = review.new_record(plan, job.scope(plan), head=None)
+    return (record, None) if review.fits_comment(record) else (None, _TOO_LARGE)
 
 
 def _show(
     job: Job, comment: PlanComment, *, record: Record | None, view: Callable[[CommentOutcome], Report]
 ) -> CommentOutcome:
-    size = report.characters(approval.remaining_characters(record))
+    size = report.characters(review.remaining_characters(record))
     head = job.run.head_of(comment.number)
     return comment.show(lambda outcome: report.markdown(view(outcome), size=size), record=record, head=head)
 
 
 def _context(job: Job, plan: Plan, *, outcome: CommentOutcome) -> ReportContext:
     lost = frozenset(difference.id for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE)
-    unnamed = approval.unnamed(plan, job.inputs.allow_destructive, labelled=outcome.labelled)
+    unnamed = review.unnamed(plan, job.inputs.allow_destructive, labelled=outcome.labelled)
     return job.context(
         approval=job.inputs.approval_at(plan.endpoint).value,
         record=outcome.recorded,

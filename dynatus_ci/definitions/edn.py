@@ -23,7 +23,7 @@ from edn_format import edn_lex
 from edn_format.exceptions import EDNDecodeError
 
 from dynatus_ci.errors import Fault, InvalidDefinitions, Place
-from dynatus_ci.schema.findings import shown
+from dynatus_ci.table.validation.findings import shown
 
 MOST_DEPTH = 64
 MOST_TOKENS = 200_000
@@ -36,7 +36,7 @@ EXCERPT = 24
 logging.getLogger("edn_format").setLevel(logging.WARNING)
 
 
-class Kind(StrEnum):
+class FormKind(StrEnum):
     """What a node is."""
 
     NIL = "nil"
@@ -76,7 +76,7 @@ class Node(NamedTuple):
     a TAGGED. PARAMETER (its name and text) and BROKEN (what has a fault already) come from resolving tags only.
     """
 
-    kind: Kind
+    kind: FormKind
     value: Any
     start: int
     end: int
@@ -169,10 +169,10 @@ _INDENT = re.compile("[ \t,]*")
 _LINE_ENDS = re.compile("[ \t,]*(?:;[^\n]*)?\n")
 
 _OPENERS = {
-    "VECTOR_START": (Kind.VECTOR, "]"),
-    "LIST_START": (Kind.LIST, ")"),
-    "MAP_START": (Kind.MAP, "}"),
-    "SET_START": (Kind.SET, "}"),
+    "VECTOR_START": (FormKind.VECTOR, "]"),
+    "LIST_START": (FormKind.LIST, ")"),
+    "MAP_START": (FormKind.MAP, "}"),
+    "SET_START": (FormKind.SET, "}"),
 }
 _CLOSERS = {"VECTOR_END": "]", "LIST_END": ")", "MAP_OR_SET_END": "}"}
 _WHOLE_TOKENS = {*_OPENERS, *_CLOSERS, "DISCARD_TAG", "CARET"}
@@ -180,10 +180,10 @@ _WHOLE_TOKENS = {*_OPENERS, *_CLOSERS, "DISCARD_TAG", "CARET"}
 _NUMBERS = {"INTEGER", "HEX_INTEGER", "FLOAT", "RATIO"}
 _CHARACTERS = {"CHAR", "WHITESPACE"}
 _ATOMS = {"SYMBOL", "KEYWORD", *_NUMBERS}
-_WORDS: dict[str, tuple[Kind, Any]] = {
-    "nil": (Kind.NIL, None),
-    "true": (Kind.BOOLEAN, True),
-    "false": (Kind.BOOLEAN, False),
+_WORDS: dict[str, tuple[FormKind, Any]] = {
+    "nil": (FormKind.NIL, None),
+    "true": (FormKind.BOOLEAN, True),
+    "false": (FormKind.BOOLEAN, False),
 }
 _SYMBOLIC = {"##Inf": float("inf"), "##-Inf": float("-inf"), "##NaN": float("nan")}
 TOKENS = frozenset(
@@ -212,7 +212,7 @@ class _Token(NamedTuple):
 class _Frame:
     """What is open: a collection, a tag that waits for its value, or a discard (kind None) that waits for its form."""
 
-    kind: Kind | None
+    kind: FormKind | None
     start: int
     end: int
     closer: str = ""
@@ -249,7 +249,7 @@ class _Reader:
                 self._fail(token, f"This file has more than {MOST_TOKENS:,} tokens.", code="too-long")
             self._watch_margin(token)
             self._watch_quotes(token)
-            self._take(token)
+            self._parse_value(token)
             self._behind = token.end
         if len(self._stack) > 1:
             self._fail_unclosed()
@@ -346,7 +346,7 @@ class _Reader:
     def _line_start(self, offset: int) -> int:
         return self._text.rfind("\n", 0, offset) + 1
 
-    def _take(self, token: _Token) -> None:
+    def _parse_value(self, token: _Token) -> None:
         if token.type in _OPENERS:
             kind, closer = _OPENERS[token.type]
             self._push(_Frame(kind, token.start, token.end, closer))
@@ -356,7 +356,7 @@ class _Reader:
             self._push(_Frame(None, token.start, token.end))
         elif token.type == "TAG":
             self._check_name(token, self._text[token.start + 1 : token.end])
-            self._push(_Frame(Kind.TAGGED, token.start, token.end))
+            self._push(_Frame(FormKind.TAGGED, token.start, token.end))
             self._tagged = True
         else:
             self._add(self._atom(token))
@@ -377,7 +377,7 @@ class _Reader:
             self._stack.pop()
             if frame.kind is None:
                 return
-            node = Node(Kind.TAGGED, (self._text[frame.start + 1 : frame.end], node), frame.start, node.end)
+            node = Node(FormKind.TAGGED, (self._text[frame.start + 1 : frame.end], node), frame.start, node.end)
 
     def _close(self, token: _Token) -> None:
         frame = self._stack[-1]
@@ -385,12 +385,12 @@ class _Reader:
             self._fail_mismatch(token, frame)
         self._stack.pop()
         value: tuple[Any, ...] = tuple(frame.items)
-        if frame.kind is Kind.MAP:
+        if frame.kind is FormKind.MAP:
             self._refuse_odd(frame)
             value = tuple(zip(value[::2], value[1::2], strict=True))
-        if frame.kind is Kind.MAP or frame.kind is Kind.SET:
+        if frame.kind is FormKind.MAP or frame.kind is FormKind.SET:
             self._refuse_duplicates(frame)
-        self._add(Node(frame.kind or Kind.NIL, value, frame.start, token.end))
+        self._add(Node(frame.kind or FormKind.NIL, value, frame.start, token.end))
 
     def _refuse_odd(self, frame: _Frame) -> None:
         if len(frame.items) % 2:
@@ -399,18 +399,18 @@ class _Reader:
             self._fail(key, f"{self._shown(key)} has no value in this map.", code="odd-map", hint=hint)
 
     def _refuse_duplicates(self, frame: _Frame) -> None:
-        members = frame.items[::2] if frame.kind is Kind.MAP else frame.items
+        members = frame.items[::2] if frame.kind is FormKind.MAP else frame.items
         seen: dict[str, Node] = {}
         for node in members:
             first = seen.setdefault(self._identity(node), node)
             if first is not node:
-                what = "key" if frame.kind is Kind.MAP else "member"
+                what = "key" if frame.kind is FormKind.MAP else "member"
                 message = f"{self._shown(node)} is here twice: it stands at {self._at(first.start)}, too."
                 self._fail(node, message, code=f"duplicate-{what}")
 
     def _identity(self, node: Node) -> str:
         """A text that equal values share; of keywords and collections, only those that are written alike."""
-        if node.kind is Kind.KEYWORD or isinstance(node.value, tuple):
+        if node.kind is FormKind.KEYWORD or isinstance(node.value, tuple):
             return self._text[node.start : node.end]
         return f"{node.kind.value} {node.value!r}"
 
@@ -421,19 +421,19 @@ class _Reader:
         kind, value = self._atom_value(token, text)
         return Node(kind, value, token.start, token.end)
 
-    def _atom_value(self, token: _Token, text: str) -> tuple[Kind, Any]:
+    def _atom_value(self, token: _Token, text: str) -> tuple[FormKind, Any]:
         if token.type == "STRING":
-            return Kind.STRING, self._unescape(token, text[1:-1])
+            return FormKind.STRING, self._unescape(token, text[1:-1])
         if token.type in _NUMBERS:
             return self._number(token, text)
         if token.type in _CHARACTERS:
             return self._character(token, text)
         if token.type == "SYMBOLIC_VALUE":
-            return Kind.FLOAT, _SYMBOLIC[text]
+            return FormKind.FLOAT, _SYMBOLIC[text]
         if token.type not in {"SYMBOL", "KEYWORD"}:
             self._fail_unused(token)
         self._check_name(token, text)
-        return (Kind.KEYWORD, text[1:]) if token.type == "KEYWORD" else _WORDS.get(text) or (Kind.SYMBOL, text)
+        return (FormKind.KEYWORD, text[1:]) if token.type == "KEYWORD" else _WORDS.get(text) or (FormKind.SYMBOL, text)
 
     def _unescape(self, token: _Token, text: str) -> str:
         if "\\" not in text:
@@ -448,24 +448,24 @@ class _Reader:
             hint = "Write both halves, or the character itself."
             self._fail(token, "This string has half of a surrogate pair.", code="bad-escape", hint=hint)
 
-    def _number(self, token: _Token, text: str) -> tuple[Kind, Any]:
+    def _number(self, token: _Token, text: str) -> tuple[FormKind, Any]:
         if not text.isascii():
             self._fail_token(token.start)
         if token.type == "RATIO":
-            return Kind.RATIO, Fraction(text)
+            return FormKind.RATIO, Fraction(text)
         if token.type == "FLOAT":
-            return Kind.FLOAT, Decimal(text[:-1]) if text.endswith("M") else float(text)
+            return FormKind.FLOAT, Decimal(text[:-1]) if text.endswith("M") else float(text)
         number = int(text, 16) if token.type == "HEX_INTEGER" else int(text.rstrip("N"))
         if not -MOST_WHOLE <= number < MOST_WHOLE:
             self._fail(token, "This number does not fit into 64 bits.", code="bad-number")
-        return Kind.WHOLE, number
+        return FormKind.WHOLE, number
 
-    def _character(self, token: _Token, text: str) -> tuple[Kind, Any]:
+    def _character(self, token: _Token, text: str) -> tuple[FormKind, Any]:
         named = {"\\newline": "\n", "\\return": "\r", "\\space": " ", "\\tab": "\t"}
         character = named.get(text) or (text[1] if len(text) == 2 else chr(int(text.removeprefix("\\u"), 16)))  # noqa: PLR2004
         if "\ud800" <= character <= "\udfff":
             self._fail_token(token.start)
-        return Kind.CHARACTER, character
+        return FormKind.CHARACTER, character
 
     def _check_name(self, token: _Token, text: str) -> None:
         """Refuse what the lexer takes for a name and Clojure does not."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from dynatus_ci.errors import Fault, InvalidDefinitions, InvalidInput, NoDefinitions, Place
-from dynatus_ci.schema.findings import shown
+from dynatus_ci.table.validation.findings import shown
 
 SUFFIX = ".edn"
 MOST_FILES = 20_000

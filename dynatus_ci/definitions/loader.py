@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from dynatus_ci.definitions import edn, files, tagged
-from dynatus_ci.definitions.edn import Kind, Node, Source
+from dynatus_ci.definitions.edn import FormKind, Node, Source
 from dynatus_ci.errors import Fault, InvalidDefinitions, NoDefinitions, Place
-from dynatus_ci.schema import dialects, kinds, members, normalise, rules, shapes
-from dynatus_ci.schema.findings import At, Finding, quoted, shown
-from dynatus_ci.schema.model import Table
+from dynatus_ci.table import build
+from dynatus_ci.table.model import Table
+from dynatus_ci.table.validation import dialects, members, rules, shapes, value_types
+from dynatus_ci.table.validation.findings import At, Finding, quoted, shown
 
 MOST_FAULTS = 1_000
 """In one run; what is no folder of definitions at all would otherwise fill any report."""
@@ -56,7 +57,7 @@ class Loaded:
     @property
     def tables(self) -> tuple[Table, ...]:
         """The definitions as tables, in the same order."""
-        return tuple(normalise.desired(definition.body, place=definition.place) for definition in self.definitions)
+        return tuple(build.desired(definition.body, place=definition.place) for definition in self.definitions)
 
 
 def load(
@@ -83,7 +84,7 @@ def load(
     """
     home = Path.cwd() if root is None else Path(root)
     found = files.discover(Path(path), root=home)
-    loading = _Loading(tagged.Scope(environment, params or {}), table_prefix)
+    loading = _Loading(tagged.TagScope(environment, params or {}), table_prefix)
     for file in found.files:
         loading.add_file(file)
         if loading.full:
@@ -120,7 +121,7 @@ def check(definitions: Sequence[Mapping[str, Any]]) -> tuple[Definition, ...]:
 def _from_python(definition: object, number: int) -> tuple[dict[str, Any], list[Fault]]:
     """The body of a definition from Python, and what is wrong with it."""
     if not isinstance(definition, Mapping):
-        message = f"definition {number}: A definition is a mapping, not {kinds.kind(definition)}."
+        message = f"definition {number}: A definition is a mapping, not {value_types.kind(definition)}."
         return {}, [Fault(None, "not-a-map", message)]
     body, findings = _checked(definition)
     name = shapes.known(body, "TableName") or f"definition {number}"
@@ -147,7 +148,7 @@ def _python_fault(table: str, finding: Finding) -> Fault:
 class _Loading:
     """What has been loaded so far."""
 
-    scope: tagged.Scope
+    scope: tagged.TagScope
     prefix: str
     definitions: list[Definition] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -272,12 +273,12 @@ def _maps(document: edn.Document) -> tuple[list[Node], list[Fault]]:
         hint = "Wrap them in [ and ], or give each table a file of its own."
         message = f"This file holds {len(forms)} forms, and one is read."
         return [], [source.fault(_opener(forms[1]), code="several-forms", message=message, hint=hint)]
-    vector = bool(forms) and forms[0].kind in {Kind.VECTOR, Kind.LIST}
+    vector = bool(forms) and forms[0].kind in {FormKind.VECTOR, FormKind.LIST}
     nodes = list(forms[0].value) if vector else list(forms)
     if vector and not nodes:
         return [], [source.fault(forms[0], code="empty-file", message="This vector holds no table.")]
-    faults = [_not_a_map(node, source) for node in nodes if node.kind is not Kind.MAP]
-    return [node for node in nodes if node.kind is Kind.MAP], faults
+    faults = [_not_a_map(node, source) for node in nodes if node.kind is not FormKind.MAP]
+    return [node for node in nodes if node.kind is FormKind.MAP], faults
 
 
 def _not_a_map(node: Node, source: Source) -> Fault:
@@ -288,35 +289,41 @@ def _not_a_map(node: Node, source: Source) -> Fault:
 
 def _opener(node: Node) -> Node:
     """A collection's opening delimiter, any other node whole."""
-    if node.kind in {Kind.VECTOR, Kind.LIST, Kind.SET, Kind.MAP, Kind.TAGGED}:
-        return node._replace(end=node.start + (2 if node.kind is Kind.SET else 1))
+    if node.kind in {FormKind.VECTOR, FormKind.LIST, FormKind.SET, FormKind.MAP, FormKind.TAGGED}:
+        return node._replace(end=node.start + (2 if node.kind is FormKind.SET else 1))
     return node
 
 
-_MARKS = {Kind.KEYWORD: kinds.Keyword, Kind.SYMBOL: kinds.Symbol, Kind.CHARACTER: kinds.Character}
+_MARKS = {
+    FormKind.KEYWORD: value_types.Keyword,
+    FormKind.SYMBOL: value_types.Symbol,
+    FormKind.CHARACTER: value_types.Character,
+}
 
 
 def _plain(node: Node, source: Source) -> Any:  # noqa: ANN401  # whatever the file holds
     """A node as a value for `shapes`. It may recurse: the reader has bounded the depth."""
-    if node.kind is Kind.MAP:
+    if node.kind is FormKind.MAP:
         return {_key(key, source): _plain(value, source) for key, value in node.value}
-    if node.kind in {Kind.VECTOR, Kind.LIST}:
+    if node.kind in {FormKind.VECTOR, FormKind.LIST}:
         return [_plain(item, source) for item in node.value]
-    if node.kind is Kind.SET:
-        return kinds.Unordered(_plain(item, source) for item in node.value)
-    if node.kind is Kind.PARAMETER:
-        return kinds.Parameter.of(*node.value)
-    if node.kind is Kind.BROKEN:
-        return shapes.REFUSED
+    if node.kind is FormKind.SET:
+        return value_types.Unordered(_plain(item, source) for item in node.value)
+    if node.kind is FormKind.PARAMETER:
+        return value_types.Parameter.of(*node.value)
+    if node.kind is FormKind.BROKEN:
+        return shapes.INVALID
     mark = _MARKS.get(node.kind)
     return mark(node.value) if mark else node.value
 
 
-def _key(node: Node, source: Source) -> str | kinds.OtherKey:
+def _key(node: Node, source: Source) -> str | value_types.OtherKey:
     """A key as `kinds` has it."""
-    if node.kind is Kind.KEYWORD:
+    if node.kind is FormKind.KEYWORD:
         return str(node.value)
-    return kinds.OtherKey(source.text[node.start : node.end], node.value if node.kind is Kind.STRING else None)
+    return value_types.OtherKey(
+        source.text[node.start : node.end], node.value if node.kind is FormKind.STRING else None
+    )
 
 
 def _located(finding: Finding, *, source: Source, node: Node) -> Fault:
@@ -337,7 +344,7 @@ def _step(node: Node, step: str | int, *, source: Source) -> tuple[Node, Node] |
     """The key and the value that a step of a path leads to; a member of a vector is its own key."""
     if isinstance(step, int):
         return node.value[step], node.value[step]
-    for key, value in node.value if node.kind is Kind.MAP else ():
+    for key, value in node.value if node.kind is FormKind.MAP else ():
         name = _key(key, source)
         if step in ((name,) if isinstance(name, str) else (name.written, name.text)):
             return key, value

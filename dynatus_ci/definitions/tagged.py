@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dynatus_ci.definitions.edn import Kind, Node, Source, Span
+from dynatus_ci.definitions.edn import FormKind, Node, Source, Span
 from dynatus_ci.errors import Fault
-from dynatus_ci.schema.findings import quoted, shown
+from dynatus_ci.table.validation.findings import quoted, shown
 
 DEFAULT = "default"
 MOST_JOINED = 1 << 16
@@ -32,7 +32,7 @@ _INSTEAD: Mapping[str, str] = {
 }
 """What to write in place of Aero's and EDN's own tags."""
 
-_COLLECTIONS = {Kind.VECTOR, Kind.LIST, Kind.SET}
+_COLLECTIONS = {FormKind.VECTOR, FormKind.LIST, FormKind.SET}
 
 
 @dataclass(slots=True)
@@ -41,14 +41,14 @@ class Budget:
 
     left: int = MOST_TEXT
 
-    def take(self, size: int) -> bool:
+    def parse(self, size: int) -> bool:
         """Use some of it; False where there is not enough."""
         self.left -= size
         return self.left >= 0
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class TagScope:
     """What tags may depend on, and what they were found to ask for."""
 
     environment: str | None = None
@@ -68,7 +68,7 @@ class _Wrong(Exception):
         self.span, self.message, self.code, self.hint = span, message, code, hint
 
 
-def resolve(node: Node, *, source: Source, scope: Scope) -> tuple[Node, list[Fault]]:
+def resolve(node: Node, *, source: Source, scope: TagScope) -> tuple[Node, list[Fault]]:
     """Put values in the place of all tags in a node.
 
     Returns:
@@ -86,25 +86,25 @@ class _Branch(NamedTuple):
 class _Resolver:
     """One walk over one node. It may recurse: the reader has bounded the depth."""
 
-    def __init__(self, source: Source, scope: Scope) -> None:
+    def __init__(self, source: Source, scope: TagScope) -> None:
         self._source = source
         self._scope = scope
         self.faults: list[Fault] = []
 
     def evaluate(self, node: Node) -> Node:
         """The node without tags."""
-        if node.kind is Kind.TAGGED:
+        if node.kind is FormKind.TAGGED:
             return self._guarded(node)
         if node.kind in _COLLECTIONS:
             return node._replace(value=tuple(map(self.evaluate, node.value)))
-        if node.kind is Kind.MAP:
+        if node.kind is FormKind.MAP:
             return node._replace(value=tuple((key, self.evaluate(value)) for key, value in self._pairs(node)))
         return node
 
     def _pairs(self, node: Node) -> Iterator[tuple[Node, Node]]:
         """The pairs of a map. A tag as a key could quietly take the place of another key."""
         for key, value in node.value:
-            if key.kind is Kind.TAGGED:
+            if key.kind is FormKind.TAGGED:
                 self._note(_Wrong(key, "A tag cannot be a key.", code="tag-as-key", hint="Write the key itself."))
             else:
                 yield key, value
@@ -114,7 +114,7 @@ class _Resolver:
             return self._value(node)
         except _Wrong as wrong:
             self._note(wrong)
-            return Node(Kind.BROKEN, None, node.start, node.end)
+            return Node(FormKind.BROKEN, None, node.start, node.end)
 
     def _note(self, wrong: _Wrong) -> None:
         self.faults.append(self._source.fault(wrong.span, code=wrong.code, message=wrong.message, hint=wrong.hint))
@@ -170,23 +170,23 @@ class _Resolver:
 
     def _survey_keys(self, node: Node) -> None:
         for inner in _nodes(node):
-            if inner.kind is Kind.MAP:
+            if inner.kind is FormKind.MAP:
                 list(self._pairs(inner))
 
     def _join(self, node: Node, parts: tuple[Node, ...]) -> Node:
         values = [self.evaluate(part) for part in parts]
-        if any(value.kind is Kind.BROKEN for value in values):
-            return Node(Kind.BROKEN, None, node.start, node.end)
+        if any(value.kind is FormKind.BROKEN for value in values):
+            return Node(FormKind.BROKEN, None, node.start, node.end)
         texts = [_joined(value) for value in values]
         size = sum(map(len, texts))
         if size > MOST_JOINED:
             message = f"This #join makes a text of {size:,} characters, and {MOST_JOINED:,} are the most."
             raise _Wrong(_tag_span(node), message, code="too-large")
         self._spend(node, size)
-        return Node(Kind.STRING, "".join(texts), node.start, node.end)
+        return Node(FormKind.STRING, "".join(texts), node.start, node.end)
 
     def _spend(self, node: Node, size: int) -> None:
-        if not self._scope.budget.take(size):
+        if not self._scope.budget.parse(size):
             message = f"All #join and #param together make more than {MOST_TEXT:,} characters."
             raise _Wrong(_tag_span(node), message, code="too-large")
 
@@ -197,7 +197,7 @@ class _Resolver:
             if default is not None:
                 self._survey(default)
             self._spend(node, len(self._scope.params[name]))
-            return Node(Kind.PARAMETER, (name, self._scope.params[name]), node.start, node.end)
+            return Node(FormKind.PARAMETER, (name, self._scope.params[name]), node.start, node.end)
         if default is not None:
             return self.evaluate(default)
         known = ", ".join(shown(param) for param in sorted(self._scope.params)[:20])
@@ -213,11 +213,11 @@ def _tag_span(node: Node) -> Node:
 def _children(node: Node) -> Iterator[Node]:
     if node.kind in _COLLECTIONS:
         yield from node.value
-    elif node.kind is Kind.MAP:
+    elif node.kind is FormKind.MAP:
         for key, value in node.value:
             yield key
             yield value
-    elif node.kind is Kind.TAGGED:
+    elif node.kind is FormKind.TAGGED:
         yield node.value[1]
 
 
@@ -231,18 +231,18 @@ def _nodes(node: Node) -> Iterator[Node]:
 
 
 def _tags(node: Node) -> Iterator[Node]:
-    return (inner for inner in _nodes(node) if inner.kind is Kind.TAGGED)
+    return (inner for inner in _nodes(node) if inner.kind is FormKind.TAGGED)
 
 
 def _branches(node: Node) -> list[_Branch]:
     """The branches of a #profile."""
     argument = node.value[1]
-    if argument.kind is not Kind.MAP:
+    if argument.kind is not FormKind.MAP:
         hint = "Write #profile {:prod … :default …}."
         raise _Wrong(argument, "#profile needs a map of environments.", code="bad-profile", hint=hint)
     branches, seen = [], set[str]()
     for key, value in argument.value:
-        names = [_environment(name) for name in (key.value if key.kind is Kind.SET else (key,))]
+        names = [_environment(name) for name in (key.value if key.kind is FormKind.SET else (key,))]
         if seen.intersection(names):
             raise _Wrong(key, "An environment has two branches in this #profile.", code="bad-profile")
         seen.update(names)
@@ -251,7 +251,7 @@ def _branches(node: Node) -> list[_Branch]:
 
 
 def _environment(node: Node) -> str:
-    if node.kind in {Kind.KEYWORD, Kind.STRING}:
+    if node.kind in {FormKind.KEYWORD, FormKind.STRING}:
         return str(node.value)
     hint = "Write :name, #{:one :other} or :default."
     raise _Wrong(node, f"A branch of #profile cannot be for a {node.kind.value}.", code="bad-profile", hint=hint)
@@ -260,7 +260,7 @@ def _environment(node: Node) -> str:
 def _parts(node: Node) -> tuple[Node, ...]:
     """What a #join is to join."""
     argument: Node = node.value[1]
-    if argument.kind not in {Kind.VECTOR, Kind.LIST}:
+    if argument.kind not in {FormKind.VECTOR, FormKind.LIST}:
         hint = 'Write #join ["…" #param name].'
         raise _Wrong(argument, "#join needs a vector of strings and numbers.", code="bad-join", hint=hint)
     return tuple(argument.value)
@@ -268,20 +268,20 @@ def _parts(node: Node) -> tuple[Node, ...]:
 
 def _joined(part: Node) -> str:
     """A part of a #join as text."""
-    if part.kind is Kind.PARAMETER:
+    if part.kind is FormKind.PARAMETER:
         return str(part.value[1])
-    if part.kind in {Kind.STRING, Kind.WHOLE}:
+    if part.kind in {FormKind.STRING, FormKind.WHOLE}:
         return str(part.value)
-    hint = f"Write {quoted(part.value)}." if part.kind in {Kind.KEYWORD, Kind.SYMBOL} else None
+    hint = f"Write {quoted(part.value)}." if part.kind in {FormKind.KEYWORD, FormKind.SYMBOL} else None
     raise _Wrong(part, f"#join cannot join a {part.kind.value}.", code="bad-join", hint=hint)
 
 
 def _parameter(argument: Node) -> tuple[str, Node | None]:
     """The name that a #param asks for, and its default."""
     name, default = argument, None
-    if argument.kind is Kind.VECTOR and len(argument.value) == 2:  # noqa: PLR2004  # [name default]
+    if argument.kind is FormKind.VECTOR and len(argument.value) == 2:  # noqa: PLR2004  # [name default]
         name, default = argument.value
-    if name.kind not in {Kind.SYMBOL, Kind.KEYWORD, Kind.STRING}:
+    if name.kind not in {FormKind.SYMBOL, FormKind.KEYWORD, FormKind.STRING}:
         hint = "Write #param name or #param [name default]."
         raise _Wrong(argument, "#param needs a name.", code="bad-param", hint=hint)
     return str(name.value), default

@@ -13,12 +13,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dynatus_ci.definitions.edn import MOST_WHOLE
-from dynatus_ci.schema import indexes, keys
-from dynatus_ci.schema.model import Table, Value, canonical
-from dynatus_ci.schema.settings import SETTINGS
-from dynatus_ci.schema.settings.policy import Policy
-from dynatus_ci.schema.settings.replicas import REPLICA, Replicas
-from dynatus_ci.schema.settings.tags import Tags
+from dynatus_ci.table.aspects import ASPECTS, indexes, keys
+from dynatus_ci.table.aspects.policy import Policy
+from dynatus_ci.table.aspects.replicas import REPLICA, Replicas
+from dynatus_ci.table.aspects.tags import Tags
+from dynatus_ci.table.model import Table, Value, canonical
 
 INSIGHTS = indexes.INSIGHTS.name
 OVERRIDES = REPLICA.members.keys() - {"RegionName", indexes.GLOBAL}
@@ -89,13 +88,13 @@ def _global(name: str, index: Mapping[str, Value]) -> dict[str, Value]:
 def _settings(table: Table) -> Iterator[tuple[str, Value]]:
     """The settings that were read and are not what a new table has, in the shape that a file gives them."""
     shapes = {Tags.name: _tags, Policy.name: _policy, Replicas.name: _replicas}
-    for setting in SETTINGS:
-        value = table.at((setting.name,))
-        if value is None or value == setting.initial or setting.name in UNWRITTEN:
+    for aspect in ASPECTS:
+        value = table.at((aspect.name,))
+        if value is None or value == aspect.initial or aspect.name in UNWRITTEN:
             continue
-        shaped = shapes[setting.name](value) if setting.name in shapes else value
+        shaped = shapes[aspect.name](value) if aspect.name in shapes else value
         if shaped:
-            yield setting.name, shaped
+            yield aspect.name, shaped
 
 
 def _tags(tags: Mapping[str, str]) -> Value:

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dynatus_ci import approval
-from dynatus_ci.approval import Record, Scope, Unfinished
+from dynatus_ci import review
 from dynatus_ci.errors import GitHubError, NotAllowed
 from dynatus_ci.github.model import Comment, PullRequest, TrustedComment, Unwritten
 from dynatus_ci.github.pull_request import PullRequests
+from dynatus_ci.review import Record, Scope, Unfinished
 
 NOT_WRITTEN: Final = "No comment was written"
 
@@ -38,13 +38,13 @@ class FoundRecord:
         """What a comment holds; None where it is gone, or somebody else's."""
         if trusted is None or not trusted.viewer_did_author:
             return None
-        untouched = approval.untouched(
+        untouched = review.untouched(
             viewer_did_author=trusted.viewer_did_author,
             author=trusted.author,
             editor=trusted.editor,
             edited=trusted.edited,
         )
-        return cls(trusted.comment, untouched, approval.decode(trusted.comment.body) if untouched else None)
+        return cls(trusted.comment, untouched, review.decode(trusted.comment.body) if untouched else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,23 +118,23 @@ class PlanComment:
         if reason := pull.unwritten(head):
             return CommentOutcome(note=f"{NOT_WRITTEN}: {reason}.")
         record = record and replace(record, head=pull.head_sha)
-        new_losses = record is not None and approval.must_remove_label(self.record, record)
+        new_losses = record is not None and review.must_remove_label(self.record, record)
         outcome = self._settle_label(pull, record=record, remove=new_losses)
         written = self._write_plan(text(outcome), record=record, head=head)
         if isinstance(written, Unwritten):
             return replace(outcome, recorded=False, labelled=False, note=f"{NOT_WRITTEN}: {written}.")
         if new_losses:
             # Somebody may have put the label on after it was taken off and before the record was there.
-            self._github.remove_label(self.number, approval.LABEL)
+            self._github.remove_label(self.number, review.LABEL)
         return replace(outcome, url=written.url)
 
     def _settle_label(self, pull: PullRequest, *, record: Record | None, remove: bool) -> CommentOutcome:
-        labelled = approval.LABEL in pull.labels
+        labelled = review.LABEL in pull.labels
         if not remove:
             return CommentOutcome(labelled=labelled and record is not None, recorded=record is not None)
         try:
             # Also where it was not on when we looked: somebody may have put it on since, for what he has not seen.
-            self._github.remove_label(self.number, approval.LABEL)
+            self._github.remove_label(self.number, review.LABEL)
         except NotAllowed as refused:
             if not labelled:
                 raise
@@ -146,7 +146,7 @@ class PlanComment:
         return self._github.write_plan(
             self.number,
             marker=self._scope.marker,
-            body=approval.compose(text, scope=self._scope, record=record),
+            body=review.compose(text, scope=self._scope, record=record),
             head_sha=head,
             existing=self.found.comment if self.found else None,
             rewrite=self.found is not None and not self.found.untouched,
@@ -156,7 +156,7 @@ class PlanComment:
 
     def room(self, left: Unfinished | None = None) -> int:
         """How many characters of text it may have beside its record, after that was marked as used."""
-        return approval.remaining_characters(self.record and _after(self.record, left))
+        return review.remaining_characters(self.record and _after(self.record, left))
 
     def tell(self, text: str) -> bool:
         """Write how far a run is; the record stays as it is. False where the comment is not ours to write any more.
@@ -178,16 +178,16 @@ class PlanComment:
             return False
         record, before = _after(self.found.record, left), self.found.comment
         if text is None:
-            body = approval.with_record(before.body, record)
+            body = review.with_record(before.body, record)
         else:
-            body = approval.compose(text, scope=self._scope, record=record)
+            body = review.compose(text, scope=self._scope, record=record)
         comment = self._github.write_comment(
             self.number, marker=self._scope.marker, body=body, existing=before, rewrite=always
         )
-        self.found = FoundRecord(comment, untouched=True, record=approval.decode(body))
+        self.found = FoundRecord(comment, untouched=True, record=review.decode(body))
         return True
 
 
 def _after(record: Record, left: Unfinished | None) -> Record:
     """The record after a run, as its comment can hold it; None is in the middle of a run."""
-    return record if left is None else approval.shortened(approval.mark_used(record, left))
+    return record if left is None else review.shortened(review.mark_used(record, left))

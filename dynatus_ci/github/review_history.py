@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from dynatus_ci import approval
-from dynatus_ci.approval import Finding, Reviews, Scope, Unfinished
+from dynatus_ci import review
 from dynatus_ci.errors import GitHubError
 from dynatus_ci.github.model import Discussion, MergedPage, TrustedComment
 from dynatus_ci.github.plan_comment import FoundRecord, PlanComment
 from dynatus_ci.github.pull_request import MOST_COMMENTS, PullRequests
+from dynatus_ci.review import Finding, Reviews, Scope, Unfinished
 
 MARKING = 2
 """Requests that it takes to mark one record as used: reading leaves them over."""
@@ -29,7 +29,7 @@ class _Spent(Exception):
 class _Read:
     """What was read at a pull request."""
 
-    pull_request: approval.PullRequest
+    pull_request: review.PullRequest
     comment: PlanComment
     other_scopes: tuple[Scope, ...] = ()
 
@@ -87,7 +87,7 @@ class ReviewHistory:
     @property
     def reviews(self) -> Reviews:
         """What counts of all that was read."""
-        return approval.reviews([read.finding for read in self._read], self._scope, branch=self._branch)
+        return review.reviews([read.finding for read in self._read], self._scope, branch=self._branch)
 
     @property
     def url(self) -> str | None:
@@ -117,7 +117,7 @@ class ReviewHistory:
                 read = self._read_at(discussion)
                 if read.comment.found or read.pull_request.own:
                     self._read.append(read)
-                    self._ended = approval.stops_history(read.finding, self._scope, branch=self._branch)
+                    self._ended = review.stops_history(read.finding, self._scope, branch=self._branch)
                     return True
         except _Spent:
             pass
@@ -205,7 +205,7 @@ class ReviewHistory:
         own = self._is_own(discussion)
         return _Read(_pull_request(discussion, contained=own, own=own), comment)
 
-    def _place(self, discussion: Discussion) -> approval.PullRequest:
+    def _place(self, discussion: Discussion) -> review.PullRequest:
         """The pull request, and whether the commit's history holds its merge."""
         merge, own = discussion.pull_request.merge_commit_sha, self._is_own(discussion)
         contained = own or merge in self._commits
@@ -254,7 +254,7 @@ class ReviewHistory:
 
     def room(self, left: Unfinished | None = None) -> int:
         """How many characters of text the main comment may have beside its record, after that was marked as used."""
-        return self._main.comment.room(left) if self._main else approval.remaining_characters(None)
+        return self._main.comment.room(left) if self._main else review.remaining_characters(None)
 
     def tell(self, text: str) -> None:
         """Write how far the run is into the main comment; its record stays as it is.
@@ -305,20 +305,20 @@ class ReviewHistory:
     @staticmethod
     def _is_marked(read: _Read, left: Unfinished) -> bool:
         record = read.comment.record
-        return record is not None and record == approval.mark_used(record, left)
+        return record is not None and record == review.mark_used(record, left)
 
 
 def _merged_at(discussion: Discussion) -> str:
     return discussion.pull_request.merged_at or ""
 
 
-def _pull_request(discussion: Discussion, *, contained: bool, own: bool) -> approval.PullRequest:
+def _pull_request(discussion: Discussion, *, contained: bool, own: bool) -> review.PullRequest:
     pull_request = discussion.pull_request
-    return approval.PullRequest(
+    return review.PullRequest(
         number=pull_request.number,
         base=pull_request.base_ref,
         merged=pull_request.merged_at is not None,
         contained=contained,
         own=own,
-        labelled=approval.LABEL in pull_request.labels,
+        labelled=review.LABEL in pull_request.labels,
     )

@@ -16,8 +16,8 @@ from dynatus_ci.report import apply_report, console, fault_report, layout, plan_
 from dynatus_ci.report.layout import SUMMARY, Report, ReportContext, Size, characters
 from dynatus_ci.report.quantities import plural
 from dynatus_ci.report.safe_markdown import clean, code, hide_accounts
-from dynatus_ci.schema.model import Plan
-from dynatus_ci.schema.results import Result
+from dynatus_ci.table.model import Plan
+from dynatus_ci.table.outcome import Result
 
 __all__ = [
     "SUMMARY",

@@ -13,8 +13,8 @@ from dynatus_ci.report.layout import Alert, FooterItem, Line, Report, ReportCont
 from dynatus_ci.report.quantities import plural, span
 from dynatus_ci.report.safe_markdown import clean, code, link
 from dynatus_ci.report.wording import Consequence
-from dynatus_ci.schema.model import Action, Plan, TableChange
-from dynatus_ci.schema.results import Outcome, Result, Status, StepResult, TableResult
+from dynatus_ci.table.model import Action, Plan, TableChange
+from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
 
 _MARKS = {
     Outcome.FAILED: "🔴",

@@ -13,7 +13,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from dynatus_ci.report.safe_markdown import code, hide_accounts, link
-from dynatus_ci.schema.model import Plan, Risk
+from dynatus_ci.table.model import Plan, Risk
 
 PRODUCT = "Dynatus CI"
 DOCUMENTATION = "https://github.com/org/dynatus-action/blob/v1/docs/review.md"

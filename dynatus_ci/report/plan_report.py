@@ -8,16 +8,16 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from dynatus_ci import approval
+from dynatus_ci import review
 from dynatus_ci.report import grouping, layout, wording
 from dynatus_ci.report.layout import Alert, Line, Report, ReportContext, Row, Section, StepLine, ValueChange
 from dynatus_ci.report.quantities import duration, plural, span
 from dynatus_ci.report.safe_markdown import clean, code
 from dynatus_ci.report.wording import Consequence
-from dynatus_ci.schema import order
-from dynatus_ci.schema.indexes import GLOBAL
-from dynatus_ci.schema.keys import LOCAL
-from dynatus_ci.schema.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange
+from dynatus_ci.table import order
+from dynatus_ci.table.aspects.indexes import GLOBAL
+from dynatus_ci.table.aspects.keys import LOCAL
+from dynatus_ci.table.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange
 
 SLOT_SECONDS = 60
 """A table that waits for longer lets another one begin, so `max-parallel` does not slow down index builds."""
@@ -175,16 +175,16 @@ def approval_request(
     lost: Sequence[Consequence], plan: Plan, context: ReportContext, *, title: str, aim: str = "To approve"
 ) -> Alert:
     """What is destructive and not approved, and the exact text that approves it: an option, or the action's input."""
-    names = {approval.words(each.difference) for each in lost}
+    names = {review.words(each.difference) for each in lost}
     everything = {
-        approval.words(difference) for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE
+        review.words(difference) for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE
     } | {change.table for change in plan.tables}
     found = [clean(pattern) for pattern in grouping.patterns(sorted(names), others=everything)]
     lines = list(_sentences(lost))
     if not context.in_github:
         copied = tuple(f"--allow-destructive {shlex.quote(pattern)}" for pattern in found)
         return Alert("CAUTION", title, _copying(lines, copied), ask=f"{aim}, pass this to `dynatus apply`:")
-    label = f"add the label {code(approval.LABEL)} to {context.label_on}, or " if context.label_on else ""
+    label = f"add the label {code(review.LABEL)} to {context.label_on}, or " if context.label_on else ""
     # An account number in a name is matched by wildcards: GitHub shows none.
     copied = tuple(f"  {_ACCOUNT.sub('????????', pattern)}" for pattern in found)
     return Alert(
@@ -323,7 +323,7 @@ def _unreadable(plan: Plan) -> Iterator[Alert]:
 
 def _next(plan: Plan, context: ReportContext) -> Iterator[str]:
     if context.label_removed:
-        label = code(approval.LABEL)
+        label = code(review.LABEL)
         yield f"The label {label} was removed, because what is destructive has changed since somebody added it."
     if _unread(plan) or _refused(plan):
         yield f"Plan again when {'every table can be read' if _unread(plan) else 'nothing is refused'}."

@@ -12,7 +12,7 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from dynatus_ci.schema.findings import visible
+from dynatus_ci.table.validation.findings import visible
 
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 # Not plain: seven or more letters a to f (GitHub links them as a commit), long numbers, and quoted words (values).

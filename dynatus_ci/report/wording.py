@@ -13,23 +13,23 @@ from dataclasses import dataclass
 
 from dynatus_ci.report.quantities import plural, size
 from dynatus_ci.report.safe_markdown import code
-from dynatus_ci.schema import keys, phrases, replacement, settings
-from dynatus_ci.schema.indexes import GLOBAL
-from dynatus_ci.schema.keys import LOCAL
-from dynatus_ci.schema.model import Action, Difference, Effect, Path, Risk, Table, TableChange, Value
-from dynatus_ci.schema.settings import SETTINGS
+from dynatus_ci.table import aspects, replacement, wording
+from dynatus_ci.table.aspects import ASPECTS, keys
+from dynatus_ci.table.aspects.indexes import GLOBAL
+from dynatus_ci.table.aspects.keys import LOCAL
+from dynatus_ci.table.model import Action, Difference, Effect, Path, Risk, Table, TableChange, Value
 
 _NAMES = {
     "KeySchema": "key",
     "BillingMode": "billing mode",
     "ProvisionedThroughput": "capacity",
     "OnDemandThroughput": "on-demand limits",
-    **{setting.name: setting.title for setting in SETTINGS if not setting.named},
+    **{setting.name: setting.title for setting in ASPECTS if not setting.named},
 }
 MEMBERS = {
     GLOBAL: "index",
     LOCAL: "local index",
-    **{setting.name: setting.title for setting in SETTINGS if setting.named},
+    **{setting.name: setting.title for setting in ASPECTS if setting.named},
 }
 """What one member of a setting is called where its members have names."""
 
@@ -178,7 +178,7 @@ def _consequences(change: TableChange, risk: Risk) -> tuple[Consequence, ...]:
 
 def _held(changes: Sequence[TableChange]) -> str:
     """How many items the tables hold, in brackets, as DescribeTable counts them: up to six hours ago."""
-    counted = [change.live for change in changes if change.live is not None]
+    counted = [change.info for change in changes if change.info is not None]
     if not counted:
         return ""
     items, volume = sum(live.items for live in counted), sum(live.bytes for live in counted)
@@ -188,7 +188,7 @@ def _held(changes: Sequence[TableChange]) -> str:
 
 
 def _template(difference: Difference) -> str:
-    setting, path = settings.of(difference.path), difference.path
+    setting, path = aspects.of(difference.path), difference.path
     if setting:
         return setting.consequence(difference).replace("Table {table}", "{table}").replace("table {table}", "{table}")
     case = path[2] if path[2:] else difference.effect.value
@@ -353,7 +353,7 @@ def _phrases(path: Path, value: Value) -> dict[Path, str] | None:
 
 def _phrase(path: Path, value: Value) -> str | None:
     if isinstance(value, bool):
-        return phrases.on(value)
+        return wording.on(value)
     if isinstance(value, str | int):
         return str(value) or '""'
     shape = _shape(path)
@@ -363,7 +363,7 @@ def _phrase(path: Path, value: Value) -> str | None:
 
 
 def _shape(path: Path) -> _Shape | None:
-    setting = settings.of(path) or settings.of(path[2:])
+    setting = aspects.of(path) or aspects.of(path[2:])
     if setting:
         return _Shape(setting.said, setting.words) if setting.said else None
     match path:
@@ -379,21 +379,21 @@ def _shape(path: Path) -> _Shape | None:
 def _table(value: Mapping[str, Value]) -> str:
     # A table that is deleted has its key with the types inside.
     key = value["KeySchema"] if isinstance(value["KeySchema"], Mapping) else value
-    billing = [value.get("BillingMode", ""), phrases.units(value.get("ProvisionedThroughput"))]
-    return phrases.joined(
-        f"key {_key(key)}", " ".join(filter(None, billing)), phrases.at_most(value.get("OnDemandThroughput"))
+    billing = [value.get("BillingMode", ""), wording.units(value.get("ProvisionedThroughput"))]
+    return wording.joined(
+        f"key {_key(key)}", " ".join(filter(None, billing)), wording.at_most(value.get("OnDemandThroughput"))
     )
 
 
 def _index(value: Mapping[str, Value]) -> str:
     projection = value["Projection"]
-    include = ", ".join(map(phrases.attribute, projection.get("NonKeyAttributes") or ()))
-    warm = phrases.units(value.get("WarmThroughput"))
-    return phrases.joined(
+    include = ", ".join(map(wording.attribute, projection.get("NonKeyAttributes") or ()))
+    warm = wording.units(value.get("WarmThroughput"))
+    return wording.joined(
         _key(value),
         f"{projection['ProjectionType']} {include}".rstrip(),
-        phrases.units(value.get("ProvisionedThroughput")),
-        phrases.at_most(value.get("OnDemandThroughput")),
+        wording.units(value.get("ProvisionedThroughput")),
+        wording.at_most(value.get("OnDemandThroughput")),
         f"warm {warm}" if warm else "",
     )
 
@@ -402,7 +402,7 @@ def _key(value: Mapping[str, Value]) -> str:
     """The partition key's attributes, then the sort key's, with their types. Several of one kind are joined by `+`."""
     types = keys.types(value.get("AttributeDefinitions") or [])
     named = ([e["AttributeName"] for e in value["KeySchema"] if e["KeyType"] == kind] for kind in ("HASH", "RANGE"))
-    typed = (" + ".join(f"{phrases.attribute(name)} ({types.get(name, '?')})" for name in names) for names in named)
+    typed = (" + ".join(f"{wording.attribute(name)} ({types.get(name, '?')})" for name in names) for names in named)
     return ", ".join(filter(None, typed))
 
 
@@ -413,8 +413,8 @@ _TABLE = _Shape(_KEYED | _THROUGHPUT | {LOCAL, "BillingMode"}, _table)
 _INDEX = _Shape(_KEYED | _THROUGHPUT | {"Projection", "WarmThroughput", "ContributorInsightsSpecification"}, _index)
 _SHAPES = {
     "KeySchema": _Shape(_KEYED, _key),
-    "ProvisionedThroughput": _Shape(frozenset(phrases.UNITS), phrases.units),
-    "OnDemandThroughput": _Shape(frozenset(phrases.UNITS), phrases.units),
+    "ProvisionedThroughput": _Shape(frozenset(wording.UNITS), wording.units),
+    "OnDemandThroughput": _Shape(frozenset(wording.UNITS), wording.units),
 }
 
 

@@ -21,8 +21,9 @@ from dynatus_ci import cli, engine, report
 from dynatus_ci.definitions import loader
 from dynatus_ci.errors import FailureReason, InvalidDefinitions
 from dynatus_ci.inputs import NAMES, Inputs, Mode
-from dynatus_ci.schema import emulators, members
-from dynatus_ci.schema.settings import SETTINGS
+from dynatus_ci.table import emulators
+from dynatus_ci.table.aspects import ASPECTS
+from dynatus_ci.table.validation import members
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -340,7 +341,7 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 
 
 def test_every_setting_says_where_its_facts_are() -> None:
-    modules = {type(setting).__module__: importlib.import_module(type(setting).__module__) for setting in SETTINGS}
+    modules = {type(aspect).__module__: importlib.import_module(type(aspect).__module__) for aspect in ASPECTS}
     assert [name for name, module in modules.items() if "docs/dynamodb.md#" not in (module.__doc__ or "")] == []
 
 
@@ -395,7 +396,7 @@ def test_emulators_md_says_what_each_cannot_keep(emulator: str) -> None:
     column = list(emulators.NAMES).index(emulator)
     rows = table(ROOT / "docs/emulators.md", "setting")
     for kind in emulators.CANNOT_KEEP[emulator]:
-        setting, _, member = kind.partition(".")
-        assert rows[f"{member}` of an index" if member else setting][column] == "no", kind
+        aspect, _, member = kind.partition(".")
+        assert rows[f"{member}` of an index" if member else aspect][column] == "no", kind
     kept = members.TABLE.members.keys() - emulators.CANNOT_KEEP[emulator]
     assert {name for name in kept & rows.keys() if not rows[name][column].startswith("yes")} == set()

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from dynatus_ci import iam
-from dynatus_ci.schema.model import Table
+from dynatus_ci.table.model import Table
 from tests.unit.test_iam import ABSENT, EVERYTHING, KEY, STREAM
 
 ROOT = Path(__file__).parents[2]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import pytest
 
-from dynatus_ci.schema import members, shapes, unmanaged
-from dynatus_ci.schema.settings import SETTINGS
-from dynatus_ci.schema.settings.insights import Insights
-from dynatus_ci.schema.settings.replicas import REPLICA
+from dynatus_ci.table import unmanaged
+from dynatus_ci.table.aspects import ASPECTS
+from dynatus_ci.table.aspects.insights import Insights
+from dynatus_ci.table.aspects.replicas import REPLICA
+from dynatus_ci.table.validation import members, shapes
 
 if TYPE_CHECKING:
     from botocore.model import ServiceModel, Shape
@@ -166,7 +167,7 @@ def test_the_exceptions_are_still_needed(dynamodb: ServiceModel) -> None:
 
 
 def test_every_setting_is_a_member_of_a_table() -> None:
-    assert {setting.name for setting in SETTINGS} <= members.TABLE.members.keys()
+    assert {aspect.name for aspect in ASPECTS} <= members.TABLE.members.keys()
 
 
 def test_what_describe_table_shows_is_read_or_known_to_be_unmanaged(dynamodb: ServiceModel) -> None:

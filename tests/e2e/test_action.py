@@ -11,7 +11,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from dynatus_ci import approval, testing
+from dynatus_ci import review, testing
 from tests import github_stub, hostile, scene
 from tests.github_stub import GitHubStub
 from tests.image import Image, docker
@@ -88,7 +88,7 @@ def test_red_labelled_green_merged_applied(repo: Repository, database: str) -> N
     assert repo.plan(1).ending == PLANNED
     repo.write(users=table(**NO_INDEXES), orders='{:TableName "orders" :Absent true}')
     assert repo.plan(1).ending == PLANNED
-    assert repo.labels(1) == [approval.LABEL]
+    assert repo.labels(1) == [review.LABEL]
     assert repo.apply(repo.merge(1)).ending == APPLIED
     assert "GlobalSecondaryIndexes" not in describe(database, "users")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from dynatus_ci import approval
+from dynatus_ci import review
 from dynatus_ci.definitions.files import git_blob
 from tests.github_stub import BOT, READ_ONLY_TOKEN, Answer, Fault
 from tests.image import Image
@@ -348,7 +348,7 @@ def test_a_new_plan_replaces_an_edited_comment_whole(repo: Scene) -> None:
     before = repo.comment(1)
     repo.edit(1, lambda body: body)
     repo.plan(1)
-    assert approval.decode(repo.comment(1)) == approval.decode(before)
+    assert review.decode(repo.comment(1)) == review.decode(before)
     assert next(iter(repo.github.editors.values())) == "github-actions[bot]"
     assert repo.apply(repo.merge(1)).ending == APPLIED
 
@@ -389,7 +389,7 @@ def test_red_labelled_green_merged_applied(repo: Scene) -> None:
     assert "users/by-mail" in repo.comment(1)
     repo.label(1)
     assert repo.plan(1).ending == PLANNED
-    assert repo.labels(1) == [approval.LABEL]
+    assert repo.labels(1) == [review.LABEL]
     assert repo.apply(repo.merge(1)).ending == APPLIED
     assert not repo.account.client().describe_table(TableName="users")["Table"].get("GlobalSecondaryIndexes")
 
@@ -424,7 +424,7 @@ def test_the_label_comes_off_when_what_it_named_has_changed(repo: Scene) -> None
 def test_a_label_that_was_there_before_the_first_plan_names_nothing(repo: Scene) -> None:
     adopt(repo, users=table(**INDEX))
     repo.write(users=table(**NO_INDEXES))
-    repo.open(1, labels=(approval.LABEL,))
+    repo.open(1, labels=(review.LABEL,))
     assert repo.plan(1).ending == BLOCKED
     assert repo.labels(1) == []
 
@@ -443,7 +443,7 @@ def test_a_label_put_on_before_the_new_record_is_there_names_nothing_of_it(repo:
 def test_where_the_label_cannot_be_taken_off_there_is_no_record(repo: Scene) -> None:
     adopt(repo, users=table(**INDEX))
     repo.write(users=table(**NO_INDEXES))
-    repo.open(1, labels=(approval.LABEL,))
+    repo.open(1, labels=(review.LABEL,))
     repo.github.faults.append(Fault("DELETE .*", status=403, times=9, body={"message": "Resource not accessible"}))
     assert repo.plan(1).ending == GITHUB
     assert repo.github.bodies(1) == []
@@ -703,8 +703,8 @@ def test_an_approval_that_another_run_uses_up_meanwhile_is_used_up(repo: Scene) 
     sha = repo.merge(1)
 
     def use_up() -> None:
-        closed = approval.mark_used(repo.record(1), {})
-        repo.edit(1, lambda body: approval.with_record(body, closed), login=BOT)
+        closed = review.mark_used(repo.record(1), {})
+        repo.edit(1, lambda body: review.with_record(body, closed), login=BOT)
 
     when(repo, "IssueComment", use_up)
     assert repo.apply(sha).ending == CHANGED

@@ -10,7 +10,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from dynatus_ci import testing
-from dynatus_ci.dynamodb import local
+from dynatus_ci.aws import local
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

@@ -71,7 +71,7 @@ def test_every_call_is_shown_with_its_duration_and_request_where_it_is_asked_for
 ) -> None:
     done = dynatus("plan", definitions, "--endpoint-url", account.endpoint_url, *flags)
     assert done.returncode == 0
-    assert ("DEBUG dynatus_ci.dynamodb.client: DescribeTable of table users" in done.stderr) is shown
+    assert ("DEBUG dynatus_ci.aws.client: DescribeTable of table users" in done.stderr) is shown
     assert bool(re.search(r" ms, .*RequestId [0-9A-F]{32}\n", done.stderr)) is shown
     assert "123456789012" not in done.stderr
 

@@ -20,16 +20,16 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from dynatus_ci.approval import Gate
-from dynatus_ci.dynamodb import client as connection
-from dynatus_ci.dynamodb import observe
-from dynatus_ci.dynamodb.client import Aws
+from dynatus_ci.aws import client as connection
+from dynatus_ci.aws import observe
+from dynatus_ci.aws.client import Aws
 from dynatus_ci.engine import Options
+from dynatus_ci.engine.table_loop import MOST_ATTEMPTS
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.reconcile import MOST_ATTEMPTS
-from dynatus_ci.schema import emulators
-from dynatus_ci.schema.model import Action, Plan, Risk
-from dynatus_ci.schema.results import Outcome, Status
+from dynatus_ci.review import Gate
+from dynatus_ci.table import emulators
+from dynatus_ci.table.model import Action, Plan, Risk
+from dynatus_ci.table.outcome import Outcome, Status
 from tests import strategies
 from tests.simulator import HOUR, MINUTE, SECOND_WRITER, Kind, describe, durations
 from tests.simulator.clock import DAY

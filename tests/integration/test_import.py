@@ -10,11 +10,11 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto.server import ThreadedMotoServer
 
-from dynatus_ci import api, importing, testing
-from dynatus_ci.dynamodb import client as connection
-from dynatus_ci.dynamodb import local
-from dynatus_ci.schema.model import Action
-from dynatus_ci.schema.results import Outcome
+from dynatus_ci import api, importer, testing
+from dynatus_ci.aws import client as connection
+from dynatus_ci.aws import local
+from dynatus_ci.table.model import Action
+from dynatus_ci.table.outcome import Outcome
 from tests.strategies import KEY_ID, bare
 from tests.world import opened
 
@@ -68,7 +68,7 @@ def definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_was_imported_plans_as_noop(endpoint: str) -> None:
     client = local.client(endpoint)
     testing.dynamodb_tables(client, "tables.edn", table_prefix="first-")
-    imported = importing.import_tables(connection.adopt(client), ["first-*"], out_dir=Path("live"))
+    imported = importer.import_tables(connection.from_client(client), ["first-*"], out_dir=Path("live"))
     assert [(one.table, one.error) for one in imported] == [("first-orders", None), ("first-users", None)]
     plan = api.plan_tables(client, api.load_definitions("live"))
     assert [(change.table, change.action, change.steps) for change in plan.tables] == [
@@ -80,7 +80,7 @@ def test_what_was_imported_plans_as_noop(endpoint: str) -> None:
 def test_what_was_imported_makes_the_same_table_again(endpoint: str) -> None:
     client = local.client(endpoint)
     testing.dynamodb_tables(client, "tables.edn", table_prefix="second-")
-    importing.import_tables(connection.adopt(client), ["second-*"], out_dir=Path("live"))
+    importer.import_tables(connection.from_client(client), ["second-*"], out_dir=Path("live"))
     testing.dynamodb_tables(client, "live", table_prefix="again-")
     plan = api.plan_tables(client, api.load_definitions("tables.edn", table_prefix="again-second-"))
     assert {change.action for change in plan.tables} == {Action.NOOP}
@@ -101,7 +101,7 @@ def test_the_key_that_aws_manages_goes_without_a_name(key: str | None, denied: b
         assert world.apply(bare(SSESpecification=encryption)).table.result is Outcome.APPLIED
         if denied:
             world.simulator.faults.deny("DescribeKey")
-        (imported,) = importing.import_tables(world.aws, [], out_dir=Path("live"))
+        (imported,) = importer.import_tables(world.aws, [], out_dir=Path("live"))
         assert imported.error is None
         (table,) = api.load_definitions("live")
         named = world.simulator.find_key(written.get("KMSMasterKeyId", KEY_ID))

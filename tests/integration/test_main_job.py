@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dynatus_ci import cli, planning, terminal
+from dynatus_ci import cli, session, terminal
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -187,7 +187,7 @@ def test_a_plan_file_that_cannot_be_written_is_said(tmp_path: Path, capsys: pyte
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 200_000, "{", "[]", '{"format": 1}', "\0" * (planning.LARGEST_DOCUMENT + 1), None]
+    "text", ["[" * 200_000, "{", "[]", '{"format": 1}', "\0" * (session.LARGEST_DOCUMENT + 1), None]
 )
 def test_what_is_no_plan_document_is_refused(
     tmp_path: Path, text: str | None, capsys: pytest.CaptureFixture[str]

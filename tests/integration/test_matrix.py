@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dynatus_ci import api
-from dynatus_ci.schema.emulators import CANNOT_KEEP, DYNAMODB_LOCAL, MOTO
-from dynatus_ci.schema.model import Action, Effect, TableChange
-from dynatus_ci.schema.results import Outcome
+from dynatus_ci.table.emulators import CANNOT_KEEP, DYNAMODB_LOCAL, MOTO
+from dynatus_ci.table.model import Action, Effect, TableChange
+from dynatus_ci.table.outcome import Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

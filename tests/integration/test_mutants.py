@@ -13,15 +13,26 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, given
 
-from dynatus_ci import reconcile
-from dynatus_ci.dynamodb import observe, waits
-from dynatus_ci.dynamodb.client import Aws
-from dynatus_ci.dynamodb.failures import CallFailed
-from dynatus_ci.schema import capacity, indexes, order, planner, probe, replacement, unmanaged
-from dynatus_ci.schema.model import Difference, Risk, Stage, Step
-from dynatus_ci.schema.settings import SETTINGS, backups, base, encryption, protection, stream, tags, ttl
-from dynatus_ci.schema.settings.base import Emptiness
-from dynatus_ci.schema.settings.insights import Insights
+from dynatus_ci.aws import observe, waits
+from dynatus_ci.aws.call_errors import CallFailed
+from dynatus_ci.aws.client import Aws
+from dynatus_ci.engine import table_loop
+from dynatus_ci.table import order, planner, probe, replacement, unmanaged
+from dynatus_ci.table.aspects import (
+    ASPECTS,
+    backups,
+    base,
+    capacity,
+    encryption,
+    indexes,
+    protection,
+    stream,
+    tags,
+    ttl,
+)
+from dynatus_ci.table.aspects.base import Emptiness
+from dynatus_ci.table.aspects.insights import Insights
+from dynatus_ci.table.model import Difference, Risk, Stage, Step
 from tests import strategies
 from tests.integration import test_faults as faults
 from tests.integration import test_properties as properties
@@ -33,7 +44,7 @@ from tests.world import World, opened
 
 Patch = pytest.MonkeyPatch
 Property = Callable[[World, Sequence[Definition]], None]
-AROUND = properties.Surroundings(seed=0, leaps=True, items=True, unmanaged=False, scaling=None)
+AROUND = properties.FactCache(seed=0, leaps=True, items=True, unmanaged=False, scaling=None)
 EXAMPLES = 1_000
 
 
@@ -95,7 +106,7 @@ def an_index_is_done_when_its_table_is_active(patch: Patch) -> None:
 
 
 def waits_for_nothing(patch: Patch) -> None:
-    patch.setattr(waits.Poll, "until", lambda *_: waits.Ended.DONE)
+    patch.setattr(waits.Poll, "until", lambda *_: waits.WaitOutcome.DONE)
     patch.setattr(order, "EXCLUSIVE", frozenset())
 
 
@@ -104,7 +115,7 @@ def protection_goes_on_last(patch: Patch) -> None:
 
 
 def protection_goes_off_first(patch: Patch) -> None:
-    patch.setattr(protection.Protection, "steps", base.Setting.steps)
+    patch.setattr(protection.Protection, "steps", base.Aspect.steps)
 
 
 def indexes_come_before_others_go(patch: Patch) -> None:
@@ -164,7 +175,7 @@ def nothing_is_backed_up(patch: Patch) -> None:
 
 def what_is_not_mentioned_is_read(patch: Patch) -> None:
     real = observe.answers
-    everything = list(SETTINGS)
+    everything = list(ASPECTS)
     patch.setattr(observe, "answers", lambda aws, description, _wanted: real(aws, description, everything))
 
 
@@ -181,11 +192,11 @@ def a_call_is_sent_again_blindly(patch: Patch) -> None:
 
 
 def whichever_table_has_the_name_is_deleted(patch: Patch) -> None:
-    patch.setattr(reconcile.TableLoop, "_gate", lambda *_: None)
+    patch.setattr(table_loop.TableLoop, "_gate", lambda *_: None)
 
 
 def insights_of_a_rebuilt_index_are_forgotten(patch: Patch) -> None:
-    patch.setattr(Insights, "_kept", lambda _self, context, path: context.is_at(path))
+    patch.setattr(Insights, "_kept", lambda _self, context, path: context.actual_at(path))
 
 
 # --- the changes that tell -------------------------------------------------------------------------------------------

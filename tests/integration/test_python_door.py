@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import dynatus_ci
-from dynatus_ci.dynamodb import local
+from dynatus_ci.aws import local
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

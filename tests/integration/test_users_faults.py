@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dynatus_ci import cli
-from dynatus_ci.dynamodb import configuration
+from dynatus_ci.aws import configuration
 from tests.scene import table
 
 SECRET = "hunter2"

@@ -168,7 +168,7 @@ def _check_index_entries(request: Json) -> None:
         raise errors.limit(ONLY_ONE_INDEX)
 
 
-def situation(table: Table) -> str:
+def facts(table: Table) -> str:
     """The transition that the table is in, the strictest first."""
     index = table.building()
     busy_index = any(index.status != "ACTIVE" for index in table.indexes.values())
@@ -187,7 +187,7 @@ def situation(table: Table) -> str:
 
 def check_state(table: Table, concerns: set[str], request: Json) -> None:
     """Refuse what the present transition does not admit."""
-    state = situation(table)
+    state = facts(table)
     index = table.building() or next((i for i in table.indexes.values() if i.status == "DELETING"), None)
     deletes = [e["Delete"]["IndexName"] for e in request.get("GlobalSecondaryIndexUpdates", []) if "Delete" in e]
     if index is not None and concerns & ONLINE and not (index.backfilling and index.name in deletes):

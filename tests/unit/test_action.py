@@ -15,7 +15,7 @@ from typing import NoReturn
 import pytest
 
 from dynatus_ci import action
-from dynatus_ci.approval import codec
+from dynatus_ci.review import codec
 from tests import github_stub
 from tests.github_stub import PERSON_TOKEN, Fault
 from tests.scene import BRANCH, HASTE, INDEX, NO_INDEXES, PATH, ROOT, TTL, Ran, Scene, scene, table, tags
@@ -241,9 +241,7 @@ def test_every_call_of_aws_is_in_the_debug_log_where_it_is_on(repo: Scene) -> No
     assert "::debug::" not in run(repo, "plan").log
     repo.variables["RUNNER_DEBUG"] = "1"
     ran = run(repo, "plan")
-    line = (
-        r"^::debug::DEBUG dynatus_ci\.dynamodb\.client: DescribeTable of table users: \d+ ms, .*RequestId [0-9A-F]{32}$"
-    )
+    line = r"^::debug::DEBUG dynatus_ci\.aws\.client: DescribeTable of table users: \d+ ms, .*RequestId [0-9A-F]{32}$"
     assert re.search(line, ran.log, re.MULTILINE)
     assert "123456789012" not in ran.log
     assert github_stub.TOKEN not in ran.log

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynatus_ci import approval
-from dynatus_ci.approval import Finding, Gate, PullRequest, Record, Scope
+from dynatus_ci import review
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.schema.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange, Value
-from dynatus_ci.schema.results import Outcome
+from dynatus_ci.review import Finding, Gate, PullRequest, Record, Scope
+from dynatus_ci.table.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange, Value
+from dynatus_ci.table.outcome import Outcome
 
 SAFE, DISRUPTIVE, DESTRUCTIVE = Risk.SAFE, Risk.DISRUPTIVE, Risk.DESTRUCTIVE
 SCOPE = Scope(environment=None, account="9012", region="eu-west-1", path="resources/dynamo")
@@ -99,16 +99,16 @@ def found(
     closed: tuple[str, ...] = (),
     untouched: bool = True,
 ) -> Finding:
-    kept = approval.new_record(plan(*changes), scope, head="abc")
+    kept = review.new_record(plan(*changes), scope, head="abc")
     if closed:
-        kept = approval.mark_used(kept, approval.unfinished((), unread={"users", "orders"} - set(closed)))
-    body = approval.compose("text", scope=scope, record=kept)
-    return Finding(at, body, untouched=untouched, record=approval.decode(body) if untouched else None)
+        kept = review.mark_used(kept, review.unfinished((), unread={"users", "orders"} - set(closed)))
+    body = review.compose("text", scope=scope, record=kept)
+    return Finding(at, body, untouched=untouched, record=review.decode(body) if untouched else None)
 
 
 def may_run(now: TableChange, *findings: Finding, patterns: tuple[str, ...] = ()) -> FailureReason | None:
     """The first refusal of the table's steps."""
-    gate = Gate(approval.reviews(findings, SCOPE, branch="main"), patterns)
+    gate = Gate(review.reviews(findings, SCOPE, branch="main"), patterns)
     refusals = [refusal for one in now.steps if (refusal := gate.may_run(now, one))]
     return refusals[0].reason if refusals else None
 
@@ -117,7 +117,9 @@ labelled = replace(OWN, labelled=True)
 not_merged, missing = FailureReason.NOT_MERGED, FailureReason.PLAN_MISSING
 changed, blocked = FailureReason.PLAN_CHANGED, FailureReason.DESTRUCTIVE_BLOCKED
 named = ("users",)
-CAPACITY_NOW = Difference("users", ("ProvisionedThroughput",), {"R": 1}, {"R": 5}, within=(difference("create").id,))
+CAPACITY_NOW = Difference(
+    "users", ("ProvisionedThroughput",), {"R": 1}, {"R": 5}, covered_by=(difference("create").id,)
+)
 CAPACITY = replace(change("tag"), differences=(CAPACITY_NOW,), steps=(step(CAPACITY_NOW),))
 LOWERED = replace(CAPACITY, differences=(replace(CAPACITY_NOW, risk=DISRUPTIVE),))
 
@@ -246,14 +248,14 @@ def test_the_table_of_decisions_has_at_least_fifty_rows() -> None:
 
 def test_that_a_part_was_not_reviewed_is_said_before_another_part_is_not_named() -> None:
     now = change("drop", "ttl")
-    refusal = Gate(approval.reviews([found(change("drop"), at=OLDER)], SCOPE, branch="main")).may_run(now, now.steps[0])
+    refusal = Gate(review.reviews([found(change("drop"), at=OLDER)], SCOPE, branch="main")).may_run(now, now.steps[0])
     assert refusal is not None
     assert refusal.reason is not_merged
 
 
 def test_a_step_that_serves_nothing_known_serves_the_whole_table() -> None:
     now = change("tag", "ttl")
-    gate = Gate(approval.reviews([found(change("tag"))], SCOPE, branch="main"))
+    gate = Gate(review.reviews([found(change("tag"))], SCOPE, branch="main"))
     vague = step(operation="CreateBackup")
     strange = Step("UpdateTable", {}, "", differences=(difference("tag").id, "0" * 32))
     assert gate.judge(now, step(difference("tag"))) is None
@@ -266,7 +268,7 @@ def test_deleting_a_table_needs_its_identity_whatever_the_difference_says() -> N
     now = replace(
         change("recreate-empty"), differences=(replace(difference("recreate-empty"), effect=Effect.IN_PLACE),)
     )
-    gate = Gate(approval.reviews([found(now)], SCOPE, branch="main"))
+    gate = Gate(review.reviews([found(now)], SCOPE, branch="main"))
     other = replace(now, table_id="id-2")
     delete = step(*now.differences, operation="DeleteTable")
     assert gate.may_run(now, delete) is None
@@ -292,7 +294,7 @@ WHOLE = [
 def test_a_change_is_judged_as_a_whole_also_where_it_has_no_steps(
     now: TableChange, findings: list[Finding], patterns: tuple[str, ...], expected: FailureReason | None
 ) -> None:
-    refusal = Gate(approval.reviews(findings, SCOPE, branch="main"), patterns).may_run(now, None)
+    refusal = Gate(review.reviews(findings, SCOPE, branch="main"), patterns).may_run(now, None)
     assert (refusal.reason if refusal else None) == expected
 
 
@@ -315,9 +317,9 @@ def test_without_approval_only_what_is_destructive_must_be_named() -> None:
 
 def test_the_label_is_offered_where_there_is_a_pull_request_to_put_it_on() -> None:
     drop = change("drop")
-    refusal = Gate(approval.reviews([found(drop)], SCOPE, branch="main")).may_run(drop, drop.steps[0])
+    refusal = Gate(review.reviews([found(drop)], SCOPE, branch="main")).may_run(drop, drop.steps[0])
     assert refusal is not None
-    assert approval.LABEL in (refusal.hint or "")
+    assert review.LABEL in (refusal.hint or "")
 
 
 @pytest.mark.parametrize(
@@ -344,7 +346,7 @@ def test_the_label_is_offered_where_there_is_a_pull_request_to_put_it_on() -> No
     ],
 )
 def test_patterns_name_tables_or_indexes(pattern: str, table: str, kind: str, *, expected: bool) -> None:
-    assert approval.covered(difference(kind, table), [pattern]) is expected
+    assert review.covered(difference(kind, table), [pattern]) is expected
 
 
 @pytest.mark.parametrize(
@@ -358,8 +360,8 @@ def test_patterns_name_tables_or_indexes(pattern: str, table: str, kind: str, *,
     ],
 )
 def test_the_words_that_a_refusal_offers_name_the_difference(kind: str, words: str) -> None:
-    assert approval.words(difference(kind)) == words
-    assert approval.covered(difference(kind), [words])
+    assert review.words(difference(kind)) == words
+    assert review.covered(difference(kind), [words])
 
 
 @pytest.mark.parametrize(
@@ -378,7 +380,7 @@ def test_the_words_that_a_refusal_offers_name_the_difference(kind: str, words: s
     ],
 )
 def test_a_missing_plan_says_what_stands_in_the_way(finding: Finding, part: str) -> None:
-    refusal = Gate(approval.reviews([finding], SCOPE, branch="main")).may_run(change("tag"), change("tag").steps[0])
+    refusal = Gate(review.reviews([finding], SCOPE, branch="main")).may_run(change("tag"), change("tag").steps[0])
     assert refusal is not None
     assert part in refusal.message
 
@@ -387,12 +389,12 @@ def test_a_record_of_another_account_under_one_environment_does_not_count() -> N
     here, there = (Scope(environment="prod", account=account, region="eu-west-1") for account in ("9012", "3333"))
     assert here.key == there.key
     finding = found(scope=there)
-    assert "`account`" in (approval.rejection_reason(finding, here, branch="main") or "")
-    assert approval.rejection_reason(finding, there, branch="main") is None
+    assert "`account`" in (review.rejection_reason(finding, here, branch="main") or "")
+    assert review.rejection_reason(finding, there, branch="main") is None
 
 
 def test_not_merged_names_the_way_of_first_adoption() -> None:
-    refusal = Gate(approval.reviews([], SCOPE, branch="main")).may_run(change("tag"), change("tag").steps[0])
+    refusal = Gate(review.reviews([], SCOPE, branch="main")).may_run(change("tag"), change("tag").steps[0])
     assert refusal is not None
     assert "approval: none" in (refusal.hint or "")
 
@@ -410,7 +412,7 @@ def test_not_merged_names_the_way_of_first_adoption() -> None:
     ],
 )
 def test_a_comment_of_ours_that_cannot_be_believed_stops_the_history(finding: Finding, *, expected: bool) -> None:
-    assert approval.stops_history(finding, SCOPE, branch="main") is expected
+    assert review.stops_history(finding, SCOPE, branch="main") is expected
 
 
 @pytest.mark.parametrize(
@@ -432,12 +434,12 @@ def test_older_records_are_wanted_while_something_is_unexplained_or_unnamed(
     *,
     expected: bool,
 ) -> None:
-    gate = Gate(approval.reviews(findings, SCOPE, branch="main"), patterns)
+    gate = Gate(review.reviews(findings, SCOPE, branch="main"), patterns)
     assert gate.wants_more(plan(*changes)) is expected
 
 
 def test_the_report_can_mark_what_was_not_reviewed() -> None:
-    gate = Gate(approval.reviews([found(change("tag"))], SCOPE, branch="main"))
+    gate = Gate(review.reviews([found(change("tag"))], SCOPE, branch="main"))
     assert gate.unreviewed(change("tag", "ttl", "unsupported")) == (difference("ttl").id,)
 
 
@@ -480,7 +482,7 @@ US, NAMESAKE, MALLORY = ("Bot", "one"), ("User", "one"), ("User", "two")
 def test_a_comment_is_believed_if_it_is_ours_and_nobody_else_edited_it(
     author: object, editor: object, *, viewer: bool, edited: bool, expected: bool
 ) -> None:
-    believed = approval.untouched(viewer_did_author=viewer, author=author, editor=editor, edited=edited)
+    believed = review.untouched(viewer_did_author=viewer, author=author, editor=editor, edited=edited)
     assert believed is expected
 
 
@@ -506,7 +508,7 @@ def test_a_comment_is_believed_if_it_is_ours_and_nobody_else_edited_it(
 def test_a_plan_file_is_judged_like_one_open_record(
     reviewed: Plan, now: TableChange, patterns: tuple[str, ...], expected: FailureReason | None
 ) -> None:
-    kept = approval.plan_file(reviewed, account="123456789012", region="eu-west-1", endpoint=None)
+    kept = review.plan_file(reviewed, account="123456789012", region="eu-west-1", endpoint=None)
     refusal = Gate(kept, patterns).may_run(now, now.steps[0])
     assert (refusal.reason if refusal else None) == expected
 
@@ -524,23 +526,23 @@ def big_plan(tables: int, kinds: tuple[str, ...]) -> Plan:
     "kinds", [("tag", "ttl", "index"), ("pitr-off", "delete", "recreate"), ("tag", "ttl", "pitr-off")]
 )
 def test_three_thousand_differences_of_a_thousand_tables_fit(kinds: tuple[str, ...]) -> None:
-    kept = approval.new_record(big_plan(1_000, kinds), SCOPE, head="a" * 40)
-    assert approval.fits_comment(kept)
-    text = "x" * approval.remaining_characters(kept)
-    body = approval.compose(text, scope=SCOPE, record=kept)
-    assert len(body) <= approval.COMMENT_BUDGET
-    assert approval.decode(body) == kept
+    kept = review.new_record(big_plan(1_000, kinds), SCOPE, head="a" * 40)
+    assert review.fits_comment(kept)
+    text = "x" * review.remaining_characters(kept)
+    body = review.compose(text, scope=SCOPE, record=kept)
+    assert len(body) <= review.COMMENT_BUDGET
+    assert review.decode(body) == kept
 
 
 def test_a_record_that_is_too_large_says_so() -> None:
-    assert not approval.fits_comment(approval.new_record(big_plan(2_500, ("tag", "ttl")), SCOPE, head=None))
+    assert not review.fits_comment(review.new_record(big_plan(2_500, ("tag", "ttl")), SCOPE, head=None))
 
 
 def used(kept: Record, *kinds: str, unread: tuple[str, ...] = ()) -> Record:
     """The record after a run that has these differences of `users` left to do, as its comment holds it."""
-    left = approval.unfinished([difference(kind) for kind in kinds], unread=unread)
-    done = approval.decode(approval.compose("t", scope=SCOPE, record=approval.mark_used(kept, left)))
-    assert done == approval.mark_used(kept, left)
+    left = review.unfinished([difference(kind) for kind in kinds], unread=unread)
+    done = review.decode(review.compose("t", scope=SCOPE, record=review.mark_used(kept, left)))
+    assert done == review.mark_used(kept, left)
     return done
 
 
@@ -551,7 +553,7 @@ def still_open(*records: Record) -> set[str]:
 
 
 def test_after_a_run_only_what_it_still_wants_and_has_not_finished_is_open() -> None:
-    kept = approval.new_record(plan(change("tag", "ttl", "index")), SCOPE, head=None)
+    kept = review.new_record(plan(change("tag", "ttl", "index")), SCOPE, head=None)
     assert still_open(kept) == {"tag", "ttl", "index"}
     assert still_open(used(kept, "ttl")) == {"ttl"}
     assert still_open(used(kept, "ttl", "tag-b")) == {"ttl"}
@@ -561,7 +563,7 @@ def test_after_a_run_only_what_it_still_wants_and_has_not_finished_is_open() -> 
 
 
 def test_what_was_closed_stays_closed() -> None:
-    kept = approval.new_record(plan(change("tag", "ttl")), SCOPE, head=None)
+    kept = review.new_record(plan(change("tag", "ttl")), SCOPE, head=None)
     assert still_open(used(used(kept, "ttl"), "tag")) == set()
     assert still_open(used(used(kept, "ttl"), "tag", "ttl")) == {"ttl"}
     assert still_open(used(used(kept, "ttl"), unread=("users",))) == {"ttl"}
@@ -569,8 +571,8 @@ def test_what_was_closed_stays_closed() -> None:
 
 
 def test_what_is_closed_in_one_record_is_closed_in_all_older_ones() -> None:
-    older = approval.new_record(plan(change("tag", "ttl")), SCOPE, head=None)
-    newer = approval.new_record(plan(change("index")), SCOPE, head=None)
+    older = review.new_record(plan(change("tag", "ttl")), SCOPE, head=None)
+    newer = review.new_record(plan(change("index")), SCOPE, head=None)
     assert still_open(newer, older) == {"index", "tag", "ttl"}
     assert still_open(used(newer, "tag"), older) == {"tag"}
     assert still_open(used(newer, "tag", "index"), older) == {"tag", "index"}
@@ -583,38 +585,38 @@ def test_what_is_closed_in_one_record_is_closed_in_all_older_ones() -> None:
 def test_a_record_never_outgrows_its_comment() -> None:
     """It gets smaller with what is closed; what it leaves open in older ones goes where there is no room."""
     big = big_plan(1_000, ("tag", "ttl"))
-    kept = approval.new_record(big, SCOPE, head=None)
-    text = "x" * approval.remaining_characters(kept)
-    body = approval.compose(text, scope=SCOPE, record=kept)
+    kept = review.new_record(big, SCOPE, head=None)
+    text = "x" * review.remaining_characters(kept)
+    body = review.compose(text, scope=SCOPE, record=kept)
     others = [replace(each, table=f"other-{each.table}") for each in big.differences]
-    after = approval.mark_used(kept, approval.unfinished([*big.differences, *others]))
-    rewritten = approval.with_record(body, after)
-    assert len(rewritten) <= approval.COMMENT_BUDGET + 20
-    short = approval.decode(rewritten)
+    after = review.mark_used(kept, review.unfinished([*big.differences, *others]))
+    rewritten = review.with_record(body, after)
+    assert len(rewritten) <= review.COMMENT_BUDGET + 20
+    short = review.decode(rewritten)
     assert short is not None
     assert short.tables == kept.tables
     assert short.older == {}
-    assert approval.fits_comment(approval.shortened(after))
-    small = approval.mark_used(kept, {})
-    assert len(approval.encode(small)) < 500
-    assert approval.shortened(small) == small
+    assert review.fits_comment(review.shortened(after))
+    small = review.mark_used(kept, {})
+    assert len(review.encode(small)) < 500
+    assert review.shortened(small) == small
 
 
 def test_a_record_of_version_0_1_is_read() -> None:
     """It closed whole tables, by a flag or by leaving them out of a list."""
-    line = approval.encode(approval.new_record(plan(change("tag"), change("ttl", table="orders")), SCOPE, head="abc"))
+    line = review.encode(review.new_record(plan(change("tag"), change("ttl", table="orders")), SCOPE, head="abc"))
     document = json.loads(line.removeprefix("<!-- dynatus-ci-record:1 ").removesuffix(" -->"))
     packed = bytearray(base64.b64decode(document["tables"]))
     packed[6] |= 1 << 5
-    left = bytes.fromhex(next(iter(approval.unfinished((), unread=["items"]))))
+    left = bytes.fromhex(next(iter(review.unfinished((), unread=["items"]))))
     document |= {"tables": base64.b64encode(packed).decode(), "left": base64.b64encode(left).decode()}
-    kept = approval.decode(f"{SCOPE.marker}\ntext\n<!-- dynatus-ci-record:1 {json.dumps(document)} -->")
+    kept = review.decode(f"{SCOPE.marker}\ntext\n<!-- dynatus-ci-record:1 {json.dumps(document)} -->")
     assert kept is not None
     assert [kept.is_used(name) for name in ("users", "orders", "items", "never-seen")] == [True, False, False, True]
 
 
 def test_a_record_holds_no_account_number_and_nothing_that_means_something_to_github() -> None:
-    here = approval.scope(
+    here = review.scope(
         environment="--> <img> @org/team #1 ` \u2028 \ud800",
         account="123456789012",
         region="eu-west-1",
@@ -622,14 +624,14 @@ def test_a_record_holds_no_account_number_and_nothing_that_means_something_to_gi
         path="./a//b/../c/",
         prefix="",
     )
-    line = approval.encode(approval.new_record(plan(change("drop")), here, head="abc"))
+    line = review.encode(review.new_record(plan(change("drop")), here, head="abc"))
     inside = line.removeprefix("<!-- dynatus-ci-record:1 ").removesuffix(" -->")
     assert "12345678" not in line
     assert line.isascii()
     assert not set("<>@#&\n") & set(inside)
     assert "--" not in inside
     assert (here.path, here.prefix, here.account) == ("a/c", None, "9012")
-    kept = approval.decode(approval.compose("t", scope=here, record=approval.new_record(plan(), here, head="abc")))
+    kept = review.decode(review.compose("t", scope=here, record=review.new_record(plan(), here, head="abc")))
     assert kept is not None
     assert kept.scope == here
 
@@ -655,15 +657,15 @@ def test_the_key_is_over_the_scope(one: dict[str, str], other: dict[str, str], *
 
 
 def body(**changed: Value) -> str:
-    line = approval.encode(approval.new_record(plan(change("drop", "tag")), SCOPE, head="abc"))
+    line = review.encode(review.new_record(plan(change("drop", "tag")), SCOPE, head="abc"))
     document = json.loads(line.removeprefix("<!-- dynatus-ci-record:1 ").removesuffix(" -->"))
     document = {name: value for name, value in {**document, **changed}.items() if value != "gone"}
     return f"{SCOPE.marker}\ntext\n<!-- dynatus-ci-record:1 {json.dumps(document)} -->"
 
 
 def test_the_bodies_below_are_right_but_for_what_they_change() -> None:
-    assert approval.decode(body()) is not None
-    assert approval.decode(body().replace("\n", "\r\n") + "\r\n") is not None
+    assert review.decode(body()) is not None
+    assert review.decode(body().replace("\n", "\r\n") + "\r\n") is not None
 
 
 @pytest.mark.parametrize(
@@ -701,19 +703,19 @@ def test_the_bodies_below_are_right_but_for_what_they_change() -> None:
     ],
 )
 def test_a_record_that_does_not_decode_is_no_record(broken: str) -> None:
-    assert approval.decode(broken) is None
+    assert review.decode(broken) is None
 
 
 @given(st.binary(max_size=80))
 def test_any_packed_bytes_are_refused_or_read_back_the_same(data: bytes) -> None:
-    kept = approval.decode(body(tables=base64.b64encode(data).decode()))
+    kept = review.decode(body(tables=base64.b64encode(data).decode()))
     if kept is not None:
-        assert approval.decode(approval.compose("t", scope=SCOPE, record=kept)) == kept
+        assert review.decode(review.compose("t", scope=SCOPE, record=kept)) == kept
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_decoded_without_a_crash(text: str) -> None:
-    assert approval.decode(f"{SCOPE.marker}\n<!-- dynatus-ci-record:1 {{{text}}} -->") is None
+    assert review.decode(f"{SCOPE.marker}\n<!-- dynatus-ci-record:1 {{{text}}} -->") is None
 
 
 # --- red, the label, the tip -----------------------------------------------------------------------------------------
@@ -748,7 +750,7 @@ def test_a_plan_is_red_where_what_it_destroys_is_not_named_but_could_be(
     how: str,
     expected: tuple[Outcome, FailureReason | None],
 ) -> None:
-    verdict = approval.verdict(plan(*changes), patterns, labelled=how == "labelled", recorded=how != "unrecorded")
+    verdict = review.verdict(plan(*changes), patterns, labelled=how == "labelled", recorded=how != "unrecorded")
     assert (verdict.result, verdict.reason) == expected
     assert bool(verdict.messages) is (verdict.result in {Outcome.REFUSED, Outcome.FAILED})
 
@@ -772,8 +774,8 @@ def test_a_plan_is_red_where_what_it_destroys_is_not_named_but_could_be(
 def test_the_label_comes_off_when_it_was_given_for_something_else(
     replaced: TableChange | None, now: TableChange, *, expected: bool
 ) -> None:
-    before = approval.new_record(plan(replaced), SCOPE, head=None) if replaced else None
-    assert approval.must_remove_label(before, approval.new_record(plan(now), SCOPE, head=None)) is expected
+    before = review.new_record(plan(replaced), SCOPE, head=None) if replaced else None
+    assert review.must_remove_label(before, review.new_record(plan(now), SCOPE, head=None)) is expected
 
 
 A, B = {"users.edn": "1" * 40}, {"users.edn": "2" * 40}
@@ -798,5 +800,5 @@ def test_the_tip_decides(
     tip: tuple[str | None, dict[str, str] | None, dict[str, str] | None], expected: str | None
 ) -> None:
     last, there, here = tip
-    found = approval.superseded("c1", tip=last, read=A, there=there, here=here)
+    found = review.superseded("c1", tip=last, read=A, there=there, here=here)
     assert found is None if expected is None else found is not None and expected in found

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dynatus_ci.dynamodb import configuration
+from dynatus_ci.aws import configuration
 from dynatus_ci.errors import InvalidInput
 
 VARIABLES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG", "AWS_DATA_PATH")

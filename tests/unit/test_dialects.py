@@ -10,7 +10,7 @@ import pytest
 
 from dynatus_ci.definitions import loader
 from dynatus_ci.errors import InvalidDefinitions
-from dynatus_ci.schema import dialects, members, shapes
+from dynatus_ci.table.validation import dialects, members, shapes
 
 NAMES = [(dialect, name, meant) for dialect in dialects.DIALECTS for name, meant in dialect.names.items()]
 

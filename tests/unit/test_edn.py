@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynatus_ci.definitions import edn
-from dynatus_ci.definitions.edn import Kind, Node
+from dynatus_ci.definitions.edn import FormKind, Node
 from dynatus_ci.errors import Fault, InvalidDefinitions
 
 CASES = Path(__file__).parent.parent / "cases"
@@ -131,16 +131,16 @@ def case_document(case: dict[str, Any]) -> edn.Document | None:
 
 def value_of(node: Node) -> Any:
     """A node as a value in which all that EDN tells apart is apart, and order counts where it does in EDN."""
-    if node.kind in {Kind.VECTOR, Kind.LIST}:
+    if node.kind in {FormKind.VECTOR, FormKind.LIST}:
         return (node.kind.name, *map(value_of, node.value))
-    if node.kind is Kind.SET:
+    if node.kind is FormKind.SET:
         return (node.kind.name, frozenset(map(value_of, node.value)))
-    if node.kind is Kind.MAP:
+    if node.kind is FormKind.MAP:
         return (node.kind.name, frozenset((value_of(key), value_of(value)) for key, value in node.value))
-    if node.kind is Kind.TAGGED:
+    if node.kind is FormKind.TAGGED:
         return (node.kind.name, node.value[0], value_of(node.value[1]))
-    if node.kind is Kind.RATIO and node.value.denominator == 1:
-        return (Kind.WHOLE.name, repr(int(node.value)))
+    if node.kind is FormKind.RATIO and node.value.denominator == 1:
+        return (FormKind.WHOLE.name, repr(int(node.value)))
     return (node.kind.name, repr(node.value))
 
 
@@ -178,15 +178,15 @@ def test_the_exceptions_name_cases_that_exist() -> None:
 
 def plain(node: Node) -> Any:
     """A node as edn_format would have it."""
-    make: dict[Kind, Callable[[Any], Any]] = {
-        Kind.VECTOR: lambda items: edn_format.ImmutableList([plain(item) for item in items]),
-        Kind.LIST: lambda items: tuple(plain(item) for item in items),
-        Kind.SET: lambda items: frozenset(plain(item) for item in items),
-        Kind.MAP: lambda pairs: edn_format.ImmutableDict({plain(key): plain(value) for key, value in pairs}),
-        Kind.KEYWORD: edn_format.Keyword,
-        Kind.SYMBOL: edn_format.Symbol,
-        Kind.CHARACTER: edn_format.Char,
-        Kind.RATIO: Fraction,
+    make: dict[FormKind, Callable[[Any], Any]] = {
+        FormKind.VECTOR: lambda items: edn_format.ImmutableList([plain(item) for item in items]),
+        FormKind.LIST: lambda items: tuple(plain(item) for item in items),
+        FormKind.SET: lambda items: frozenset(plain(item) for item in items),
+        FormKind.MAP: lambda pairs: edn_format.ImmutableDict({plain(key): plain(value) for key, value in pairs}),
+        FormKind.KEYWORD: edn_format.Keyword,
+        FormKind.SYMBOL: edn_format.Symbol,
+        FormKind.CHARACTER: edn_format.Char,
+        FormKind.RATIO: Fraction,
     }
     return make[node.kind](node.value) if node.kind in make else node.value
 
@@ -407,9 +407,9 @@ def test_bytes_are_decoded_exactly_where_they_are_utf8(data: bytes) -> None:
 
 def unwrapped(node: Node) -> Any:
     """A node of JSON's kinds as JSON would have it."""
-    if node.kind is Kind.VECTOR:
+    if node.kind is FormKind.VECTOR:
         return [unwrapped(item) for item in node.value]
-    if node.kind is Kind.MAP:
+    if node.kind is FormKind.MAP:
         return {key.value: unwrapped(value) for key, value in node.value}
     return node.value
 

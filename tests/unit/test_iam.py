@@ -16,22 +16,22 @@ import pytest
 import dynatus_ci
 from dynatus_ci import cli, iam
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.schema import normalise
-from dynatus_ci.schema.model import Table
-from dynatus_ci.schema.settings import SETTINGS
-from dynatus_ci.schema.settings.base import Setting
+from dynatus_ci.table import build
+from dynatus_ci.table.aspects import ASPECTS
+from dynatus_ci.table.aspects.base import Aspect
+from dynatus_ci.table.model import Table
 
 PACKAGE = Path(dynatus_ci.__file__).parent
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 STREAM = "arn:aws:kinesis:eu-west-1:111122223333:stream/orders"
 TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders"
-ABSENT = normalise.desired({"TableName": "old", "Absent": True})
+ABSENT = build.desired({"TableName": "old", "Absent": True})
 PERMISSION_ONLY = {"dynamodb:CreateTableReplica", "dynamodb:DeleteTableReplica"}
 """Actions that no operation has: AWS asks for them when it makes and deletes replicas on behalf of the caller."""
 
 
 def table(name: str = "orders", **members: object) -> Table:
-    return normalise.desired(
+    return build.desired(
         {
             "TableName": name,
             "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
@@ -88,9 +88,9 @@ def operations(service: str) -> set[str]:
     return set(botocore.session.get_session().get_service_model(service).operation_names)
 
 
-CALLING = (PACKAGE / "reconcile.py", PACKAGE / "dynamodb" / "observe.py", *(PACKAGE / "schema").rglob("*.py"))
+CALLING = (PACKAGE / "engine" / "table_loop.py", PACKAGE / "aws" / "observe.py", *(PACKAGE / "table").rglob("*.py"))
 """The modules that call for plan and apply: the loop, the observer and the schema's steps."""
-CALLING_FOR_IMPORT = (PACKAGE / "importing.py", PACKAGE / "dynamodb" / "owners.py")
+CALLING_FOR_IMPORT = (PACKAGE / "importer.py", PACKAGE / "aws" / "owners.py")
 """What import calls beside the observer."""
 
 
@@ -115,8 +115,8 @@ def test_every_operation_that_can_be_called_is_allowed_to_who_needs_it() -> None
 
 
 def test_every_reader_is_in_the_policy_for_plan_and_every_writer_in_that_for_apply() -> None:
-    readers = {f"dynamodb:{setting.reader}" for setting in SETTINGS if setting.reader}
-    writers = {f"dynamodb:{writer}" for setting in SETTINGS for writer in setting.writers}
+    readers = {f"dynamodb:{aspect.reader}" for aspect in ASPECTS if aspect.reader}
+    writers = {f"dynamodb:{writer}" for aspect in ASPECTS for writer in aspect.writers}
     assert readers <= allowed(policy(EVERYTHING, mode="plan")).keys()
     assert readers | writers <= allowed(policy(EVERYTHING)).keys()
 
@@ -145,14 +145,12 @@ def test_plan_may_only_read_and_never_scan(tables: tuple[Table, ...]) -> None:
         assert action.partition(":")[2].startswith(("Describe", "List", "GetResourcePolicy")), action
 
 
-@pytest.mark.parametrize(
-    "setting", [setting for setting in SETTINGS if setting.reader], ids=lambda setting: setting.name
-)
-def test_a_setting_that_is_not_mentioned_is_not_read(setting: Setting) -> None:
-    values = {name: value for name, value in EVERYTHING.values.items() if name != setting.name}
+@pytest.mark.parametrize("aspect", [aspect for aspect in ASPECTS if aspect.reader], ids=lambda aspect: aspect.name)
+def test_a_setting_that_is_not_mentioned_is_not_read(aspect: Aspect) -> None:
+    values = {name: value for name, value in EVERYTHING.values.items() if name != aspect.name}
     values["GlobalSecondaryIndexes"] = {}
     document = policy(Table("orders", values))
-    assert not {f"dynamodb:{name}" for name in (setting.reader, *setting.writers)} & allowed(document).keys()
+    assert not {f"dynamodb:{name}" for name in (aspect.reader, *aspect.writers)} & allowed(document).keys()
 
 
 def test_auto_scaling_is_asked_for_provisioned_tables_alone() -> None:
@@ -174,7 +172,7 @@ def test_drift_reads_what_plan_reads() -> None:
 
 def test_import_lists_the_tables_and_reads_every_setting_of_those_with_the_prefix() -> None:
     found = allowed(iam.import_policy(region="eu-west-1", account="111122223333", table_prefix="prod-"))
-    assert {f"dynamodb:{setting.reader}" for setting in SETTINGS if setting.reader} <= found.keys()
+    assert {f"dynamodb:{aspect.reader}" for aspect in ASPECTS if aspect.reader} <= found.keys()
     assert found["dynamodb:ListTables"] == {"*"}
     assert found["dynamodb:DescribeTable"] == {"arn:aws:dynamodb:eu-west-1:111122223333:table/prod-*"}
     assert found["kms:DescribeKey"] == {"arn:aws:kms:eu-west-1:111122223333:key/*"}

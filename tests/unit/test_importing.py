@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from dynatus_ci import cli, engine, importing
+from dynatus_ci import cli, engine, importer
+from dynatus_ci.aws.call_errors import CallFailed
+from dynatus_ci.aws.client import Aws
 from dynatus_ci.definitions import loader
-from dynatus_ci.dynamodb.client import Aws
-from dynatus_ci.dynamodb.failures import CallFailed
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.planning import Planning
-from dynatus_ci.schema.model import Action
+from dynatus_ci.session import Planning
+from dynatus_ci.table.model import Action
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel
@@ -96,13 +96,13 @@ def case(name: str, **members: object) -> dict[str, Any]:
     return dict(found)
 
 
-def errors(imported: Sequence[importing.Imported]) -> dict[str, str]:
+def errors(imported: Sequence[importer.Imported]) -> dict[str, str]:
     return {one.table: str(one.error) for one in imported if one.error}
 
 
 def test_all_tables_become_files_that_plan_as_noop(tmp_path: Path) -> None:
     account = Account(AWS_CASES)
-    imported = importing.import_tables(account.aws, [], out_dir=tmp_path / "new" / "tables")
+    imported = importer.import_tables(account.aws, [], out_dir=tmp_path / "new" / "tables")
     assert [(one.table, one.file and one.file.name, one.error) for one in imported] == [
         (name, f"{name}.edn", None) for name in sorted(account.cases)
     ]
@@ -123,19 +123,19 @@ def test_all_tables_become_files_that_plan_as_noop(tmp_path: Path) -> None:
 )
 def test_patterns_choose_tables_with_their_case(tmp_path: Path, patterns: list[str], names: list[str]) -> None:
     account = Account([case("orders"), case("orders-old"), case("Users")])
-    imported = importing.import_tables(account.aws, patterns, out_dir=tmp_path)
+    imported = importer.import_tables(account.aws, patterns, out_dir=tmp_path)
     assert sorted(one.table for one in imported if one.file) == sorted(names)
 
 
 def test_a_pattern_that_matches_nothing_is_reported(tmp_path: Path) -> None:
-    imported = importing.import_tables(Account([case("orders")]).aws, ["ordres", "orders"], out_dir=tmp_path)
+    imported = importer.import_tables(Account([case("orders")]).aws, ["ordres", "orders"], out_dir=tmp_path)
     assert errors(imported) == {"ordres": "No table has this name."}
 
 
 def test_an_existing_file_is_left_alone_and_named(tmp_path: Path) -> None:
     mine = tmp_path / "orders.edn"
     mine.write_text("; mine", encoding="utf-8")
-    imported = importing.import_tables(Account([case("orders"), case("users")]).aws, [], out_dir=tmp_path)
+    imported = importer.import_tables(Account([case("orders"), case("users")]).aws, [], out_dir=tmp_path)
     assert mine.read_text(encoding="utf-8") == "; mine"
     assert errors(imported) == {"orders": f"{mine} exists; it was left alone."}
     assert (tmp_path / "users.edn").exists()
@@ -143,29 +143,29 @@ def test_an_existing_file_is_left_alone_and_named(tmp_path: Path) -> None:
 
 def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
     os.symlink(tmp_path / "elsewhere", tmp_path / "orders.edn")  # noqa: PTH211  # dangling on purpose
-    imported = importing.import_tables(Account([case("orders")]).aws, [], out_dir=tmp_path)
+    imported = importer.import_tables(Account([case("orders")]).aws, [], out_dir=tmp_path)
     assert "exists" in errors(imported)["orders"]
     assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_second_import_writes_nothing(tmp_path: Path) -> None:
     account = Account([case("orders")])
-    importing.import_tables(account.aws, [], out_dir=tmp_path)
+    importer.import_tables(account.aws, [], out_dir=tmp_path)
     first = (tmp_path / "orders.edn").stat()
-    assert errors(importing.import_tables(account.aws, [], out_dir=tmp_path)).keys() == {"orders"}
+    assert errors(importer.import_tables(account.aws, [], out_dir=tmp_path)).keys() == {"orders"}
     assert (tmp_path / "orders.edn").stat().st_mtime_ns == first.st_mtime_ns
 
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", "tab\tle"])
 def test_what_is_no_table_name_becomes_no_path(tmp_path: Path, name: str) -> None:
     out = tmp_path / "out"
-    imported = importing.import_tables(Account([case("fine"), case(name)]).aws, [], out_dir=out)
+    imported = importer.import_tables(Account([case("fine"), case(name)]).aws, [], out_dir=out)
     assert list(errors(imported)) == [name]
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "fine.edn"]
 
 
 def test_a_name_that_begins_with_a_dot_makes_no_hidden_file(tmp_path: Path) -> None:
-    (imported,) = importing.import_tables(Account([case("...")]).aws, [], out_dir=tmp_path)
+    (imported,) = importer.import_tables(Account([case("...")]).aws, [], out_dir=tmp_path)
     assert imported.file == tmp_path / "_....edn"
     assert loader.load(".", root=tmp_path).tables[0].name == "..."
 
@@ -193,7 +193,7 @@ def test_a_table_that_is_not_at_rest_is_reported_and_does_not_stop_others(
     tmp_path: Path, members: dict[str, Any], told: str
 ) -> None:
     account = Account([case("busy", **members), case("calm")])
-    imported = importing.import_tables(account.aws, [], out_dir=tmp_path)
+    imported = importer.import_tables(account.aws, [], out_dir=tmp_path)
     assert told in errors(imported)["busy"]
     assert [path.name for path in tmp_path.iterdir()] == ["calm.edn"]
 
@@ -201,7 +201,7 @@ def test_a_table_that_is_not_at_rest_is_reported_and_does_not_stop_others(
 def test_a_denied_read_is_reported_with_the_permission_and_does_not_stop_others(tmp_path: Path) -> None:
     account = Account([case("secret"), case("open")])
     account.denied = {("secret", "ListTagsOfResource")}
-    imported = importing.import_tables(account.aws, [], out_dir=tmp_path)
+    imported = importer.import_tables(account.aws, [], out_dir=tmp_path)
     assert "dynamodb:ListTagsOfResource" in errors(imported)["secret"]
     assert [path.name for path in tmp_path.iterdir()] == ["open.edn"]
 
@@ -209,7 +209,7 @@ def test_a_denied_read_is_reported_with_the_permission_and_does_not_stop_others(
 def test_a_table_that_goes_meanwhile_is_reported(tmp_path: Path) -> None:
     account = Account([case("gone")])
     account.gone = {"gone"}
-    assert errors(importing.import_tables(account.aws, [], out_dir=tmp_path)) == {"gone": "It was deleted meanwhile."}
+    assert errors(importer.import_tables(account.aws, [], out_dir=tmp_path)) == {"gone": "It was deleted meanwhile."}
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_table_that_goes_meanwhile_is_reported(tmp_path: Path) -> None:
     ],
 )
 def test_no_file_stays_that_our_own_reader_refuses(tmp_path: Path, members: dict[str, Any], told: str) -> None:
-    imported = importing.import_tables(Account([case("odd", **members)]).aws, [], out_dir=tmp_path)
+    imported = importer.import_tables(Account([case("odd", **members)]).aws, [], out_dir=tmp_path)
     assert told in errors(imported)["odd"]
     assert list(tmp_path.iterdir()) == []
 
@@ -230,7 +230,7 @@ def test_what_no_file_can_say_is_told_and_the_rest_is_written(tmp_path: Path) ->
     vector = {"IndexName": "by-meaning", "VectorAttribute": {"AttributeName": "embedding"}, "IndexStatus": "ACTIVE"}
     strong = {"MultiRegionConsistency": "STRONG"}
     account = Account([case("orders", VectorIndexes=[vector], Compression={"On": True}, **strong), case("plain")])
-    orders, plain = importing.import_tables(account.aws, [], out_dir=tmp_path)
+    orders, plain = importer.import_tables(account.aws, [], out_dir=tmp_path)
     assert orders.file
     assert orders.warning == (
         "The file leaves out what dynatus does not manage: vector index by-meaning, Compression, "
@@ -242,7 +242,7 @@ def test_what_no_file_can_say_is_told_and_the_rest_is_written(tmp_path: Path) ->
 def test_a_probe_that_was_left_behind_is_told_and_not_imported(tmp_path: Path) -> None:
     left = case("orders.dynatus-probe")
     left["answers"]["ListTagsOfResource"] = {"Tags": [{"Key": "dynatus:probe-of", "Value": "orders@11111111"}]}
-    _, imported = importing.import_tables(Account([case("orders"), left]).aws, [], out_dir=tmp_path)
+    _, imported = importer.import_tables(Account([case("orders"), left]).aws, [], out_dir=tmp_path)
     assert (imported.table, imported.file, imported.error) == ("orders.dynatus-probe", None, None)
     assert "an interrupted apply left behind" in str(imported.warning)
     assert [path.name for path in tmp_path.iterdir()] == ["orders.edn"]
@@ -253,14 +253,14 @@ def test_no_file_stays_that_would_change_its_table(tmp_path: Path) -> None:
     odd["answers"]["ListTagsOfResource"] = {
         "Tags": [{"Key": "AWS:reserved", "Value": ""}, {"Key": "team", "Value": ""}]
     }
-    imported = importing.import_tables(Account([odd]).aws, [], out_dir=tmp_path)
+    imported = importer.import_tables(Account([odd]).aws, [], out_dir=tmp_path)
     assert "would change Tags/AWS:reserved" in errors(imported)["odd"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_written_is_reported(tmp_path: Path) -> None:
     long = "n" * 255  # a name of a table, and with its suffix none of a file
-    imported = importing.import_tables(Account([case(long), case("orders")]).aws, [], out_dir=tmp_path)
+    imported = importer.import_tables(Account([case(long), case("orders")]).aws, [], out_dir=tmp_path)
     assert "cannot be written" in errors(imported)[long]
     assert [path.name for path in tmp_path.iterdir()] == ["orders.edn"]
 
@@ -268,14 +268,14 @@ def test_what_cannot_be_written_is_reported(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(InvalidInput, match="cannot be made"):
-        importing.import_tables(Account([case("orders")]).aws, [], out_dir=tmp_path / "file")
+        importer.import_tables(Account([case("orders")]).aws, [], out_dir=tmp_path / "file")
 
 
 def test_tables_that_may_not_be_listed_are_an_error(tmp_path: Path) -> None:
     account = Account([case("orders")])
     account.denied = {("", "ListTables")}
     with pytest.raises(CallFailed, match="dynamodb:ListTables"):
-        importing.import_tables(account.aws, [], out_dir=tmp_path)
+        importer.import_tables(account.aws, [], out_dir=tmp_path)
 
 
 # --- a prefix --------------------------------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ def test_tables_that_may_not_be_listed_are_an_error(tmp_path: Path) -> None:
 
 def test_a_prefix_chooses_tables_and_is_left_out_of_their_files(tmp_path: Path) -> None:
     account = Account([case("prod-orders"), case("prod-users"), case("test-orders"), case("prod-")])
-    imported = importing.import_tables(account.aws, [], out_dir=tmp_path, table_prefix="prod-")
+    imported = importer.import_tables(account.aws, [], out_dir=tmp_path, table_prefix="prod-")
     assert [(one.table, one.file and one.file.name) for one in imported] == [
         ("prod-orders", "orders.edn"),
         ("prod-users", "users.edn"),
@@ -297,7 +297,7 @@ def test_a_prefix_chooses_tables_and_is_left_out_of_their_files(tmp_path: Path) 
 
 def test_a_pattern_is_of_the_whole_name_also_with_a_prefix(tmp_path: Path) -> None:
     account = Account([case("prod-orders"), case("test-orders")])
-    imported = importing.import_tables(account.aws, ["prod-o*", "test-*"], out_dir=tmp_path, table_prefix="prod-")
+    imported = importer.import_tables(account.aws, ["prod-o*", "test-*"], out_dir=tmp_path, table_prefix="prod-")
     assert errors(imported) == {"test-*": "No table that begins with prod- has this name."}
     assert [path.name for path in tmp_path.iterdir()] == ["orders.edn"]
 
@@ -324,7 +324,7 @@ def test_the_owner_is_named_on_top_of_the_file(tmp_path: Path) -> None:
         resource("orders", "OrdersFunction", "AWS::Lambda::Function"),
         resource("orders", "OrdersTable"),
     ]
-    importing.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
+    importer.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
     first = (tmp_path / "orders.edn").read_text("utf-8").splitlines()[0]
     assert first == ";; Owned by the CloudFormation stack shop (resource OrdersTable, AWS::DynamoDB::Table)."
     assert (tmp_path / "free.edn").read_text("utf-8").startswith("{:TableName")
@@ -334,14 +334,14 @@ def test_the_owner_is_named_on_top_of_the_file(tmp_path: Path) -> None:
 def test_a_stack_that_let_the_table_go_is_no_owner(tmp_path: Path, status: str) -> None:
     account = Account([case("orders")])
     account.stacks["orders"] = [resource("orders", "OrdersTable", status=status)]
-    (imported,) = importing.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
+    (imported,) = importer.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
     assert (imported.owner, imported.error) == (None, None)
 
 
 def test_a_table_whose_owner_may_not_be_asked_for_is_left_out(tmp_path: Path) -> None:
     account = Account([case("orders"), case("users")])
     account.denied = {("orders", "DescribeStackResources")}
-    imported = importing.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
+    imported = importer.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
     assert "cloudformation:DescribeStackResources" in errors(imported)["orders"]
     assert [path.name for path in tmp_path.iterdir()] == ["users.edn"]
 
@@ -350,14 +350,14 @@ def test_an_endpoint_without_cloudformation_is_told_with_what_to_do(tmp_path: Pa
     account = Account([case("orders")])
     account.aws.endpoint = "http://localhost:8000"
     account.denied = {("orders", "DescribeStackResources")}
-    imported = importing.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
+    imported = importer.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
     assert errors(imported)["orders"].endswith("Leave --owner out there.")
 
 
 def test_without_the_question_cloudformation_is_not_asked(tmp_path: Path) -> None:
     account = Account([case("orders")])
     account.denied = {("orders", "DescribeStackResources")}
-    assert not errors(importing.import_tables(account.aws, [], out_dir=tmp_path))
+    assert not errors(importer.import_tables(account.aws, [], out_dir=tmp_path))
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ import pytest
 
 from dynatus_ci.report import plan_report
 from dynatus_ci.report.quantities import duration
-from dynatus_ci.schema import order
-from dynatus_ci.schema.model import Stage, Step
+from dynatus_ci.table import order
+from dynatus_ci.table.model import Stage, Step
 from tests.unit.test_planner import FOLDER, planned
 
 MINUTE = 60

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from dynatus_ci.definitions import loader
-from dynatus_ci.schema import normalise, planner
-from dynatus_ci.schema.model import Plan, Risk, Step, TableChange
-from dynatus_ci.schema.settings.base import Bounds, Emptiness, Memory, Probe, Situation
+from dynatus_ci.table import build, planner
+from dynatus_ci.table.aspects.base import AccountFacts, Bounds, Emptiness, Memory, Probe
+from dynatus_ci.table.model import Plan, Risk, Step, TableChange
 
 FOLDER = Path(__file__).parents[1] / "cases" / "plans"
 CASES = sorted(FOLDER.glob("*.json"))
@@ -24,17 +24,17 @@ CASES = sorted(FOLDER.glob("*.json"))
 def planned(case: dict[str, Any]) -> TableChange:
     """The change of a case; all that the planner would ask has been answered."""
     ((definition),) = loader.check([case["definition"]])
-    desired = normalise.desired(definition.body)
-    actual = normalise.actual(case["live"], case.get("answers", {})) if case["live"] else None
-    situation = situation_of(case.get("situation", {}))
-    assert not planner.questions(desired, actual, situation)
-    return planner.change(desired, actual, situation)
+    desired = build.desired(definition.body)
+    actual = build.actual(case["live"], case.get("answers", {})) if case["live"] else None
+    facts = situation_of(case.get("situation", {}))
+    assert not planner.questions(desired, actual, facts)
+    return planner.change(desired, actual, facts)
 
 
-def situation_of(known: dict[str, Any]) -> Situation:
+def situation_of(known: dict[str, Any]) -> AccountFacts:
     scaling = {(one["ResourceId"], one["ScalableDimension"]): Bounds(one["MinCapacity"], one["MaxCapacity"])
                for one in known.get("scaling", [])}  # fmt: skip
-    return Situation(
+    return AccountFacts(
         region="eu-west-1",
         emulator=known.get("emulator"),
         ignore_tags=tuple(known.get("ignore_tags", ())),

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from dynatus_ci.schema import normalise, planner, probe
-from dynatus_ci.schema.model import Step
-from dynatus_ci.schema.settings.base import Emptiness, Probe, Situation
+from dynatus_ci.table import build, planner, probe
+from dynatus_ci.table.aspects.base import AccountFacts, Emptiness, Probe
+from dynatus_ci.table.model import Step
 from tests.strategies import NAME, bare
 
 OLD = bare()
@@ -18,16 +18,16 @@ NEW = bare(
     KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
     AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
 )
-SITUATION = Situation(region="eu-west-1", scaling={}, emptiness=Emptiness.EMPTY, probe=Probe.ABSENT)
+SITUATION = AccountFacts(region="eu-west-1", scaling={}, emptiness=Emptiness.EMPTY, probe=Probe.ABSENT)
 
 
-def creations(situation: Situation = SITUATION, **more: Any) -> dict[str, dict[str, Any]]:
+def creations(facts: AccountFacts = SITUATION, **more: Any) -> dict[str, dict[str, Any]]:
     """The parameters of each CreateTable in the plan of another key, by the table's name."""
-    live = planner.as_live(normalise.desired(OLD), "eu-west-1")
+    live = planner.as_actual(build.desired(OLD), "eu-west-1")
     assert live
-    assert live.live
-    live = replace(live, live=replace(live.live, table_id="11111111-2222-4333-8444-555555555555"))
-    change = planner.change(normalise.desired({**NEW, **more}), live, situation)
+    assert live.info
+    live = replace(live, info=replace(live.info, table_id="11111111-2222-4333-8444-555555555555"))
+    change = planner.change(build.desired({**NEW, **more}), live, facts)
     made = [dict(step.parameters) for step in change.steps if step.operation == "CreateTable"]
     return {parameters["TableName"]: parameters for parameters in made}
 

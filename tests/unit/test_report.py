@@ -16,17 +16,17 @@ from cmarkgfm.cmark import Options
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dynatus_ci import approval, report
-from dynatus_ci.approval import Gate, Scope
+from dynatus_ci import report, review
+from dynatus_ci.aws import call_errors
 from dynatus_ci.definitions import loader
-from dynatus_ci.dynamodb import failures
 from dynatus_ci.errors import AwsError, FailureReason, Fault, InvalidDefinitions, InvalidInput, Place
 from dynatus_ci.report import Report, ReportContext, grouping, layout, quantities, wording
 from dynatus_ci.report import safe_markdown as words
-from dynatus_ci.schema import emulators, planner
-from dynatus_ci.schema.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange, Value
-from dynatus_ci.schema.results import Outcome, Result, Status, StepResult, TableResult
-from dynatus_ci.schema.settings.base import Emptiness
+from dynatus_ci.review import Gate, Scope
+from dynatus_ci.table import emulators, planner
+from dynatus_ci.table.aspects.base import Emptiness
+from dynatus_ci.table.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange, Value
+from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
 from tests import shop
 from tests.shop import ACCOUNT, KNOWN, change, creation, plan
 
@@ -87,7 +87,7 @@ def denied(operation: str, table: str) -> Failure:
     message = f"User: {who} is not authorized to perform: dynamodb:{operation} on resource: {arn} {why}"
     answer = {"Error": {"Code": "AccessDeniedException", "Message": message}, "ResponseMetadata": {}}
     error = ClientError(answer, operation)  # type: ignore[arg-type]  # what matters of an answer
-    return failures.failure(failures.explain(error, operation=operation, table=table))
+    return call_errors.failure(call_errors.explain(error, operation=operation, table=table))
 
 
 UNREADABLE = plan(
@@ -102,9 +102,9 @@ def reviewed_without(setting: tuple[str, ...], table: str) -> Gate:
         for one in RED.tables
     ]
     scope = Scope()
-    merged = approval.PullRequest(41, "main", merged=True, contained=True, own=True)
-    found = approval.Finding(merged, "", record=approval.new_record(plan(*known), scope, head=None))
-    return Gate(approval.reviews([found], scope, branch="main"), ("archive", "events", "users/*"))
+    merged = review.PullRequest(41, "main", merged=True, contained=True, own=True)
+    found = review.Finding(merged, "", record=review.new_record(plan(*known), scope, head=None))
+    return Gate(review.reviews([found], scope, branch="main"), ("archive", "events", "users/*"))
 
 
 def judged(one: TableChange, gate: Gate) -> TableResult:
@@ -505,7 +505,7 @@ def test_github_is_shown_no_account_number(environment: str | None) -> None:
     named = f"logs-{ACCOUNT}"
     unreadable = TableChange("x", None, error=denied("DescribeTable", "x"))
     planned = plan(change("orders", as_name=named), change("users"), unreadable)
-    table = ran(planned.tables[0], *[Status.DONE] * 5, result=Outcome.APPLIED, backup=planned.tables[0].live.arn)  # type: ignore[union-attr]  # it is live
+    table = ran(planned.tables[0], *[Status.DONE] * 5, result=Outcome.APPLIED, backup=planned.tables[0].info.arn)  # type: ignore[union-attr]  # it is live
     seen = replace(GITHUB, environment=environment)
     shown = [
         report.markdown(report.plan(planned, seen)),
@@ -699,7 +699,7 @@ def test_a_running_apply_names_its_backup_before_anything_goes() -> None:
 
 
 def test_a_superseded_apply_names_the_commit_that_applies() -> None:
-    why = approval.superseded("c" * 40, tip="abcdef0123456", read={"a": "1"}, there={}, here={"a": "1"})
+    why = review.superseded("c" * 40, tip="abcdef0123456", read={"a": "1"}, there={}, here={"a": "1"})
     shown = report.markdown(report.result(Result(RED, (), Outcome.SUPERSEDED), replace(APPLY, superseded=why)))
     assert "other definitions by now: the run of commit `abcdef0` is to apply them." in shown
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from dynatus_ci import approval
-from dynatus_ci.approval import Record, Scope
+from dynatus_ci import review
 from dynatus_ci.errors import FailureReason, GitHubError
 from dynatus_ci.github import pull_request
 from dynatus_ci.github.pull_request import PullRequests
 from dynatus_ci.github.review_history import ReviewHistory
-from dynatus_ci.schema.model import Action, Difference, Effect, Plan, TableChange
+from dynatus_ci.review import Record, Scope
+from dynatus_ci.table.model import Action, Difference, Effect, Plan, TableChange
 from tests import github_stub
 from tests.github_stub import Fault, GitHubStub
 from tests.scene import HASTE
@@ -42,7 +42,7 @@ def creation(name: str) -> Difference:
 def record(*tables: str, scope: Scope = SCOPE) -> str:
     """A comment's body with a record that names these tables."""
     changes = tuple(TableChange(name, Action.CREATE, differences=(creation(name),)) for name in tables)
-    return approval.compose("text", scope=scope, record=approval.new_record(Plan(changes), scope, head=None))
+    return review.compose("text", scope=scope, record=review.new_record(Plan(changes), scope, head=None))
 
 
 def reviewed(github: GitHubStub, number: int, *, day: int, merge: str | None = None, base: str = "main") -> None:
@@ -62,7 +62,7 @@ def numbers(read: ReviewHistory) -> list[int]:
 
 
 def kept(github: GitHubStub, number: int) -> Record:
-    found = approval.decode(github.bodies(number)[0])
+    found = review.decode(github.bodies(number)[0])
     assert found is not None
     return found
 
@@ -227,7 +227,7 @@ def test_what_a_run_has_not_left_to_do_is_closed_in_every_record_that_was_read(g
     read = history(github)
     numbers(read)
     read.choose([7])
-    marked = read.mark_used(approval.unfinished([creation("table-3")]), text="the result")
+    marked = read.mark_used(review.unfinished([creation("table-3")]), text="the result")
     assert (marked.failed, marked.warnings) == (None, [])
     assert [kept(github, number).is_used("table-7") for number in (7, 3)] == [True, True]
     assert [kept(github, number).is_used("table-3") for number in (7, 3)] == [False, False]
@@ -282,8 +282,8 @@ def test_records_are_read_until_one_has_nothing_else_open(github: GitHubStub) ->
         reviewed(github, number, day=number, merge=merge)
     before = history(github)
     numbers(before)
-    before.mark_used(approval.unfinished([creation("table-7"), creation("table-5")]), text=None)
-    left = approval.unfinished([creation("table-5")])
+    before.mark_used(review.unfinished([creation("table-7"), creation("table-5")]), text=None)
+    left = review.unfinished([creation("table-5")])
     read = history(github)
     read.read_own()
     assert read.find_open(left)
@@ -313,7 +313,7 @@ def test_a_record_that_cannot_be_written_fails_the_run_unless_a_newer_one_holds_
     assert list(history_of_all(github).open_for(creation("table-3"))) == []
 
 
-def history_of_all(github: GitHubStub) -> approval.Reviews:
+def history_of_all(github: GitHubStub) -> review.Reviews:
     read = history(github)
     numbers(read)
     return read.reviews

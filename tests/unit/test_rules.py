@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynatus_ci.schema import members, rules
-from dynatus_ci.schema.settings import SETTINGS
-from dynatus_ci.schema.settings.policy import Policy
-from dynatus_ci.schema.shapes import REFUSED, UNSURE
+from dynatus_ci.table.aspects import ASPECTS
+from dynatus_ci.table.aspects.policy import Policy
+from dynatus_ci.table.validation import members, rules
+from dynatus_ci.table.validation.shapes import INVALID, UNSURE
 from tests.strategies import definitions
 
 THROUGHPUT = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
@@ -135,15 +135,15 @@ def test_rules_say_nothing_of_what_is_unknown_and_all_of_the_rest() -> None:
     wrong = table(TableName="x", KeySchema=key(), Tags=[{"Key": "aws:a", "Value": ""}])
     codes = ["table-name", "key-schema", "unused-attribute", "tag-text"]
     assert [found.code for found in rules.findings(wrong)] == codes
-    unknown = wrong | {"KeySchema": REFUSED}
+    unknown = wrong | {"KeySchema": INVALID}
     assert [found.code for found in rules.findings(unknown)] == ["table-name", "tag-text"]
-    assert [found.code for found in rules.findings(unknown | {"TableName": REFUSED, "Tags": UNSURE})] == []
+    assert [found.code for found in rules.findings(unknown | {"TableName": INVALID, "Tags": UNSURE})] == []
 
 
 def unknown_somewhere(value: Any, chance: st.DataObject) -> Any:
     """The same value with some parts of it unknown."""
     if chance.draw(st.integers(0, 9)) == 0:
-        return chance.draw(st.sampled_from([REFUSED, UNSURE]))
+        return chance.draw(st.sampled_from([INVALID, UNSURE]))
     if isinstance(value, dict):
         return {name: unknown_somewhere(inner, chance) for name, inner in value.items()}
     return [unknown_somewhere(inner, chance) for inner in value] if isinstance(value, list) else value
@@ -205,7 +205,7 @@ def test_every_setting_is_asked() -> None:
         "Replicas": [{"RegionName": "x"}],
     }
     without_rules = {"DeletionProtectionEnabled", "TableClass", "ContributorInsightsSpecification"}
-    assert misused.keys() | without_rules == {setting.name for setting in SETTINGS}
+    assert misused.keys() | without_rules == {aspect.name for aspect in ASPECTS}
     for name, value in misused.items():
         assert [finding.path[0] for finding in rules.findings(table() | {name: value})] == [name]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dynatus_ci.schema import members, shapes
-from dynatus_ci.schema.findings import At
-from dynatus_ci.schema.kinds import Character, Keyword, OtherKey, Parameter, Symbol, Unordered
+from dynatus_ci.table.validation import members, shapes
+from dynatus_ci.table.validation.findings import At
+from dynatus_ci.table.validation.value_types import Character, Keyword, OtherKey, Parameter, Symbol, Unordered
 
 MINIMAL: dict[str, Any] = {
     "TableName": "users",
@@ -206,7 +206,7 @@ def test_a_table_that_goes_has_its_name_and_nothing_else() -> None:
 
 def test_what_does_not_fit_is_there_as_unknown_and_the_rest_as_it_is() -> None:
     body = members.check({**MINIMAL, "Tags": [5, {"Key": "a", "Value": "b"}], "StreamSpecification": {}}).body
-    assert body["Tags"] == [shapes.REFUSED, {"Key": "a", "Value": "b"}]
+    assert body["Tags"] == [shapes.INVALID, {"Key": "a", "Value": "b"}]
     assert body["StreamSpecification"] == {"StreamEnabled": shapes.UNSURE}
     assert "BillingMode" not in body
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from dynatus_ci.definitions import edn, tagged
-from dynatus_ci.definitions.edn import Kind, Node
+from dynatus_ci.definitions.edn import FormKind, Node
 
 UNRESOLVED = "unresolved"
 
 
-def resolve(text: str, **scope: Any) -> tuple[Node, list[str], tagged.Scope]:
+def resolve(text: str, **scope: Any) -> tuple[Node, list[str], tagged.TagScope]:
     document = edn.read(text, "t.edn")
-    given = tagged.Scope(**scope)
+    given = tagged.TagScope(**scope)
     node, faults = tagged.resolve(document.forms[0], source=document.source, scope=given)
     return node, [fault.code for fault in faults], given
 
@@ -28,9 +28,9 @@ def value(text: str, **scope: Any) -> Any:
 
 
 def plain(node: Node) -> Any:
-    if node.kind in {Kind.VECTOR, Kind.LIST, Kind.SET}:
+    if node.kind in {FormKind.VECTOR, FormKind.LIST, FormKind.SET}:
         return [plain(item) for item in node.value]
-    if node.kind is Kind.MAP:
+    if node.kind is FormKind.MAP:
         return {key.value: plain(value) for key, value in node.value}
     return node.value
 
@@ -111,7 +111,7 @@ def test_faults_of_tags(text: str, codes: list[str]) -> None:
     node, found, _ = resolve(text)
     assert found == codes
     unused = text.startswith("#profile {:default")
-    assert (node.kind is Kind.BROKEN) == (bool(codes) and text.startswith("#") and not unused)
+    assert (node.kind is FormKind.BROKEN) == (bool(codes) and text.startswith("#") and not unused)
 
 
 def test_a_value_keeps_the_place_it_came_from() -> None:
@@ -141,7 +141,7 @@ def test_the_module_imports_nothing_that_could_reach_out() -> None:
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
     assert imported == {"__future__", "collections.abc", "dataclasses", "typing"} | {
-        f"dynatus_ci.{name}" for name in ("definitions.edn", "errors", "schema.findings")
+        f"dynatus_ci.{name}" for name in ("definitions.edn", "errors", "table.validation.findings")
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from dynatus_ci import testing
-from dynatus_ci.dynamodb import local
+from dynatus_ci.aws import local
 from dynatus_ci.errors import InvalidDefinitions, InvalidInput, NoDefinitions
 
 if TYPE_CHECKING:

@@ -16,20 +16,20 @@ from hypothesis import strategies as st
 
 from dynatus_ci.definitions import edn, loader, writer
 from dynatus_ci.errors import InvalidDefinitions
-from dynatus_ci.schema import normalise, planner
-from dynatus_ci.schema.model import Action, Effect, Table
-from dynatus_ci.schema.settings import SETTINGS
-from dynatus_ci.schema.settings.base import Situation
+from dynatus_ci.table import build, planner
+from dynatus_ci.table.aspects import ASPECTS
+from dynatus_ci.table.aspects.base import AccountFacts
+from dynatus_ci.table.model import Action, Effect, Table
 from tests import strategies
 
 LIVE = Path(__file__).parents[1] / "cases" / "live"
 CASES = sorted(LIVE.glob("*.json"))
 
 
-def live(path: Path) -> tuple[Table, Situation]:
+def live(path: Path) -> tuple[Table, AccountFacts]:
     case = json.loads(path.read_text(encoding="utf-8"))
-    situation = Situation(region="eu-west-1", emulator=case["emulator"])
-    return normalise.actual(case["table"], case["answers"]), situation
+    facts = AccountFacts(region="eu-west-1", emulator=case["emulator"])
+    return build.actual(case["table"], case["answers"]), facts
 
 
 def read_back(text: str) -> Table:
@@ -42,7 +42,7 @@ def read_back(text: str) -> Table:
 
 def alive(definition: Table) -> Table:
     """A definition as the table that agrees with it; on demand, where there is no limit it reads -1."""
-    table = planner.as_live(definition, "eu-west-1")
+    table = planner.as_actual(definition, "eu-west-1")
     assert table is not None
     if table.at(("BillingMode",)) == "PROVISIONED":
         return table
@@ -72,18 +72,18 @@ def test_a_live_table_is_written_as_approved(path: Path) -> None:
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_what_is_written_plans_as_noop_and_asks_nothing_more(path: Path) -> None:
-    table, situation = live(path)
+    table, facts = live(path)
     desired = read_back(path.with_suffix(".edn").read_text(encoding="utf-8"))
-    assert not planner.questions(desired, table, situation)
-    change = planner.change(desired, table, situation)
+    assert not planner.questions(desired, table, facts)
+    change = planner.change(desired, table, facts)
     assert (change.action, change.steps) == (Action.NOOP, ())
     assert {difference.effect for difference in change.differences} <= {Effect.UNSUPPORTED}
-    assert not change.differences or situation.emulator
+    assert not change.differences or facts.emulator
 
 
 def test_the_golden_tables_have_every_setting_that_is_written() -> None:
     written = {member for path in CASES for member in writer.definition(live(path)[0])}
-    assert {setting.name for setting in SETTINGS} - written == writer.UNWRITTEN
+    assert {aspect.name for aspect in ASPECTS} - written == writer.UNWRITTEN
 
 
 def test_every_golden_text_has_its_table() -> None:
@@ -92,20 +92,20 @@ def test_every_golden_text_has_its_table() -> None:
 
 def test_the_text_does_not_depend_on_the_order_of_the_answer() -> None:
     case = json.loads((LIVE / "every-setting.json").read_text(encoding="utf-8"))
-    text = writer.text(normalise.actual(case["table"], case["answers"]))
+    text = writer.text(build.actual(case["table"], case["answers"]))
     for members in (
         case["table"]["GlobalSecondaryIndexes"],
         case["table"]["AttributeDefinitions"],
         case["answers"]["ListTagsOfResource"]["Tags"],
     ):
         members.reverse()
-    assert writer.text(normalise.actual(case["table"], case["answers"])) == text
+    assert writer.text(build.actual(case["table"], case["answers"])) == text
 
 
 def test_a_setting_that_was_not_read_is_left_out() -> None:
     case = json.loads((LIVE / "every-setting.json").read_text(encoding="utf-8"))
-    written = writer.definition(normalise.actual(case["table"], {}))
-    assert not {setting.name for setting in SETTINGS if setting.reader} & written.keys()
+    written = writer.definition(build.actual(case["table"], {}))
+    assert not {aspect.name for aspect in ASPECTS if aspect.reader} & written.keys()
 
 
 def test_nothing_in_a_file_is_hidden_or_reordered() -> None:
@@ -116,17 +116,17 @@ def test_nothing_in_a_file_is_hidden_or_reordered() -> None:
 
 @given(strategies.definitions())
 def test_a_file_says_all_that_a_table_is_and_nothing_else(definition: strategies.Definition) -> None:
-    table, situation = normalise.desired(definition), Situation(region=strategies.REGION, scaling={})
+    table, facts = build.desired(definition), AccountFacts(region=strategies.REGION, scaling={})
     written = read_back(writer.text(table))
     for desired, actual in ((written, table), (table, written)):
-        change = planner.change(desired, alive(actual), situation)
+        change = planner.change(desired, alive(actual), facts)
         assert {difference.path[-1] for difference in change.differences} <= writer.UNWRITTEN
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255))
 def test_every_text_is_read_back_exactly(attribute: str) -> None:
     answer = {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}}
-    table = normalise.actual(bare(), {"DescribeTimeToLive": answer})
+    table = build.actual(bare(), {"DescribeTimeToLive": answer})
     assert read_back(writer.text(table)).at(("TimeToLiveSpecification", "AttributeName")) == attribute
 
 
@@ -143,13 +143,13 @@ VALUES = st.recursive(
 def test_every_policy_is_read_back_exactly(condition: dict[str, Any]) -> None:
     statement = {"Effect": "Deny", "Principal": "*", "Action": "*", "Condition": condition}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    table = normalise.actual(bare(), {"GetResourcePolicy": {"Policy": policy}})
+    table = build.actual(bare(), {"GetResourcePolicy": {"Policy": policy}})
     assert read_back(writer.text(table)).at(("ResourcePolicy",)) == table.at(("ResourcePolicy",))
 
 
 def test_half_a_surrogate_pair_is_never_written_as_a_character() -> None:
     answer = {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "\ud800"}}
-    text = writer.text(normalise.actual(bare(), {"DescribeTimeToLive": answer}))
+    text = writer.text(build.actual(bare(), {"DescribeTimeToLive": answer}))
     assert text.isascii()
     with pytest.raises(InvalidDefinitions, match="surrogate"):
         edn.read(text, "table.edn")

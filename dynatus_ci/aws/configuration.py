@@ -1,0 +1,106 @@
+"""boto3's configuration: which files it is taken from, whether a stranger may have written them, and what is wrong.
+
+A configuration decides whose credentials are used, may name a program that prints them (`credential_process`), and may
+send every call elsewhere. In the action the workspace holds what a pull request brings, so none may lie there.
+https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ProfileNotFound
+
+from dynatus_ci.aws.endpoints import without_password
+from dynatus_ci.errors import InvalidInput
+
+_FILES = {
+    "AWS_CONFIG_FILE": "~/.aws/config",
+    "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials",
+    "BOTO_CONFIG": "~/.boto",
+}
+"""What boto3 reads: the variable that names it, and where it is otherwise."""
+_FOLDERS = {"AWS_DATA_PATH": "~/.aws/models"}
+"""The same for folders of service models (they hold endpoints); the variable adds some, separated as in PATH."""
+
+
+def refuse_inside(folder: Path) -> None:
+    """Stop where boto3 would read its configuration from a folder.
+
+    Raises:
+        InvalidInput: Names the variable that leads there.
+    """
+    for variable, path in _sources():
+        if _leads_into(path, folder):
+            raise InvalidInput(
+                f"{variable} names {path!r}, which is in the workspace, so a pull request could change it.",
+                hint="Keep the AWS configuration outside, for instance in RUNNER_TEMP.",
+            )
+
+
+def _sources() -> Iterator[tuple[str, str]]:
+    """All places, with the variable that is to blame for each."""
+    for variable, usual in _FILES.items():
+        given = os.environ.get(variable)
+        yield (variable, given) if given else ("HOME", usual)
+    for variable, usual in _FOLDERS.items():
+        yield "HOME", usual
+        if given := os.environ.get(variable):
+            yield from ((variable, path) for path in given.split(os.pathsep))
+
+
+def _leads_into(path: str, folder: Path) -> bool:
+    """Whether a path is in a folder: as it is written, or with links followed."""
+    written = os.path.abspath(os.path.expanduser(os.path.expandvars(path)))  # noqa: PTH100, PTH111  # as botocore does
+    places = (Path(written), Path(os.path.realpath(written)))
+    homes = (Path(os.path.abspath(folder)), Path(os.path.realpath(folder)))  # noqa: PTH100  # links are looked at apart
+    return any(place.is_relative_to(home) for place in places for home in homes)
+
+
+@contextmanager
+def used() -> Iterator[None]:
+    """Where boto3 reads its configuration: what it cannot use there is the user's to mend.
+
+    Raises:
+        InvalidInput: Says what cannot be used. A password in an address is not shown.
+    """
+    try:
+        yield
+    except ProfileNotFound as error:
+        raise InvalidInput(
+            f"{error}.", hint="Name a profile of ~/.aws/config with AWS_PROFILE, or --profile of the command."
+        ) from error
+    except (BotoCoreError, OSError, RuntimeError, ValueError) as error:
+        text = without_password(str(error)).rstrip(".")
+        what = "credentials" if raised_in(error, "credentials", "tokens") else "configuration"
+        raise InvalidInput(
+            f"The AWS {what} cannot be used: {text}.",
+            hint="It comes from the AWS_ variables and from ~/.aws/config.",
+        ) from error
+
+
+def raised_in(error: Exception, *modules: str) -> bool:
+    """Whether an error came out of one of botocore's modules, which let errors of the standard library through."""
+    files = (frame.filename.replace("\\", "/") for frame in traceback.extract_tb(error.__traceback__))
+    return any(file.endswith(f"/botocore/{module}.py") for file in files for module in modules)
+
+
+def region_hint(region: str) -> str | None:
+    """What to say of a region where nobody answers; None where boto3 knows it."""
+    import botocore.session  # noqa: PLC0415  # see `connect`
+
+    core = botocore.session.Session()
+    known = [
+        name
+        for partition in core.get_available_partitions()
+        for name in core.get_available_regions("dynamodb", partition_name=partition)
+    ]
+    if region in known:
+        return None
+    near = difflib.get_close_matches(region, known, n=1)
+    return f"Is {region!r} a region of AWS?" + (f" Did you mean {near[0]}?" if near else "")

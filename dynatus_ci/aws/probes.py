@@ -1,0 +1,80 @@
+"""The probe of a table as it lives: what is there under its name, and whether its next call is still to be made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
+from dynatus_ci.aws.client import Aws
+from dynatus_ci.table import build, probe
+from dynatus_ci.table.aspects.base import Probe
+from dynatus_ci.table.model import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is there, and its TableStatus. Tags cannot be read while it is CREATING, so then it is not known."""
+
+    what: Probe
+    status: str = ""
+
+
+def seen(aws: Aws, table: str) -> Probe:
+    """What is there, for a plan: a role that may not look for it plans all the same."""
+    try:
+        return look(aws, table).what
+    except CallFailed as failed:
+        if failed.kind is ErrorKind.DENIED:
+            return Probe.DENIED
+        raise
+
+
+def look(aws: Aws, table: str) -> Found:
+    """What is there.
+
+    Raises:
+        CallFailed: A read was denied, or did not succeed.
+    """
+    description = _describe(aws, table)
+    if description is None:
+        return Found(Probe.ABSENT)
+    status = str(description.get("TableStatus", "ACTIVE"))
+    if status in {"CREATING", "DELETING"}:
+        return Found(Probe.OURS, status)
+    name = probe.name(table)
+    listed = aws.read_pages("ListTagsOfResource", "Tags", table=name, ResourceArn=description["TableArn"])["Tags"]
+    tags = {tag["Key"]: tag["Value"] for tag in listed}
+    return Found(Probe.OURS if probe.is_of(table, tags) else Probe.FOREIGN, status)
+
+
+def explained(failed: CallFailed, table: str) -> CallFailed:
+    """The same error, with what it means for the table."""
+    refused = failed.operation == "CreateTable" and (
+        failed.kind is ErrorKind.PERMANENT or failed.code == "InternalFailure"
+    )
+    hints = [
+        "AWS would refuse the new table in the same way." if refused else None,
+        f"Table {table} was left as it is.",
+        "For a moment both need room in the account's quotas." if failed.code == "LimitExceededException" else None,
+        failed.hint,
+    ]
+    failed.hint = " ".join(filter(None, hints))
+    return failed
+
+
+def table(aws: Aws, of: str) -> Table | None:
+    """The probe as a table; None where there is none."""
+    description = _describe(aws, of)
+    return build.actual(description, {}) if description else None
+
+
+def _describe(aws: Aws, table: str) -> dict[str, Any] | None:
+    name = probe.name(table)
+    try:
+        description: dict[str, Any] = aws.read("DescribeTable", table=name, TableName=name)["Table"]
+    except CallFailed as failed:
+        if failed.kind is ErrorKind.MISSING:
+            return None
+        raise
+    return description

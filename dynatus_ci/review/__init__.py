@@ -1,0 +1,72 @@
+"""The gate: is what would run now what was reviewed, and is what loses something named?
+
+Everything that decides is here, and pure: what it needs is fetched elsewhere and comes in as values. It must not
+touch a network, a clock, a file or the environment, and it trusts no text: a record that does not decode is no record.
+"""
+
+from __future__ import annotations
+
+from dynatus_ci.review.codec import (
+    COMMENT_BUDGET,
+    compose,
+    decode,
+    encode,
+    fits_comment,
+    remaining_characters,
+    shortened,
+    with_record,
+)
+from dynatus_ci.review.gate import LABEL, Gate, Refusal, covered, words
+from dynatus_ci.review.history import (
+    MOST_RECORDS,
+    Finding,
+    PullRequest,
+    Review,
+    Reviews,
+    plan_file,
+    rejection_reason,
+    reviews,
+    stops_history,
+    untouched,
+)
+from dynatus_ci.review.record import Record, Scope, Unfinished, mark_used, new_record, scope, unfinished
+from dynatus_ci.review.verdicts import Files, Verdict, must_remove_label, superseded, unnamed, verdict
+
+__all__ = [
+    "COMMENT_BUDGET",
+    "LABEL",
+    "MOST_RECORDS",
+    "Files",
+    "Finding",
+    "Gate",
+    "PullRequest",
+    "Record",
+    "Refusal",
+    "Review",
+    "Reviews",
+    "Scope",
+    "Unfinished",
+    "Verdict",
+    "compose",
+    "covered",
+    "decode",
+    "encode",
+    "fits_comment",
+    "mark_used",
+    "must_remove_label",
+    "new_record",
+    "plan_file",
+    "rejection_reason",
+    "remaining_characters",
+    "reviews",
+    "scope",
+    "shortened",
+    "stops_history",
+    "superseded",
+    "unfinished",
+    "unnamed",
+    "untouched",
+    "verdict",
+    "with_record",
+    "words",
+]

@@ -1,0 +1,197 @@
+"""The gate: is what would run now what was reviewed, and is what loses something named?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import islice
+
+from dynatus_ci.errors import FailureReason, sentence
+from dynatus_ci.review import record as records
+from dynatus_ci.review.history import OpenReview, Review, Reviews
+from dynatus_ci.table.model import Difference, Plan, Risk, Step, TableChange
+
+LABEL = "dynatus:allow-destructive"
+"""The label that names the destructive differences of a pull request's records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something may not run, and what to do about it."""
+
+    reason: FailureReason
+    message: str
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        return sentence(self.message, self.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Decides what may run.
+
+    Args:
+        reviews: What was reviewed; None with `approval: none`, where only what is destructive must be named.
+        patterns: The patterns of `allow-destructive`.
+    """
+
+    reviews: Reviews | None = None
+    patterns: tuple[str, ...] = ()
+
+    def may_run(self, change: TableChange, step: Step | None) -> Refusal | None:
+        """Why a table may not be changed; None where it may. Asked before each step, on what was just observed.
+
+        A table of which one step may not run runs none: all of its steps are judged, not only the next one.
+
+        Args:
+            change: What the table needs now.
+            step: What would run next; None where no step can run now, or ever.
+        """
+        # The change as a whole comes first: that a part was not reviewed is said before another part is not named.
+        steps = (step, *change.steps) if step else ()
+        return next((refusal for each in (None, *steps) if (refusal := self.judge(change, each))), None)
+
+    def judge(self, change: TableChange, step: Step | None) -> Refusal | None:
+        """Why one step may not run; None where it may.
+
+        Args:
+            change: What the table needs now.
+            step: One of its steps; None asks for the change as a whole, also for one that is refused always and so has
+                no steps: that nobody reviewed it is said first.
+        """
+        served = _served(change, step) if step else records.to_do(change)
+        deletes = step is not None and step.operation == "DeleteTable"
+        unexplained = [(d, why) for d in served if (why := self._unexplained(change, d, deletes=deletes))]
+        if unexplained:
+            return self._not_reviewed(change, [d for d, _ in unexplained], why=unexplained[0][1])
+        unnamed = [difference for difference in served if not self._named(change, difference)]
+        if change.refusal is None and unnamed:
+            return not_named(change, unnamed, label=self._has_labels)
+        return always_refused(change)
+
+    def unreviewed(self, change: TableChange) -> tuple[str, ...]:
+        """The ids of a table's differences that no open record explains; the report marks them."""
+        return tuple(d.id for d in records.to_do(change) if self._unexplained(change, d, deletes=False))
+
+    def named(self, plan: Plan) -> frozenset[str]:
+        """The ids of a plan's destructive differences that are named."""
+        lost = [(c, d) for c in plan.tables for d in records.to_do(c) if d.risk is Risk.DESTRUCTIVE]
+        return frozenset(difference.id for change, difference in lost if self._named(change, difference))
+
+    def wants_more(self, plan: Plan) -> bool:
+        """Whether older records could still explain or name something."""
+        return any(
+            self._unexplained(change, difference, deletes=False) or not self._named(change, difference)
+            for change in plan.tables
+            for difference in records.to_do(change)
+        )
+
+    def sources(self, plan: Plan, *, unnamed: bool = False) -> tuple[int, ...]:
+        """The pull requests whose records explain what a plan does, or only what it destroys and nobody named."""
+        found = {
+            review.pull_request.number
+            for change in plan.tables
+            for difference in records.to_do(change)
+            if not (unnamed and self._named(change, difference))
+            for review in islice(self._explaining(change, difference), 1)
+            if review.pull_request
+        }
+        return tuple(sorted(found))
+
+    @property
+    def _has_labels(self) -> bool:
+        return self.reviews is not None and any(review.pull_request for review in self.reviews.counted)
+
+    def _unexplained(self, change: TableChange, difference: Difference, *, deletes: bool) -> str | None:
+        """Why no open record explains a difference, in words; None where one does."""
+        if self.reviews is None:
+            return None
+        used_up = any(review.record.older is not None for review in self.reviews.known)
+        why = f"{self.reviews.absent}{', or what named it is used up' if used_up else ''}"
+        for review in self.reviews.open_for(difference):
+            mismatch = _mismatch(review, change, difference=difference, deletes=deletes)
+            if mismatch is None:
+                return None
+            why = mismatch or why
+        return why
+
+    def _named(self, change: TableChange, difference: Difference) -> bool:
+        if difference.risk is not Risk.DESTRUCTIVE or covered(difference, self.patterns):
+            return True
+        return any(review.labelled for review in self._explaining(change, difference))
+
+    def _explaining(self, change: TableChange, difference: Difference) -> Iterator[Review]:
+        """The open records that explain a difference, newest first."""
+        for found in self.reviews.open_for(difference) if self.reviews else ():
+            if _mismatch(found, change, difference=difference, deletes=False) is None:
+                yield found.review
+
+    def _not_reviewed(self, change: TableChange, differences: list[Difference], *, why: str) -> Refusal:
+        reviews = self.reviews or Reviews()
+        because = f"; {reviews.because}" if reviews.because else ""
+        message = f"{change.table}: not reviewed as it would run now: {_settings(differences)} ({why}{because})."
+        return Refusal(reviews.reason, message, reviews.hint)
+
+
+def covered(difference: Difference, patterns: Iterable[str]) -> bool:
+    """Whether a pattern names the difference: its table and all of it, or `table/index`; globs allowed."""
+    index = records.index_name(difference)
+    for pattern in patterns:
+        table, slash, rest = pattern.partition("/")
+        if fnmatchcase(difference.table, table) and (not slash or (index is not None and fnmatchcase(index, rest))):
+            return True
+    return False
+
+
+def words(difference: Difference) -> str:
+    """The pattern that names exactly this difference's table, or its index."""
+    index = records.index_name(difference)
+    return f"{difference.table}/{index}" if index and not records.deletes_table(difference) else difference.table
+
+
+def always_refused(change: TableChange) -> Refusal | None:
+    """The refusal of what never runs (docs/architecture.md#what-never-runs)."""
+    if change.refusal is None:
+        return None
+    return Refusal(FailureReason.DESTRUCTIVE_BLOCKED, f"{change.table}: {change.refusal}")
+
+
+def _served(change: TableChange, step: Step) -> tuple[Difference, ...]:
+    """What a step serves; a step that does not say so, or names what is not there, serves all of the table."""
+    served = change.served_by(step)
+    known = {difference.id for difference in served}
+    return served if served and known == set(step.differences) else change.differences
+
+
+def _mismatch(found: OpenReview, change: TableChange, *, difference: Difference, deletes: bool) -> str | None:
+    """Why an open review does not explain a difference: "" where it does not name it, None where it explains it."""
+    reviewed = found.entry.reviewed(found.ids)
+    if reviewed is None:
+        return ""
+    if reviewed.risk.rank < difference.risk.rank:
+        return f"it was reviewed as {reviewed.risk.value} and is {difference.risk.value} now"
+    if deletes or difference.risk is Risk.DESTRUCTIVE or records.deletes_table(difference):
+        if change.table_id is None or found.entry.table_id != records.identity(change):
+            return "another table stands behind this name than the one reviewed"
+        if records.lost_index(difference) not in {None, reviewed.index}:
+            return "another index stands behind this name than the one reviewed"
+    return None
+
+
+def not_named(change: TableChange, differences: list[Difference], *, label: bool) -> Refusal:
+    """The refusal of what loses something that nobody named, with the words that would."""
+    patterns = ", ".join(sorted({f"`{words(difference)}`" for difference in differences}))
+    or_label = f", or the label `{LABEL}` to the pull request that planned it" if label else ""
+    return Refusal(
+        FailureReason.DESTRUCTIVE_BLOCKED,
+        f"{change.table}: nobody named what is lost for good by this change of {_settings(differences)}.",
+        f"Add {patterns} to `allow-destructive`{or_label}.",
+    )
+
+
+def _settings(differences: Iterable[Difference]) -> str:
+    """Settings in words. Names inside a setting (tag keys) are strangers' text and stay out, but for an index's."""
+    names = {records.index_name(d) or (d.path[0] if d.path else "the table itself") for d in differences}
+    return ", ".join(sorted(names))

@@ -1,0 +1,266 @@
+"""The record of a plan: what the plan is about (its scope), and the differences that people review.
+
+A run of apply uses a record up: what it has finished, or does not want any more, is closed. What is closed in one
+record is closed in all older ones, so a record also says what older ones still have open.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from dynatus_ci.table.aspects import ASPECTS
+from dynatus_ci.table.model import Difference, Effect, Plan, Risk, TableChange, Value, digest
+
+_MARKER = "<!-- dynatus-ci:{} -->"
+_ACCOUNT_NUMBER = re.compile(r"(?<!\d)\d{8}(\d{4})(?!\d)")
+
+
+# --- what a comment is about -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a plan is about: two runs of the same scope share one comment. `account` is its last four digits."""
+
+    environment: str | None = None
+    account: str | None = None
+    region: str | None = None
+    endpoint: str | None = None
+    path: str = "resources/dynamo"
+    prefix: str | None = None
+
+    @property
+    def key(self) -> str:
+        """KEY: 32 hex digits. The account is part of it only where there is no environment to name it."""
+        name = ["environment", self.environment] if self.environment else ["account", self.account]
+        return digest([name, self.region, self.endpoint, self.path, self.prefix])[:32]
+
+    @property
+    def marker(self) -> str:
+        """The first line of the comment."""
+        return _MARKER.format(self.key)
+
+    def differs(self, other: Scope) -> tuple[str, ...]:
+        """The parts, by the names of their inputs, in which another scope differs."""
+        inputs = ("environment", "account", "region", "endpoint-url", "path", "table-prefix")
+        return tuple(
+            name
+            for name, attribute in zip(inputs, Scope.__slots__, strict=True)
+            if getattr(self, attribute) != getattr(other, attribute)
+        )
+
+
+def scope(
+    *,
+    environment: str | None,
+    account: str | None,
+    region: str | None,
+    endpoint: str | None,
+    path: str,
+    prefix: str | None,
+) -> Scope:
+    """A scope from a run's facts: the path (relative to the workspace) normalised, the account cut to four digits."""
+    return Scope(
+        environment=environment or None,
+        account=account[-4:] if account else None,
+        region=region or None,
+        # An account-based endpoint holds the account number, and comments are public.
+        endpoint=_ACCOUNT_NUMBER.sub(r"\1", endpoint).rstrip("/") if endpoint else None,
+        path=posixpath.normpath(path),
+        prefix=prefix or None,
+    )
+
+
+# --- the record ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """One difference as a record holds it: its risk, and for an index that goes a hash of what it was."""
+
+    risk: Risk
+    index: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a record has open about one table: differences by their ids, cut to 64 bits; the TableId hashed."""
+
+    differences: Mapping[str, Reviewed]
+    table_id: str | None = None
+
+    def reviewed(self, ids: Iterable[str]) -> Reviewed | None:
+        """What was reviewed under any of these ids: the one with the highest risk."""
+        found = (self.differences[id_] for id_ in ids if id_ in self.differences)
+        return max(found, key=lambda reviewed: reviewed.risk.rank, default=None)
+
+
+Unfinished: TypeAlias = Mapping[str, frozenset[str] | None]
+"""What a run still wants and has not finished, by tables' hashed names: the ids of differences, cut to 64 bits.
+
+None where the table could not be read: nobody knows what it needs, so all of it counts.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What was shown for review in one comment, and is still open.
+
+    Args:
+        tables: What is open, by 48 bits of the hash of a table's name: two names that clash could only be refused.
+        older: What older records still have open, beside what this one has open. None until a run has used this record:
+            until then it closes nothing.
+    """
+
+    scope: Scope
+    head: str | None
+    fingerprint: str
+    tables: Mapping[str, Entry] = field(default_factory=dict)
+    older: Unfinished | None = None
+
+    def entry(self, table: str) -> Entry | None:
+        """What the record has open about a table; None for nothing."""
+        return self.tables.get(table_hash(table))
+
+    def still_open(self, table: str, ids: Iterable[str]) -> tuple[str, ...]:
+        """Those ids of a table's difference that this record leaves open in older records."""
+        if self.older is None:
+            return tuple(ids)
+        entry, older = self.entry(table), self.older.get(table_hash(table), frozenset())
+        return tuple(id_ for id_ in ids if older is None or id_ in older or (entry and id_ in entry.differences))
+
+    def is_used(self, table: str) -> bool:
+        """Whether nothing of a table is open here, nor, as far as this record knows, in older ones."""
+        return self.older is not None and not {table_hash(table)} & {*self.tables, *self.older}
+
+
+def new_record(plan: Plan, scope: Scope, *, head: str | None) -> Record:
+    """The record of a plan: every table that would change, all of it open."""
+    tables = {table_hash(change.table): _entry(change) for change in plan.tables if change.changes}
+    return Record(scope=scope, head=head, fingerprint=plan.fingerprint, tables=tables)
+
+
+def unfinished(differences: Iterable[Difference], *, unread: Iterable[str] = ()) -> Unfinished:
+    """What a run leaves to do: differences, and tables that it could not read."""
+    left: dict[str, frozenset[str] | None] = {}
+    for difference in differences:
+        name = table_hash(difference.table)
+        left[name] = (left.get(name) or frozenset()) | set(reviewed_ids(difference))
+    return {**left, **{table_hash(table): None for table in unread}}
+
+
+def mark_used(record: Record, left: Unfinished) -> Record:
+    """The record after a run: only what the run has left to do stays open. What was closed before stays closed."""
+    tables = {
+        name: replace(entry, differences=kept)
+        for name, entry in record.tables.items()
+        if name in left and (kept := _only(entry.differences, left[name]))
+    }
+    older = left if record.older is None else _both(record.older, left)
+    return replace(record, tables=tables, older=dict(_beside(older, tables)))
+
+
+def _only(differences: Mapping[str, Reviewed], ids: frozenset[str] | None) -> Mapping[str, Reviewed]:
+    return {id_: reviewed for id_, reviewed in differences.items() if ids is None or id_ in ids}
+
+
+def _both(one: Unfinished, other: Unfinished) -> Unfinished:
+    """What is unfinished in both."""
+    return {name: _common(one[name], other[name]) for name in one.keys() & other.keys()}
+
+
+def _common(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
+
+
+def _beside(older: Unfinished, tables: Mapping[str, Entry]) -> Iterator[tuple[str, frozenset[str] | None]]:
+    """What is open in older records, without what the record itself has open: it need not be said twice."""
+    for name, ids in older.items():
+        here = tables[name].differences.keys() if name in tables else frozenset()
+        if ids is None or ids - here:
+            yield name, ids if ids is None else ids - here
+
+
+def _entry(change: TableChange) -> Entry:
+    differences = {
+        _cut(difference.id): Reviewed(risk=_lasting(difference), index=lost_index(difference))
+        for difference in to_do(change)
+    }
+    return Entry(differences=differences, table_id=identity(change))
+
+
+def reviewed_ids(difference: Difference) -> tuple[str, ...]:
+    """The ids under which a difference may have been reviewed: its own, and wider ones.
+
+    Who approved the creation of an index approved its capacity.
+    """
+    return tuple(map(_cut, (difference.id, *difference.covered_by)))
+
+
+def _cut(id_: str) -> str:
+    return id_[:16]
+
+
+def to_do(change: TableChange) -> tuple[Difference, ...]:
+    """The differences of a table that steps serve: what is reviewed and approved."""
+    if not change.changes:
+        return ()
+    return tuple(difference for difference in change.differences if difference.effect is not Effect.UNSUPPORTED)
+
+
+def identity(change: TableChange) -> str | None:
+    """What a record keeps of a TableId: 64 bits of its hash; None for none, as DynamoDB Local's tables have."""
+    return _short(change.table_id) if change.table_id else None
+
+
+def _lasting(difference: Difference) -> Risk:
+    """The risk that a difference has until it is done.
+
+    With a table that is only being made nothing is at risk; once it is made, what is left of its settings (CreateTable
+    does not take them all) is a change of a live table, and must not need a second review.
+    """
+    own = [aspect for aspect in ASPECTS if difference.path == (aspect.name,)]
+    if difference.effect is not Effect.CREATE or not own:
+        return difference.risk
+    try:
+        later = own[0].risk(own[0].initial, difference.desired)
+    except (KeyError, TypeError, AttributeError):  # a plan file may hold any value
+        return difference.risk
+    return Risk.highest([difference.risk, later])
+
+
+def lost_index(difference: Difference) -> str | None:
+    """For an index that goes, 64 bits over its live key and projection."""
+    goes = difference.risk is Risk.DESTRUCTIVE and index_name(difference) and isinstance(difference.actual, dict)
+    if not goes:
+        return None
+    return _short([difference.actual.get(member) for member in ("KeySchema", "AttributeDefinitions", "Projection")])
+
+
+def deletes_table(difference: Difference) -> bool:
+    """Whether the table goes, for good or to be made again."""
+    return difference.effect is Effect.RECREATE or (difference.effect is Effect.DELETE and not difference.path)
+
+
+def index_name(difference: Difference) -> str | None:
+    """The index that a difference makes, takes away or builds again."""
+    match difference.path:
+        case ("GlobalSecondaryIndexes", name):
+            return name
+        case _:
+            return None
+
+
+def table_hash(table: str) -> str:
+    """What a record calls a table."""
+    return digest(table)[:12]
+
+
+def _short(value: Value) -> str:
+    return digest(value)[:16]

@@ -1,0 +1,144 @@
+"""From inputs to a plan, and plan documents as files: what the command and the action do alike.
+
+It prints nothing and knows no GitHub: what there is to say meanwhile goes to whoever it was told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from dynatus_ci import disk, engine, review
+from dynatus_ci.aws import client
+from dynatus_ci.aws.client import Aws
+from dynatus_ci.definitions import loader
+from dynatus_ci.definitions.loader import Loaded
+from dynatus_ci.engine import Options
+from dynatus_ci.errors import Fault, InvalidInput
+from dynatus_ci.inputs import Inputs
+from dynatus_ci.review import Gate
+from dynatus_ci.table.model import Plan, Table
+
+LARGEST_DOCUMENT = 64 << 20
+"""Bytes of a plan document that are read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planning:
+    """How a run comes from its inputs to a plan.
+
+    Args:
+        inputs: What the user asked for.
+        on_warning: Told what in the definitions is worth a warning.
+        on_notice: Told what the connection has to say.
+        root: The workspace of a job, which paths are relative to and strangers may have written to; if left out paths
+            are relative to the working directory, and everything is the user's own.
+        profile: The profile of boto3's configuration.
+    """
+
+    inputs: Inputs
+    on_warning: Callable[[Fault], None]
+    on_notice: Callable[[str], None]
+    root: Path | None = None
+    profile: str | None = None
+
+    @property
+    def options(self) -> Options:
+        """How the engine is to plan and apply."""
+        return Options(
+            ignore_tags=self.inputs.ignore_tags,
+            max_parallel=self.inputs.max_parallel,
+            wait_seconds=self.inputs.wait_minutes * 60,
+            detach=self.inputs.detach,
+        )
+
+    def tables(self, path: str | None = None) -> tuple[Table, ...]:
+        """The tables of `load`."""
+        return self.load(path).tables
+
+    def load(self, path: str | None = None) -> Loaded:
+        """The definitions at a path; at that of the inputs if left out.
+
+        Raises:
+            InvalidDefinitions: All their faults.
+            NoDefinitions: There is none.
+        """
+        loaded = loader.load(
+            path or self.inputs.path,
+            environment=self.inputs.environment,
+            params=self.inputs.params,
+            table_prefix=self.inputs.table_prefix,
+            root=self.root,
+        )
+        for note in loaded.notes:
+            self.on_warning(note)
+        return loaded
+
+    def connect(self) -> Aws:
+        """The connection to the account."""
+        return client.connect(
+            region=self.inputs.region,
+            endpoint_url=self.inputs.endpoint_url,
+            profile=self.profile,
+            expect_account=self.inputs.account,
+            strangers=self.root,
+            on_notice=self.on_notice,
+        )
+
+    def plan(self, tables: Sequence[Table]) -> Plan:
+        """What would happen, against AWS or the baseline."""
+        if self.inputs.baseline:
+            before = self.tables(self.inputs.baseline)
+            return engine.plan_against(before, tables, region=self.inputs.region, endpoint=self.inputs.endpoint_url)
+        return engine.plan(self.connect(), tables, options=self.options)
+
+
+def gate(reviewed: Plan | None, aws: Aws, *, patterns: tuple[str, ...]) -> Gate:
+    """The gate of a plan document; without one all is approved, but what loses something must be named."""
+    if reviewed is None:
+        return Gate(None, patterns)
+    return Gate(review.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint), patterns)
+
+
+def read(path: PurePath, *, name: str, root: Path | None = None) -> Plan:
+    """Read a plan document.
+
+    Args:
+        path: Where it is.
+        name: What the user calls it.
+        root: The folder that `path` is in, which strangers may have filled; without one everything is the user's own.
+
+    Raises:
+        InvalidInput: There is none that can be read.
+    """
+    try:
+        if root is None:
+            with Path(path).open("rb") as file:
+                text = file.read(LARGEST_DOCUMENT + 1)
+        else:
+            text = disk.read(root, path, most=LARGEST_DOCUMENT + 1)
+        if len(text) > LARGEST_DOCUMENT:
+            raise InvalidInput(f"{name} is larger than any plan.")
+        return Plan.from_dict(json.loads(text))
+    except OSError as error:
+        raise InvalidInput(f"{name} cannot be read ({error.strerror}).") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{name} cannot be read as a plan ({error}).") from error
+
+
+def write(plan: Plan, path: PurePath, *, name: str, root: Path | None = None) -> None:
+    """Write the whole document of a plan; the arguments are those of `read`.
+
+    Raises:
+        InvalidInput: It cannot be written there.
+    """
+    data = (json.dumps(plan.to_dict(), ensure_ascii=False, indent=1) + "\n").encode()
+    try:
+        if root is None:
+            Path(path).write_bytes(data)
+        else:
+            disk.write(root, path, data)
+    except OSError as error:
+        raise InvalidInput(f"{name} cannot be written ({error.strerror}).") from error

@@ -1,0 +1,324 @@
+"""What every setting with a life of its own can do; each file beside this one is one of them.
+
+A setting says how it is read, normalised and compared, what a difference of it risks, and which calls carry it out.
+To add one: a file here, an entry in `ASPECTS`, a case file in the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar
+
+from dynatus_ci.table import emulators
+from dynatus_ci.table.model import Difference, Effect, Path, Risk, Stage, Step, Table, Value
+from dynatus_ci.table.validation.findings import Finding
+from dynatus_ci.table.validation.shapes import Shape
+
+
+class Emptiness(Enum):
+    """What is known of a table's items; only a consistent scan, paged to its end, proves it empty."""
+
+    NOT_ASKED = "not asked"
+    EMPTY = "empty"
+    ITEMS = "holds items"
+    RECOVERABLE = "its recovery window holds items"
+    UNKNOWN = "may not be looked at"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What Application Auto Scaling keeps one dimension of a capacity within."""
+
+    least: int
+    most: int
+    scaled: bool = True
+    """Whether a scaling policy uses the target."""
+
+    def __contains__(self, units: int) -> bool:
+        return self.least <= units <= self.most
+
+
+class Probe(Enum):
+    """What is there under the name of a table's probe."""
+
+    NOT_ASKED = "not asked"
+    DENIED = "it may not be looked at"
+    ABSENT = "nothing"
+    OURS = "a probe of this table"
+    FOREIGN = "another table"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a run of apply remembers of a table; everything else it looks up again before each step.
+
+    Args:
+        backup: The ARN of the backup that this run made, once it is AVAILABLE.
+        probing: Whether this run has asked for the probe.
+        probed: Whether this run has seen the probe ACTIVE: AWS takes the new table.
+        indexes: The global indexes as this run saw them last, also those that it has deleted.
+        made: Whether the table is one that this run makes.
+    """
+
+    backup: str | None = None
+    probing: bool = False
+    probed: bool = False
+    indexes: Mapping[str, Value] = field(default_factory=dict)
+    made: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What a plan of one table rests on beside its two sides: what this run knows of the account and the endpoint.
+
+    What is None or NOT_ASKED has not been asked yet; `planner.questions` says when it must be.
+
+    Args:
+        emulator: The emulator that answers in AWS's place, if one was recognised.
+        unsupported: The settings that this endpoint cannot keep.
+        ignore_tags: Patterns of tag keys that are left alone.
+        scaling: (resource id, dimension) → bounds; `denied` where it may not be read.
+        keys: KMS key id, alias or ARN → key ARN; None where it cannot be looked up.
+        unusable_keys: The same → why DynamoDB cannot use that key.
+        probe: What is there under the name of the table's probe.
+        backups: Whether the endpoint can make backups.
+        memory: What this run remembers of the table.
+    """
+
+    region: str = ""
+    emulator: str | None = None
+    unsupported: frozenset[str] = frozenset()
+    ignore_tags: tuple[str, ...] = ()
+    scaling: Mapping[tuple[str, str], Bounds] | None = None
+    scaling_denied: bool = False
+    keys: Mapping[str, str | None] = field(default_factory=dict)
+    unusable_keys: Mapping[str, str] = field(default_factory=dict)
+    emptiness: Emptiness = Emptiness.NOT_ASKED
+    probe: Probe = Probe.NOT_ASKED
+    backups: bool = True
+    memory: Memory = Memory()
+
+    @property
+    def cannot_keep(self) -> frozenset[str]:
+        """The settings that this endpoint is known not to keep."""
+        return self.unsupported | emulators.CANNOT_KEEP.get(self.emulator or "", frozenset())
+
+
+SHAPE = ("KeySchema", "AttributeDefinitions", "Projection")
+"""What no index changes while it lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One table's two sides and what is known around them. `actual` is None where the table is missing."""
+
+    desired: Table
+    actual: Table | None
+    facts: AccountFacts
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.desired.name
+
+    @property
+    def creating(self) -> bool:
+        """Whether there is no table yet."""
+        return self.actual is None
+
+    def actual_at(self, path: Path) -> Value:
+        """The live value at a path; None where it, or the table, is absent."""
+        return self.actual.at(path) if self.actual else None
+
+    def was_at(self, index: str, member: str) -> Value:
+        """A live global index's member; of an index that this run has deleted, what it was."""
+        live = self.actual_at(("GlobalSecondaryIndexes", index)) or self.facts.memory.indexes.get(index) or {}
+        return live.get(member)
+
+    def keeps_replicas(self) -> bool:
+        """Whether the table has a replica that does not go."""
+        live = self.actual_at(("Replicas",)) or {}
+        return any(
+            not self.desired.manages("Replicas") or self.desired.at(("Replicas", region)) is not None for region in live
+        )
+
+    def rebuilds(self, index: str) -> bool:
+        """Whether a live global index is wanted with other keys or another projection."""
+        desired, live = (side.indexes().get(index) if side else None for side in (self.desired, self.actual))
+        return bool(desired and live and any(desired.get(member) != live.get(member) for member in SHAPE))
+
+    def difference(
+        self,
+        path: Path,
+        desired: Value,
+        *,
+        effect: Effect = Effect.IN_PLACE,
+        risk: Risk = Risk.SAFE,
+        covered_by: tuple[str, ...] = (),
+    ) -> Difference:
+        """A difference of this table at a path. With a table that is only being made nothing is at risk."""
+        if self.creating:
+            effect, risk = Effect.CREATE, Risk.SAFE
+        return Difference(self.name, path, self.actual_at(path), desired, effect, risk, covered_by)
+
+    def update_table(self, **parameters: Value) -> dict[str, Value]:
+        """The parameters of an UpdateTable call on this table."""
+        return {"TableName": self.name, **parameters}
+
+
+class Aspect:
+    """A setting of a table. The defaults fit a member of DescribeTable that UpdateTable changes alone."""
+
+    name: ClassVar[str]
+    """The member's name in a definition."""
+    shape: ClassVar[Shape]
+    """What may stand there."""
+    title: ClassVar[str]
+    """What people call it in a sentence; where it has `named` members, what they call one of them."""
+    named: ClassVar[bool] = False
+    """Whether its paths go on with a name: a tag's key, a replica's region."""
+    stage: ClassVar[Stage]
+    """Where its steps stand in one reconcile."""
+    reader: ClassVar[str | None] = None
+    """The operation that reads it; None where DescribeTable shows it."""
+    by_arn: ClassVar[bool] = False
+    """Whether the reader takes the table's ARN, as ResourceArn, and not its name."""
+    pages: ClassVar[str | None] = None
+    """The member of the reader's answer that comes in pages."""
+    explainer: ClassVar[str | None] = None
+    """The operation that says why a change failed, where the reader does not."""
+    none: ClassVar[str | None] = None
+    """The error by which the reader says that there is none."""
+    writers: ClassVar[tuple[str, ...]] = ("UpdateTable",)
+    """The operations that change it."""
+    in_create: ClassVar[bool] = False
+    """Whether CreateTable takes it."""
+    seconds: ClassVar[tuple[int, int | None]] = (0, 1)
+    """How long a change takes, [least, most]."""
+    initial: ClassVar[Value] = None
+    """The value on a table that was made without mentioning it."""
+
+    def normalise(self, value: Value) -> Value:
+        """A definition's value in the normal form that `read` gives, too."""
+        return value
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """What AWS would refuse about this setting of a definition, as far as the file alone shows it."""
+        yield from ()
+
+    def owns(self, path: Path) -> bool:
+        """Whether a difference at a path is one of this setting."""
+        return path[:1] == (self.name,)
+
+    def managed(self, desired: Table) -> bool:
+        """Whether a definition mentions this setting."""
+        return desired.manages(self.name)
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        """The live value in normal form, from DescribeTable's table and the reader's answer. None means absent."""
+        raise NotImplementedError
+
+    def observe(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, Value]]:
+        """All live values that this setting is about, with their paths."""
+        yield (self.name,), self.read(description, answer)
+
+    def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        """What is under way at this setting."""
+        yield from ()
+
+    def failures(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        """What AWS accepted and could not do at this setting: its word for that, and its reason."""
+        yield from ()
+
+    def failure(self, failures: Mapping[Path, str], path: Path, expected: Value) -> str | None:
+        """Which of these failures keeps an expected value from coming."""
+        return failures.get(path)
+
+    def risk(self, actual: Value, desired: Value) -> Risk:
+        """What it risks to go from the live to the desired value."""
+        return Risk.SAFE
+
+    def reason(self, actual: Value, desired: Value) -> str:
+        """Why a step is taken, in one plain phrase."""
+        return f"set {self.name}"
+
+    said: ClassVar[frozenset[str]] = frozenset()
+    """The members that `words` tells of; a value with any other is shown whole."""
+
+    def words(self, value: Mapping[str, Value]) -> str:
+        """A value in a few words, as reports show it."""
+        raise NotImplementedError
+
+    def consequence(self, difference: Difference) -> str:
+        """What a risky difference means to who uses the table.
+
+        A sentence with places: {table}, {member} (the name in its path), {change} (in brackets, from what to what;
+        empty where there are no words for it), {attribute}.
+        """
+        return f"Table {{table}}: {self.title} changes."
+
+    def differences(self, comparison: Comparison) -> Iterator[Difference]:
+        """How the two sides differ at this setting. On a new table its initial value is no difference."""
+        path = (self.name,)
+        desired = comparison.desired.at(path)
+        actual = self.initial if comparison.creating else comparison.actual_at(path)
+        if not matches(actual, desired):
+            yield comparison.difference(path, desired, risk=self.risk(actual, desired))
+
+    def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """The calls that carry this setting's differences out, in order."""
+        for difference in differences:
+            yield self.step("UpdateTable", comparison.update_table(**self.parameters(difference.desired)), difference)
+
+    def parameters(self, value: Value) -> dict[str, Value]:
+        """The value as a member of CreateTable or UpdateTable."""
+        return {self.name: value}
+
+    def satisfied(self, actual: Value, expected: Value) -> bool:
+        """Whether a live value is what a step expects."""
+        return matches(actual, expected)
+
+    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+        """Why AWS would never take these differences, of a live table or a new one; None where it would."""
+        return None
+
+    def left(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+        """What remains of these differences after a run that makes the table, and why; None where nothing does."""
+        return None
+
+    def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
+        """What people should know of this setting besides its differences."""
+        yield from ()
+
+    def unknown_key(self, comparison: Comparison) -> str | None:
+        """The KMS key that must be looked up before the two sides can be compared."""
+        return None
+
+    def step(
+        self,
+        operation: str,
+        parameters: Mapping[str, Value],
+        *served: Difference,
+        expects: Mapping[Path, Value] | None = None,
+    ) -> Step:
+        """A step of this setting that serves some differences; without `expects` their desired values must show."""
+        wanted = {difference.path: difference.desired for difference in served}
+        return Step(
+            operation=operation,
+            parameters=parameters,
+            reason=self.reason(served[0].actual, served[0].desired),
+            differences=tuple(difference.id for difference in served),
+            expects=wanted if expects is None else expects,
+            waits_for=f"{self.name} as written",
+            seconds=self.seconds,
+            stage=self.stage,
+        )
+
+
+def matches(actual: Value, desired: Value) -> bool:
+    """Whether the live value has all that is desired; members that are not written are not compared."""
+    if isinstance(desired, Mapping) and isinstance(actual, Mapping):
+        return all(name in actual and matches(actual[name], value) for name, value in desired.items())
+    return bool(actual == desired and isinstance(actual, bool) == isinstance(desired, bool))

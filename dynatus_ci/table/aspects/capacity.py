@@ -1,0 +1,310 @@
+"""Billing mode, provisioned capacity and on-demand limits of the table and of its indexes: UpdateTable couples them.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/switching.capacitymode.html
+docs/dynamodb.md#billing-mode
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dynatus_ci.table import emulators
+from dynatus_ci.table.aspects import indexes, scaling, warm_throughput
+from dynatus_ci.table.aspects.base import Comparison, matches
+from dynatus_ci.table.aspects.indexes import GLOBAL
+from dynatus_ci.table.aspects.scaling import PROVISIONED
+from dynatus_ci.table.model import Difference, Effect, Path, Risk, Stage, Step, Value
+
+MODE = ("BillingMode",)
+LIMITS = "OnDemandThroughput"
+WARM = "WarmThroughput"
+UNLIMITED: Value = {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}
+DECREASES_A_DAY = 4
+
+
+def read(description: Mapping[str, Any]) -> dict[str, Value]:
+    """The live billing mode and what belongs to it. The summary is absent on a table that was never on demand."""
+    mode = (description.get("BillingModeSummary") or {}).get("BillingMode", "PROVISIONED")
+    if mode == "PROVISIONED":
+        return {"BillingMode": mode, PROVISIONED: indexes.units(description)}
+    return {"BillingMode": mode, LIMITS: indexes.limits(description)}
+
+
+def differences(comparison: Comparison, *, covered_by: Mapping[Path, tuple[str, ...]]) -> Iterator[Difference]:
+    """The mode, then capacity and limits of the table and of the indexes that stay.
+
+    Args:
+        comparison: The two sides.
+        covered_by: For the table `()` and each index, the ids of the differences that would have made it.
+    """
+    mode = comparison.desired.at(MODE)
+    if mode != comparison.actual_at(MODE):
+        risk = Risk.DISRUPTIVE if mode == "PROVISIONED" else Risk.SAFE
+        yield comparison.difference(MODE, mode, risk=risk, covered_by=covered_by.get((), ()))
+    for owner in _owners(comparison):
+        for member in (PROVISIONED, LIMITS, WARM) if owner else (PROVISIONED, LIMITS):
+            yield from _difference(comparison, (*owner, member), covered_by.get(owner, ()))
+
+
+def steps(comparison: Comparison, served: Sequence[Difference]) -> Iterator[Step]:
+    """A switch carries all that it needs; else what rises goes together, and each decrease alone: it has a quota."""
+    mode = [difference for difference in served if difference.path == MODE]
+    capacity = [difference for difference in served if _member(difference.path) == PROVISIONED]
+    limits = [difference for difference in served if _member(difference.path) == LIMITS]
+    table_limits = [difference for difference in limits if len(difference.path) == 1]
+    if mode and mode[0].desired == "PROVISIONED":
+        yield _to_provisioned(comparison, (*mode, *capacity))
+    elif mode:
+        yield _to_on_demand(comparison, (*mode, *table_limits))
+        limits = [difference for difference in limits if difference not in table_limits]
+    else:
+        yield from _capacity(comparison, capacity)
+    yield from _limits(comparison, limits)
+    yield from _warm(comparison, [difference for difference in served if _member(difference.path) == WARM])
+
+
+def refusal(comparison: Comparison, found: Sequence[Difference]) -> str | None:
+    """Vector indexes keep a table on demand.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/VectorSearch.Requirements.html
+    """
+    vectors = sorted(comparison.actual.info.vectors) if comparison.actual and comparison.actual.info else []
+    if vectors and any(difference.path == MODE and difference.desired == "PROVISIONED" for difference in found):
+        return f"The table has the vector index {vectors[0]}, which AWS has on demand only. Delete that index first."
+    return None
+
+
+def notes(comparison: Comparison, found: Sequence[Difference]) -> Iterator[str]:
+    """Auto scaling, decreases that are left today, and what cannot be lowered."""
+    yield from _scaling_notes(comparison)
+    for difference in found:
+        if _member(difference.path) == PROVISIONED and _lowers(difference.actual, wanted(comparison, difference.path)):
+            yield from _decrease_note(comparison, difference.path[:-1])
+    for name, index in comparison.desired.indexes().items():
+        live = comparison.actual_at((GLOBAL, name))
+        if live and WARM in index:
+            yield from warm_throughput.lower_note(f"index {name}", live.get(WARM), index[WARM])
+    unmentioned = _unmentioned(comparison)
+    if unmentioned and any(d.path == MODE and d.desired == "PROVISIONED" for d in found):
+        yield f"Indexes that the file does not mention get the table's capacity: {', '.join(unmentioned)}."
+
+
+def owns(path: Path) -> bool:
+    """Whether a difference at a path is planned here."""
+    return _member(path) is not None
+
+
+def _member(path: Path) -> str | None:
+    """Which capacity a path is about, of the table or of an index; None for every other path."""
+    match path:
+        case (("BillingMode" | "ProvisionedThroughput" | "OnDemandThroughput") as member,):
+            return member
+        case (
+            "GlobalSecondaryIndexes",
+            _,
+            ("ProvisionedThroughput" | "OnDemandThroughput" | "WarmThroughput") as member,
+        ):
+            return member
+    return None
+
+
+def scaling_matters(comparison: Comparison) -> bool:
+    """Whether Application Auto Scaling must be asked before the capacities can be compared."""
+    if comparison.desired.at(MODE) != "PROVISIONED" or comparison.actual_at(MODE) != "PROVISIONED":
+        return False
+    rebuilt = ((GLOBAL, name) for name in comparison.desired.indexes() if comparison.rebuilds(name))
+    paths = ((*owner, PROVISIONED) for owner in (*_owners(comparison), *rebuilt))
+    return any(not matches(comparison.actual_at(path), comparison.desired.at(path)) for path in paths)
+
+
+def _owners(comparison: Comparison) -> list[Path]:
+    """The table and the indexes that live and stay as they are."""
+    going = indexes.to_rebuild(comparison)
+    live = comparison.actual.indexes() if comparison.actual else {}
+    return [(), *((GLOBAL, name) for name in comparison.desired.indexes() if name in live and name not in going)]
+
+
+def _difference(comparison: Comparison, path: Path, covered_by: tuple[str, ...]) -> Iterator[Difference]:
+    desired, actual = comparison.desired.at(path), _live(comparison, path)
+    if desired is None:
+        return
+    if path[-1] == WARM:
+        if warm_throughput.higher(warm_throughput.warm_floor(comparison, path[:-1]), desired):
+            yield comparison.difference(path, desired, covered_by=covered_by)
+        return
+    if not matches(actual, wanted(comparison, path)):
+        risk = Risk.DISRUPTIVE if _lowers(actual, wanted(comparison, path)) else Risk.SAFE
+        kept = path[-1] != LIMITS or keeps_limits(comparison, {**(actual or {}), **desired})
+        effect = Effect.IN_PLACE if kept else Effect.UNSUPPORTED
+        yield comparison.difference(path, desired, effect=effect, risk=risk, covered_by=covered_by)
+
+
+def wanted(comparison: Comparison, path: Path) -> Value:
+    """The value at a path as it is to be sent."""
+    return scaling.wanted(comparison, path[:-1]) if path[-1] == PROVISIONED else comparison.desired.at(path)
+
+
+def _live(comparison: Comparison, path: Path) -> Value:
+    """The live value; what comes to be on demand begins without limits."""
+    actual = comparison.actual_at(path)
+    return UNLIMITED if actual is None and path[-1] == LIMITS else actual
+
+
+def keeps_limits(comparison: Comparison, limits: Mapping[str, int]) -> bool:
+    """DynamoDB Local keeps both limits or none."""
+    given = [units for units in limits.values() if units != -1]
+    return len(given) != 1 or comparison.facts.emulator != emulators.DYNAMODB_LOCAL
+
+
+def _lowers(actual: Value, desired: Value) -> bool:
+    """Whether a member goes down; -1 is no limit, so above all."""
+    return any(_height(units) < _height((actual or {}).get(member, 0)) for member, units in desired.items())
+
+
+def _height(units: int) -> float:
+    return float("inf") if units == -1 else units
+
+
+def _unmentioned(comparison: Comparison) -> list[str]:
+    live = comparison.actual.indexes() if comparison.actual else {}
+    going = indexes.to_rebuild(comparison)
+    return sorted(name for name in live if name not in going and name not in comparison.desired.indexes())
+
+
+def _to_provisioned(comparison: Comparison, served: Sequence[Difference]) -> Step:
+    """AWS asks for the capacity of every index that lives at that moment, in the same call."""
+    table = comparison.desired.at((PROVISIONED,))
+    live = [owner[1] for owner in _owners(comparison) if owner]
+    capacities = {name: comparison.desired.at((GLOBAL, name, PROVISIONED)) for name in live}
+    capacities |= dict.fromkeys(_unmentioned(comparison), table)
+    updates = [
+        _update(name, PROVISIONED, units)
+        for name, units in sorted(capacities.items())
+        if units != _stored(comparison, name)
+    ]
+    parameters = {"BillingMode": "PROVISIONED", PROVISIONED: table}
+    return _step(
+        comparison,
+        {**parameters, **({"GlobalSecondaryIndexUpdates": updates} if updates else {})},
+        "switch to PROVISIONED",
+        served,
+        seconds=(60, 112),
+    )
+
+
+def _stored(comparison: Comparison, index: str) -> Value:
+    """DynamoDB Local keeps an index's units while it is on demand, and then refuses the same ones as no change."""
+    live = comparison.actual.info if comparison.actual else None
+    return live.stored_units.get((GLOBAL, index)) if live else None
+
+
+def _to_on_demand(comparison: Comparison, served: Sequence[Difference]) -> Step:
+    limits = [difference.desired for difference in served if difference.path == (LIMITS,)]
+    parameters = {"BillingMode": "PAY_PER_REQUEST", **({LIMITS: limits[0]} if limits else {})}
+    return _step(comparison, parameters, "switch to PAY_PER_REQUEST", served, seconds=(4, 172))
+
+
+def _capacity(comparison: Comparison, served: Sequence[Difference]) -> Iterator[Step]:
+    rising = [
+        difference for difference in served if not _lowers(difference.actual, wanted(comparison, difference.path))
+    ]
+    of_table = [difference for difference in rising if len(difference.path) == 1]
+    of_indexes = [difference for difference in rising if difference not in of_table]
+    # While an index is built, AWS takes the table's capacity and not that of indexes.
+    together = [of_table, of_indexes] if _index_under_way(comparison) else [rising]
+    for group in (*together, *([difference] for difference in served if difference not in rising)):
+        if group:
+            parameters = _throughput(group, {d.path: wanted(comparison, d.path) for d in group})
+            yield _step(comparison, parameters, f"set the capacity of {_names(group)}", group, seconds=(1, 4))
+
+
+def _index_under_way(comparison: Comparison) -> bool:
+    return comparison.actual is not None and any(path[:1] == (GLOBAL,) for path in comparison.actual.transitions)
+
+
+def _throughput(group: Sequence[Difference], values: Mapping[Path, Value]) -> dict[str, Value]:
+    table = {PROVISIONED: values[(PROVISIONED,)]} if (PROVISIONED,) in values else {}
+    updates = [_update(d.path[1], PROVISIONED, values[d.path]) for d in group if len(d.path) > 1]
+    return {**table, **({"GlobalSecondaryIndexUpdates": updates} if updates else {})}
+
+
+def _limits(comparison: Comparison, served: Sequence[Difference]) -> Iterator[Step]:
+    """Both members are sent, the one that is not written as it lives: DynamoDB Local fails on one alone."""
+    values = {d.path: {**_live(comparison, d.path), **d.desired} for d in served}
+    for difference in served:
+        sent = values[difference.path]
+        if len(difference.path) == 1:
+            parameters: dict[str, Value] = {LIMITS: sent}
+        else:
+            parameters = {"GlobalSecondaryIndexUpdates": [_update(difference.path[1], LIMITS, sent)]}
+        reason = f"set the on-demand limits of {_names([difference])}"
+        yield _step(comparison, parameters, reason, [difference], seconds=(1, 4), stage=Stage.LIMITS)
+
+
+def _warm(comparison: Comparison, served: Sequence[Difference]) -> Iterator[Step]:
+    for difference in served:
+        live = warm_throughput.warm_floor(comparison, difference.path[:-1])
+        sent = warm_throughput.raised(live, difference.desired)
+        parameters = {"GlobalSecondaryIndexUpdates": [_update(difference.path[1], WARM, sent)]}
+        reason = f"raise the warm throughput of {_names([difference])}"
+        yield _step(comparison, parameters, reason, [difference], seconds=(270, 510), stage=Stage.WARM_THROUGHPUT)
+
+
+def _update(index: str, member: str, value: Value) -> dict[str, Value]:
+    return {"Update": {"IndexName": index, member: value}}
+
+
+def _step(
+    comparison: Comparison,
+    parameters: Mapping[str, Value],
+    reason: str,
+    served: Sequence[Difference],
+    *,
+    seconds: tuple[int, int | None],
+    stage: Stage = Stage.CAPACITY,
+) -> Step:
+    return Step(
+        operation="UpdateTable",
+        parameters=comparison.update_table(**parameters),
+        reason=reason,
+        differences=tuple(difference.id for difference in served),
+        expects={difference.path: wanted(comparison, difference.path) for difference in served},
+        waits_for="table and indexes ACTIVE, values as written",
+        seconds=seconds,
+        stage=stage,
+    )
+
+
+def _names(group: Sequence[Difference]) -> str:
+    return ", ".join("the table" if len(difference.path) == 1 else difference.path[1] for difference in group)
+
+
+def _scaling_notes(comparison: Comparison) -> Iterator[str]:
+    for owner in _owners(comparison):
+        actual, desired = comparison.actual_at((*owner, PROVISIONED)), comparison.desired.at((*owner, PROVISIONED))
+        if not actual or not desired or actual == desired:
+            continue
+        what = f"index {owner[1]}" if owner else "the table"
+        if comparison.facts.scaling_denied:
+            yield (
+                f"Cannot verify whether auto scaling manages the capacity of {what}: "
+                "application-autoscaling:DescribeScalableTargets is not allowed. It is left alone."
+            )
+            continue
+        for member, units in actual.items():
+            bounds = scaling.bounds(comparison, owner, member)
+            if bounds and units not in bounds:
+                yield (
+                    f"{member} of {what} is {units}, outside the bounds of its auto scaling "
+                    f"({bounds.least} to {bounds.most})."
+                )
+
+
+def _decrease_note(comparison: Comparison, owner: Path) -> Iterator[str]:
+    live = comparison.actual.info if comparison.actual else None
+    used = live.decreases_today.get(owner) if live else None
+    if used is not None:
+        left = max(DECREASES_A_DAY - used, 0)
+        what = f"index {owner[1]}" if owner else "the table"
+        yield f"{left} of {DECREASES_A_DAY} decreases of {what} left today (UTC); after them one an hour."

@@ -1,0 +1,173 @@
+"""SSESpecification: encryption with a KMS key instead of the key that AWS owns.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_SSESpecification.html
+docs/dynamodb.md#encryption
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
+from dynatus_ci.table.model import Difference, Path, Risk, Stage, Step, Value
+from dynatus_ci.table.validation.findings import At, Finding
+from dynatus_ci.table.validation.shapes import Choice, Flag, Structure, Text
+
+OFF: Value = {"Enabled": False}
+
+
+MANAGED_KEY = "alias/aws/dynamodb"
+"""Of the key that AWS manages; its policy lets everybody in the account use it through DynamoDB."""
+
+
+class Encryption(Aspect):
+    """Server-side encryption. An alias or a key id is compared by the ARN of its key.
+
+    It is never sent again when equal: AWS re-encrypts, and counts it, whenever it is sent.
+    """
+
+    name = "SSESpecification"
+    title = "encryption"
+    shape = Structure(
+        {"Enabled": Flag(), "SSEType": Choice(("AES256", "KMS")), "KMSMasterKeyId": Text(1)}, required=("Enabled",)
+    )
+    said = frozenset(shape.members)
+    stage = Stage.ENCRYPTION
+    in_create = True
+    initial = OFF
+    seconds = (20, 30)
+
+    def normalise(self, value: Value) -> Value:
+        """Off has one form; on is always by KMS."""
+        if not value.get("Enabled"):
+            return OFF
+        return {"SSEType": "KMS", **value}
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """A key needs the type KMS, which is the only one that DynamoDB takes; off takes neither."""
+        sse = definition.get(self.name) or OFF
+        for member in ("SSEType", "KMSMasterKeyId"):
+            if member in sse and not sse["Enabled"]:
+                message = f"Encryption that is off takes no :{member}."
+                yield Finding((self.name, member), "encryption", message, "Leave it out.", At.KEY)
+        if not sse["Enabled"]:
+            return
+        if sse.get("SSEType") == "AES256":
+            message = "DynamoDB refuses AES256: that is what it does without a KMS key."
+            yield Finding((self.name, "SSEType"), "encryption", message, 'Write "KMS", or :Enabled false alone.')
+        if "KMSMasterKeyId" in sse and "SSEType" not in sse:
+            message = 'A :KMSMasterKeyId needs :SSEType "KMS".'
+            yield Finding((self.name,), "encryption", message, "Write it beside the key.", At.OPENER)
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        """SSEDescription is absent for the key that AWS owns, and after a disable."""
+        sse = description.get("SSEDescription") or {}
+        if sse.get("Status") in {None, "DISABLED", "DISABLING"}:
+            return OFF
+        key = {"KMSMasterKeyId": sse["KMSMasterKeyArn"]} if "KMSMasterKeyArn" in sse else {}
+        return {"Enabled": True, "SSEType": sse.get("SSEType", "KMS"), **key}
+
+    def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        """Encryption changes while TableStatus is ACTIVE; only its own status tells."""
+        status = (description.get("SSEDescription") or {}).get("Status")
+        if status in {"ENABLING", "DISABLING", "UPDATING"}:
+            yield (self.name,), status
+
+    def words(self, value: Mapping[str, Value]) -> str:
+        """Whose key."""
+        if not value["Enabled"]:
+            return "AWS owned key"
+        return f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "AWS managed key"
+
+    def consequence(self, difference: Difference) -> str:
+        """A customer's key has a policy of its own, and the one that AWS manages ends at the account."""
+        if not difference.desired["Enabled"]:
+            return "Table {table} goes back to the key that AWS owns{change}."
+        if "KMSMasterKeyId" not in difference.desired:
+            return "Table {table} is encrypted with the key that AWS manages{change}. Other accounts lose access."
+        return "Table {table} is encrypted with another key{change}. Readers and writers need access to it."
+
+    def differences(self, comparison: Comparison) -> Iterator[Difference]:
+        """Keys are compared as ARNs; a key that cannot be looked up is left alone."""
+        path = (self.name,)
+        desired = comparison.desired.at(path)
+        actual = OFF if comparison.creating else comparison.actual_at(path)
+        if not matches(actual, self._resolved(comparison, desired)):
+            yield comparison.difference(path, desired, risk=self.risk(actual, desired))
+
+    def risk(self, actual: Value, desired: Value) -> Risk:
+        """Whoever uses the table must be allowed to use the key, too; the one that AWS manages ends at the account."""
+        return Risk.DISRUPTIVE
+
+    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+        """DynamoDB uses symmetric keys of the table's region that are enabled.
+
+        A customer's key of a global table goes through other calls, for all regions at once.
+        https://github.com/hashicorp/terraform-provider-aws/issues/21726
+        """
+        wanted = [d.desired["KMSMasterKeyId"] for d in differences if "KMSMasterKeyId" in d.desired]
+        for key in wanted:
+            unusable = comparison.facts.unusable_keys.get(key) or _elsewhere(key, comparison.facts.region)
+            if unusable:
+                return unusable
+        if not comparison.keeps_replicas() or not wanted:
+            return None
+        return (
+            "The table has replicas, and AWS refuses another customer key for it alone. Change the key of all regions "
+            "by hand, then write it here."
+        )
+
+    def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """One call, expected by the key's ARN."""
+        for difference in differences:
+            yield self.step(
+                "UpdateTable",
+                comparison.update_table(SSESpecification=difference.desired),
+                difference,
+                expects={difference.path: self._resolved(comparison, difference.desired)},
+            )
+
+    def reason(self, actual: Value, desired: Value) -> str:
+        """With which key."""
+        if not desired["Enabled"]:
+            return "go back to the key that AWS owns"
+        return f"encrypt with {desired.get('KMSMasterKeyId', 'the KMS key that AWS manages')}"
+
+    def unknown_key(self, comparison: Comparison) -> str | None:
+        """A key by alias or id, where the live table has a key to compare it with."""
+        key = comparison.desired.at((self.name, "KMSMasterKeyId"))
+        compared = key and comparison.actual_at((self.name, "KMSMasterKeyId"))
+        return key if compared and not _is_arn(key) and key not in comparison.facts.keys else None
+
+    def unchecked_key(self, comparison: Comparison) -> str | None:
+        """A new table's key that nobody has looked up yet."""
+        key = comparison.desired.at((self.name, "KMSMasterKeyId"))
+        return key if key and key not in comparison.facts.keys else None
+
+    def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
+        """A key that could not be compared."""
+        key = comparison.desired.at((self.name, "KMSMasterKeyId"))
+        if key and comparison.facts.keys.get(key, key) is None:
+            yield f"Cannot verify that {key} is the live KMS key: kms:DescribeKey is not allowed. It is left alone."
+
+    def _resolved(self, comparison: Comparison, desired: Value) -> Value:
+        key = desired.get("KMSMasterKeyId")
+        if key is None:
+            return desired
+        arn = key if _is_arn(key) else comparison.facts.keys.get(key)
+        rest = {name: value for name, value in desired.items() if name != "KMSMasterKeyId"}
+        return {**rest, "KMSMasterKeyId": arn} if arn else rest
+
+
+def _elsewhere(key: str, region: str) -> str | None:
+    """That a key's ARN is of another region than the table."""
+    where = key.split(":")[3] if key.startswith("arn:") and key.count(":") >= 5 else ""
+    if not where or not region or where == region:
+        return None
+    return f"The KMS key {key} is in {where}. DynamoDB takes a key of the table's own region only: {region}."
+
+
+def _is_arn(key: str) -> bool:
+    """Whether a key is named as AWS shows it; an alias has an ARN too."""
+    return key.startswith("arn:") and ":key/" in key

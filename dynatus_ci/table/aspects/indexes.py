@@ -1,0 +1,221 @@
+"""Global secondary indexes: made and deleted one at a time, built again where their keys or projection change.
+
+What changes inside an index in place (its capacity) is planned with the table's, in `capacity`.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.OnlineOps.html
+docs/dynamodb.md#global-secondary-indexes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dynatus_ci.table import unmanaged
+from dynatus_ci.table.aspects import keys, scaling, warm_throughput
+from dynatus_ci.table.aspects.base import SHAPE, Comparison
+from dynatus_ci.table.aspects.insights import Insights
+from dynatus_ci.table.model import Difference, Effect, Path, Risk, Stage, Step, Value
+
+GLOBAL = "GlobalSecondaryIndexes"
+INSIGHTS = Insights()
+BACKFILL_SECONDS = 540
+MOST = 20
+
+
+def desired(
+    indexes: Sequence[Mapping[str, Any]], types_by_name: Mapping[str, str], *, provisioned: bool
+) -> dict[str, Value]:
+    """A definition's indexes by name, in normal form."""
+    return {
+        index["IndexName"]: {
+            **_shape(index, types_by_name),
+            **({"ProvisionedThroughput": dict(index["ProvisionedThroughput"])} if provisioned else {}),
+            **{name: dict(index[name]) for name in ("OnDemandThroughput", "WarmThroughput") if index.get(name)},
+            **({INSIGHTS.name: INSIGHTS.normalise(index[INSIGHTS.name])} if INSIGHTS.name in index else {}),
+        }
+        for index in sorted(indexes, key=lambda index: str(index["IndexName"]))
+    }
+
+
+def actual(
+    indexes: Sequence[Mapping[str, Any]], types_by_name: Mapping[str, str], *, provisioned: bool
+) -> dict[str, Value]:
+    """The live indexes by name, in normal form: read-only members left out, a missing limit as -1."""
+    return {index["IndexName"]: _actual(index, types_by_name, provisioned=provisioned) for index in indexes}
+
+
+def whole(index: Mapping[str, Value]) -> Value:
+    """An index as its creation writes it; its insights are a setting of their own."""
+    return {name: value for name, value in index.items() if name != INSIGHTS.name}
+
+
+def to_rebuild(comparison: Comparison) -> frozenset[str]:
+    """The live indexes that must go: not wanted any more, or wanted with other keys or another projection."""
+    if not comparison.desired.manages(GLOBAL) or comparison.actual is None:
+        return frozenset()
+    wanted = comparison.desired.indexes()
+    return frozenset(name for name in comparison.actual.indexes() if name not in wanted or comparison.rebuilds(name))
+
+
+def differences(comparison: Comparison) -> Iterator[Difference]:
+    """Indexes that come, go or are built again."""
+    if not comparison.desired.manages(GLOBAL):
+        return
+    wanted, live = comparison.desired.indexes(), comparison.actual.indexes() if comparison.actual else {}
+    going = to_rebuild(comparison)
+    for name in sorted({*wanted, *live}):
+        path = (GLOBAL, name)
+        if name not in wanted:
+            yield comparison.difference(path, None, effect=Effect.DELETE, risk=Risk.DESTRUCTIVE)
+        elif name not in live:
+            yield comparison.difference(path, whole(wanted[name]), effect=Effect.CREATE)
+        elif name in going:
+            yield comparison.difference(path, whole(wanted[name]), effect=Effect.REBUILD_INDEX, risk=Risk.DESTRUCTIVE)
+
+
+def steps(comparison: Comparison, served: Sequence[Difference]) -> Iterator[Step]:
+    """All deletes, then all creates: so quotas and attributes with a new type have room. One index a call."""
+    for difference in served:
+        if difference.actual is not None:
+            yield _delete(comparison, difference)
+    for difference in served:
+        if difference.desired is not None:
+            yield _create(comparison, difference)
+
+
+def refusal(comparison: Comparison, found: Sequence[Difference]) -> str | None:
+    """What is in the way of a new index: a vector index, or a local index that the file does not mention.
+
+    Only a new table loses a local index. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html
+    """
+    coming = {d.path[1]: d.desired for d in found if d.desired is not None and len(d.path) == 2}
+    refusals = (
+        unmanaged.refusal(comparison.actual, name, index) or _beside_local(comparison, name, index)
+        for name, index in coming.items()
+    )
+    return next((sentence for sentence in refusals if sentence), None)
+
+
+def _beside_local(comparison: Comparison, new: str, index: Value) -> str | None:
+    for name, local in (comparison.actual_at((keys.LOCAL,)) or {}).items():
+        if new == name:
+            return f"The table has a local index {name}; its new global index needs another name."
+        types = keys.types(local["AttributeDefinitions"])
+        for attribute, kind in keys.types(index["AttributeDefinitions"]).items():
+            if types.get(attribute, kind) != kind:
+                return (
+                    f"Index {new} needs {attribute} as {kind}, and the local index {name} has it as "
+                    f"{types[attribute]}. Local indexes change only with a new table: name them in the file."
+                )
+    return None
+
+
+def notes(comparison: Comparison, found: Sequence[Difference]) -> Iterator[str]:
+    """Indexes that are not mentioned, how long a backfill takes, and the way to rebuild without downtime."""
+    live = comparison.actual.indexes() if comparison.actual else {}
+    if live and not comparison.desired.manages(GLOBAL):
+        yield f"Live indexes that the file does not mention, left alone: {', '.join(sorted(live))}."
+    local = comparison.actual_at((keys.LOCAL,))
+    if local and not comparison.desired.manages(keys.LOCAL):
+        yield f"Live local indexes that the file does not mention, left alone: {', '.join(sorted(local))}."
+    for difference in found:
+        if difference.effect is Effect.REBUILD_INDEX:
+            yield (
+                f"While index {difference.path[1]} is built again, queries on it fail. Without downtime: create it "
+                "under a new name now, move its readers, and delete the old one in a later change."
+            )
+
+
+def parameters(name: str, index: Mapping[str, Value]) -> dict[str, Value]:
+    """An index as CreateTable and UpdateTable take it; a limit of -1 is left out there."""
+    limits = {member: units for member, units in index.get("OnDemandThroughput", {}).items() if units != -1}
+    return {
+        "IndexName": name,
+        "KeySchema": index["KeySchema"],
+        "Projection": index["Projection"],
+        **{member: index[member] for member in ("ProvisionedThroughput", "WarmThroughput") if member in index},
+        **({"OnDemandThroughput": limits} if limits else {}),
+    }
+
+
+def transitions(description: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """The indexes that are not ACTIVE, and what is raised inside one."""
+    for index in description.get(GLOBAL) or []:
+        path = (GLOBAL, index["IndexName"])
+        status = index.get("IndexStatus", "ACTIVE")
+        if status != "ACTIVE":
+            yield path, "BACKFILLING" if status == "CREATING" and index.get("Backfilling") else status
+        warming = (index.get("WarmThroughput") or {}).get("Status")
+        if warming not in {None, "ACTIVE"}:
+            yield (*path, "WarmThroughput"), warming
+
+
+def _shape(index: Mapping[str, Any], types_by_name: Mapping[str, str]) -> dict[str, Value]:
+    return {**keys.keyed(index["KeySchema"], types_by_name), "Projection": keys.projection(index["Projection"])}
+
+
+def _actual(index: Mapping[str, Any], types_by_name: Mapping[str, str], *, provisioned: bool) -> Value:
+    warm = warm_throughput.live(index)
+    return {
+        **_shape(index, types_by_name),
+        **({"ProvisionedThroughput": units(index)} if provisioned else {"OnDemandThroughput": limits(index)}),
+        **({"WarmThroughput": warm} if warm else {}),
+    }
+
+
+def units(description: Mapping[str, Any]) -> Value:
+    """The provisioned units of a table's or an index's description."""
+    throughput = description.get("ProvisionedThroughput") or {}
+    return {member: throughput.get(member, 0) for member in ("ReadCapacityUnits", "WriteCapacityUnits")}
+
+
+def limits(description: Mapping[str, Any]) -> Value:
+    """The on-demand limits of a table's or an index's description; -1 means none, and absent means that, too."""
+    throughput = description.get("OnDemandThroughput") or {}
+    return {member: throughput.get(member, -1) for member in ("MaxReadRequestUnits", "MaxWriteRequestUnits")}
+
+
+def _delete(comparison: Comparison, difference: Difference) -> Step:
+    name = difference.path[1]
+    return Step(
+        operation="UpdateTable",
+        parameters=comparison.update_table(GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": name}}]),
+        reason=f"delete index {name}",
+        differences=(difference.id,),
+        expects={difference.path: None},
+        waits_for=f"index {name} gone",
+        seconds=(3, 6),
+        stage=Stage.INDEX_DELETE,
+    )
+
+
+def _create(comparison: Comparison, difference: Difference) -> Step:
+    name, index = difference.path[1], difference.desired
+    return Step(
+        operation="UpdateTable",
+        parameters=comparison.update_table(
+            # The whole final set: AWS ignores what the index does not use, moto replaces its set by what is sent.
+            AttributeDefinitions=comparison.desired.at(("AttributeDefinitions",)),
+            GlobalSecondaryIndexUpdates=[{"Create": parameters(name, _kept(comparison, name, index))}],
+        ),
+        reason=f"create index {name}",
+        differences=(difference.id,),
+        expects={difference.path: {member: index[member] for member in SHAPE}},
+        waits_for=f"index {name} ACTIVE{_backfill(comparison)}",
+        seconds=(BACKFILL_SECONDS, None),
+        stage=Stage.INDEX_CREATE,
+    )
+
+
+def _kept(comparison: Comparison, name: str, index: Mapping[str, Value]) -> Value:
+    """An index that is built again, with the live capacity that scales, and the live limits that no file mentions."""
+    limits = {**(comparison.was_at(name, "OnDemandThroughput") or {}), **index.get("OnDemandThroughput", {})}
+    if scaling.PROVISIONED in index:
+        return {**index, scaling.PROVISIONED: scaling.wanted(comparison, (GLOBAL, name))}
+    return {**index, **({"OnDemandThroughput": limits} if limits else {})}
+
+
+def _backfill(comparison: Comparison) -> str:
+    """How much there is to read, as DescribeTable counts it."""
+    live = comparison.actual.info if comparison.actual else None
+    return f", built from about {live.items:,} items" if live and live.items else ""

@@ -1,0 +1,353 @@
+"""Replicas: the table's copies in other regions (global tables version 2019.11.21, eventually consistent).
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ReplicaUpdate.html
+docs/dynamodb.md#replicas
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dynatus_ci.table import wording
+from dynatus_ci.table.aspects.base import Aspect, Comparison
+from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
+from dynatus_ci.table.aspects.table_class import TableClass
+from dynatus_ci.table.model import Difference, Effect, Path, Risk, Stage, Step, Value
+from dynatus_ci.table.validation.findings import At, Finding, quoted
+from dynatus_ci.table.validation.shapes import (
+    INDEX_NAME,
+    Sequence,
+    Shape,
+    Structure,
+    Text,
+    Whole,
+    known,
+    whole,
+    whole_items,
+)
+
+INDEXES = "GlobalSecondaryIndexes"
+NONE: Value = {}
+STATUS = "ReplicaStatus"
+FAILED = "CREATION_FAILED"
+UNDER_WAY = frozenset({"CREATING", "UPDATING", "DELETING"})
+REGION_CLEARS = 40
+"""Seconds for which a replica's table outlives its entry (10 to 35 s measured); until then AWS takes no new one."""
+REGION = r"[a-z]+(-[a-z]+)+-[0-9]+"
+
+
+_OVERRIDES: dict[str, Shape] = {
+    "ProvisionedThroughputOverride": Structure({"ReadCapacityUnits": Whole(1)}, required=("ReadCapacityUnits",)),
+    "OnDemandThroughputOverride": Structure({"MaxReadRequestUnits": Whole()}, required=("MaxReadRequestUnits",)),
+}
+REPLICA = Structure(
+    {
+        "RegionName": Text(1),
+        "KMSMasterKeyId": Text(1),
+        **_OVERRIDES,
+        INDEXES: Sequence(Structure({"IndexName": INDEX_NAME, **_OVERRIDES}, required=("IndexName",)), least=1),
+        "TableClassOverride": TableClass.shape,
+    },
+    required=("RegionName",),
+)
+
+
+class Replicas(Aspect):
+    """Replicas by region; one create or delete a call. A written member that differs means: delete, wait, create."""
+
+    name = "Replicas"
+    title = "replica"
+    named = True
+    shape = Sequence(REPLICA)
+    said = frozenset(REPLICA.members) - {"RegionName"}
+    stage = Stage.REPLICAS
+    initial = NONE
+    seconds = (14, None)
+
+    def normalise(self, value: Value) -> Value:
+        """By region, without what the region's name says already."""
+        return {replica["RegionName"]: _members(replica) for replica in value}
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """Regions, each once, and what AWS refuses of a table that has replicas."""
+        replicas = definition.get(self.name) or ()
+        own_key = "KMSMasterKeyId" in (known(definition, "SSESpecification") or {})
+        seen: set[str] = set()
+        for number, replica in whole_items(replicas):
+            region, path = replica["RegionName"], (self.name, number)
+            if not re.fullmatch(REGION, region):
+                message = f"{quoted(region)} is not the name of a region."
+                yield Finding((*path, "RegionName"), "region-name", message, 'Write "eu-west-1", for instance.')
+            if region in seen:
+                message = f"The region {quoted(region)} has two replicas."
+                yield Finding((*path, "RegionName"), "duplicate-replica", message)
+            seen.add(region)
+            if own_key and "KMSMasterKeyId" not in replica:
+                message = "The table is encrypted with a key of its own, so each replica needs a :KMSMasterKeyId."
+                yield Finding(path, "replica-key", message, "Name a key of the replica's region.", At.OPENER)
+            for where, owner in _owners(replica, path):
+                yield from _override_findings(definition, owner, path=where)
+        if replicas and (known(definition, "StreamSpecification") or {}).get("StreamEnabled") is False:
+            message = "The stream of a table with replicas cannot be off."
+            hint = "Leave :StreamSpecification out; the replicas turn it on."
+            yield Finding(("StreamSpecification", "StreamEnabled"), "replica-stream", message, hint)
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        """The local region is not listed."""
+        return {replica["RegionName"]: _members(replica) for replica in description.get("Replicas") or []}
+
+    def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        """Each replica's own status; TableStatus does not tell."""
+        for replica in description.get("Replicas") or []:
+            status = replica.get(STATUS, "ACTIVE")
+            if status in UNDER_WAY:
+                yield (self.name, replica["RegionName"]), status
+
+    def failures(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        """A replica that could not be made stays as an entry."""
+        for replica in description.get("Replicas") or []:
+            if replica.get(STATUS) == FAILED:
+                reason = replica.get("ReplicaStatusDescription")
+                yield (self.name, replica["RegionName"]), wording.failed(FAILED, reason)
+
+    def words(self, value: Mapping[str, Value]) -> str:
+        """What is other there than in the table."""
+        overrides = wording.joined(
+            value.get("TableClassOverride", ""),
+            f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "",
+            wording.units(value.get("ProvisionedThroughputOverride")),
+            wording.at_most(value.get("OnDemandThroughputOverride")),
+            *(f"index {name}: {self.words(index)}" for name, index in (value.get(INDEXES) or {}).items()),
+        )
+        return overrides or "like the table"
+
+    def consequence(self, difference: Difference) -> str:
+        """Readers in that region lose the table, for a while or for good."""
+        if difference.desired is None:
+            return "The replica of {table} in {member} is deleted. Readers there lose the table."
+        return "The replica of {table} in {member} is deleted and created again."
+
+    def differences(self, comparison: Comparison) -> Iterator[Difference]:
+        """One for each region; the table's own region is ignored."""
+        desired, actual = comparison.desired.at((self.name,)), comparison.actual_at((self.name,)) or {}
+        for region in sorted({*desired, *actual} - {comparison.facts.region}):
+            path = (self.name, region)
+            if region not in desired:
+                yield comparison.difference(path, None, effect=Effect.DELETE, risk=Risk.DESTRUCTIVE)
+            elif region not in actual:
+                yield comparison.difference(path, desired[region], effect=Effect.CREATE)
+            elif not self.satisfied(_effective(comparison, actual[region], desired[region]), desired[region]):
+                yield comparison.difference(path, desired[region], effect=Effect.REBUILD_REPLICA, risk=Risk.DESTRUCTIVE)
+
+    def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """Those that go come first of all, before the stream and the key; those that are made again go at the end."""
+        for difference in differences:
+            if difference.actual is not None:
+                region = difference.path[1]
+                step = self._update(comparison, difference, "Delete", sent={"RegionName": region}, expected=None)
+                yield step if difference.desired is not None else replace(step, stage=Stage.REPLICA_DELETE)
+        for difference in differences:
+            if difference.desired is not None:
+                sent = {"RegionName": difference.path[1], **_sent(difference.desired)}
+                step = self._update(comparison, difference, "Create", sent=sent, expected={})
+                yield step if difference.actual is None else step.not_before(REGION_CLEARS)
+
+    def satisfied(self, actual: Value, expected: Value) -> bool:
+        """One whose creation failed is an entry and no replica."""
+        failed = isinstance(actual, Mapping) and actual.get(STATUS) == FAILED
+        return not failed and super().satisfied(actual, expected)
+
+    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+        """A replica of a table with a customer's key needs one, too; and a provisioned table must scale its writes."""
+        coming = [difference for difference in differences if difference.desired is not None]
+        managed, key = comparison.facts.keys.get(MANAGED_KEY), _kept_key(comparison)
+        keyless = [difference.path[1] for difference in coming if "KMSMasterKeyId" not in difference.desired]
+        if keyless and managed and key not in {None, managed}:
+            return f"The table is encrypted with {key}, so the replica in {keyless[0]} needs a :KMSMasterKeyId."
+        return self._unscaled(comparison) if coming and not _made_now(comparison) else None
+
+    def left(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+        """What remains of these differences after this run, and why: auto scaling needs the table first."""
+        coming = [difference.path[1] for difference in differences if difference.desired is not None]
+        unscaled = self._without_scaling(comparison)
+        if not coming or not unscaled or not _made_now(comparison):
+            return None
+        return (
+            f"The replica in {', '.join(coming)} is left for a later run. AWS takes a replica of a PROVISIONED table "
+            f"only with write auto scaling, which can be registered once the table is there. Then register a scalable "
+            f"target and a policy for {', '.join(unscaled)}, and run apply again."
+        )
+
+    def unknown_key(self, comparison: Comparison) -> str | None:
+        """Which key AWS manages, where a replica without a key comes and the table has one that may be a customer's."""
+        comes = (d for d in self.differences(comparison) if d.desired is not None and "KMSMasterKeyId" not in d.desired)
+        asked = MANAGED_KEY in comparison.facts.keys
+        return MANAGED_KEY if not asked and _kept_key(comparison) and any(comes) else None
+
+    def _unscaled(self, comparison: Comparison) -> str | None:
+        missing = self._without_scaling(comparison)
+        new = [name for name in comparison.desired.indexes() if comparison.actual_at((INDEXES, name)) is None]
+        later = [name for name in new if f"table/{comparison.name}/index/{name}" in missing]
+        if later:
+            return (
+                "A replica of a PROVISIONED table needs write auto scaling on each index, and AWS takes that only for "
+                f"an index that is there. Make {', '.join(later)} first, register auto scaling for it, and add the "
+                "replica in a later change. Or use PAY_PER_REQUEST."
+            )
+        if not missing:
+            return None
+        return (
+            f"A replica of a PROVISIONED table needs write auto scaling, and {', '.join(missing)} has no scalable "
+            "target with a policy. Register it, or use PAY_PER_REQUEST."
+        )
+
+    def _without_scaling(self, comparison: Comparison) -> list[str]:
+        """What will be there when the replica is made, and must scale its writes by then, and does not."""
+        scaling = comparison.facts.scaling
+        if comparison.desired.at(("BillingMode",)) != "PROVISIONED" or scaling is None:
+            return []
+        side = (
+            comparison.desired
+            if comparison.desired.manages(INDEXES) or comparison.actual is None
+            else comparison.actual
+        )
+        table = f"table/{comparison.name}"
+        resources = (table, *(f"{table}/index/{index}" for index in side.indexes()))
+        return [resource for resource in resources if not _scales_writes(scaling, resource)]
+
+    def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
+        """Replicas that are not well, and keys that only their own region shows."""
+        for region, status in sorted(_unhealthy(comparison).items()):
+            yield f"The replica in {region} is {status}."
+        if MANAGED_KEY in comparison.facts.keys and comparison.facts.keys[MANAGED_KEY] is None:
+            yield (
+                "Cannot verify that the table's key is the one that AWS manages: kms:DescribeKey is not allowed. "
+                "With another key, each replica needs a :KMSMasterKeyId."
+            )
+        for region, live in sorted((comparison.actual_at((self.name,)) or {}).items()):
+            wanted = comparison.desired.at((self.name, region)) or {}
+            if "KMSMasterKeyId" in wanted and "KMSMasterKeyId" not in live:
+                yield f"Cannot verify the KMS key of the replica in {region}: DynamoDB shows it only there. Left alone."
+
+    def _update(
+        self, comparison: Comparison, difference: Difference, verb: str, *, sent: Value, expected: Value
+    ) -> Step:
+        region, creates = difference.path[1], verb == "Create"
+        parameters = comparison.update_table(ReplicaUpdates=[{verb: sent}])
+        return replace(
+            self.step("UpdateTable", parameters, difference, expects={difference.path: expected}),
+            reason=f"{verb.lower()} the replica in {region}",
+            waits_for=f"replica {region} {'ACTIVE' if creates else 'gone'}",
+            seconds=self.seconds if creates else (121, 244),
+        )
+
+
+def _made_now(comparison: Comparison) -> bool:
+    """Whether the table is made by this run."""
+    return comparison.creating or comparison.facts.memory.made
+
+
+def _owners(
+    replica: Mapping[str, Any], path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], Mapping[str, Any]]]:
+    """The replica and its indexes: what may have overrides."""
+    yield path, replica
+    for number, index in enumerate(replica.get(INDEXES, ())):
+        yield (*path, INDEXES, number), index
+
+
+def _override_findings(
+    definition: Mapping[str, Any], owner: Mapping[str, Any], *, path: tuple[str | int, ...]
+) -> Iterator[Finding]:
+    """An override is of what the table has."""
+    mode = known(definition, "BillingMode") or "PROVISIONED"
+    wrong = "OnDemandThroughputOverride" if mode == "PROVISIONED" else "ProvisionedThroughputOverride"
+    if wrong in owner and whole(definition.get("BillingMode")):
+        yield Finding((*path, wrong), "billing-mode", f"{mode} takes no :{wrong}.", "Leave it out.", At.KEY)
+    managed = definition.get(INDEXES)
+    names = [index["IndexName"] for _, index in whole_items(managed)] if whole(managed) else None
+    if "IndexName" in owner and managed is not None and names is not None and owner["IndexName"] not in names:
+        message = f"The table has no global secondary index {quoted(owner['IndexName'])}."
+        yield Finding((*path, "IndexName"), "replica-index", message)
+
+
+def _members(replica: Mapping[str, Any]) -> dict[str, Value]:
+    """What a replica overrides; its status where that is neither ACTIVE nor on its way."""
+    table_class = (replica.get("ReplicaTableClassSummary") or {}).get("TableClass") or replica.get("TableClassOverride")
+    status = replica.get(STATUS, "ACTIVE")
+    members = {
+        STATUS: None if status == "ACTIVE" or status in UNDER_WAY else status,
+        "KMSMasterKeyId": replica.get("KMSMasterKeyId"),
+        "ProvisionedThroughputOverride": replica.get("ProvisionedThroughputOverride"),
+        "OnDemandThroughputOverride": replica.get("OnDemandThroughputOverride"),
+        "TableClassOverride": table_class,
+        INDEXES: {index["IndexName"]: _overrides(index) for index in replica.get(INDEXES) or []} or None,
+    }
+    return {name: value for name, value in members.items() if value}
+
+
+def _overrides(index: Mapping[str, Any]) -> dict[str, Value]:
+    return {name: value for name, value in index.items() if name.endswith("Override") and value}
+
+
+def _sent(members: Mapping[str, Value]) -> dict[str, Value]:
+    indexes = [{"IndexName": name, **overrides} for name, overrides in members.get(INDEXES, {}).items()]
+    return {**members, **({INDEXES: indexes} if indexes else {})}
+
+
+def _kept_key(comparison: Comparison) -> Value:
+    """The table's live key, where its file does not say another or none."""
+    encryption = comparison.desired.at((Encryption.name,)) or {"Enabled": True}
+    if not encryption["Enabled"] or "KMSMasterKeyId" in encryption:
+        return None
+    return comparison.actual_at((Encryption.name, "KMSMasterKeyId"))
+
+
+def _effective(comparison: Comparison, actual: Value, desired: Value) -> Value:
+    """A live replica with what it inherits, which DynamoDB does not show; that is what the table has at the end.
+
+    A key of another region cannot be looked up: an id is compared with the ARN's end, an alias is taken as equal, and
+    so is one that is not shown.
+    """
+    key, arn = desired.get("KMSMasterKeyId"), actual.get("KMSMasterKeyId")
+    same = key and (arn is None or arn.endswith(f"/{key}") or "alias/" in key)
+    own = {index: {**_inherited(comparison, (INDEXES, index)), **(actual.get(INDEXES) or {}).get(index, {})}
+           for index in desired.get(INDEXES) or {}}  # fmt: skip
+    return {
+        "TableClassOverride": _at_last(comparison, ("TableClass",)) or TableClass.initial,
+        **_inherited(comparison, ()),
+        **actual,
+        **({INDEXES: own} if own else {}),
+        **({"KMSMasterKeyId": key} if same else {}),
+    }
+
+
+def _inherited(comparison: Comparison, owner: Path) -> dict[str, Value]:
+    """The capacity for reads that a replica, or its index, has without an override."""
+    units = _at_last(comparison, (*owner, "ProvisionedThroughput")) or {}
+    limits = _at_last(comparison, (*owner, "OnDemandThroughput")) or {}
+    return {
+        "ProvisionedThroughputOverride": {"ReadCapacityUnits": units.get("ReadCapacityUnits")},
+        "OnDemandThroughputOverride": {"MaxReadRequestUnits": limits.get("MaxReadRequestUnits", -1)},
+    }
+
+
+def _at_last(comparison: Comparison, path: Path) -> Value:
+    """What the table has when it agrees with its file."""
+    desired = comparison.desired.at(path)
+    return comparison.actual_at(path) if desired is None else desired
+
+
+def _unhealthy(comparison: Comparison) -> dict[str, str]:
+    """By region, the states that need somebody's hand."""
+    replicas = comparison.actual_at((Replicas.name,)) or {}
+    return {region: members[STATUS] for region, members in replicas.items() if STATUS in members}
+
+
+def _scales_writes(scaling: Mapping[tuple[str, str], Any], resource: str) -> bool:
+    kind = "index" if "/index/" in resource else "table"
+    bounds = scaling.get((resource, f"dynamodb:{kind}:WriteCapacityUnits"))
+    return bounds is not None and bool(bounds.scaled)

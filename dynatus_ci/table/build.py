@@ -1,0 +1,124 @@
+"""A definition and a live table become the same `Table`: defaults filled in, order and read-only members gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dynatus_ci.errors import Place
+from dynatus_ci.table import unmanaged
+from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys
+from dynatus_ci.table.aspects.base import Aspect
+from dynatus_ci.table.aspects.replicas import Replicas
+from dynatus_ci.table.model import Path, Table, TableInfo, Value
+
+
+def desired(definition: Mapping[str, Any], *, place: Place | None = None) -> Table:
+    """The table that a valid definition asks for.
+
+    Args:
+        definition: A map in CreateTable's shape, with the settings that CreateTable lacks beside it; already checked.
+        place: Where it stands.
+    """
+    name = definition["TableName"]
+    if definition.get("Absent"):
+        return Table(name, place=place, absent=True)
+    types = keys.types(definition["AttributeDefinitions"])
+    mode = definition.get("BillingMode") or "PROVISIONED"
+    provisioned = mode == "PROVISIONED"
+    values: dict[str, Value] = {
+        "KeySchema": keys.keyed(definition["KeySchema"], types),
+        "AttributeDefinitions": keys.definitions(types),
+        "BillingMode": mode,
+    }
+    for member in ("ProvisionedThroughput",) if provisioned else ("OnDemandThroughput",):
+        if definition.get(member):
+            values[member] = dict(definition[member])
+    if keys.LOCAL in definition:
+        values[keys.LOCAL] = keys.local_indexes(definition[keys.LOCAL] or [], types)
+    if indexes.GLOBAL in definition:
+        values[indexes.GLOBAL] = indexes.desired(definition[indexes.GLOBAL] or [], types, provisioned=provisioned)
+    for aspect in ASPECTS:
+        if definition.get(aspect.name) is not None:
+            values[aspect.name] = aspect.normalise(definition[aspect.name])
+    return Table(name, values, place=place)
+
+
+def actual(description: Mapping[str, Any], answers: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A live table from DescribeTable's `Table` and the answers of the settings' readers.
+
+    Args:
+        description: DescribeTable's `Table`.
+        answers: Operation → answer (all pages in one). A setting whose reader is not here was not read.
+    """
+    present = _present(description)
+    types = keys.types(description.get("AttributeDefinitions") or [])
+    values: dict[str, Value] = {
+        "KeySchema": keys.keyed(description["KeySchema"], types),
+        keys.LOCAL: keys.local_indexes(description.get(keys.LOCAL) or [], types),
+        **capacity.read(description),
+    }
+    provisioned = values["BillingMode"] == "PROVISIONED"
+    values[indexes.GLOBAL] = indexes.actual(present.get(indexes.GLOBAL) or [], types, provisioned=provisioned)
+    transitions = dict(_transitions(description))
+    failures: dict[Path, str] = {}
+    for aspect, answer in _answered(answers):
+        for path, value in aspect.observe(present, answer):
+            _put(values, path, value)
+        transitions |= aspect.transitions(description, answer)
+        failures |= aspect.failures(description, answer)
+    return Table(description["TableName"], values, transitions, failures, info=_live(description))
+
+
+def _present(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the indexes and replicas that are being deleted: of these, `transitions` tells until they are gone."""
+    statuses = {indexes.GLOBAL: "IndexStatus", Replicas.name: "ReplicaStatus"}
+    kept = {
+        kind: [one for one in description[kind] if one.get(status) != "DELETING"]
+        for kind, status in statuses.items()
+        if description.get(kind)
+    }
+    return {**description, **kept}
+
+
+def _answered(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Aspect, Mapping[str, Any]]]:
+    for aspect in ASPECTS:
+        if aspect.reader is None:
+            yield aspect, {}
+        elif aspect.reader in answers:
+            yield aspect, answers[aspect.reader]
+
+
+def _transitions(description: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    if description.get("TableStatus") in {"CREATING", "UPDATING", "DELETING"}:
+        yield (), description["TableStatus"]
+    yield from indexes.transitions(description)
+    yield from unmanaged.transitions(description)
+
+
+def _put(values: dict[str, Value], path: Path, value: Value) -> None:
+    *owners, last = path
+    for name in owners:
+        values = values[name]
+    values[last] = value
+
+
+def _live(description: Mapping[str, Any]) -> TableInfo:
+    by_path = {(indexes.GLOBAL, index["IndexName"]): index for index in description.get(indexes.GLOBAL) or []}
+    return TableInfo(
+        # DynamoDB Local gives no TableId; when a table was made tells it from another of its name as well.
+        table_id=str(description.get("TableId") or description.get("CreationDateTime", "")),
+        arn=description.get("TableArn", ""),
+        status=description.get("TableStatus", "ACTIVE"),
+        items=description.get("ItemCount", 0),
+        bytes=description.get("TableSizeBytes", 0),
+        stream_arn=description.get("LatestStreamArn"),
+        decreases_today={
+            path: owner["ProvisionedThroughput"]["NumberOfDecreasesToday"]
+            for path, owner in ({(): description} | by_path).items()
+            if "NumberOfDecreasesToday" in (owner.get("ProvisionedThroughput") or {})
+        },
+        stored_units={path: indexes.units(index) for path, index in by_path.items()},
+        vectors=unmanaged.vectors(description),
+        unknown=unmanaged.unknown(description),
+    )

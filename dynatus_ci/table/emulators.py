@@ -1,0 +1,56 @@
+"""What the known emulators of DynamoDB cannot keep; found by asking each of them (DynamoDB Local 3.3.1, moto 5.2.5).
+
+A difference in such a setting gets the effect `unsupported`: it is said, and no call is made for it.
+docs/dynamodb.md#what-emulators-do-otherwise
+"""
+
+from __future__ import annotations
+
+from dynatus_ci.table.model import Path
+
+DYNAMODB_LOCAL = "dynamodb-local"
+MOTO = "moto"
+
+CANNOT_KEEP: dict[str, frozenset[str]] = {
+    DYNAMODB_LOCAL: frozenset(
+        {
+            "SSESpecification",
+            "TableClass",
+            "WarmThroughput",
+            "Tags",
+            "PointInTimeRecoverySpecification",
+            "ContributorInsightsSpecification",
+            "ResourcePolicy",
+            "KinesisStreamSpecification",
+            "Replicas",
+            "GlobalSecondaryIndexes.OnDemandThroughput",
+            "GlobalSecondaryIndexes.WarmThroughput",
+        }
+    ),
+    MOTO: frozenset(
+        {
+            "TableClass",
+            "OnDemandThroughput",
+            "ContributorInsightsSpecification",
+            "KinesisStreamSpecification",
+            "Replicas",
+            "GlobalSecondaryIndexes.OnDemandThroughput",
+            "GlobalSecondaryIndexes.ContributorInsightsSpecification",
+        }
+    ),
+}
+
+CANNOT_CHANGE: dict[str, frozenset[str]] = {MOTO: frozenset({"SSESpecification"})}
+"""What CreateTable sets there, and UpdateTable leaves as it is without a word."""
+
+NAMES = {DYNAMODB_LOCAL: "DynamoDB Local", MOTO: "moto"}
+
+
+def fixed(emulator: str | None, path: Path) -> bool:
+    """Whether a live table at an emulator keeps a setting as CreateTable has set it."""
+    return kind(path) in CANNOT_CHANGE.get(emulator or "", frozenset())
+
+
+def kind(path: Path) -> str:
+    """The setting that a path is about: "Tags", or "GlobalSecondaryIndexes.WarmThroughput" for a member of an index."""
+    return f"{path[0]}.{path[2]}" if len(path) > 2 else path[0] if path else ""

@@ -1,0 +1,469 @@
+"""The nouns of this product: a table, a difference, a step, a table's change, a plan, a result.
+
+All are frozen and compare by value. A definition file and a live table become the same `Table`; the report, the gate
+and the executor read the same `Difference` and `Step` objects. This module holds no rule of DynamoDB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import IntEnum, StrEnum, auto
+from typing import Any, TypeAlias
+
+from dynatus_ci.errors import FailureReason, InvalidInput, Place
+
+Value: TypeAlias = Any
+"""A JSON value in AWS's own shape, normalised; treated as immutable. None means absent."""
+
+Path: TypeAlias = tuple[str, ...]
+"""Where a value stands: the setting, then for named members the name, then the member inside."""
+
+FORMAT = 1
+
+
+class Risk(StrEnum):
+    """What a difference may cost (docs/architecture.md#risk)."""
+
+    SAFE = "safe"
+    DISRUPTIVE = "disruptive"
+    DESTRUCTIVE = "destructive"
+
+    @property
+    def rank(self) -> int:
+        """Where the risk stands among the others, the worst highest."""
+        return list(Risk).index(self)
+
+    @staticmethod
+    def highest(risks: Iterable[Risk]) -> Risk:
+        """The worst of some risks; `safe` where there is none."""
+        return max(risks, key=lambda risk: risk.rank, default=Risk.SAFE)
+
+
+class Effect(StrEnum):
+    """What carries a difference out."""
+
+    CREATE = "create"
+    IN_PLACE = "in-place"
+    REBUILD_INDEX = "rebuild-index"
+    REBUILD_REPLICA = "rebuild-replica"
+    RECREATE = "recreate"
+    DELETE = "delete"
+    UNSUPPORTED = "unsupported"
+
+
+class Action(StrEnum):
+    """What happens to a table as a whole."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    RECREATE = "recreate"
+    DELETE = "delete"
+    NOOP = "noop"
+
+
+class Stage(IntEnum):
+    """The order of one table's steps: what protects first, quick settings before long index builds, new replicas last.
+
+    Replicas that go are first too: while there is one, AWS takes no other stream and no other key.
+
+    docs/dynamodb.md#the-order-of-steps
+    """
+
+    PROTECTION_ON = auto()
+    REPLACE = auto()
+    REPLICA_DELETE = auto()
+    INDEX_DELETE = auto()
+    CAPACITY = auto()
+    LIMITS = auto()
+    STREAM = auto()
+    TABLE_CLASS = auto()
+    ENCRYPTION = auto()
+    WARM_THROUGHPUT = auto()
+    TIME_TO_LIVE = auto()
+    BACKUPS = auto()
+    TAGS = auto()
+    POLICY = auto()
+    KINESIS = auto()
+    INSIGHTS = auto()
+    INDEX_CREATE = auto()
+    INDEX_INSIGHTS = auto()
+    REPLICAS = auto()
+    PROTECTION_OFF = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """What only a live table has: its identity and its size. Never compared with a definition.
+
+    `items` and `bytes` are DescribeTable's, up to six hours old: shown to people, never used to decide. `stored_units`
+    are the provisioned units of each index, also on demand: 0 on AWS, the old ones on emulators. `vectors` (index →
+    attribute) and `unknown` (paths of members) are what no definition can say: see `unmanaged`.
+    """
+
+    table_id: str
+    arn: str
+    status: str
+    items: int = 0
+    bytes: int = 0
+    stream_arn: str | None = None
+    decreases_today: Mapping[Path, int] = field(default_factory=dict)
+    stored_units: Mapping[Path, Value] = field(default_factory=dict)
+    vectors: Mapping[str, str] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, as a definition asks for it or as the account has it.
+
+    Args:
+        name: The final table name, prefix included.
+        values: Setting → normalised value. A setting that is missing here is not managed (in a definition) or was not
+            read (of a live table); one that is None is absent.
+        transitions: Path → AWS's word for what is under way there; the path `()` is the table itself.
+        failures: Path → AWS's word, and its reason, for what it accepted and could not do there.
+        live: What only a live table has; None for a definition.
+        place: Where the definition stands; None for a live table and for definitions from Python.
+        absent: Whether the definition says that the table is to go.
+    """
+
+    name: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+    transitions: Mapping[Path, str] = field(default_factory=dict)
+    failures: Mapping[Path, str] = field(default_factory=dict)
+    info: TableInfo | None = None
+    place: Place | None = None
+    absent: bool = False
+
+    def at(self, path: Path) -> Value:
+        """The value at a path; None where it is absent. The path `()` is the table itself."""
+        value: Value = self.values
+        for name in path:
+            if not isinstance(value, Mapping) or name not in value:
+                return None
+            value = value[name]
+        return value
+
+    def manages(self, aspect: str) -> bool:
+        """Whether the setting was written (in a definition) or read (of a live table)."""
+        return aspect in self.values
+
+    def indexes(self) -> Mapping[str, Value]:
+        """The global secondary indexes by name; empty where none is mentioned."""
+        return self.values.get("GlobalSecondaryIndexes") or {}
+
+    def under_way(self, path: Path) -> Iterator[tuple[Path, str]]:
+        """The transitions at a path, above it or below it."""
+        for where, status in self.transitions.items():
+            shared = min(len(where), len(path))
+            if where[:shared] == path[:shared]:
+                yield where, status
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting, its live and its desired value, and what it risks: what people review and approve.
+
+    `within` are the ids of wider differences whose review covers this one: whoever approved the creation of an index
+    approved its capacity. They follow from the definition and are not part of the document.
+    """
+
+    table: str
+    path: Path
+    actual: Value
+    desired: Value
+    effect: Effect = Effect.IN_PLACE
+    risk: Risk = Risk.SAFE
+    covered_by: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def id(self) -> str:
+        """The name of what was reviewed: the table, the path and the desired value, whatever the account held."""
+        return digest([self.table, list(self.path), self.desired])[:32]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The difference as documents hold it (docs/architecture.md#documents)."""
+        return {
+            "id": self.id,
+            "path": list(self.path),
+            "actual": self.actual,
+            "desired": self.desired,
+            "effect": self.effect.value,
+            "risk": self.risk.value,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One AWS call, the differences that it serves, and how one knows that it is done.
+
+    Args:
+        operation: AWS's name of the call.
+        parameters: The call's parameters, complete.
+        reason: Why, in one plain phrase.
+        differences: The ids of the differences that it serves.
+        expects: Path → value afterwards; done = all of them hold and nothing at those paths is under way.
+        waits_for: `expects` in words.
+        seconds: [least, most], with the pause before it; most is None where it grows with the data.
+        cooldown: Seconds that AWS lets pass between this step and the one before it of the same stage, or that makes
+            the table.
+        after: The ids of the differences whose steps must be done before this one. Not in the document.
+    """
+
+    operation: str
+    parameters: Mapping[str, Value]
+    reason: str
+    differences: tuple[str, ...] = ()
+    expects: Mapping[Path, Value] = field(default_factory=dict)
+    waits_for: str | None = None
+    risk: Risk = Risk.SAFE
+    seconds: tuple[int, int | None] = (0, 1)
+    stage: Stage = Stage.REPLACE
+    cooldown: int = 0
+    after: tuple[str, ...] = ()
+
+    @property
+    def seconds_itself(self) -> tuple[int, int | None]:
+        """How long it takes without the pause before it."""
+        least, most = self.seconds
+        return least - self.cooldown, None if most is None else most - self.cooldown
+
+    def not_before(self, cooldown: int) -> Step:
+        """The same step with a pause before it."""
+        least, most = self.seconds
+        seconds = (least + cooldown, None if most is None else most + cooldown)
+        return replace(self, cooldown=cooldown, seconds=seconds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The step as documents hold it (docs/architecture.md#documents)."""
+        return {
+            "operation": self.operation,
+            "parameters": dict(self.parameters),
+            "waits_for": self.waits_for,
+            "risk": self.risk.value,
+            "reason": self.reason,
+            "seconds": list(self.seconds),
+            "differences": list(self.differences),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a table could not be read or changed, as documents hold it."""
+
+    code: str
+    message: str
+    operation: str | None = None
+    missing_permission: str | None = None
+    reason: FailureReason = FailureReason.AWS_ERROR
+
+    def to_dict(self) -> dict[str, Any]:
+        """The failure as documents hold it (docs/architecture.md#documents)."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "operation": self.operation,
+            "missing_permission": self.missing_permission,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TableChange:
+    """What one table needs: its action, its differences, and the steps in the order they run.
+
+    Args:
+        table_id: The live TableId where a difference is destructive or deletes the table, else None.
+        refusal: Why the change never runs (docs/architecture.md#what-never-runs); None where it may.
+        left: What remains after the run that makes the table, and why; None where nothing does. Not in the document.
+        unproven: Whether it is destructive only because nobody may look whether the table is empty.
+        live: The live table's identity and size, for the report; not in the document.
+        actual: The table as it was observed, for the report; not in the document.
+        desired: The definition, for the report; not in the document.
+    """
+
+    table: str
+    action: Action | None
+    file: str | None = None
+    line: int | None = None
+    table_id: str | None = None
+    differences: tuple[Difference, ...] = ()
+    steps: tuple[Step, ...] = ()
+    notes: tuple[str, ...] = ()
+    error: Failure | None = None
+    refusal: str | None = None
+    left: str | None = None
+    unproven: bool = False
+    info: TableInfo | None = None
+    actual: Table | None = field(default=None, compare=False, repr=False)
+    desired: Table | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def risk(self) -> Risk:
+        """The highest risk of its differences."""
+        return Risk.highest(difference.risk for difference in self.differences)
+
+    @property
+    def changes(self) -> bool:
+        """Whether something would be done to the table."""
+        return self.action not in {Action.NOOP, None}
+
+    def served_by(self, step: Step) -> tuple[Difference, ...]:
+        """The differences that a step serves."""
+        return tuple(difference for difference in self.differences if difference.id in step.differences)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The change as documents hold it (docs/architecture.md#documents)."""
+        return {
+            "table": self.table,
+            "action": self.action.value if self.action else None,
+            "file": self.file,
+            "line": self.line,
+            "table_id": self.table_id,
+            "differences": [difference.to_dict() for difference in self.differences],
+            "steps": [step.to_dict() for step in self.steps],
+            "notes": list(self.notes),
+            "error": self.error.to_dict() if self.error else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would happen to every table, in name order.
+
+    `account` is None at an endpoint without STS and with a baseline; `endpoint` is None for AWS's own.
+    `notes` are about the whole plan and not part of the document; `unlisted` counts the noop tables that were left out.
+    """
+
+    tables: tuple[TableChange, ...] = ()
+    account: str | None = None
+    region: str | None = None
+    endpoint: str | None = None
+    notes: tuple[str, ...] = ()
+    unlisted: int = 0
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """All differences, in the order of the tables."""
+        return tuple(difference for table in self.tables for difference in table.differences)
+
+    @property
+    def changes(self) -> bool:
+        """Whether something would be done."""
+        return any(table.changes for table in self.tables)
+
+    @property
+    def fingerprint(self) -> str:
+        """A name of what is to be approved; equal for two runs over the same state."""
+        approved = [[d.id, d.risk.value] for d in self.differences if d.effect is not Effect.UNSUPPORTED]
+        return "sha256:" + digest([self.region, self.endpoint, approved])
+
+    def summary(self) -> dict[str, int]:
+        """Tables by action, and differences by risk."""
+        actions = [table.action.value if table.action else "error" for table in self.tables]
+        actions += [Action.NOOP.value] * self.unlisted
+        risks = [difference.risk for difference in self.differences]
+        return {
+            **{name: actions.count(name) for name in ("create", "update", "recreate", "delete", "noop", "error")},
+            "destructive": risks.count(Risk.DESTRUCTIVE),
+            "disruptive": risks.count(Risk.DISRUPTIVE),
+        }
+
+    def without_noops(self) -> Plan:
+        """The same plan with only the tables that change or could not be read."""
+        tables = tuple(table for table in self.tables if table.action is not Action.NOOP)
+        return replace(self, tables=tables, unlisted=self.unlisted + len(self.tables) - len(tables))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as a document (docs/architecture.md#documents); `from_dict` reads it back."""
+        return {
+            "format": FORMAT,
+            "account": self.account,
+            "region": self.region,
+            "endpoint": self.endpoint,
+            "summary": self.summary(),
+            "fingerprint": self.fingerprint,
+            "tables": [table.to_dict() for table in self.tables],
+        }
+
+    @staticmethod
+    def from_dict(document: Mapping[str, Any]) -> Plan:
+        """Read a plan document back.
+
+        Raises:
+            InvalidInput: It is no plan document, of another format, or its ids or fingerprint do not fit its content.
+        """
+        try:
+            plan = _plan(document)
+        except (KeyError, TypeError, ValueError, AttributeError) as broken:
+            raise InvalidInput(f"This is no plan document of dynatus: {type(broken).__name__} at {broken}.") from broken
+        if document.get("fingerprint") != plan.fingerprint:
+            raise InvalidInput("The plan document was changed: its fingerprint does not fit its content.")
+        return plan
+
+
+def canonical(value: Value) -> str:
+    """A value as canonical JSON: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(value: Value) -> str:
+    """SHA-256 over a value's canonical JSON, in hex."""
+    return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _plan(document: Mapping[str, Any]) -> Plan:
+    if document["format"] != FORMAT:
+        raise ValueError(f"format {document['format']!r}, this release reads {FORMAT}")
+    tables = tuple(_change(table) for table in document["tables"])
+    return Plan(
+        tables=tables,
+        unlisted=document["summary"]["noop"] - sum(table.action is Action.NOOP for table in tables),
+        account=document["account"],
+        region=document["region"],
+        endpoint=document["endpoint"],
+    )
+
+
+def _change(document: Mapping[str, Any]) -> TableChange:
+    error = document["error"]
+    return TableChange(
+        table=document["table"],
+        action=Action(document["action"]) if document["action"] else None,
+        file=document["file"],
+        line=document["line"],
+        table_id=document["table_id"],
+        differences=tuple(_difference(document["table"], difference) for difference in document["differences"]),
+        steps=tuple(_step(step) for step in document["steps"]),
+        notes=tuple(document["notes"]),
+        error=Failure(**error) if error else None,
+    )
+
+
+def _difference(table: str, document: Mapping[str, Any]) -> Difference:
+    difference = Difference(
+        table=table,
+        path=tuple(document["path"]),
+        actual=document["actual"],
+        desired=document["desired"],
+        effect=Effect(document["effect"]),
+        risk=Risk(document["risk"]),
+    )
+    if difference.id != document["id"]:
+        raise ValueError(f"the difference {document['id']!r} does not fit its id")
+    return difference
+
+
+def _step(document: Mapping[str, Any]) -> Step:
+    least, most = document["seconds"]
+    return Step(
+        operation=document["operation"],
+        parameters=document["parameters"],
+        reason=document["reason"],
+        differences=tuple(document["differences"]),
+        waits_for=document["waits_for"],
+        risk=Risk(document["risk"]),
+        seconds=(least, most),
+    )

@@ -1,0 +1,155 @@
+"""The probe: before a recreate deletes a table, AWS must take the new one.
+
+A table with the same parameters is created under another name, waited for, and deleted again. So a missing key, a
+policy that AWS refuses or a limit above the quota is found while the old table is still there. What must differ from
+the new table is said here; that this run has made the probe is in `Memory`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dynatus_ci.table.aspects.base import Comparison, Probe
+from dynatus_ci.table.aspects.policy import Policy
+from dynatus_ci.table.aspects.tags import MOST, Tags
+from dynatus_ci.table.model import Path, Step, Value, canonical, digest
+
+SUFFIX = ".dynatus-probe"
+TAG = "dynatus:probe-of"
+"""The tag by which a later run knows the probe of a run that was killed. Its value begins with the table's name."""
+LONGEST_NAME = 255
+MOST_OF_NAME = 256 - len("@12345678")
+"""Characters of a table's name that the tag's value has room for."""
+HARMLESS = "dynamodb:GetItem"
+
+
+def name(table: str) -> str:
+    """The name of a table's probe; of a long name its beginning and a digest."""
+    room = LONGEST_NAME - len(SUFFIX)
+    if len(table) <= room:
+        return f"{table}{SUFFIX}"
+    mark = f"-{digest([table])[:8]}"
+    return f"{table[: room - len(mark)]}{mark}{SUFFIX}"
+
+
+def owner(table: str, table_id: str) -> str:
+    """The tag's value: whose probe it is."""
+    return f"{table[:MOST_OF_NAME]}@{table_id[:8]}"
+
+
+def is_of(table: str, tags: Mapping[str, str]) -> bool:
+    """Whether a table with these tags is a probe of this one, also of an earlier table of its name."""
+    return tags.get(TAG, "").rpartition("@")[0] == table[:MOST_OF_NAME]
+
+
+def is_about(step: Step, table: str) -> bool:
+    """Whether a step of a table's change is about its probe."""
+    return step.parameters.get("TableName") == name(table)
+
+
+def possible(comparison: Comparison) -> bool:
+    """Whether a probe can be made: an endpoint without tags could not tell one that was left behind."""
+    return Tags.name not in comparison.facts.cannot_keep
+
+
+def refusal(comparison: Comparison) -> str | None:
+    """Somebody else's table in the probe's place."""
+    stranger = comparison.facts.probe is Probe.FOREIGN and not comparison.facts.memory.probing
+    return in_the_way(comparison.name) if stranger else None
+
+
+def in_the_way(table: str) -> str:
+    """What to say of somebody else's table in the probe's place."""
+    return (
+        f"There is a table {name(table)} that dynatus did not create. The new table is tried under that name before "
+        "the old one is deleted, so the name must be free."
+    )
+
+
+def steps(comparison: Comparison, new: Step, *, differences: tuple[str, ...]) -> Iterator[Step]:
+    """What is left to do of it.
+
+    Args:
+        comparison: The two sides.
+        new: The step that creates the new table.
+        differences: The ids of the differences that ask for it.
+    """
+    if not possible(comparison):
+        return
+    memory, found = comparison.facts.memory, comparison.facts.probe
+    # What this run has asked for is there, also while its tags do not show, or may not be read.
+    there = found is Probe.OURS or (memory.probing and found is not Probe.ABSENT)
+    if there and not memory.probing:
+        yield _delete(comparison, f"delete {name(comparison.name)}, which an earlier run left behind", differences)
+    if not memory.probed:
+        yield _create(comparison, new, differences)
+    if there or not memory.probed:
+        yield _delete(comparison, f"delete {name(comparison.name)} again", differences)
+
+
+def _create(comparison: Comparison, new: Step, differences: tuple[str, ...]) -> Step:
+    return Step(
+        operation="CreateTable",
+        parameters=_parameters(comparison, new.parameters),
+        reason=f"check that AWS accepts the new table: create it as {name(comparison.name)}",
+        differences=differences,
+        expects=new.expects,
+        waits_for="it and its indexes are ACTIVE",
+        seconds=new.seconds,
+    )
+
+
+def _delete(comparison: Comparison, reason: str, differences: tuple[str, ...]) -> Step:
+    gone: Mapping[Path, Value] = {(): None}
+    return Step(
+        operation="DeleteTable",
+        parameters={"TableName": name(comparison.name)},
+        reason=reason,
+        differences=differences,
+        expects=gone,
+        waits_for="it is gone",
+        seconds=(4, 6),
+    )
+
+
+def _parameters(comparison: Comparison, new: Mapping[str, Value]) -> dict[str, Value]:
+    """The new table's parameters, but for what would keep the probe from being deleted again."""
+    live = comparison.actual.info if comparison.actual else None
+    mark = {"Key": TAG, "Value": owner(comparison.name, live.table_id if live else "")}
+    sent = {member: value for member, value in new.items() if member != "DeletionProtectionEnabled"}
+    if Policy.name in sent:
+        sent[Policy.name] = _policy(json.loads(sent[Policy.name]), comparison.name)
+    return {**sent, "TableName": name(comparison.name), Tags.name: [*sent.get(Tags.name, [])[: MOST - 1], mark]}
+
+
+def _policy(document: Value, table: str) -> str:
+    """The policy of the table as one of its probe.
+
+    What it denies, it denies of reading items alone: a table whose policy denies DeleteTable could not be deleted.
+    """
+    statements = document["Statement"]
+    listed = statements if isinstance(statements, list) else [statements]
+    return canonical({**document, "Statement": [_statement(statement, table) for statement in listed]})
+
+
+def _statement(statement: Any, table: str) -> Any:
+    if not isinstance(statement, Mapping):
+        return statement
+    denies = str(statement.get("Effect")).lower() == "deny"
+    kept = {member: value for member, value in statement.items() if not (denies and member in {"Action", "NotAction"})}
+    for member in ("Resource", "NotResource"):
+        if member in kept:
+            kept[member] = _renamed(kept[member], table)
+    return {**kept, **({"Action": HARMLESS} if denies else {})}
+
+
+def _renamed(resource: Value, table: str) -> Value:
+    """An ARN of the table, or of its indexes, as one of its probe."""
+    if isinstance(resource, list):
+        return [_renamed(one, table) for one in resource]
+    if not isinstance(resource, str):
+        return resource
+    return re.sub(rf":table/{re.escape(table)}(?=/|$)", f":table/{name(table)}", resource)

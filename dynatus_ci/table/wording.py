@@ -1,0 +1,57 @@
+"""Values in few words, as people read them: what the settings' own phrases are made of."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+
+from dynatus_ci.table.model import Value
+
+_PLAIN_NAME = re.compile(r"[\w.:/-]+")
+UNITS = {
+    "ReadCapacityUnits": "read",
+    "WriteCapacityUnits": "write",
+    "MaxReadRequestUnits": "read",
+    "MaxWriteRequestUnits": "write",
+    "ReadUnitsPerSecond": "read",
+    "WriteUnitsPerSecond": "write",
+}
+"""Every member that counts units, and of what."""
+
+
+def on(value: Value) -> str:
+    """On or off."""
+    return "on" if value else "off"
+
+
+def switched(value: Mapping[str, Value], flag: str, detail: str, say: Callable[[Value], str] = str) -> str:
+    """On or off, and the one thing that there is to say beside it."""
+    return joined(on(value[flag]), say(value[detail]) if value.get(detail) else "", by=", ")
+
+
+def units(value: Mapping[str, Value] | None) -> str:
+    """Units of reads and writes."""
+    said = [(value[member], word) for member, word in UNITS.items() if value and member in value]
+    return ", ".join(f"{'unlimited' if count == -1 else f'{count:,}'} {word}" for count, word in said)
+
+
+def at_most(value: Mapping[str, Value] | None) -> str:
+    """The on-demand limits of a table, an index or a replica; empty where there is none."""
+    limits = units({member: count for member, count in (value or {}).items() if count != -1})
+    return f"at most {limits}" if limits else ""
+
+
+def attribute(name: str) -> str:
+    """An attribute's name; quoted where it could be taken for more than a name."""
+    return name if _PLAIN_NAME.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+
+
+def joined(*parts: str, by: str = " · ") -> str:
+    """The parts that say something."""
+    return by.join(filter(None, parts))
+
+
+def failed(status: str, reason: str | None) -> str:
+    """AWS's word for a change that it could not make, and its reason where it gives one."""
+    return f"{status} ({reason.rstrip('.')})" if reason else status
