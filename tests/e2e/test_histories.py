@@ -27,7 +27,7 @@ from tests.rehearsal import histories_for_rules
 FOR_EACH_RULE = 4
 PARTS_IN_SOAK, HISTORIES_IN_SOAK = 50, 100
 MOST_EITHER: Final = 0.03
-"""How many of the ledger's answers may be "either is fine"."""
+"""How many of the ledger's answers may be "either is fine", beside one."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -50,7 +50,7 @@ def agree(seeds: Iterable[int], *, moves: int = MOVES) -> None:
             shortest = smaller(so_far, lambda shorter: disagrees(shorter) is not None)
             text = f"Seed {seed}, {moves} moves, made as short as it fails:\n\n{disagrees(shortest)}\n\n{shortest}"
             pytest.fail(text, pytrace=False)
-    assert answers[Answer.EITHER] <= MOST_EITHER * answers.total(), answers
+    assert answers[Answer.EITHER] <= 1 + MOST_EITHER * answers.total(), answers
 
 
 def disagrees(history: History) -> Disagreement | None:
