@@ -27,7 +27,7 @@ from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.ttl import TimeToLive
 from dynatus_ci.table.model import Table, canonical
-from dynatus_ci.table.validation.findings import quoted
+from dynatus_ci.text import quoted
 
 Mode: TypeAlias = Literal["plan", "drift", "apply"]
 """The modes whose policy follows from definitions; drift reads what plan reads."""

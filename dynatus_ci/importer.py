@@ -25,7 +25,7 @@ from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import Action, Table
-from dynatus_ci.table.validation.findings import quoted
+from dynatus_ci.text import quoted
 
 PROBE = (
     "No file was written: it is a probe that an interrupted apply left behind. The next apply of its table deletes it; "

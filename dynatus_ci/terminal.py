@@ -37,7 +37,7 @@ def show(text: str) -> None:
 def say(text: str) -> None:
     """Print lines on standard error; whatever they hold, it is only text."""
     with suppress(OSError):  # nobody reads it any more, or the disk is full: that must not end a run
-        print("\n".join(map(report.clean, text.split("\n"))), file=sys.stderr, flush=True)
+        print("\n".join(map(report.visible, text.split("\n"))), file=sys.stderr, flush=True)
 
 
 def can_ask() -> bool:
@@ -66,6 +66,6 @@ def progress() -> Iterator[Told]:
         def told(table: str, text: str) -> None:
             if table not in tasks:
                 tasks[table] = shown.add_task("", total=None)
-            shown.update(tasks[table], description=report.clean(f"{table}  {text}"))
+            shown.update(tasks[table], description=report.visible(f"{table}  {text}"))
 
         yield told

@@ -23,7 +23,7 @@ from edn_format import edn_lex
 from edn_format.exceptions import EDNDecodeError
 
 from dynatus_ci.errors import Fault, InvalidDefinitions, Place
-from dynatus_ci.table.validation.findings import shown
+from dynatus_ci.text import shorten
 
 MOST_DEPTH = 64
 MOST_TOKENS = 200_000
@@ -484,7 +484,7 @@ class _Reader:
         return f"{place.line}:{place.column}"
 
     def _shown(self, part: Node | _Token) -> str:
-        return shown(self._text[part.start : part.end])
+        return shorten(self._text[part.start : part.end])
 
     def _fail(self, span: Span, message: str, *, code: str, hint: str | None = None) -> NoReturn:
         """Stop: one syntax error a file, since what follows it is guesswork."""
@@ -498,7 +498,7 @@ class _Reader:
         self._fail(token, message, code="namespaced-map", hint="Write { alone: DynamoDB's names have no namespace.")
 
     def _fail_escape(self, at: int, escape: str) -> NoReturn:
-        message = f"Unknown escape {shown(escape)} in a string."
+        message = f"Unknown escape {shorten(escape)} in a string."
         hint = r"Known are \\, \", \n, \t, \r, \b, \f and \uXXXX; a backslash itself is written \\."
         self._fail(_Token("", at, at + len(escape)), message, code="bad-escape", hint=hint)
 
@@ -531,7 +531,7 @@ class _Reader:
     def _fail_dangling(self, frame: _Frame) -> NoReturn:
         if frame.kind is None:
             self._fail(frame, "#_ has nothing to leave out.", code="dangling-discard")
-        self._fail(frame, f"{shown(self._text[frame.start : frame.end])} has no value.", code="dangling-tag")
+        self._fail(frame, f"{shorten(self._text[frame.start : frame.end])} has no value.", code="dangling-tag")
 
     def _fail_unclosed(self) -> NoReturn:
         frame = self._stack[-1]
@@ -545,7 +545,7 @@ class _Reader:
 def _excerpt(text: str) -> str:
     """The beginning of what is no token, and nothing behind an equals sign: the file may be anybody's secrets."""
     name = re.split(r"[=\x00-\x1f]", text)[0]
-    return f"{shown(name, EXCERPT)}…" if 0 < len(name) < len(text) else shown(text, EXCERPT)
+    return f"{shorten(name, EXCERPT)}…" if 0 < len(name) < len(text) else shorten(text, EXCERPT)
 
 
 def _advice(text: str) -> str | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from dynatus_ci.errors import Fault, InvalidDefinitions, InvalidInput, NoDefinitions, Place
-from dynatus_ci.table.validation.findings import shown
+from dynatus_ci.text import shorten
 
 SUFFIX = ".edn"
 MOST_FILES = 20_000
@@ -77,7 +77,9 @@ def _refuse_way_out(start: Path, root: Path) -> None:
     lexical = Path(os.path.abspath(start))  # noqa: PTH100  # resolve() would follow the links in question
     real, home = os.path.realpath(start), os.path.realpath(root)  # a loop of links is no error here
     if lexical.is_relative_to(root) and not Path(real).is_relative_to(home):
-        message = f"The path {shown(str(start.relative_to(root)), 200)!r} leads out of the working directory by a link."
+        message = (
+            f"The path {shorten(str(start.relative_to(root)), 200)!r} leads out of the working directory by a link."
+        )
         raise InvalidInput(message, hint="Name the folder itself.")
 
 
@@ -104,7 +106,7 @@ def _walk(start: Path, root: Path) -> Iterator[tuple[bool, File]]:
 def _file(path: Path, root: Path) -> File:
     absolute = Path(os.path.abspath(path))  # noqa: PTH100  # names are as people wrote them, links and all
     name = (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()
-    return File(shown(name, len(name)), absolute)
+    return File(shorten(name, len(name)), absolute)
 
 
 def is_definition(name: str) -> bool:

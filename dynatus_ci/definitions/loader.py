@@ -16,7 +16,8 @@ from dynatus_ci.errors import Fault, InvalidDefinitions, NoDefinitions, Place
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Table
 from dynatus_ci.table.validation import dialects, members, rules, shapes, value_types
-from dynatus_ci.table.validation.findings import At, Finding, quoted, shown
+from dynatus_ci.table.validation.findings import At, Finding
+from dynatus_ci.text import quoted, shorten
 
 MOST_FAULTS = 1_000
 """In one run; what is no folder of definitions at all would otherwise fill any report."""
@@ -109,7 +110,7 @@ def check(definitions: Sequence[Mapping[str, Any]]) -> tuple[Definition, ...]:
         body, found = _from_python(definition, number)
         name = shapes.known(body, "TableName")
         if name in checked:
-            found.append(Fault(None, "duplicate-table", f"{shown(name)}: The table has two definitions."))
+            found.append(Fault(None, "duplicate-table", f"{shorten(name)}: The table has two definitions."))
         faults.extend(found)
         if name is not None:
             checked.setdefault(name, Definition(body))
@@ -139,8 +140,8 @@ def _checked(definition: Mapping[Any, Any], prefix: str = "") -> tuple[dict[str,
 
 
 def _python_fault(table: str, finding: Finding) -> Fault:
-    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{shown(step)}" for step in finding.path)
-    where = f"{shown(table)}: {steps.lstrip('.')}" if steps else shown(table)
+    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{shorten(step)}" for step in finding.path)
+    where = f"{shorten(table)}: {steps.lstrip('.')}" if steps else shorten(table)
     return Fault(None, finding.code, f"{where}: {finding.message}", finding.hint)
 
 
@@ -221,7 +222,7 @@ class _Loading:
         """What was given to this run and nothing asked for."""
         names, environment = self.scope.environments, self.scope.environment
         if names and environment is not None and environment not in names:
-            listed = ", ".join(shown(name) for name in sorted(names - {tagged.DEFAULT})[:20])
+            listed = ", ".join(shorten(name) for name in sorted(names - {tagged.DEFAULT})[:20])
             message = f"No #profile names the environment {quoted(environment)}: the :default branches are used."
             yield Fault(None, "unknown-environment", message, f"Named are {listed}." if listed else None)
         for name in sorted(set(self.scope.params) - self.scope.used):

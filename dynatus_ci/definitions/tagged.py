@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from dynatus_ci.definitions.edn import FormKind, Node, Source, Span
 from dynatus_ci.errors import Fault
-from dynatus_ci.table.validation.findings import quoted, shown
+from dynatus_ci.text import quoted, shorten
 
 DEFAULT = "default"
 MOST_JOINED = 1 << 16
@@ -128,7 +128,7 @@ class _Resolver:
         if tag == "param":
             return self._param(node, _parameter(argument))
         hint = _INSTEAD.get(tag, "The tags are #profile, #join and #param.")
-        raise _Wrong(_tag_span(node), f"Unknown tag #{shown(tag)}.", code="unknown-tag", hint=hint)
+        raise _Wrong(_tag_span(node), f"Unknown tag #{shorten(tag)}.", code="unknown-tag", hint=hint)
 
     def _profile(self, node: Node, branches: list[_Branch]) -> Node:
         names = [name for branch in branches for name in branch.names]
@@ -143,7 +143,7 @@ class _Resolver:
         message = "No environment is given, and this #profile has no :default."
         if self._scope.environment is not None:
             message = f"This #profile has no branch for the environment {quoted(self._scope.environment)}."
-        known = f"Its branches are {', '.join(map(shown, names[:20]))}." if names else "It has no branches."
+        known = f"Its branches are {', '.join(map(shorten, names[:20]))}." if names else "It has no branches."
         raise _Wrong(_tag_span(node), message, code="no-branch", hint=f"{known} Add one, or :default.")
 
     def _survey(self, node: Node) -> None:
@@ -200,8 +200,8 @@ class _Resolver:
             return Node(FormKind.PARAMETER, (name, self._scope.params[name]), node.start, node.end)
         if default is not None:
             return self.evaluate(default)
-        known = ", ".join(shown(param) for param in sorted(self._scope.params)[:20])
-        hint = f"Known are {known}." if known else f"No parameter is given; pass {shown(name)}=VALUE with `params`."
+        known = ", ".join(shorten(param) for param in sorted(self._scope.params)[:20])
+        hint = f"Known are {known}." if known else f"No parameter is given; pass {shorten(name)}=VALUE with `params`."
         raise _Wrong(node, f"Unknown parameter {quoted(name)}.", code="unknown-parameter", hint=hint)
 
 

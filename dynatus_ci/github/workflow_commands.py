@@ -19,7 +19,7 @@ from threading import RLock
 from typing import Final, TextIO, TypeAlias
 
 from dynatus_ci.errors import Place
-from dynatus_ci.table.validation.findings import visible
+from dynatus_ci.text import visible
 
 SUMMARY_LIMIT: Final = 1024 * 1024
 """Bytes of one step's job summary; of a larger one the runner shows nothing (docs: job summaries)."""

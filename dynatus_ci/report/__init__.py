@@ -15,9 +15,10 @@ from dynatus_ci.errors import DynatusError, Fault
 from dynatus_ci.report import apply_report, console, fault_report, layout, plan_report, quantities, safe_markdown
 from dynatus_ci.report.layout import SUMMARY, Report, ReportContext, Size, characters
 from dynatus_ci.report.quantities import plural
-from dynatus_ci.report.safe_markdown import clean, code, hide_accounts
+from dynatus_ci.report.safe_markdown import hide_accounts
 from dynatus_ci.table.model import Plan
 from dynatus_ci.table.outcome import Result
+from dynatus_ci.text import code, visible
 
 __all__ = [
     "SUMMARY",
@@ -25,7 +26,6 @@ __all__ = [
     "ReportContext",
     "Size",
     "characters",
-    "clean",
     "code",
     "drift",
     "error",
@@ -37,6 +37,7 @@ __all__ = [
     "plural",
     "result",
     "text",
+    "visible",
 ]
 
 
@@ -93,7 +94,7 @@ def text(report: Report, *, colour: bool = False, width: int | None = None) -> s
 
 def faults_text(found: Sequence[Fault], context: ReportContext | None = None) -> str:
     """One line for each fault, `file:line:column: code: sentence`; empty where there is none."""
-    lines = "".join(f"{clean(str(fault))}\n" for fault in found)
+    lines = "".join(f"{visible(str(fault))}\n" for fault in found)
     return hide_accounts(lines) if context and context.in_github else lines
 
 
@@ -107,7 +108,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    names = ("code", "cell", "prose", "plain", "clean", "fence", "quoted", "summary", "summary_prose")
+    names = ("code", "cell", "prose", "visible", "fence", "quoted", "summary", "summary_prose")
     environment.filters.update({name: getattr(safe_markdown, name) for name in names})
     environment.filters["plural"] = quantities.plural
     return environment

@@ -11,10 +11,11 @@ from dynatus_ci.errors import FailureReason
 from dynatus_ci.report import layout, plan_report, wording
 from dynatus_ci.report.layout import Alert, FooterItem, Line, Report, ReportContext, Row, Section, StepLine
 from dynatus_ci.report.quantities import plural, span
-from dynatus_ci.report.safe_markdown import clean, code, link
+from dynatus_ci.report.safe_markdown import link
 from dynatus_ci.report.wording import Consequence
 from dynatus_ci.table.model import Action, Plan, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
+from dynatus_ci.text import code, visible
 
 _MARKS = {
     Outcome.FAILED: "🔴",
@@ -184,11 +185,11 @@ def _backups(result: Result, context: ReportContext) -> Iterator[Alert]:
 
 
 def _restore(table: str, backup: str, plan: Plan, *, context: ReportContext) -> str:
-    arn = shlex.quote(clean(backup))
+    arn = shlex.quote(visible(backup))
     if context.in_github and not arn.startswith("'"):
         arn = re.sub(r":\d{12}:", ":${ACCOUNT}:", arn)
     options = {"region": plan.region, "endpoint-url": plan.endpoint, "target-table-name": f"{table}-restored"}
-    given = [f"--{name} {shlex.quote(clean(value))}" for name, value in options.items() if value]
+    given = [f"--{name} {shlex.quote(visible(value))}" for name, value in options.items() if value]
     return " \\\n  ".join(["aws dynamodb restore-table-from-backup", *given, f"--backup-arn {arn}"])
 
 

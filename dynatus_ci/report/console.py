@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dynatus_ci.report.layout import Alert, Excerpt, Report, Section, StepLine, ValueChange
-from dynatus_ci.report.safe_markdown import clean, plain
+from dynatus_ci.text import plain, visible
 
 _STYLES = {
     "bold": "bold",
@@ -91,7 +91,7 @@ def _report(report: Report) -> Iterator[_Line]:
         yield from _alert(alert)
     for sentence in (*report.next, *report.notes):
         yield _say(plain(sentence))
-    footer = ", ".join(f"{item.word} {clean(item.value)}" for item in report.footer if item.value)
+    footer = ", ".join(f"{item.word} {visible(item.value)}" for item in report.footer if item.value)
     if footer:
         yield _say((footer, "dim"))
     if report.verdict:
@@ -99,10 +99,10 @@ def _report(report: Report) -> Iterator[_Line]:
 
 
 def _fault(fault: Excerpt) -> Iterator[_Line]:
-    where = f"{clean(fault.file)}:{fault.place}: " if fault.file else ""
-    yield _say((where, "bold"), (clean(fault.code), "failed"), f": {plain(fault.sentence)}")
+    where = f"{visible(fault.file)}:{fault.place}: " if fault.file else ""
+    yield _say((where, "bold"), (visible(fault.code), "failed"), f": {plain(fault.sentence)}")
     for line in fault.source.split("\n") if fault.source else ():
-        yield _say((clean(line), "dim"), indent=2)
+        yield _say((visible(line), "dim"), indent=2)
 
 
 def _table(section: Section, *, brief: bool) -> Iterator[_Line]:
@@ -121,8 +121,8 @@ def _table(section: Section, *, brief: bool) -> Iterator[_Line]:
 
 
 def _head(section: Section) -> _Line:
-    names = ", ".join(map(clean, section.tables))
-    place = "  ".join(clean(place.text) for place in section.places[:1])
+    names = ", ".join(map(visible, section.tables))
+    place = "  ".join(visible(place.text) for place in section.places[:1])
     more = f" and {len(section.places) - 1} more" if section.places[1:] else ""
     summary = f"{': ' if names else ''}{plain(section.summary)}"
     located = (f"  {place}{more}", "dim") if place else ""
@@ -133,7 +133,7 @@ def _changes(changes: tuple[ValueChange, ...], *, new: bool) -> Iterator[_Line]:
     parts: list[tuple[str, str] | str] = []
     for number, change in enumerate(changes):
         arrow = " → " if change.sign == "~" else ""
-        value = "" if change.diff else f": {clean(change.before)}{arrow}{clean(change.after)}"
+        value = "" if change.diff else f": {visible(change.before)}{arrow}{visible(change.after)}"
         risk = (f"  {change.risk}", change.risk) if change.mark else ""
         parts += [
             "; " if number else "",
@@ -145,14 +145,16 @@ def _changes(changes: tuple[ValueChange, ...], *, new: bool) -> Iterator[_Line]:
     sign = changes[0].sign
     yield _say(*parts, indent=4, prefix="" if new else f"{sign} ", prefix_style=sign)
     for line in changes[0].diff:
-        yield _say((clean(line), line[:1]), indent=6)
+        yield _say((visible(line), line[:1]), indent=6)
 
 
 def _step(step: StepLine, number: int) -> _Line:
     took = f" in {step.took}" if step.took else ""
     waits = f", {plain(step.waits)}" if step.waits else ""
     ends: tuple[tuple[str, str] | str, ...] = ((step.status, step.status), took) if step.status else (step.takes, waits)
-    return _say((clean(step.operation), "operation"), f" {plain(step.reason)}; ", *ends, indent=4, prefix=f"{number}. ")
+    return _say(
+        (visible(step.operation), "operation"), f" {plain(step.reason)}; ", *ends, indent=4, prefix=f"{number}. "
+    )
 
 
 def _alert(alert: Alert) -> Iterator[_Line]:

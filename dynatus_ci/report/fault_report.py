@@ -10,7 +10,7 @@ from dynatus_ci.errors import DynatusError, Fault, Place
 from dynatus_ci.report import layout
 from dynatus_ci.report.layout import Alert, Excerpt, Line, Report, ReportContext, Section
 from dynatus_ci.report.quantities import plural
-from dynatus_ci.report.safe_markdown import clean
+from dynatus_ci.text import visible
 
 _WIDTH = 100
 
@@ -65,7 +65,7 @@ def _caret(place: Place, line: str) -> str:
     length = max(1, _columns(shown[first : end - 1 - start]))
     number = f"{place.line} | "
     pad = " " * (len(number) - 2) + "| " + " " * (len(before) + _columns(shown[:first]))
-    return f"{number}{before}{clean(shown)}{after}\n{pad}{'^' * length}"
+    return f"{number}{before}{visible(shown)}{after}\n{pad}{'^' * length}"
 
 
 def _columns(shown: str) -> int:

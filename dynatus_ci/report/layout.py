@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TypeVar
 from urllib.parse import quote
 
-from dynatus_ci.report.safe_markdown import code, hide_accounts, link
+from dynatus_ci.report.safe_markdown import hide_accounts, link
 from dynatus_ci.table.model import Plan, Risk
+from dynatus_ci.text import code
 
 PRODUCT = "Dynatus CI"
 DOCUMENTATION = "https://github.com/org/dynatus-action/blob/v1/docs/review.md"

@@ -12,12 +12,12 @@ from dynatus_ci import review
 from dynatus_ci.report import grouping, layout, wording
 from dynatus_ci.report.layout import Alert, Line, Report, ReportContext, Row, Section, StepLine, ValueChange
 from dynatus_ci.report.quantities import duration, plural, span
-from dynatus_ci.report.safe_markdown import clean, code
 from dynatus_ci.report.wording import Consequence
 from dynatus_ci.table import order
 from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange
+from dynatus_ci.text import code, visible
 
 SLOT_SECONDS = 60
 """A table that waits for longer lets another one begin, so `max-parallel` does not slow down index builds."""
@@ -179,7 +179,7 @@ def approval_request(
     everything = {
         review.words(difference) for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE
     } | {change.table for change in plan.tables}
-    found = [clean(pattern) for pattern in grouping.patterns(sorted(names), others=everything)]
+    found = [visible(pattern) for pattern in grouping.patterns(sorted(names), others=everything)]
     lines = list(_sentences(lost))
     if not context.in_github:
         copied = tuple(f"--allow-destructive {shlex.quote(pattern)}" for pattern in found)
@@ -435,7 +435,7 @@ def _drift_section(change: TableChange, context: ReportContext) -> Section:
 def _repair(changed: Sequence[TableChange], context: ReportContext) -> Iterator[str]:
     if not changed:
         return
-    there = [shlex.quote(clean(change.table)) for change in changed if change.action is not Action.CREATE]
+    there = [shlex.quote(visible(change.table)) for change in changed if change.action is not Action.CREATE]
     if there:
         command = " ".join(["dynatus import", *(there if len(there) <= _LISTED_TABLES else ()), "--out DIR"])
         yield f"To keep what the account has, change the files ({code(command)} shows how)."

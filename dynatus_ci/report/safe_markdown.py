@@ -12,27 +12,13 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from dynatus_ci.table.validation.findings import visible
+from dynatus_ci.text import code, longest_backticks, parts, visible
 
-_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 # Not plain: seven or more letters a to f (GitHub links them as a commit), long numbers, and quoted words (values).
 _PLAIN = re.compile(
     r"(?!\".*\")[(“‘\"]?(?:(?![a-f]{7,}\b)[A-Za-z]+(?:[-’'][a-z]+)*|\d{1,3}(?:,\d{3})+|\d{1,6}(?:\.\d{1,2})?|\d{4}-\d\d-\d\d|\d\d:\d\d)?%?[)”’\".,:;?!]*|[’']s|[→–—…·×↻✅~+\u2212]"
 )
 _ACCOUNT = re.compile(r"(?<![\w.-])\d{12}(?![\w-])")
-
-
-def clean(text: str) -> str:
-    """The text with U+FFFD for each control, bidi or line-separator character."""
-    return visible(text)
-
-
-def code(text: str) -> str:
-    """A value as one code span."""
-    text = clean(text) or '""'
-    run = _longer_run(text, least=1)
-    pad = " " if text.strip() and (text[0] in "` " or text[-1] in "` ") else ""
-    return f"{run}{pad}{text}{pad}{run}"
 
 
 def cell(markdown: str) -> str:
@@ -50,21 +36,16 @@ def prose(sentence: str) -> str:
     return re.sub(r"^(\d+(?=[.)])|(?=[+~]))", r"\1\\", out) or code("")
 
 
-def plain(sentence: str) -> str:
-    """A sentence as one line without markup."""
-    return "".join(part for _, part in _parts(clean(sentence)))
-
-
 def fence(content: str, language: str = "") -> str:
     """Lines as a fenced block. The fence is longer than any run of backticks in them."""
-    content = "\n".join(clean(line) for line in content.split("\n"))
-    run = _longer_run(content, least=3)
+    content = "\n".join(visible(line) for line in content.split("\n"))
+    run = "`" * longest_backticks(content, least=3)
     return f"{run}{language}\n{content}\n{run}"
 
 
 def summary(text: str) -> str:
     """A value inside `<summary>`, where Markdown is not read."""
-    return f"<code>{html.escape(clean(text))}</code>"
+    return f"<code>{html.escape(visible(text))}</code>"
 
 
 def summary_prose(sentence: str) -> str:
@@ -93,22 +74,9 @@ def hide_accounts(text: str, account: str | None = None) -> str:
     return _ACCOUNT.sub(lambda found: f"****{found[0][-4:]}", text)
 
 
-def _parts(sentence: str) -> Iterator[tuple[bool, str]]:
-    end = 0
-    for found in _SPAN.finditer(sentence):
-        if found.start() > end:
-            yield False, sentence[end : found.start()]
-        content = found[2]
-        padded = content[0] == content[-1] == " " and content.strip(" ")
-        yield True, content[1:-1] if padded else content
-        end = found.end()
-    if end < len(sentence):
-        yield False, sentence[end:]
-
-
 def _inert(sentence: str) -> Iterator[tuple[bool, str]]:
     """The parts of a sentence, where only plain words are not code."""
-    for is_code, part in _parts(clean(sentence).strip()):
+    for is_code, part in parts(visible(sentence).strip()):
         if is_code:
             yield True, part
         else:
@@ -126,8 +94,3 @@ def _words(text: str) -> Iterator[tuple[bool, str]]:
         yield not is_plain, value
         yield False, words[len(value) :]
         blank = " "
-
-
-def _longer_run(text: str, *, least: int) -> str:
-    """Backticks, more than any run of them in the text."""
-    return "`" * max(least, 1 + max((len(run) for run in re.findall("`+", text)), default=0))

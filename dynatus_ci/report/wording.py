@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dynatus_ci.report.quantities import plural, size
-from dynatus_ci.report.safe_markdown import code
 from dynatus_ci.table import aspects, replacement, wording
 from dynatus_ci.table.aspects import ASPECTS, keys
 from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import Action, Difference, Effect, Path, Risk, Table, TableChange, Value
+from dynatus_ci.text import code
 
 _NAMES = {
     "KeySchema": "key",

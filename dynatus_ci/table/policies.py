@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dynatus_ci.table.validation import dialects
-from dynatus_ci.table.validation.findings import At, Finding, quoted, shown
+from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Path
+from dynatus_ci.text import quoted, shorten
 
 DOCUMENT = ("Version", "Id", "Statement")
 VERSIONS = ("2012-10-17", "2008-10-17")
@@ -52,7 +53,7 @@ def _functions(value: Any, path: Path) -> Iterator[Finding]:  # JSON
     """What CloudFormation would have put in, at any depth."""
     name = dialects.function(value)
     if name:
-        message = f"The policy holds CloudFormation's function {shown(name)}, which nothing here evaluates."
+        message = f"The policy holds CloudFormation's function {shorten(name)}, which nothing here evaluates."
         yield Finding(path, "cloudformation-function", message, "Write the value itself.")
     elif isinstance(value, Mapping):
         for key, inner in value.items():

@@ -16,7 +16,7 @@ from cmarkgfm.cmark import Options
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dynatus_ci import report, review
+from dynatus_ci import report, review, text
 from dynatus_ci.aws import call_errors
 from dynatus_ci.definitions import loader
 from dynatus_ci.errors import AwsError, FailureReason, Fault, InvalidDefinitions, InvalidInput, Place
@@ -345,13 +345,13 @@ TABLE = ["table", "thead", "tr", "th", "th", "tbody", "tr", "td", "td"]
 @many
 @given(hostile)
 def test_a_value_is_one_code_span_anywhere(value: str) -> None:
-    shown = words.clean(value) or '""'
-    line = Html(words.code(value))
+    shown = text.visible(value) or '""'
+    line = Html(text.code(value))
     assert (line.tags, line.code, line.words.strip()) == (["p", "code"], [shown], "")
-    row = Html(f"| a | b |\n|---|---|\n| {words.cell(words.code(value))} | end |")
+    row = Html(f"| a | b |\n|---|---|\n| {words.cell(text.code(value))} | end |")
     assert (row.tags, row.code, row.words.split()) == ([*TABLE[:8], "code", "td"], [shown], ["a", "b", "end"])
     folded = Html(f"<details><summary>{words.summary(value)}</summary>\n\nend\n\n</details>")
-    assert (folded.tags, folded.code) == (["details", "summary", "code", "p"], [words.clean(value)])
+    assert (folded.tags, folded.code) == (["details", "summary", "code", "p"], [text.visible(value)])
 
 
 @many
@@ -359,7 +359,7 @@ def test_a_value_is_one_code_span_anywhere(value: str) -> None:
 def test_lines_stay_in_their_fence(value: str) -> None:
     block = Html(words.quoted(words.fence(value, "diff")) + "\n\nend")
     assert (block.tags, block.words.split()) == (["blockquote", "pre", "code", "p"], ["end"])
-    assert block.code == ["".join(f"{words.clean(line)}\n" for line in value.split("\n"))]
+    assert block.code == ["".join(f"{text.visible(line)}\n" for line in value.split("\n"))]
 
 
 @many
@@ -383,7 +383,7 @@ def test_a_sentence_loses_nothing_but_blanks_and_backticks(value: str) -> None:
 
     line = Html(words.prose(f"It is {value} here"))
     seen = "".join(sorted(bare(line.words.strip("\n") + "".join(line.code))))
-    assert seen == "".join(sorted(bare(words.clean(f"It is {value} here"))))
+    assert seen == "".join(sorted(bare(text.visible(f"It is {value} here"))))
 
 
 def hostile_plan(value: str) -> Plan:
@@ -493,7 +493,7 @@ def test_a_terminal_gets_no_escape_that_is_not_ours(value: str) -> None:
         report.error(AwsError(value, operation=value, code=value), TERMINAL),
     ):
         bare = report.text(view)
-        assert words.clean(bare.replace("\n", "")) == bare.replace("\n", "")
+        assert text.visible(bare.replace("\n", "")) == bare.replace("\n", "")
         assert re.sub(r"\x1b\[\d+m", "", report.text(view, colour=True)) == bare
 
 

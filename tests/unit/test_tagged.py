@@ -141,7 +141,7 @@ def test_the_module_imports_nothing_that_could_reach_out() -> None:
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
     assert imported == {"__future__", "collections.abc", "dataclasses", "typing"} | {
-        f"dynatus_ci.{name}" for name in ("definitions.edn", "errors", "table.validation.findings")
+        f"dynatus_ci.{name}" for name in ("definitions.edn", "errors", "text")
     }
 
 

@@ -14,8 +14,9 @@ from typing import Any
 from dynatus_ci.table import wording
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Path, Risk, Stage, Step, Value
-from dynatus_ci.table.validation.findings import At, Finding, quoted
+from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Choice, Structure, Text
+from dynatus_ci.text import quoted
 
 PRECISION = "ApproximateCreationDateTimePrecision"
 DEFAULT_PRECISION = "MILLISECOND"

@@ -16,7 +16,7 @@ from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
 from dynatus_ci.table.aspects.table_class import TableClass
 from dynatus_ci.table.model import Difference, Effect, Path, Risk, Stage, Step, Value
-from dynatus_ci.table.validation.findings import At, Finding, quoted
+from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import (
     INDEX_NAME,
     Sequence,
@@ -28,6 +28,7 @@ from dynatus_ci.table.validation.shapes import (
     whole,
     whole_items,
 )
+from dynatus_ci.text import quoted
 
 INDEXES = "GlobalSecondaryIndexes"
 NONE: Value = {}

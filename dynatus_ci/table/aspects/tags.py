@@ -15,8 +15,9 @@ from typing import Any
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Stage, Step, Value
 from dynatus_ci.table.validation import dialects
-from dynatus_ci.table.validation.findings import At, Finding, quoted
+from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Sequence, Structure, Text, whole_items
+from dynatus_ci.text import quoted
 
 MOST = 50
 LOCKED = 2

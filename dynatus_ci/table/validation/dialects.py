@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from dynatus_ci.table.model import Value
-from dynatus_ci.table.validation.findings import quoted, shown
 from dynatus_ci.table.validation.value_types import OtherKey, is_text
+from dynatus_ci.text import quoted, shorten
 
 SHORTEST_BEGINNING = 3
 """Letters by which a key may be taken for the beginning of a member: TimeToLive for TimeToLiveSpecification."""
@@ -414,7 +414,7 @@ def placeholder_hint(text: str) -> str | None:
         ]
         end = found.end()
     rest = [quoted(text[end:])] if text[end:] else []
-    return f"Nothing here fills in {shown(found[0])}. Write #join [{' '.join([*parts, *rest])}]."
+    return f"Nothing here fills in {shorten(found[0])}. Write #join [{' '.join([*parts, *rest])}]."
 
 
 def other_format(text: str) -> tuple[str, str] | None:

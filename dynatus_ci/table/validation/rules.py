@@ -18,8 +18,9 @@ from typing import Any, TypeAlias
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation import dialects
-from dynatus_ci.table.validation.findings import At, Finding, quoted
+from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import UNSURE, Path, Unknown, known, whole
+from dynatus_ci.text import quoted
 
 Definition: TypeAlias = Mapping[str, Any]
 Rule: TypeAlias = Callable[[Definition], Iterator[Finding]]

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeAlias
 from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.dialects import Dialect, Reading
-from dynatus_ci.table.validation.findings import At, Finding, quoted, shown
+from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.value_types import (
     Character,
     Keyword,
@@ -29,6 +29,7 @@ from dynatus_ci.table.validation.value_types import (
     kind,
     listed,
 )
+from dynatus_ci.text import quoted, shorten
 
 MOST_FINDINGS = 100
 """In one definition; a file that is no definition at all would otherwise say the same thing thousands of times."""
@@ -138,7 +139,7 @@ class Cursor:
         names = [step for step in self.path if isinstance(step, str)]
         if not names:
             return "The table"
-        return f"A member of :{shown(names[-1])}" if isinstance(self.path[-1], int) else f":{shown(names[-1])}"
+        return f"A member of :{shorten(names[-1])}" if isinstance(self.path[-1], int) else f":{shorten(names[-1])}"
 
 
 class Shape(Protocol):
@@ -181,7 +182,7 @@ class Text:
             return spot.refuse("keyword-for-text", f"{spot.member} is a keyword.", hint=f"Write {quoted(value)}.")
         if isinstance(value, Symbol):
             return spot.refuse("symbol-for-text", f"{spot.member} is a bare word.", hint=f"Write {quoted(value)}.")
-        hint = f'Write "{shown(str(value))}".' if is_whole(value) else None
+        hint = f'Write "{shorten(str(value))}".' if is_whole(value) else None
         if not isinstance(value, Mapping) and listed(value) is None:
             hint = hint or "Write it in double quotes."
         return spot.refuse("wrong-type", f"{spot.member} must be a string, not {kind(value)}.", hint=hint)
@@ -356,7 +357,9 @@ class Structure:
         reading = dialects.read_key(key, self.members, spot.dialect)
         hint = reading.hint or self._keys()
         if isinstance(key, OtherKey):
-            spot.inside(key.written).refuse("bad-key", f"{shown(key.written)} is not a keyword.", hint=hint, at=At.KEY)
+            spot.inside(key.written).refuse(
+                "bad-key", f"{shorten(key.written)} is not a keyword.", hint=hint, at=At.KEY
+            )
         elif not isinstance(key, str):
             spot.refuse("bad-key", f"A key of {spot.member} is {kind(key)}.", hint=self._keys(), at=At.OPENER)
         elif key in UNMANAGED:
@@ -364,7 +367,7 @@ class Structure:
             spot.inside(key).refuse("not-managed", message, hint=UNMANAGED[key], at=At.KEY)
             return NO_READING
         else:
-            spot.inside(key).refuse("unknown-key", f"Unknown key :{shown(key)}.", hint=hint, at=At.KEY)
+            spot.inside(key).refuse("unknown-key", f"Unknown key :{shorten(key)}.", hint=hint, at=At.KEY)
         return reading
 
     def _keys(self) -> str:
@@ -376,7 +379,7 @@ NO_READING = Reading(None, None)
 
 def _refuse_function(value: Mapping[Any, Any], spot: Cursor) -> Unknown:
     """A function of CloudFormation stands in place of a value."""
-    name = shown(dialects.function(value) or "")
+    name = shorten(dialects.function(value) or "")
     message = f"{spot.member} is CloudFormation's function {name}, which nothing here evaluates."
     return spot.refuse("cloudformation-function", message, hint=dialects.function_hint(value))
 

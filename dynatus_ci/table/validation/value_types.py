@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from dynatus_ci.table.model import Value
-from dynatus_ci.table.validation.findings import quoted, shown
+from dynatus_ci.text import quoted, shorten
 
 
 class Keyword(str):
@@ -96,8 +96,8 @@ def kind(value: Value) -> str:
         return f"the parameter {quoted(value.name)}"
     for types, words in _KINDS:
         if isinstance(value, types):
-            return words.format(shown(_written(value))) if "{0}" in words else words
-    return f"a Python {shown(type(value).__name__)}"
+            return words.format(shorten(_written(value))) if "{0}" in words else words
+    return f"a Python {shorten(type(value).__name__)}"
 
 
 def _written(value: Value) -> str:

@@ -1,0 +1,69 @@
+"""Text of others inside our sentences: without hidden characters, short, and marked as a value.
+
+A *sentence* is English in which values stand in Markdown code spans. `code` makes the span where the message is made,
+so that nobody has to guess later which words are ours. `plain` takes the spans away for terminals and logs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+LONGEST_QUOTE = 40
+"""The most characters of a value that a message repeats."""
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Controls, line and paragraph separators, bidi and other invisible format characters, halves of surrogate pairs."""
+
+_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """The text with U+FFFD for each hidden character, except those to keep."""
+    return _HIDDEN.sub(lambda match: match[0] if match[0] in keep else REPLACEMENT, text)
+
+
+def shorten(text: str, most: int = LONGEST_QUOTE) -> str:
+    """A value for a sentence: one line of at most so many characters, all of them visible."""
+    cut = text if len(text) <= most else text[: most - 1] + "…"
+    return "".join(character if character.isprintable() else REPLACEMENT for character in cut)
+
+
+def quoted(text: str) -> str:
+    """A short value in quotation marks, without a code span."""
+    return f'"{shorten(text)}"'
+
+
+def code(text: str) -> str:
+    """A value as one code span, whatever it holds."""
+    text = visible(text) or '""'
+    fence = "`" * longest_backticks(text, least=1)
+    pad = " " if text.strip() and (text[0] in "` " or text[-1] in "` ") else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def plain(sentence: str) -> str:
+    """A sentence as one line of text without code spans."""
+    return "".join(part for _, part in parts(visible(sentence)))
+
+
+def parts(sentence: str) -> Iterator[tuple[bool, str]]:
+    """The parts of a sentence in order, and whether each is a value."""
+    end = 0
+    for found in _SPAN.finditer(sentence):
+        if found.start() > end:
+            yield False, sentence[end : found.start()]
+        content = found[2]
+        padded = content[0] == content[-1] == " " and content.strip(" ")
+        yield True, content[1:-1] if padded else content
+        end = found.end()
+    if end < len(sentence):
+        yield False, sentence[end:]
+
+
+def longest_backticks(text: str, *, least: int) -> int:
+    """How many backticks are more than any run of them in the text."""
+    return max(least, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
