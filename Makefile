@@ -34,7 +34,7 @@ lint: .venv/.dev ## ruff, mypy --strict, import-linter
 
 .PHONY: unit
 unit: .venv/.dev ## the fast tests, side by side
-	$(BIN)/pytest tests/unit tests/contract -n auto
+	$(BIN)/pytest tests/unit tests/contract -m "not slow and not soak" -n auto
 
 .PHONY: check
 check: lint unit ## both: what to run before a commit

@@ -36,6 +36,8 @@ def pytest_configure() -> None:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+    # testcontainers would pull a second image, ryuk, that clears up after a crash; without a registry there is none.
+    os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 
 @cache

@@ -128,6 +128,7 @@ def test_the_hook_is_one_that_pre_commit_takes() -> None:
     assert re.search(HOOK["files"], "resources/dynamo/users.edn")
 
 
+@pytest.mark.slow
 def test_the_hook_lets_a_commit_pass_or_stops_it(tmp_path: Path) -> None:
     folder = tmp_path / "resources/dynamo"
     folder.mkdir(parents=True)

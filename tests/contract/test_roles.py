@@ -237,6 +237,7 @@ def run(tool: str, *arguments: str | Path, cwd: Path = ROOT, stdin: str = "") ->
     return done.stdout
 
 
+@pytest.mark.slow
 def test_cfn_lint_finds_nothing() -> None:
     assert run("cfn-lint", "--format", "parseable", TEMPLATE).strip() == ""
 

@@ -305,6 +305,7 @@ def test_where_no_quote_is_missing_none_is_looked_for(text: str) -> None:
 # --- hostile texts ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -379,6 +380,7 @@ PIECES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.lists(PIECES | st.text(max_size=3), max_size=30).map("".join))
 def test_any_text_is_read_or_refused_with_a_place_inside_it(text: str) -> None:
@@ -421,6 +423,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(JSON)
 def test_what_edn_format_writes_is_read_back(value: Any) -> None:

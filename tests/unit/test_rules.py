@@ -149,6 +149,7 @@ def unknown_somewhere(value: Any, chance: st.DataObject) -> Any:
     return [unknown_somewhere(inner, chance) for inner in value] if isinstance(value, list) else value
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(definitions(), st.data())
 def test_what_is_unknown_makes_no_fault_of_a_valid_table(definition: dict[str, Any], chance: st.DataObject) -> None:

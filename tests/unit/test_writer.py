@@ -114,6 +114,7 @@ def test_nothing_in_a_file_is_hidden_or_reordered() -> None:
     assert {character for character in text if unicodedata.category(character) in unseen} == {"\n", " "}
 
 
+@pytest.mark.slow
 @given(strategies.definitions())
 def test_a_file_says_all_that_a_table_is_and_nothing_else(definition: strategies.Definition) -> None:
     table, facts = build.desired(definition), AccountFacts(region=strategies.REGION, scaling={})
@@ -123,6 +124,7 @@ def test_a_file_says_all_that_a_table_is_and_nothing_else(definition: strategies
         assert {difference.path[-1] for difference in change.differences} <= writer.UNWRITTEN
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255))
 def test_every_text_is_read_back_exactly(attribute: str) -> None:
     answer = {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}}
@@ -138,6 +140,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.dictionaries(TEXTS, VALUES, max_size=3))
 def test_every_policy_is_read_back_exactly(condition: dict[str, Any]) -> None:

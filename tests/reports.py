@@ -1,0 +1,174 @@
+"""Plans, results and faults of the example shop (tests/shop.py), and the places where reports of them are shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from dynatus_ci import review
+from dynatus_ci.aws import call_errors
+from dynatus_ci.definitions import loader
+from dynatus_ci.errors import FailureReason, Fault, InvalidDefinitions
+from dynatus_ci.report import ReportContext
+from dynatus_ci.review import Gate, Scope
+from dynatus_ci.table import emulators
+from dynatus_ci.table.aspects.base import Emptiness
+from dynatus_ci.table.model import Failure, Plan, Risk, TableChange
+from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
+from tests import shop
+from tests.shop import ACCOUNT, KNOWN, change, creation, plan
+
+GITHUB = ReportContext(
+    path="resources/dynamo",
+    environment="production",
+    commit="4f2c9e1b7a6d5c4b3a29180706f5e4d3c2b1a090",
+    run_url="https://github.com/acme/shop/actions/runs/17012345678",
+    summary_url="https://github.com/acme/shop/actions/runs/17012345678#summary",
+    approval="reviewed-plan",
+    record=True,
+    label_on="this pull request",
+    in_github=True,
+)
+APPLY = replace(GITHUB, mode="apply", comment_url="https://github.com/acme/shop/pull/41#issuecomment-2", label_on="")
+TERMINAL = ReportContext()
+
+
+def all_destructive(plan: Plan) -> frozenset[str]:
+    """The ids of a plan's destructive differences: with them approved, nothing is blocked."""
+    return frozenset(difference.id for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE)
+
+
+def table_result(change: TableChange, *statuses: Status, result: Outcome, **more: object) -> TableResult:
+    """The result of a table: a status for each of its planned steps."""
+    steps = tuple(
+        StepResult(step, status, step.seconds_itself[0] + 0.4 if status is Status.DONE else None)
+        for step, status in zip(change.steps, statuses, strict=True)
+    )
+    return TableResult(change.table, change.action, result, steps, **more)  # type: ignore[arg-type]  # error, backup
+
+
+# The same few tables in all that reports can show; RED has each risk, and what is blocked.
+FIRST = plan(creation("users"), creation("carts"), creation("orders"), creation("events"))
+RED = plan(*map(change, ("orders", "users", "events", "archive", "carts", "countries", "currencies")))
+UPDATES = plan(*map(change, ("users", "payments", "reports")))
+BIG = plan(
+    *(change("users", as_name=f"service-{n:03}-table") for n in range(20)),
+    *(creation("users", as_name=f"table-{n:03}") for n in range(280)),
+)
+NOTHING = plan(change("countries"), change("currencies"))
+EMPTY = plan(change("orders", replace(KNOWN, emptiness=Emptiness.EMPTY)), change("countries"))
+UNPROVEN = plan(change("orders", replace(KNOWN, emptiness=Emptiness.UNKNOWN)), change("countries"))
+LOCAL = replace(KNOWN, region="ddblocal", emulator=emulators.DYNAMODB_LOCAL)
+AT_EMULATOR = replace(
+    plan(creation("carts", LOCAL), creation("reports", LOCAL), change("countries"), endpoint="http://dynamodb:8000"),
+    account=None,
+)
+
+
+def access_denied(operation: str, table: str) -> Failure:
+    """The failure that the product makes of AWS's AccessDeniedException."""
+    who = f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/ci"
+    arn = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/{table}"
+    why = f"because no identity-based policy allows the dynamodb:{operation} action"
+    message = f"User: {who} is not authorized to perform: dynamodb:{operation} on resource: {arn} {why}"
+    answer = {"Error": {"Code": "AccessDeniedException", "Message": message}, "ResponseMetadata": {}}
+    error = ClientError(answer, operation)  # type: ignore[arg-type]  # what matters of an answer
+    return call_errors.failure(call_errors.explain(error, operation=operation, table=table))
+
+
+UNREADABLE = plan(
+    TableChange("users", None, error=access_denied("DescribeTable", "users")), change("carts"), change("countries")
+)
+
+
+def reviewed_without(path: tuple[str, ...], table: str) -> Gate:
+    """The gate after the merge of a plan that lacked one difference. Some of what is destructive is not approved."""
+    reviewed = [
+        replace(change, differences=tuple(d for d in change.differences if (d.table, d.path) != (table, path)))
+        for change in RED.tables
+    ]
+    scope = Scope()
+    merged = review.PullRequest(41, "main", merged=True, contained=True, own=True)
+    finding = review.Finding(merged, "", record=review.new_record(plan(*reviewed), scope, head=None))
+    return Gate(review.reviews([finding], scope, branch="main"), ("archive", "events", "users/*"))
+
+
+def all_or_refused(change: TableChange, gate: Gate) -> TableResult:
+    """The result of a table of which every step ran, or of which the gate refused one."""
+    refusal = next(filter(None, (gate.may_run(change, step) for step in change.steps)), None)
+    count = len(change.steps)
+    if refusal is None:
+        return table_result(change, *[Status.DONE] * count, result=Outcome.APPLIED if count else Outcome.NOOP)
+    error = Failure(refusal.reason.value, str(refusal), reason=refusal.reason)
+    return table_result(change, *[Status.REFUSED] * count, result=Outcome.REFUSED, error=error)
+
+
+GATE = reviewed_without(("StreamSpecification",), "users")
+GATED_APPLY = replace(
+    APPLY, named=GATE.named(RED), unreviewed=frozenset(i for t in RED.tables for i in GATE.unreviewed(t))
+)
+
+
+def refused() -> Result:
+    """The gate refused a table, so the apply was refused."""
+    tables = tuple(all_or_refused(change, GATE) for change in RED.tables)
+    return Result(RED, tables, Outcome.REFUSED, FailureReason.PLAN_CHANGED)
+
+
+def backup(table: str) -> str:
+    return f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/{table}/backup/01489602797149-73d8d5bc"
+
+
+def partial() -> Result:
+    """One table failed, one is pending, the rest is done."""
+    done = Status.DONE
+    by_name = {change.table: change for change in RED.tables}
+    tables = (
+        table_result(by_name["archive"], done, done, result=Outcome.APPLIED, backup=backup("archive")),
+        table_result(by_name["carts"], done, done, result=Outcome.APPLIED),
+        table_result(by_name["countries"], result=Outcome.NOOP),
+        table_result(by_name["currencies"], result=Outcome.NOOP),
+        table_result(by_name["events"], done, done, done, result=Outcome.APPLIED),
+        table_result(
+            by_name["orders"],
+            *([done] * 4),
+            Status.FAILED,
+            result=Outcome.FAILED,
+            backup=backup("orders"),
+            error=access_denied("CreateTable", "orders"),
+        ),
+        table_result(
+            by_name["users"],
+            *([done] * 6),
+            Status.RUNNING,
+            result=Outcome.PENDING,
+            resume_at="2026-11-24T14:02:11Z",
+        ),
+    )
+    return Result(RED, tables, Outcome.FAILED, FailureReason.ACCESS_DENIED)
+
+
+def applied() -> Result:
+    """Every step of FIRST is done."""
+    tables = tuple(all_or_refused(change, Gate(None)) for change in FIRST.tables)
+    return Result(FIRST, tables, Outcome.APPLIED)
+
+
+def running() -> Result:
+    """An apply that is under way, as its first report tells."""
+    orders = next(table for table in partial().tables if table.table == "orders")
+    return Result(RED, (replace(orders, result=Outcome.PENDING, error=None),), Outcome.PENDING)
+
+
+def faulty_files() -> tuple[tuple[Fault, ...], dict[str, str]]:
+    """The faults that the loader finds in cases/shop/broken, and the texts of these files by name."""
+    with pytest.raises(InvalidDefinitions) as invalid:
+        loader.load(shop.SHOP / "broken")
+    faults = tuple(replace(fault, place=shop.in_repository(fault.place)) for fault in invalid.value.faults)
+    texts = {path.name: path.read_text("utf-8") for path in (shop.SHOP / "broken").iterdir()}
+    return faults, {f"{shop.FOLDER}/{name}": text for name, text in texts.items()}
+
+
+FAULTS, SOURCES = faulty_files()
