@@ -110,9 +110,9 @@ def test_github_is_shown_no_account_number(environment: str | None) -> None:
     named = f"logs-{ACCOUNT}"
     unreadable = TableChange("x", None, error=access_denied("DescribeTable", "x"))
     planned = plan(change("orders", as_name=named), change("users"), unreadable)
-    table = table_result(
-        planned.tables[0], *[Status.DONE] * 5, result=Outcome.APPLIED, backup=planned.tables[0].info.arn
-    )  # type: ignore[union-attr]  # it is live
+    orders = planned.tables[0]
+    assert orders.info
+    table = table_result(orders, *[Status.DONE] * 5, result=Outcome.APPLIED, backup=orders.info.arn)
     seen = replace(GITHUB, environment=environment)
     shown = [
         report.markdown(report.plan(planned, seen)),
