@@ -13,7 +13,7 @@ from dynatus_ci.table.model import Table
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundProbe:
     """What is there, and its TableStatus. Tags cannot be read while it is CREATING, so then it is not known."""
 
     what: Probe
@@ -30,7 +30,7 @@ def seen(aws: Aws, table: str) -> Probe:
         raise
 
 
-def look(aws: Aws, table: str) -> Found:
+def look(aws: Aws, table: str) -> FoundProbe:
     """What is there.
 
     Raises:
@@ -38,14 +38,14 @@ def look(aws: Aws, table: str) -> Found:
     """
     description = _describe(aws, table)
     if description is None:
-        return Found(Probe.ABSENT)
+        return FoundProbe(Probe.ABSENT)
     status = str(description.get("TableStatus", "ACTIVE"))
     if status in {"CREATING", "DELETING"}:
-        return Found(Probe.OURS, status)
+        return FoundProbe(Probe.OURS, status)
     name = probe.name(table)
     listed = aws.read_pages("ListTagsOfResource", "Tags", table=name, ResourceArn=description["TableArn"])["Tags"]
     tags = {tag["Key"]: tag["Value"] for tag in listed}
-    return Found(Probe.OURS if probe.is_of(table, tags) else Probe.FOREIGN, status)
+    return FoundProbe(Probe.OURS if probe.is_of(table, tags) else Probe.FOREIGN, status)
 
 
 def explained(failed: CallFailed, table: str) -> CallFailed:

@@ -37,14 +37,14 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DefinitionFiles:
     """What a path holds: definition files in name order, and links to folders, which are not followed."""
 
     files: tuple[File, ...]
     links: tuple[File, ...] = ()
 
 
-def discover(path: Path, *, root: Path) -> Found:
+def discover(path: Path, *, root: Path) -> DefinitionFiles:
     """Find the definition files at a path: itself, or all below it. What is hidden is left out.
 
     Args:
@@ -69,7 +69,7 @@ def discover(path: Path, *, root: Path) -> Found:
         raise NoDefinitions(str(path))
     if len(files) > MOST_FILES:
         _fail(files[0], f"There are more than {MOST_FILES:,} definition files.", code="too-many-files")
-    return Found(files, tuple(file for is_link, file in entries if is_link))
+    return DefinitionFiles(files, tuple(file for is_link, file in entries if is_link))
 
 
 def _refuse_way_out(start: Path, root: Path) -> None:

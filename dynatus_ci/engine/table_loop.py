@@ -317,7 +317,7 @@ class TableLoop:
     def _probe_needs(self, step: Step) -> bool:
         """Whether the probe is not yet, or still, there. Nothing is deleted whose tag has not been read just now."""
         name, creates, began = self._desired.name, step.operation == "CreateTable", self._now()
-        found = probes.Found(Probe.NOT_ASKED)
+        found = probes.FoundProbe(Probe.NOT_ASKED)
 
         def settled() -> WaitOutcome | None:
             nonlocal found

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.report import layout, plan_report, wording
-from dynatus_ci.report.layout import Alert, FooterItem, Line, Report, ReportContext, Row, Section, StepLine
+from dynatus_ci.report.layout import Alert, AlertLine, FooterItem, Report, ReportContext, Row, Section, StepLine
 from dynatus_ci.report.quantities import plural, span
 from dynatus_ci.report.safe_markdown import link
 from dynatus_ci.report.wording import Consequence
@@ -112,19 +112,19 @@ def _intro(result: Result, context: ReportContext) -> str:
 def _alerts(result: Result, context: ReportContext) -> Iterator[Alert]:
     failed = [_went_wrong(table) for table in result.tables if table.result is Outcome.FAILED]
     if failed:
-        yield Alert("CAUTION", "Failed", tuple(map(Line, failed)))
+        yield Alert("CAUTION", "Failed", tuple(map(AlertLine, failed)))
     unapproved = _unapproved(result, context)
     listed = {lost.change.table for lost in unapproved}
     refused = [table for table in result.tables if table.result is Outcome.REFUSED]
     shown = [_went_wrong(table) for table in refused if table.table not in listed]
     if shown:
-        yield Alert("CAUTION", "Refused: these tables were left unchanged", tuple(map(Line, shown)))
+        yield Alert("CAUTION", "Refused: these tables were left unchanged", tuple(map(AlertLine, shown)))
     if unapproved:
         title = "Not approved: these tables were left unchanged"
         yield plan_report.approval_request(unapproved, result.plan, context, title=title)
     waiting = [_goes_on(table) for table in result.tables if table.result is Outcome.PENDING]
     if waiting:
-        yield Alert("WARNING", "Pending", tuple(map(Line, waiting)))
+        yield Alert("WARNING", "Pending", tuple(map(AlertLine, waiting)))
     yield from _backups(result, context)
 
 
@@ -176,7 +176,8 @@ def _backups(result: Result, context: ReportContext) -> Iterator[Alert]:
     """The backups that this run made, with the command that restores each under another name."""
     made = [(table.table, table.backup) for table in result.tables if table.backup]
     lines = tuple(
-        Line(f"{code(name)}: {code(arn)}", (_restore(name, arn, result.plan, context=context),)) for name, arn in made
+        AlertLine(f"{code(name)}: {code(arn)}", (_restore(name, arn, result.plan, context=context),))
+        for name, arn in made
     )
     hidden_account = any("${ACCOUNT}" in copied for line in lines for copied in line.copy)
     head = ("ACCOUNT=$(aws sts get-caller-identity --query Account --output text)",) if hidden_account else ()

@@ -24,7 +24,7 @@ _NARROWEST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _TextLine:
     """A line of text. Where it is wrapped, what follows stands below the body and not below the prefix."""
 
     body: Text
@@ -67,18 +67,18 @@ def render(report: Report, *, colour: bool, width: int | None) -> str:
     return file.getvalue()
 
 
-def _say(*parts: tuple[str, str] | str, indent: int = 0, prefix: str = "", prefix_style: str = "") -> _Line:
+def _say(*parts: tuple[str, str] | str, indent: int = 0, prefix: str = "", prefix_style: str = "") -> _TextLine:
     body = Text()
     for part in parts:
         words, style = (part, "") if isinstance(part, str) else part
         body.append(words, style=_STYLES.get(style, ""))
-    return _Line(body, indent, prefix, prefix_style)
+    return _TextLine(body, indent, prefix, prefix_style)
 
 
 _BLANK = _say("")
 
 
-def _report(report: Report) -> Iterator[_Line]:
+def _report(report: Report) -> Iterator[_TextLine]:
     yield _say((plain(report.title), "bold"))
     for sentence in filter(None, (report.note, report.intro, report.legend)):
         yield _say(plain(sentence))
@@ -98,14 +98,14 @@ def _report(report: Report) -> Iterator[_Line]:
         yield _say((plain(report.verdict), "bold"))
 
 
-def _fault(fault: Excerpt) -> Iterator[_Line]:
+def _fault(fault: Excerpt) -> Iterator[_TextLine]:
     where = f"{visible(fault.file)}:{fault.place}: " if fault.file else ""
     yield _say((where, "bold"), (visible(fault.code), "failed"), f": {plain(fault.sentence)}")
     for line in fault.source.split("\n") if fault.source else ():
         yield _say((visible(line), "dim"), indent=2)
 
 
-def _table(section: Section, *, brief: bool) -> Iterator[_Line]:
+def _table(section: Section, *, brief: bool) -> Iterator[_TextLine]:
     yield _head(section)
     if not brief:
         for changes in section.lines:
@@ -120,7 +120,7 @@ def _table(section: Section, *, brief: bool) -> Iterator[_Line]:
         yield _BLANK
 
 
-def _head(section: Section) -> _Line:
+def _head(section: Section) -> _TextLine:
     names = ", ".join(map(visible, section.tables))
     place = "  ".join(visible(place.text) for place in section.places[:1])
     more = f" and {len(section.places) - 1} more" if section.places[1:] else ""
@@ -129,7 +129,7 @@ def _head(section: Section) -> _Line:
     return _say((names, "bold"), summary, located, prefix=f"{section.sign} ", prefix_style=section.sign)
 
 
-def _changes(changes: tuple[ValueChange, ...], *, new: bool) -> Iterator[_Line]:
+def _changes(changes: tuple[ValueChange, ...], *, new: bool) -> Iterator[_TextLine]:
     parts: list[tuple[str, str] | str] = []
     for number, change in enumerate(changes):
         arrow = " → " if change.sign == "~" else ""
@@ -148,7 +148,7 @@ def _changes(changes: tuple[ValueChange, ...], *, new: bool) -> Iterator[_Line]:
         yield _say((visible(line), line[:1]), indent=6)
 
 
-def _step(step: StepLine, number: int) -> _Line:
+def _step(step: StepLine, number: int) -> _TextLine:
     took = f" in {step.took}" if step.took else ""
     waits = f", {plain(step.waits)}" if step.waits else ""
     ends: tuple[tuple[str, str] | str, ...] = ((step.status, step.status), took) if step.status else (step.takes, waits)
@@ -157,12 +157,12 @@ def _step(step: StepLine, number: int) -> _Line:
     )
 
 
-def _alert(alert: Alert) -> Iterator[_Line]:
+def _alert(alert: Alert) -> Iterator[_TextLine]:
     yield _say((plain(alert.title), alert.kind))
     for line in alert.lines:
         yield _say(plain(line.sentence), indent=2, prefix="- ")
     if alert.copy:
         yield _say(plain(alert.ask), indent=2)
         for copied in alert.copy.split("\n"):
-            yield _Line(Text(copied), indent=4)
+            yield _TextLine(Text(copied), indent=4)
     yield _BLANK

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dynatus_ci.errors import DynatusError, Fault, Place
 from dynatus_ci.report import layout
-from dynatus_ci.report.layout import Alert, Excerpt, Line, Report, ReportContext, Section
+from dynatus_ci.report.layout import Alert, AlertLine, Excerpt, Report, ReportContext, Section
 from dynatus_ci.report.quantities import plural
 from dynatus_ci.text import visible
 
@@ -33,7 +33,7 @@ def error(failure: DynatusError, context: ReportContext) -> Report:
     """A run that ended before there was a plan or a result."""
     return Report(
         title=layout.title(context.mode, context, "failed"),
-        alerts=(Alert("CAUTION", failure.reason.value, (Line(str(failure)),)),),
+        alerts=(Alert("CAUTION", failure.reason.value, (AlertLine(str(failure)),)),),
     )
 
 

@@ -83,7 +83,7 @@ class ReportContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AlertLine:
     """One line of an alert (a sentence), and what it adds to the block of lines to copy."""
 
     sentence: str
@@ -99,14 +99,14 @@ class Alert:
 
     kind: str
     title: str
-    lines: tuple[Line, ...] = ()
+    lines: tuple[AlertLine, ...] = ()
     ask: str = ""
     language: str = ""
     copy_head: tuple[str, ...] = ()
     hidden: int = 0
 
     @property
-    def shown(self) -> tuple[Line, ...]:
+    def shown(self) -> tuple[AlertLine, ...]:
         """The lines to show: all of a short alert, the first of a long one. The block to copy always has all."""
         return self.lines if len(self.lines) <= SHOWN_LINES + 2 else self.lines[:SHOWN_LINES]
 
@@ -123,7 +123,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FileLink:
     """A file and line, its address where there is one, and the table that it defines where there are several."""
 
     text: str
@@ -213,7 +213,7 @@ class Section:
     sign: str = " "
     mark: str = ""
     summary: str = ""
-    places: tuple[Place, ...] = ()
+    places: tuple[FileLink, ...] = ()
     errors: tuple[str, ...] = ()
     sides: tuple[str, ...] = ("Now", "After")
     changes: tuple[ValueChange, ...] = ()
@@ -224,7 +224,7 @@ class Section:
     excerpt: Excerpt | None = None
 
     @property
-    def shown_places(self) -> tuple[Place, ...]:
+    def shown_places(self) -> tuple[FileLink, ...]:
         """The places in sight."""
         return self.places[:SHOWN_PLACES]
 
@@ -344,20 +344,20 @@ def title(subject: str, context: ReportContext, verdict: str) -> str:
     return f"DynamoDB {subject}{whose}: {verdict}"
 
 
-def place(file: str | None, line: int | None, context: ReportContext) -> tuple[Place, ...]:
+def place(file: str | None, line: int | None, context: ReportContext) -> tuple[FileLink, ...]:
     """A line of a file, as a link where the repository and the commit are known."""
     if not file:
         return ()
     text = f"{file}:{line}" if line else file
     if not (context.repository_url and context.commit):
-        return (Place(text),)
+        return (FileLink(text),)
     anchor = f"#L{line}" if line else ""
-    return (Place(text, link(f"{context.repository_url}/blob/{context.commit}/{quote(file)}{anchor}")),)
+    return (FileLink(text, link(f"{context.repository_url}/blob/{context.commit}/{quote(file)}{anchor}")),)
 
 
 def finish(report: Report, plan: Plan | None, context: ReportContext) -> Report:
     """Add what every report ends with, and hide account numbers where GitHub shows it."""
-    warnings = Alert("WARNING", "Warnings of this run", tuple(map(Line, context.warnings)))
+    warnings = Alert("WARNING", "Warnings of this run", tuple(map(AlertLine, context.warnings)))
     whole = replace(
         report,
         note=context.note or "",

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from dynatus_ci import review
 from dynatus_ci.report import grouping, layout, wording
-from dynatus_ci.report.layout import Alert, Line, Report, ReportContext, Row, Section, StepLine, ValueChange
+from dynatus_ci.report.layout import Alert, AlertLine, Report, ReportContext, Row, Section, StepLine, ValueChange
 from dynatus_ci.report.quantities import duration, plural, span
 from dynatus_ci.report.wording import Consequence
 from dynatus_ci.table import order
@@ -197,12 +197,12 @@ def approval_request(
     )
 
 
-def _sentences(consequences: Iterable[Consequence]) -> Iterator[Line]:
+def _sentences(consequences: Iterable[Consequence]) -> Iterator[AlertLine]:
     for same in grouping.groups(consequences, lambda each: each.group):
-        yield Line(wording.consequence(same))
+        yield AlertLine(wording.consequence(same))
 
 
-def _copying(lines: Sequence[Line], copied: tuple[str, ...]) -> tuple[Line, ...]:
+def _copying(lines: Sequence[AlertLine], copied: tuple[str, ...]) -> tuple[AlertLine, ...]:
     """The lines, the first of which brings all that is to be copied: it is never cut."""
     return tuple(replace(line, copy=copied if number == 0 else ()) for number, line in enumerate(lines))
 
@@ -274,7 +274,7 @@ def _verdict(plan: Plan, context: ReportContext) -> str:
 
 def _alerts(plan: Plan, context: ReportContext) -> Iterator[Alert]:
     yield from _unreadable(plan)
-    refused = tuple(Line(f"{code(c.table)}: {c.refusal}") for c in plan.tables if c.refusal)
+    refused = tuple(AlertLine(f"{code(c.table)}: {c.refusal}") for c in plan.tables if c.refusal)
     if refused:
         yield Alert("CAUTION", "Refused, and no approval changes that", refused)
     blocking = _unapproved(plan, context)
@@ -312,11 +312,11 @@ def _too_slow(plan: Plan, context: ReportContext) -> Iterator[Alert]:
         f"({code(limit)}). The next apply then goes on. Raise the limit, or detach apply from long index builds "
         f"({code('--detach' if not context.in_github else 'detach: true')})."
     )
-    yield Alert("WARNING", "Longer than apply may take", (Line(sentence),))
+    yield Alert("WARNING", "Longer than apply may take", (AlertLine(sentence),))
 
 
 def _unreadable(plan: Plan) -> Iterator[Alert]:
-    lines = tuple(Line(failed(change.table, change.error)) for change in plan.tables if change.error)
+    lines = tuple(AlertLine(failed(change.table, change.error)) for change in plan.tables if change.error)
     if lines:
         yield Alert("CAUTION", "Could not be read", lines)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dynatus_ci.report.quantities import plural, size
-from dynatus_ci.table import aspects, replacement, wording
+from dynatus_ci.table import aspects, phrases, replacement
 from dynatus_ci.table.aspects import ASPECTS, keys
 from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.keys import LOCAL
@@ -189,8 +189,8 @@ def _held(changes: Sequence[TableChange]) -> str:
 
 def _template(difference: Difference) -> str:
     setting, path = aspects.of(difference.path), difference.path
-    if setting:
-        return setting.consequence(difference).replace("Table {table}", "{table}").replace("table {table}", "{table}")
+    if aspect:
+        return aspect.consequence(difference).replace("Table {table}", "{table}").replace("table {table}", "{table}")
     case = path[2] if path[2:] else difference.effect.value
     return _CONSEQUENCES.get(f"{path[0]} {case}") or _CONSEQUENCES.get(path[0], _OTHER_CONSEQUENCE)
 
@@ -331,7 +331,7 @@ def _keys_and_projection(value: Mapping[str, Value]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class _Phrasing:
     """How to put a value with these members into words. A value with another member is shown as JSON instead."""
 
     members: frozenset[str]
@@ -353,47 +353,47 @@ def _phrases(path: Path, value: Value) -> dict[Path, str] | None:
 
 def _phrase(path: Path, value: Value) -> str | None:
     if isinstance(value, bool):
-        return wording.on(value)
+        return phrases.on(value)
     if isinstance(value, str | int):
         return str(value) or '""'
-    shape = _shape(path)
-    if shape is None or not isinstance(value, Mapping) or not value.keys() <= shape.members:
+    phrasing = _phrasing(path)
+    if phrasing is None or not isinstance(value, Mapping) or not value.keys() <= phrasing.members:
         return None
-    return shape.say(value)
+    return phrasing.say(value)
 
 
-def _shape(path: Path) -> _Shape | None:
-    setting = aspects.of(path) or aspects.of(path[2:])
-    if setting:
-        return _Shape(setting.said, setting.words) if setting.said else None
+def _phrasing(path: Path) -> _Phrasing | None:
+    aspect = aspects.of(path) or aspects.of(path[2:])
+    if aspect:
+        return _Phrasing(aspect.said, aspect.words) if aspect.said else None
     match path:
         case ():
             return _TABLE
         case (("GlobalSecondaryIndexes" | "LocalSecondaryIndexes"), _):
             return _INDEX
         case (_, _, member):
-            return _SHAPES.get(member)
-    return _SHAPES.get(path[0])
+            return _PHRASINGS.get(member)
+    return _PHRASINGS.get(path[0])
 
 
 def _table(value: Mapping[str, Value]) -> str:
     # A table that is deleted has its key with the types inside.
     key = value["KeySchema"] if isinstance(value["KeySchema"], Mapping) else value
-    billing = [value.get("BillingMode", ""), wording.units(value.get("ProvisionedThroughput"))]
-    return wording.joined(
-        f"key {_key(key)}", " ".join(filter(None, billing)), wording.at_most(value.get("OnDemandThroughput"))
+    billing = [value.get("BillingMode", ""), phrases.units(value.get("ProvisionedThroughput"))]
+    return phrases.joined(
+        f"key {_key(key)}", " ".join(filter(None, billing)), phrases.at_most(value.get("OnDemandThroughput"))
     )
 
 
 def _index(value: Mapping[str, Value]) -> str:
     projection = value["Projection"]
-    include = ", ".join(map(wording.attribute, projection.get("NonKeyAttributes") or ()))
-    warm = wording.units(value.get("WarmThroughput"))
-    return wording.joined(
+    include = ", ".join(map(phrases.attribute, projection.get("NonKeyAttributes") or ()))
+    warm = phrases.units(value.get("WarmThroughput"))
+    return phrases.joined(
         _key(value),
         f"{projection['ProjectionType']} {include}".rstrip(),
-        wording.units(value.get("ProvisionedThroughput")),
-        wording.at_most(value.get("OnDemandThroughput")),
+        phrases.units(value.get("ProvisionedThroughput")),
+        phrases.at_most(value.get("OnDemandThroughput")),
         f"warm {warm}" if warm else "",
     )
 
@@ -402,19 +402,19 @@ def _key(value: Mapping[str, Value]) -> str:
     """The partition key's attributes, then the sort key's, with their types. Several of one kind are joined by `+`."""
     types = keys.types(value.get("AttributeDefinitions") or [])
     named = ([e["AttributeName"] for e in value["KeySchema"] if e["KeyType"] == kind] for kind in ("HASH", "RANGE"))
-    typed = (" + ".join(f"{wording.attribute(name)} ({types.get(name, '?')})" for name in names) for names in named)
+    typed = (" + ".join(f"{phrases.attribute(name)} ({types.get(name, '?')})" for name in names) for names in named)
     return ", ".join(filter(None, typed))
 
 
 _KEYED = frozenset({"KeySchema", "AttributeDefinitions"})
 _THROUGHPUT = frozenset({"ProvisionedThroughput", "OnDemandThroughput"})
-_TABLE = _Shape(_KEYED | _THROUGHPUT | {LOCAL, "BillingMode"}, _table)
+_TABLE = _Phrasing(_KEYED | _THROUGHPUT | {LOCAL, "BillingMode"}, _table)
 # The insights of an index are a setting of their own.
-_INDEX = _Shape(_KEYED | _THROUGHPUT | {"Projection", "WarmThroughput", "ContributorInsightsSpecification"}, _index)
-_SHAPES = {
-    "KeySchema": _Shape(_KEYED, _key),
-    "ProvisionedThroughput": _Shape(frozenset(wording.UNITS), wording.units),
-    "OnDemandThroughput": _Shape(frozenset(wording.UNITS), wording.units),
+_INDEX = _Phrasing(_KEYED | _THROUGHPUT | {"Projection", "WarmThroughput", "ContributorInsightsSpecification"}, _index)
+_PHRASINGS = {
+    "KeySchema": _Phrasing(_KEYED, _key),
+    "ProvisionedThroughput": _Phrasing(frozenset(phrases.UNITS), phrases.units),
+    "OnDemandThroughput": _Phrasing(frozenset(phrases.UNITS), phrases.units),
 }
 
 

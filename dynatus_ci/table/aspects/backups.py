@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dynatus_ci.table import wording
+from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Risk, Stage, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
@@ -65,7 +65,7 @@ class PointInTimeRecovery(Aspect):
 
     def words(self, value: Mapping[str, Value]) -> str:
         """Off, or on and for how long."""
-        return wording.switched(value, "PointInTimeRecoveryEnabled", "RecoveryPeriodInDays", _days)
+        return phrases.switched(value, "PointInTimeRecoveryEnabled", "RecoveryPeriodInDays", _days)
 
     def consequence(self, difference: Difference) -> str:
         """The window goes, or gets shorter."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dynatus_ci.table import wording
+from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
 from dynatus_ci.table.model import Difference, Path, Risk, Stage, Step, Table, Value
 from dynatus_ci.table.validation.shapes import Choice, Flag, Structure
@@ -66,7 +66,7 @@ class Insights(Aspect):
         for item in answer.get("ContributorInsightsSummaries") or []:
             if item["ContributorInsightsStatus"] == FAILED:
                 reason = (item.get("FailureException") or {}).get("ExceptionDescription")
-                yield self._path(item), wording.failed(FAILED, reason)
+                yield self._path(item), phrases.failed(FAILED, reason)
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
         """Insights that failed, and that apply turns on again."""
@@ -83,7 +83,7 @@ class Insights(Aspect):
 
     def words(self, value: Mapping[str, Value]) -> str:
         """Off, or on and which keys."""
-        return wording.switched(value, "Enabled", "Mode")
+        return phrases.switched(value, "Enabled", "Mode")
 
     def consequence(self, difference: Difference) -> str:
         """Of the table, or of one index."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dynatus_ci.table import wording
+from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Path, Risk, Stage, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
@@ -75,7 +75,7 @@ class Kinesis(Aspect):
         for destination in answer.get("KinesisDataStreamDestinations") or []:
             if destination.get("DestinationStatus") == FAILED:
                 path = (self.name, destination["StreamArn"])
-                yield path, wording.failed(FAILED, destination.get("DestinationStatusDescription"))
+                yield path, phrases.failed(FAILED, destination.get("DestinationStatusDescription"))
 
     def failure(self, failures: Mapping[Path, str], path: Path, expected: Value) -> str | None:
         """That of the stream in question."""

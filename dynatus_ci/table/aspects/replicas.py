@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dynatus_ci.table import wording
+from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
 from dynatus_ci.table.aspects.table_class import TableClass
@@ -112,15 +112,15 @@ class Replicas(Aspect):
         for replica in description.get("Replicas") or []:
             if replica.get(STATUS) == FAILED:
                 reason = replica.get("ReplicaStatusDescription")
-                yield (self.name, replica["RegionName"]), wording.failed(FAILED, reason)
+                yield (self.name, replica["RegionName"]), phrases.failed(FAILED, reason)
 
     def words(self, value: Mapping[str, Value]) -> str:
         """What is other there than in the table."""
-        overrides = wording.joined(
+        overrides = phrases.joined(
             value.get("TableClassOverride", ""),
             f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "",
-            wording.units(value.get("ProvisionedThroughputOverride")),
-            wording.at_most(value.get("OnDemandThroughputOverride")),
+            phrases.units(value.get("ProvisionedThroughputOverride")),
+            phrases.at_most(value.get("OnDemandThroughputOverride")),
             *(f"index {name}: {self.words(index)}" for name, index in (value.get(INDEXES) or {}).items()),
         )
         return overrides or "like the table"

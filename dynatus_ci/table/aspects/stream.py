@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dynatus_ci.table import emulators, wording
+from dynatus_ci.table import emulators, phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Effect, Risk, Stage, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
@@ -64,7 +64,7 @@ class Stream(Aspect):
 
     def words(self, value: Mapping[str, Value]) -> str:
         """Off, or on and its view."""
-        return wording.switched(value, "StreamEnabled", "StreamViewType")
+        return phrases.switched(value, "StreamEnabled", "StreamViewType")
 
     def consequence(self, difference: Difference) -> str:
         """Consumers read a stream by its ARN."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dynatus_ci.table import wording
+from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Path, Risk, Stage, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
@@ -74,7 +74,7 @@ class TimeToLive(Aspect):
 
     def words(self, value: Mapping[str, Value]) -> str:
         """Off, or by which attribute."""
-        return f"by {wording.attribute(value['AttributeName'])}" if value["Enabled"] else "off"
+        return f"by {phrases.attribute(value['AttributeName'])}" if value["Enabled"] else "off"
 
     def consequence(self, difference: Difference) -> str:
         """Items go."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dynatus_ci.table import wording
+from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects import scaling
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Path, Stage, Step, Value
@@ -103,7 +103,7 @@ class WarmThroughput(Aspect):
 
     def words(self, value: Mapping[str, Value]) -> str:
         """As a rate."""
-        return f"{wording.units(value)} a second"
+        return f"{phrases.units(value)} a second"
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
         """Only what is to be raised."""
