@@ -188,7 +188,7 @@ def _held(changes: Sequence[TableChange]) -> str:
 
 
 def _template(difference: Difference) -> str:
-    setting, path = aspects.of(difference.path), difference.path
+    aspect, path = aspects.of(difference.path), difference.path
     if aspect:
         return aspect.consequence(difference).replace("Table {table}", "{table}").replace("table {table}", "{table}")
     case = path[2] if path[2:] else difference.effect.value
