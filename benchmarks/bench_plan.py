@@ -11,7 +11,7 @@ import time
 from collections import Counter
 
 from dynatus_ci import engine
-from dynatus_ci.aws import client
+from dynatus_ci.aws import connection
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Table
 from tests.simulator import Clock, Simulator
@@ -51,7 +51,7 @@ def main() -> None:
     """Make the tables without delay, then plan them with it."""
     tables = [definition(number) for number in range(TABLES)]
     with Simulator(clock=Clock(scale=100_000)) as simulator:
-        aws = client.connect(endpoint_url=simulator.endpoint_url, region=simulator.region)
+        aws = connection.connect(endpoint_url=simulator.endpoint_url, region=simulator.region)
         made = engine.apply(
             aws,
             tables,

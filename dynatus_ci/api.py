@@ -9,8 +9,8 @@ from threading import Event as Flag
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from dynatus_ci import engine, review
-from dynatus_ci.aws import client as connection
-from dynatus_ci.aws import observe, waits
+from dynatus_ci.aws import connection, observe, waits
+from dynatus_ci.aws.client import Aws
 from dynatus_ci.aws.waits import WaitOutcome
 from dynatus_ci.definitions import loader
 from dynatus_ci.engine import Options
@@ -120,7 +120,7 @@ def wait_for_table_active(
     Raises:
         DynatusError: The call is denied, or fails.
     """
-    aws, clock = connection.Aws(session=session, given=client, region=client.meta.region_name), waits.SystemClock()
+    aws, clock = Aws(session=session, given=client, region=client.meta.region_name), waits.SystemClock()
     poll = waits.Poll(clock=clock, deadline=clock.now() + timeout, stop=Flag())
     desired = Table(table)
 

@@ -6,15 +6,14 @@ A file stays only if reading it back gives a plan without a change; everything e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from dynatus_ci.aws import observe, owners
-from dynatus_ci.aws.client import CONNECTIONS, Aws
+from dynatus_ci.aws.client import CONNECTIONS, Aws, pages
 from dynatus_ci.aws.owners import Owner
 from dynatus_ci.definitions import files, loader, writer
 from dynatus_ci.errors import DynatusError, InvalidInput
@@ -77,7 +76,8 @@ def import_tables(
         CallFailed: The tables could not be listed.
         InvalidInput: The folder cannot be made.
     """
-    names = sorted(name for name in _names(aws) if name.startswith(table_prefix) and name != table_prefix)
+    listed = (name for page in pages(aws.read, "ListTables") for name in page["TableNames"])
+    names = sorted(name for name in listed if name.startswith(table_prefix) and name != table_prefix)
     wanted = [name for name in names if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)]
     unmatched = [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names)]
     try:
@@ -89,16 +89,6 @@ def import_tables(
         imported = list(pool.map(lambda name: _import(how, name), wanted))
     missing = f"No table that begins with {table_prefix} has this name." if table_prefix else "No table has this name."
     return (*(Imported(pattern, error=InvalidInput(missing)) for pattern in unmatched), *imported)
-
-
-def _names(aws: Aws) -> Iterator[str]:
-    start: dict[str, Any] = {}
-    while True:
-        page = aws.read("ListTables", **start)
-        yield from page["TableNames"]
-        if not page.get("LastEvaluatedTableName"):
-            return
-        start = {"ExclusiveStartTableName": page["LastEvaluatedTableName"]}
 
 
 def _import(how: _Import, name: str) -> Imported:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from dynatus_ci import disk, engine, review
-from dynatus_ci.aws import client
+from dynatus_ci.aws import connection
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.definitions import loader
 from dynatus_ci.definitions.loader import Loaded
@@ -78,7 +78,7 @@ class Planning:
 
     def connect(self) -> Aws:
         """The connection to the account."""
-        return client.connect(
+        return connection.connect(
             region=self.inputs.region,
             endpoint_url=self.inputs.endpoint_url,
             profile=self.profile,

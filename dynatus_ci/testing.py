@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dynatus_ci import api
-from dynatus_ci.aws import local
+from dynatus_ci.aws import emulation
 from dynatus_ci.aws.endpoints import is_aws_endpoint
 from dynatus_ci.errors import InvalidInput
 
@@ -49,7 +49,7 @@ def dynamodb_local(image: str = IMAGE) -> Iterator[DynamoDBClient]:
         raise InvalidInput("The package testcontainers is not installed.", hint=hint) from missing
     server = DockerContainer(image).with_exposed_ports(PORT).with_command("-jar DynamoDBLocal.jar -sharedDb -inMemory")
     with server.waiting_for(HttpWaitStrategy(PORT).for_status_code(400)):  # its answer to a request without credentials
-        yield local.client(f"http://{server.get_container_host_ip()}:{server.get_exposed_port(PORT)}")
+        yield emulation.client(f"http://{server.get_container_host_ip()}:{server.get_exposed_port(PORT)}")
 
 
 def dynamodb_tables(

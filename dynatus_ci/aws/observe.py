@@ -1,6 +1,6 @@
-"""Reading one table as it lives: DescribeTable, and one call for each setting with a reader that the file mentions.
+"""Reading an actual table: DescribeTable, and one more call for each aspect that the file mentions and that needs one.
 
-Read-only. Denied is an error, throttled is tried again, missing is None: nothing is guessed.
+Read-only, and nothing is guessed: access denied is an error, and a missing table is None.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
-from dynatus_ci.aws import case_conflicts, probes
+from dynatus_ci.aws import emulation, probes
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
-from dynatus_ci.aws.client import Aws
+from dynatus_ci.aws.client import Aws, pages
 from dynatus_ci.table import build, emulators, planner
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Bounds, Emptiness
@@ -25,7 +25,7 @@ SYMMETRIC = "SYMMETRIC_DEFAULT"
 
 
 def table(aws: Aws, desired: Table) -> Table | None:
-    """The live table of a definition, with the settings that the definition mentions; None where it is missing.
+    """The actual table of a definition, with the aspects that the definition mentions; None where it is missing.
 
     Raises:
         CallFailed: A read was denied, or did not succeed.
@@ -33,15 +33,15 @@ def table(aws: Aws, desired: Table) -> Table | None:
     description = describe(aws, desired.name)
     if description is None:
         if aws.emulator == emulators.DYNAMODB_LOCAL and not desired.absent:
-            case_conflicts.refuse(aws, desired.name)
+            emulation.refuse_case_conflict(aws, desired.name)
         return None
     if description.get("TableStatus") in {"CREATING", "DELETING"}:
         return build.actual(description, {})
-    wanted = [aspect for aspect in ASPECTS if aspect.managed(desired)]
-    found = answers(aws, description, wanted)
-    unread = [s.name for s in wanted if s.reader and s.reader not in found and s.name not in cannot_keep(aws)]
-    live = build.actual(description, found)
-    return replace(live, transitions={**live.transitions, **{(name,): planner.UNREAD for name in unread}})
+    managed = [aspect for aspect in ASPECTS if aspect.managed(desired)]
+    read = answers(aws, description, managed)
+    unread = [it.name for it in managed if it.reader and it.reader not in read and it.name not in cannot_keep(aws)]
+    actual = build.actual(description, read)
+    return replace(actual, transitions={**actual.transitions, **{(name,): planner.UNREAD for name in unread}})
 
 
 def describe(aws: Aws, name: str) -> dict[str, Any] | None:
@@ -56,21 +56,21 @@ def describe(aws: Aws, name: str) -> dict[str, Any] | None:
 
 
 def answers(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Aspect]) -> dict[str, dict[str, Any]]:
-    """The answers of the readers of some settings; what the endpoint does not know is remembered and left out."""
-    found: dict[str, dict[str, Any]] = {}
+    """What the reading calls of some aspects return, by operation, without those that the endpoint does not know."""
+    read: dict[str, dict[str, Any]] = {}
     for aspect in wanted:
         if aspect.reader is None or aspect.name in cannot_keep(aws):
             continue
         try:
             answer = _answer(aws, aspect.reader, aspect, description)
-            found[aspect.reader] = _explained(aws, answer) if aspect.explainer else answer
+            read[aspect.reader] = _with_reasons(aws, answer) if aspect.explainer else answer
         except CallFailed as failed:
             if failed.kind is ErrorKind.MISSING:
-                continue  # a reader answers so just after a table was made; what it would say is not guessed
+                continue  # AWS answers so just after the table was created; it says nothing about the aspect
             if failed.kind is not ErrorKind.UNSUPPORTED or aws.endpoint is None:
                 raise
             aws.cannot_keep(aspect.name)
-    return found
+    return read
 
 
 def _answer(aws: Aws, reader: str, aspect: Aspect, description: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,8 +86,8 @@ def _answer(aws: Aws, reader: str, aspect: Aspect, description: Mapping[str, Any
         raise
 
 
-def _explained(aws: Aws, answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The list of contributor insights, with the reason of each that FAILED where it may be asked for."""
+def _with_reasons(aws: Aws, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The list of contributor insights, with AWS's reason for each that FAILED, if the role may read it."""
     summaries = [
         {**_reason(aws, summary), **summary} if summary["ContributorInsightsStatus"] == "FAILED" else summary
         for summary in answer[Insights.pages]
@@ -106,12 +106,12 @@ def _reason(aws: Aws, summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cannot_keep(aws: Aws) -> frozenset[str]:
-    """The settings that this endpoint is known not to keep."""
+    """The aspects that this endpoint is known not to keep."""
     return emulators.CANNOT_KEEP.get(aws.emulator or "", frozenset()) | aws.unsupported
 
 
 class FactCache:
-    """What a run knows of the account beyond its tables; each fact is asked for once, when it is first needed."""
+    """What a run knows of the account beyond its tables. Each fact is read once, when it is first needed."""
 
     def __init__(self, aws: Aws, *, ignore_tags: tuple[str, ...] = ()) -> None:
         self._aws = aws
@@ -126,30 +126,30 @@ class FactCache:
         return replace(self._known, emulator=aws.emulator, unsupported=unsupported, backups=backups)
 
     def answer(self, questions: MissingFacts, name: str, facts: AccountFacts) -> AccountFacts:
-        """The situation with the questions answered; a table's emptiness is asked anew each time."""
+        """The facts with the missing ones read. Whether the table is empty is read anew each time."""
         with self._lock:
             if questions.scaling and self._known.scaling is None and not self._known.scaling_denied:
                 self._known = _scaling(self._aws, self._known)
             if questions.key and questions.key not in self._known.keys:
                 self._known = _with_key(self._aws, questions.key, self._known)
         emptiness = emptiness_of(self._aws, name) if questions.emptiness else facts.emptiness
-        there = probes.seen(self._aws, name) if questions.probe else facts.probe
+        found = probes.seen(self._aws, name) if questions.probe else facts.probe
         if questions.emptiness:
-            _ask_for_backups(self._aws)
-        return replace(self.facts(), emptiness=emptiness, probe=there, memory=facts.memory)
+            _check_backups(self._aws)
+        return replace(self.facts(), emptiness=emptiness, probe=found, memory=facts.memory)
 
 
 def backup(aws: Aws, name: str, called: str, *, since: float) -> str | None:
-    """The ARN of a table's newest backup of a name that was begun since a moment (a minute's leeway for clocks)."""
+    """The ARN of a table's newest backup of a name since a moment (with a minute's leeway, for clocks differ)."""
     moment = datetime.fromtimestamp(since - 60, UTC)
     listed = aws.read("ListBackups", table=name, TableName=name, TimeRangeLowerBound=moment)["BackupSummaries"]
-    found = [summary for summary in listed if summary["BackupName"] == called]
-    found.sort(key=lambda summary: summary["BackupCreationDateTime"])
-    return str(found[-1]["BackupArn"]) if found else None
+    backups = [summary for summary in listed if summary["BackupName"] == called]
+    newest = max(backups, key=lambda summary: summary["BackupCreationDateTime"], default=None)
+    return str(newest["BackupArn"]) if newest else None
 
 
-def _ask_for_backups(aws: Aws) -> None:
-    """Find out whether an endpoint has backups before a plan promises one; AWS has."""
+def _check_backups(aws: Aws) -> None:
+    """Find out whether an unknown endpoint has backups, before a plan promises one."""
     if aws.endpoint is None or aws.emulator:
         return
     try:
@@ -160,7 +160,7 @@ def _ask_for_backups(aws: Aws) -> None:
 
 
 def emptiness_of(aws: Aws, name: str) -> Emptiness:
-    """Whether a table is proven empty: a consistent scan to its end, and recovery off (denied counts as on)."""
+    """Whether a table is proven empty: a consistent scan finds no item, and point-in-time recovery is off."""
     try:
         if _holds_items(aws, name):
             return Emptiness.ITEMS
@@ -174,7 +174,7 @@ def emptiness_of(aws: Aws, name: str) -> Emptiness:
         if failed.kind is ErrorKind.UNSUPPORTED and aws.endpoint:
             return Emptiness.EMPTY
         if failed.kind is ErrorKind.DENIED:
-            return Emptiness.RECOVERABLE
+            return Emptiness.RECOVERABLE  # it may be on
         raise
     recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription") or {}
     on = recovery.get("PointInTimeRecoveryStatus") == "ENABLED"
@@ -182,32 +182,26 @@ def emptiness_of(aws: Aws, name: str) -> Emptiness:
 
 
 def _holds_items(aws: Aws, name: str) -> bool:
-    start: dict[str, Any] = {}
-    while True:
-        page = aws.read("Scan", table=name, TableName=name, ConsistentRead=True, Select="COUNT", Limit=1, **start)
-        if page["Count"]:
-            return True
-        if not page.get("LastEvaluatedKey"):
-            return False
-        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+    scan = pages(aws.read, "Scan", table=name, TableName=name, ConsistentRead=True, Select="COUNT", Limit=1)
+    return any(page["Count"] for page in scan)
 
 
 def describe_key(aws: Aws, key: str) -> Mapping[str, Any] | None:
-    """DescribeKey's `KeyMetadata`; None where it is not allowed, or the endpoint is no AWS."""
+    """DescribeKey's `KeyMetadata`; None where access is denied, or the endpoint is not AWS's."""
     try:
-        found: Mapping[str, Any] = aws.read_service("kms", "DescribeKey", KeyId=key)["KeyMetadata"]
+        metadata: Mapping[str, Any] = aws.read_service("kms", "DescribeKey", KeyId=key)["KeyMetadata"]
     except CallFailed as failed:
         if failed.kind in {ErrorKind.DENIED, ErrorKind.UNSUPPORTED} or aws.endpoint:
             return None
         raise
-    return found
+    return metadata
 
 
 def _with_key(aws: Aws, key: str, known: AccountFacts) -> AccountFacts:
-    """What is known, with a key's ARN, and why DynamoDB cannot use the key."""
-    found = describe_key(aws, key)
-    known = replace(known, keys={**known.keys, key: str(found["Arn"]) if found else None})
-    why = _unusable(found) if found else None
+    """Add a key's ARN to what is known, and why DynamoDB cannot use the key."""
+    metadata = describe_key(aws, key)
+    known = replace(known, keys={**known.keys, key: str(metadata["Arn"]) if metadata else None})
+    why = _unusable(metadata) if metadata else None
     return replace(known, unusable_keys={**known.unusable_keys, key: f"The KMS key {key} {why}."}) if why else known
 
 
@@ -219,11 +213,10 @@ def _unusable(key: Mapping[str, Any]) -> str | None:
 
 
 def _scaling(aws: Aws, known: AccountFacts) -> AccountFacts:
-    """All scalable targets of DynamoDB in the account, in a few pages, and which of them a policy uses."""
-    service = "application-autoscaling"
+    """Add all scalable targets of DynamoDB in the account, and which of them a policy scales."""
     try:
-        targets = _all(aws, service, "DescribeScalableTargets", "ScalableTargets")
-        policies = _all(aws, service, "DescribeScalingPolicies", "ScalingPolicies") if targets else []
+        targets = _listed(aws, "DescribeScalableTargets", "ScalableTargets")
+        policies = _listed(aws, "DescribeScalingPolicies", "ScalingPolicies") if targets else []
     except CallFailed as failed:
         if aws.emulator or (aws.endpoint and failed.kind is not ErrorKind.DENIED):
             return replace(known, scaling={})
@@ -242,12 +235,6 @@ def _scaling(aws: Aws, known: AccountFacts) -> AccountFacts:
     return replace(known, scaling=bounds)
 
 
-def _all(aws: Aws, service: str, operation: str, items: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    token: dict[str, str] = {}
-    while True:
-        page = aws.read_service(service, operation, ServiceNamespace="dynamodb", **token)
-        found += page[items]
-        if not page.get("NextToken"):
-            return found
-        token = {"NextToken": page["NextToken"]}
+def _listed(aws: Aws, operation: str, items: str) -> list[dict[str, Any]]:
+    listed = pages(aws.read_service, "application-autoscaling", operation, ServiceNamespace="dynamodb")
+    return [item for page in listed for item in page[items]]

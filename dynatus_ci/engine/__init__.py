@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from threading import Event as Flag
 from threading import Lock, Semaphore
 
-from dynatus_ci.aws import call_errors, case_conflicts, observe
+from dynatus_ci.aws import call_errors, emulation, observe
 from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.client import CONNECTIONS, Aws
 from dynatus_ci.aws.waits import Clock, SystemClock
@@ -50,8 +50,9 @@ def plan(aws: Aws, tables: Sequence[Table], *, options: Options = Options()) -> 
     cache = observe.FactCache(aws, ignore_tags=options.ignore_tags)
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
         changes = list(pool.map(lambda table: _plan_table(aws, table, cache), tables))
-    twin_of = case_conflicts.among(table.name for table in tables) if aws.emulator == emulators.DYNAMODB_LOCAL else {}
-    changes = [_twin(change, twin_of) for change in changes]
+    if aws.emulator == emulators.DYNAMODB_LOCAL:
+        conflicts = emulation.case_conflicts(table.name for table in tables)
+        changes = [_case_conflict(change, conflicts) for change in changes]
     return Plan(
         tables=tuple(sorted(changes, key=lambda change: change.table)),
         account=aws.account,
@@ -61,11 +62,10 @@ def plan(aws: Aws, tables: Sequence[Table], *, options: Options = Options()) -> 
     )
 
 
-def _twin(change: TableChange, twin_of: Mapping[str, str]) -> TableChange:
-    """DynamoDB Local takes names that differ only in case for one, and fails at the second."""
-    if change.table not in twin_of:
+def _case_conflict(change: TableChange, conflicts: Mapping[str, str]) -> TableChange:
+    if change.table not in conflicts:
         return change
-    message = f"DynamoDB Local takes {change.table} and {twin_of[change.table]} for one table: it ignores case."
+    message = f"DynamoDB Local takes {change.table} and {conflicts[change.table]} for one table: it ignores case."
     return TableChange(change.table, None, change.file, change.line, error=Failure("NameTwin", message))
 
 

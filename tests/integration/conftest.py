@@ -10,7 +10,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from dynatus_ci import testing
-from dynatus_ci.aws import local
+from dynatus_ci.aws import emulation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -31,7 +31,7 @@ def moto() -> Iterator[DynamoDBClient]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    client = local.client(f"http://{host}:{port}")
+    client = emulation.client(f"http://{host}:{port}")
     yield client
     client.close()
     server.stop()

@@ -20,8 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from dynatus_ci.aws import client as connection
-from dynatus_ci.aws import observe
+from dynatus_ci.aws import client, observe
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.engine import Options
 from dynatus_ci.engine.table_loop import MOST_ATTEMPTS
@@ -47,7 +46,7 @@ def shared() -> Iterator[World]:
     with opened() as world, pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.endpoint, "time", _Pauses(world))
         # botocore's own rate limiter, which "adaptive" adds, waits in real time; the retries are the same without it
-        patch.setitem(connection._READS, "retries", {"mode": "standard", "total_max_attempts": 8})  # noqa: SLF001
+        patch.setitem(client._READS, "retries", {"mode": "standard", "total_max_attempts": 8})  # noqa: SLF001
         yield world
 
 

@@ -11,8 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from moto.server import ThreadedMotoServer
 
 from dynatus_ci import api, importer, testing
-from dynatus_ci.aws import client as connection
-from dynatus_ci.aws import local
+from dynatus_ci.aws import connection, emulation
 from dynatus_ci.table.model import Action
 from dynatus_ci.table.outcome import Outcome
 from tests.strategies import KEY_ID, bare
@@ -66,7 +65,7 @@ def definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_was_imported_plans_as_noop(endpoint: str) -> None:
-    client = local.client(endpoint)
+    client = emulation.client(endpoint)
     testing.dynamodb_tables(client, "tables.edn", table_prefix="first-")
     imported = importer.import_tables(connection.from_client(client), ["first-*"], out_dir=Path("live"))
     assert [(one.table, one.error) for one in imported] == [("first-orders", None), ("first-users", None)]
@@ -78,7 +77,7 @@ def test_what_was_imported_plans_as_noop(endpoint: str) -> None:
 
 
 def test_what_was_imported_makes_the_same_table_again(endpoint: str) -> None:
-    client = local.client(endpoint)
+    client = emulation.client(endpoint)
     testing.dynamodb_tables(client, "tables.edn", table_prefix="second-")
     importer.import_tables(connection.from_client(client), ["second-*"], out_dir=Path("live"))
     testing.dynamodb_tables(client, "live", table_prefix="again-")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import dynatus_ci
-from dynatus_ci.aws import local
+from dynatus_ci.aws import emulation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -55,7 +55,7 @@ def test_no_definitions_is_an_answer_with_the_path_as_given(moto: DynamoDBClient
 
 
 def test_an_endpoint_that_is_down_is_a_failure_and_never_a_success() -> None:
-    client = local.client("http://127.0.0.1:9")
+    client = emulation.client("http://127.0.0.1:9")
     answer = dynatus_ci.synchronize(client, EXAMPLES)
     assert answer["sync"] is False
     assert answer["reason"] == "Exception while executing DynamoDB sync."

@@ -12,7 +12,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from dynatus_ci import testing
-from dynatus_ci.aws import local
+from dynatus_ci.aws import emulation
 from dynatus_ci.errors import InvalidDefinitions, InvalidInput, NoDefinitions
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def key_type(client: DynamoDBClient, table: str) -> str:
 
 
 def test_tables_are_there_when_it_returns_with_what_create_table_lacks(emulator: str, definitions: Path) -> None:
-    client = local.client(emulator)
+    client = emulation.client(emulator)
     assert testing.dynamodb_tables(client, definitions) == ("users-of-all",)
     answer = client.describe_time_to_live(TableName="users-of-all")
     assert answer["TimeToLiveDescription"].get("AttributeName") == "gone_at"
@@ -57,7 +57,7 @@ def test_tables_are_there_when_it_returns_with_what_create_table_lacks(emulator:
 
 
 def test_environment_parameters_and_prefix_are_those_of_the_loader(emulator: str, definitions: Path) -> None:
-    client = local.client(emulator)
+    client = emulation.client(emulator)
     names = testing.dynamodb_tables(client, definitions, environment="test", params={"type": "N"}, table_prefix="mine-")
     assert names == ("mine-users-of-test",)
     assert key_type(client, names[0]) == "N"
@@ -66,9 +66,9 @@ def test_environment_parameters_and_prefix_are_those_of_the_loader(emulator: str
 def test_a_wrong_definition_raises_its_faults(emulator: str, definitions: Path) -> None:
     (definitions / "users.edn").write_text("{:TableName 1}", encoding="utf-8")
     with pytest.raises(InvalidDefinitions, match=r"users\.edn:1"):
-        testing.dynamodb_tables(local.client(emulator), definitions)
+        testing.dynamodb_tables(emulation.client(emulator), definitions)
     with pytest.raises(NoDefinitions):
-        testing.dynamodb_tables(local.client(emulator), definitions / "none")
+        testing.dynamodb_tables(emulation.client(emulator), definitions / "none")
 
 
 def test_an_account_of_aws_is_never_touched(definitions: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_client_of_an_emulator_takes_nothing_from_the_environment(monkeypatch:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "real")
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "https://dynamodb.eu-west-1.amazonaws.com")
-    client = local.client("http://localhost:1")
+    client = emulation.client("http://localhost:1")
     credentials = client._request_signer._credentials  # type: ignore[attr-defined]  # noqa: SLF001  # what it signs with
     assert (credentials.access_key, credentials.token) == ("dynatus", None)
     assert client.meta.endpoint_url == "http://localhost:1"
