@@ -40,7 +40,7 @@ unit: .venv/.dev ## the fast tests, side by side
 check: lint unit ## both: what to run before a commit
 
 .PHONY: test
-test: lint $(BIN)/actionlint ## everything; what a machine lacks (Docker, act, Node …) is skipped and said at the end
+test: lint $(BIN)/actionlint ## everything; what a machine lacks (Docker, act, Node …) is skipped, and named at the end
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest
 
 .PHONY: soak

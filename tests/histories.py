@@ -1,9 +1,9 @@
 """Random histories of a repository: what people do with pull requests, branches, labels, comments and old runs.
 
-A history is plain data: a list of events that can be printed, repeated and made smaller. `told(seed)` makes one up,
-with the moves that teams really make: a change is proposed, discussed, merged and applied, or its run is replaced by
-the next; branches are continued after their merge; main is merged into them; somebody pushes to main, edits a comment,
-changes the account by hand, or starts an old run again. `smaller` makes one that fails as short as it can be.
+A history is plain data: a list of events that can be printed, repeated and made shorter. `random_history(seed)` makes
+one of the moves that teams really make. A change is proposed, discussed, merged and applied, or the next run replaces
+its run. Branches go on after their merge, and main is merged into them. Somebody pushes to main, edits a comment,
+changes the account by hand, or starts an old run again. `smaller` makes a history that fails as short as it can be.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ def _for(environment: str) -> str:
 # --- how histories are drawn -----------------------------------------------------------------------------------------
 
 
-def told(seed: int, *, moves: int = MOVES) -> History:
+def random_history(seed: int, *, moves: int = MOVES) -> History:
     """The history of a seed."""
     dice = random.Random(seed)  # noqa: S311  # to repeat a history
     generated = dice.random() < 0.1

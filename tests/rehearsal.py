@@ -13,7 +13,21 @@ from functools import cache
 from typing import Final
 
 from tests.branches import Branches, Commit
-from tests.histories import START, Apply, ByHand, Edit, Event, History, Label, Merge, Open, Plan, move_on, prefix, told
+from tests.histories import (
+    START,
+    Apply,
+    ByHand,
+    Edit,
+    Event,
+    History,
+    Label,
+    Merge,
+    Open,
+    Plan,
+    move_on,
+    prefix,
+    random_history,
+)
 from tests.ledger import Answer, Definition, Difference, Files, Ledger, Rule, Run, TableInfo, Wanted, differences
 
 MOST_SEEDS: Final = 5_000
@@ -27,7 +41,7 @@ def histories_for_rules(count: int) -> Mapping[Rule, list[int]]:
         open_still = [rule for rule in Rule if len(found[rule]) < count]
         if not open_still:
             break
-        shown = rules_tested(told(seed))
+        shown = rules_tested(random_history(seed))
         rarest = [rule for rule in open_still if rule in shown][-1:]
         for rule in rarest:
             found[rule].append(seed)

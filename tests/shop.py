@@ -1,6 +1,7 @@
-"""A shop's tables: definitions, the account before them, and what the real planner makes of both, for tests of reports.
+"""The example shop: its tables as files want them (cases/shop/after), as they are (before), and the changes between.
 
-The live side is what DescribeTable and the settings' readers answer for the definitions in `cases/shop/before`.
+The changes are made by the real planner. The actual tables are built from what DescribeTable and the other reading
+calls answer for the definitions in cases/shop/before.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ PROVISIONED, GLOBAL = "ProvisionedThroughput", "GlobalSecondaryIndexes"
 
 
 def definitions(side: str) -> dict[str, loader.Definition]:
-    """The definitions of one side by table, in the places that a repository would have them in."""
+    """The definitions of one folder by table, with the places that they would have in a repository."""
     loaded = loader.load(SHOP / side).definitions
     return {one.table: replace(one, place=in_repository(one.place)) for one in loaded}
 
@@ -38,7 +39,7 @@ def in_repository(place: Place | None, *, name: str | None = None) -> Place:
 
 
 def described(body: Mapping[str, Any]) -> Table:
-    """The live table that was made from a definition, from the answers that AWS gives about it."""
+    """The actual table of a definition, built from what AWS would answer about it."""
     name = body["TableName"]
     arn, provisioned = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}", body["BillingMode"] == "PROVISIONED"
     stream = body.get("StreamSpecification")
@@ -69,7 +70,7 @@ def _capacity(owner: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _answers(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What the settings' own readers answer."""
+    """What the reading calls beside DescribeTable answer."""
     expiry = body.get("TimeToLiveSpecification", {"Enabled": False})
     recovery = body.get("PointInTimeRecoverySpecification", {"PointInTimeRecoveryEnabled": False})
     return {
@@ -95,19 +96,19 @@ AFTER, BEFORE = definitions("after"), definitions("before")
 
 
 def desired(name: str, *, as_name: str | None = None) -> Table:
-    """A definition as a table, perhaps under another name."""
+    """The table that a file of the shop asks for, perhaps under another name."""
     one, shown = AFTER[name], as_name or name
     return build.desired({**one.body, "TableName": shown}, place=in_repository(one.place, name=shown))
 
 
 def change(name: str, facts: AccountFacts = KNOWN, *, as_name: str | None = None) -> TableChange:
-    """What a table of the shop needs."""
+    """The planned change of a table of the shop."""
     actual = {**BEFORE[name].body, "TableName": as_name or name} if name in BEFORE else None
     return planner.change(desired(name, as_name=as_name), described(actual) if actual else None, facts)
 
 
 def creation(name: str, facts: AccountFacts = KNOWN, *, as_name: str | None = None) -> TableChange:
-    """What a table of the shop needs in an account without it."""
+    """The planned change of a table of the shop where the account does not have it."""
     return planner.change(desired(name, as_name=as_name), None, facts)
 
 

@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from dynatus_ci import review, testing
-from tests import github_stub, hostile, scene
+from tests import github_stub, hostile_workspace, scene
 from tests.github_stub import GitHubStub
 from tests.image import Image, docker
 from tests.scene import BRANCH, INDEX, NO_INDEXES, TTL, Repository, table
@@ -137,7 +137,7 @@ def test_localhost_is_the_container_itself(repo: Repository) -> None:
 
 
 def test_neither_the_workspace_nor_the_environment_reaches_the_interpreter(repo: Repository) -> None:
-    hostile.fill(repo.home)
+    hostile_workspace.fill(repo.home)
     for library in ("libc.so.6", "libpython3.13.so.1.0", "libssl.so.3"):
         repo.home.joinpath(library).write_text("loaded from the workspace", encoding="utf-8")
     repo.write(users=table(TimeToLiveSpecification='{:Enabled true :AttributeName "Zürich"}'))
@@ -146,10 +146,10 @@ def test_neither_the_workspace_nor_the_environment_reaches_the_interpreter(repo:
     provider = f"openssl_conf = a\n[a]\nproviders = b\n[b]\nc = d\n[d]\nmodule = {library}\nactivate = 1\n"
     (repo.home / "openssl.cnf").write_text(provider, encoding="utf-8")
     linker = {"LD_LIBRARY_PATH": ":/opt/lib", "LD_PRELOAD": library, "OPENSSL_CONF": "/github/workspace/openssl.cnf"}
-    repo.variables |= {**hostile.variables(), **linker}
+    repo.variables |= {**hostile_workspace.variables(), **linker}
     ran = repo.plan(1)
     assert ran.ending == PLANNED, ran.log
-    assert hostile.IMPORTED not in ran.log
+    assert hostile_workspace.IMPORTED not in ran.log
     assert "ld.so" not in ran.log
     assert "Zürich" in ran.log
     assert "Zürich" in repo.comment(1)

@@ -19,7 +19,20 @@ import pytest
 
 from tests import ledger
 from tests.branches import blob_name, tree_name
-from tests.histories import MOVES, Apply, History, Label, Merge, Open, Plan, Push, Trouble, Update, smaller, told
+from tests.histories import (
+    MOVES,
+    Apply,
+    History,
+    Label,
+    Merge,
+    Open,
+    Plan,
+    Push,
+    Trouble,
+    Update,
+    random_history,
+    smaller,
+)
 from tests.history_player import Disagreement, play
 from tests.ledger import GOES, Answer, Rule, Wanted
 from tests.rehearsal import histories_for_rules
@@ -42,7 +55,7 @@ def agree(seeds: Iterable[int], *, moves: int = MOVES) -> None:
     """Play the histories of these seeds; where one fails, fail with the shortest history that does."""
     answers: Counter[Answer] = Counter()
     for seed in seeds:
-        history = told(seed, moves=moves)
+        history = random_history(seed, moves=moves)
         try:
             answers += play(history)
         except Disagreement as found:

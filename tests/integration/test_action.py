@@ -1,4 +1,4 @@
-"""The GitHub door: each mode's ending, what it leaves in outputs, summary, log and comment, and how it is cancelled."""
+"""The action, mode by mode: how a run ends, what is in its outputs, summary, log and comment, how it is cancelled."""
 
 from __future__ import annotations
 

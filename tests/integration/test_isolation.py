@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import hostile
+from tests import hostile_workspace
 from tests.scene import scene, table, tags
 
 
@@ -14,14 +14,14 @@ from tests.scene import scene, table, tags
 def test_no_file_of_the_workspace_takes_part_in_a_run_whatever_the_variables_say(
     tmp_path: Path, names: set[str] | None
 ) -> None:
-    chosen = {name: value for name, value in hostile.variables().items() if names is None or name in names}
-    with scene(tmp_path, hostile.Started()) as repo:
+    chosen = {name: value for name, value in hostile_workspace.variables().items() if names is None or name in names}
+    with scene(tmp_path, hostile_workspace.Subprocess()) as repo:
         repo.variables |= chosen
-        hostile.fill(repo.home)
+        hostile_workspace.fill(repo.home)
         repo.write(users=table(**tags(team="Zürich")))
         repo.open(1)
         ran = repo.plan(1)
         assert ran.ending == (0, "planned", ""), ran.log
-        assert hostile.IMPORTED not in ran.log
+        assert hostile_workspace.IMPORTED not in ran.log
         assert "Zürich" in ran.log
         assert "Zürich" in repo.comment(1)

@@ -1,4 +1,4 @@
-"""A workspace and a job's variables that try to run as the action: what the tests of its isolation put in its way."""
+"""A workspace and variables of a job that try to get their own code run by the action. The action must ignore them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _VALUES = {
 
 def variables() -> dict[str, str]:
     """Every PYTHON* variable that the interpreter knows, with a value that takes over a run; and a few more."""
-    told = subprocess.run([sys.executable, "--help-env"], capture_output=True, text=True, check=True, env={}).stdout
-    known = dict.fromkeys(re.findall(r"^(PYTHON\w+)", told, re.MULTILINE), "1")
+    usage = subprocess.run([sys.executable, "--help-env"], capture_output=True, text=True, check=True, env={}).stdout
+    known = dict.fromkeys(re.findall(r"^(PYTHON\w+)", usage, re.MULTILINE), "1")
     assert {"PYTHONPATH", "PYTHONINSPECT"} <= known.keys()
     return {**known, **_VALUES, "LC_ALL": "C", "LANG": "C", "NETRC": ".netrc"}
 
@@ -70,8 +70,8 @@ def entrypoint() -> list[str]:
     return [sys.executable, *flags, str(ROOT / Path(program).name)]
 
 
-class Started:
-    """A door: the action as a program of its own on this machine, in the workspace."""
+class Subprocess:
+    """Starts the action as a program of its own on this machine, in the workspace (a `Door` of tests/scene.py)."""
 
     host = "127.0.0.1"
 
@@ -89,5 +89,5 @@ class Started:
         return done.returncode, done.stdout + done.stderr
 
     def start_doomed(self, *_: object, **__: object) -> tuple[int, str]:
-        """Nothing is killed behind this door."""
+        """No test kills a program that was started like this."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The Python API as those know it who come from the Clojure library: its answers, and what must be better here."""
+"""The Python API for those who come from the Clojure library: the same answers, and what must be better here."""
 
 from __future__ import annotations
 
@@ -130,5 +130,5 @@ def test_a_bug_at_one_table_hides_no_others_result_and_says_nothing_that_it_was_
     assert (broken.result, sound.result) == ("failed", "applied")
     assert made.failure_reason == "internal-error"
     assert broken.error is not None
-    assert "ValueError at test_python_door.py" in broken.error.message
+    assert "ValueError at test_python_api.py" in broken.error.message
     assert "hunter2" not in broken.error.message + "".join(capsys.readouterr())
