@@ -64,34 +64,24 @@ class Action(StrEnum):
     NOOP = "noop"
 
 
-class Stage(IntEnum):
-    """The order of one table's steps: what protects first, quick settings before long index builds, new replicas last.
-
-    Replicas that go are first too: while there is one, AWS takes no other stream and no other key.
+class Phase(IntEnum):
+    """The order of one table's steps. Within a phase, steps stand in the order of the aspects' list.
 
     docs/dynamodb.md#the-order-of-steps
     """
 
-    PROTECTION_ON = auto()
-    REPLACE = auto()
-    REPLICA_DELETE = auto()
-    INDEX_DELETE = auto()
-    CAPACITY = auto()
-    LIMITS = auto()
-    STREAM = auto()
-    TABLE_CLASS = auto()
-    ENCRYPTION = auto()
-    WARM_THROUGHPUT = auto()
-    TIME_TO_LIVE = auto()
-    BACKUPS = auto()
-    TAGS = auto()
-    POLICY = auto()
-    KINESIS = auto()
-    INSIGHTS = auto()
-    INDEX_CREATE = auto()
-    INDEX_INSIGHTS = auto()
-    REPLICAS = auto()
-    PROTECTION_OFF = auto()
+    PROTECT = auto()
+    """Deletion protection goes on."""
+    DETACH = auto()
+    """Replicas go: while there is one, AWS takes no other stream and no other key."""
+    REMOVE = auto()
+    """Indexes go."""
+    CHANGE = auto()
+    """Everything that is quick, before long index builds."""
+    BUILD = auto()
+    """Indexes come, then what belongs to them, then replicas."""
+    UNPROTECT = auto()
+    """Deletion protection goes off. This phase is the last one, and no other step is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +198,9 @@ class Step:
         expects: Path → value afterwards; done = all of them hold and nothing at those paths is under way.
         waits_for: `expects` in words.
         seconds: [least, most], with the pause before it; most is None where it grows with the data.
-        cooldown: Seconds that AWS lets pass between this step and the one before it of the same stage, or that makes
-            the table.
+        aspect: The name of the aspect that it belongs to; empty for a step of the table as a whole.
+        cooldown: Seconds that AWS lets pass between this step and the one before it of the same aspect and phase, or
+            that makes the table.
         after: The ids of the differences whose steps must be done before this one. Not in the document.
     """
 
@@ -221,7 +212,8 @@ class Step:
     waits_for: str | None = None
     risk: Risk = Risk.SAFE
     seconds: tuple[int, int | None] = (0, 1)
-    stage: Stage = Stage.REPLACE
+    aspect: str = ""
+    phase: Phase = Phase.CHANGE
     cooldown: int = 0
     after: tuple[str, ...] = ()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf
 
-from dynatus_ci.table.model import Path, Stage, Step
+from dynatus_ci.table.model import Path, Phase, Step
 
 EXCLUSIVE = frozenset({"UpdateTable", "DeleteTable", "CreateBackup"})
 """The operations that AWS refuses while something of the table is under way. It takes the others."""
@@ -36,7 +36,7 @@ def first_ready(steps: Iterable[Step], wait: Callable[[Step], float]) -> Step | 
     waiting: set[str] = set()
     soon = False
     for step in steps:
-        follows = waiting & {*step.differences, *step.after} or (step.stage is Stage.PROTECTION_OFF and waiting)
+        follows = waiting & {*step.differences, *step.after} or (step.phase is Phase.UNPROTECT and waiting)
         seconds = inf if follows else wait(step)
         if seconds <= 0:
             return None if soon and step.seconds[1] is None else step
@@ -52,7 +52,8 @@ def in_the_way(step: Step, under_way: Mapping[Path, str]) -> dict[Path, str]:
 
 def pauses(earlier: Step, later: Step) -> bool:
     """Whether the cooldown of a step begins when an earlier one is done."""
-    return later.cooldown > 0 and (earlier.operation == "CreateTable" or earlier.stage is later.stage)
+    same = (earlier.aspect, earlier.phase) == (later.aspect, later.phase)
+    return later.cooldown > 0 and (earlier.operation == "CreateTable" or same)
 
 
 def as_they_run(steps: Iterable[Step]) -> Iterator[Step]:

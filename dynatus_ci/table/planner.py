@@ -20,7 +20,6 @@ from dynatus_ci.table.model import (
     Failure,
     Path,
     Risk,
-    Stage,
     Step,
     Table,
     TableChange,
@@ -31,7 +30,6 @@ ENCRYPTION = Encryption()
 UNREAD = "NOT READABLE YET"
 """What stands as a transition at a setting whose reader does not find the table yet."""
 STRONG = "MultiRegionConsistency"
-REPLICAS = "Replicas"
 UNUSABLE = frozenset({"ARCHIVING", "ARCHIVED", "INACCESSIBLE_ENCRYPTION_CREDENTIALS"})
 
 
@@ -182,25 +180,28 @@ def _update(comparison: Comparison) -> TableChange:
     return _with_left(replace(change, refusal=alone or refusal), comparison)
 
 
-# By its stage, which differences must be done before a step. AWS takes no other stream and no other key of a table with
-# replicas; indexes, limits and replicas are those of the billing mode.
-_FIRST: Mapping[Stage, Callable[[Difference], bool]] = {
-    Stage.STREAM: lambda difference: difference.path[0] == REPLICAS and difference.desired is None,
-    Stage.ENCRYPTION: lambda difference: difference.path[0] == REPLICAS and difference.desired is None,
-    Stage.LIMITS: lambda difference: difference.path == capacity.MODE,
-    Stage.INDEX_CREATE: lambda difference: difference.path == capacity.MODE,
-    Stage.REPLICAS: lambda difference: difference.path == capacity.MODE,
+def _of_billing_mode(difference: Difference) -> bool:
+    return difference.path == capacity.MODE
+
+
+# By aspect, which differences must be done before its steps. New indexes and limits are those of the billing mode.
+_FOLLOWS: Mapping[str, Callable[[Difference], bool]] = {
+    indexes.GLOBAL: _of_billing_mode,
+    capacity.MODE[0]: _of_billing_mode,
+    **{aspect.name: aspect.follows for aspect in ASPECTS},
 }
+_POSITIONS = {name: position for position, name in enumerate(_FOLLOWS)}
 
 
 def _in_order(steps: Iterable[Step], differences: Sequence[Difference]) -> tuple[Step, ...]:
-    """The steps by their stages, each with what must be done before it even if that has to wait."""
-    return tuple(
-        replace(step, after=tuple(d.id for d in differences if d.path and _FIRST[step.stage](d)))
-        if step.stage in _FIRST
-        else step
-        for step in sorted(steps, key=lambda step: step.stage)
-    )
+    """The steps by phase and aspect, each with what must be done before it even if that has to wait."""
+    ordered = sorted(steps, key=lambda step: (step.phase, _POSITIONS[step.aspect]))
+    return tuple(replace(step, after=_before(step, differences)) for step in ordered)
+
+
+def _before(step: Step, differences: Sequence[Difference]) -> tuple[str, ...]:
+    others = (difference for difference in differences if difference.path and difference.id not in step.differences)
+    return tuple(difference.id for difference in others if _FOLLOWS[step.aspect](difference))
 
 
 def _with_left(change: TableChange, comparison: Comparison) -> TableChange:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dynatus_ci.table import probe, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys
 from dynatus_ci.table.aspects.base import Comparison, Emptiness, matches
-from dynatus_ci.table.model import Difference, Effect, Risk, Stage, Step, Value, digest
+from dynatus_ci.table.model import Difference, Effect, Risk, Step, Value, digest
 
 RECOVERY = "PointInTimeRecoverySpecification"
 WHOLE = ("KeySchema", keys.LOCAL, "BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
@@ -64,7 +64,6 @@ def create_step(comparison: Comparison, differences: tuple[Difference, ...], uns
         expects={(): {}, **{(indexes.GLOBAL, name): {} for name in comparison.desired.indexes()}},
         waits_for="table and indexes ACTIVE",
         seconds=(2, 22),
-        stage=Stage.REPLACE,
     )
 
 

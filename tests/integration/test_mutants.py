@@ -32,7 +32,7 @@ from dynatus_ci.table.aspects import (
 )
 from dynatus_ci.table.aspects.base import Emptiness
 from dynatus_ci.table.aspects.insights import Insights
-from dynatus_ci.table.model import Difference, Risk, Stage, Step
+from dynatus_ci.table.model import Difference, Phase, Risk, Step
 from tests import strategies
 from tests.integration import test_faults as faults
 from tests.integration import test_properties as properties
@@ -111,7 +111,7 @@ def waits_for_nothing(patch: Patch) -> None:
 
 
 def protection_goes_on_last(patch: Patch) -> None:
-    patch.setattr(protection.Protection, "stage", Stage.PROTECTION_OFF)
+    patch.setattr(protection.Protection, "phase", Phase.UNPROTECT)
 
 
 def protection_goes_off_first(patch: Patch) -> None:
@@ -120,7 +120,7 @@ def protection_goes_off_first(patch: Patch) -> None:
 
 def indexes_come_before_others_go(patch: Patch) -> None:
     real = indexes._create  # noqa: SLF001
-    patch.setattr(indexes, "_create", lambda *args: replace(real(*args), stage=Stage.REPLACE))
+    patch.setattr(indexes, "_create", lambda *args: replace(real(*args), phase=Phase.PROTECT))
 
 
 def indexes_get_no_capacity_in_a_switch(patch: Patch) -> None:

@@ -9,21 +9,21 @@ import pytest
 from dynatus_ci.report import plan_report
 from dynatus_ci.report.quantities import duration
 from dynatus_ci.table import order
-from dynatus_ci.table.model import Stage, Step
+from dynatus_ci.table.model import Phase, Step
 from tests.unit.test_planner import FOLDER, planned
 
 MINUTE = 60
 
 
-def step(name: str, seconds: tuple[int, int | None] = (1, 1), *, after: str = "", stage: Stage = Stage.TAGS) -> Step:
-    return Step(name, {}, name, differences=(name,), seconds=seconds, after=tuple(after.split()), stage=stage)
+def step(name: str, seconds: tuple[int, int | None] = (1, 1), *, after: str = "", phase: Phase = Phase.CHANGE) -> Step:
+    return Step(name, {}, name, differences=(name,), seconds=seconds, after=tuple(after.split()), phase=phase)
 
 
 def paused(name: str, seconds: tuple[int, int | None], cooldown: int) -> Step:
     return step(name, seconds).not_before(cooldown)
 
 
-OFF, BUILD = step("off"), step("build", (540, None), stage=Stage.INDEX_CREATE)
+OFF, BUILD = step("off"), step("build", (540, None), phase=Phase.BUILD)
 ORDERS: dict[str, tuple[list[Step], str]] = {
     "what is shorter than the pause runs in it": ([OFF, paused("on", (0, 1), 1860), BUILD], "off build on"),
     "what has no upper limit does not overtake a moment": ([OFF, paused("on", (0, 1), 8), BUILD], "off on build"),
@@ -32,7 +32,7 @@ ORDERS: dict[str, tuple[list[Step], str]] = {
         "off on next",
     ),
     "protection goes off last": (
-        [OFF, paused("on", (0, 1), 1860), step("unprotect", stage=Stage.PROTECTION_OFF)],
+        [OFF, paused("on", (0, 1), 1860), step("unprotect", phase=Phase.UNPROTECT)],
         "off on unprotect",
     ),
     "without a pause nothing changes": ([OFF, BUILD, step("last")], "off build last"),

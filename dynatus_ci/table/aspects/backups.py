@@ -11,7 +11,7 @@ from typing import Any
 
 from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison
-from dynatus_ci.table.model import Difference, Risk, Stage, Step, Value
+from dynatus_ci.table.model import Difference, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Flag, Structure, Whole
 
@@ -31,7 +31,6 @@ class PointInTimeRecovery(Aspect):
         required=("PointInTimeRecoveryEnabled",),
     )
     said = frozenset(shape.members)
-    stage = Stage.BACKUPS
     reader = "DescribeContinuousBackups"
     writers = ("UpdateContinuousBackups",)
     initial = OFF

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, ClassVar
 
 from dynatus_ci.table import emulators
-from dynatus_ci.table.model import Difference, Effect, Path, Risk, Stage, Step, Table, Value
+from dynatus_ci.table.model import Difference, Effect, Path, Phase, Risk, Step, Table, Value
 from dynatus_ci.table.validation.findings import Finding
 from dynatus_ci.table.validation.shapes import Shape
 
@@ -179,8 +179,8 @@ class Aspect:
     """What people call it in a sentence; where it has `named` members, what they call one of them."""
     named: ClassVar[bool] = False
     """Whether its paths go on with a name: a tag's key, a replica's region."""
-    stage: ClassVar[Stage]
-    """Where its steps stand in one reconcile."""
+    phase: ClassVar[Phase] = Phase.CHANGE
+    """When its steps run; none but deletion protection's own may come in the last phase."""
     reader: ClassVar[str | None] = None
     """The operation that reads it; None where DescribeTable shows it."""
     by_arn: ClassVar[bool] = False
@@ -272,6 +272,10 @@ class Aspect:
         for difference in differences:
             yield self.step("UpdateTable", comparison.update_table(**self.parameters(difference.desired)), difference)
 
+    def follows(self, difference: Difference) -> bool:
+        """Whether its steps come only after another difference is done, even if that has to wait."""
+        return False
+
     def parameters(self, value: Value) -> dict[str, Value]:
         """The value as a member of CreateTable or UpdateTable."""
         return {self.name: value}
@@ -313,7 +317,8 @@ class Aspect:
             expects=wanted if expects is None else expects,
             waits_for=f"{self.name} as written",
             seconds=self.seconds,
-            stage=self.stage,
+            aspect=self.name,
+            phase=self.phase,
         )
 
 

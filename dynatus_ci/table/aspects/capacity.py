@@ -14,7 +14,7 @@ from dynatus_ci.table.aspects import indexes, scaling, warm_throughput
 from dynatus_ci.table.aspects.base import Comparison, matches
 from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.scaling import PROVISIONED
-from dynatus_ci.table.model import Difference, Effect, Path, Risk, Stage, Step, Value
+from dynatus_ci.table.model import Difference, Effect, Path, Risk, Step, Value
 
 MODE = ("BillingMode",)
 LIMITS = "OnDemandThroughput"
@@ -239,7 +239,7 @@ def _limits(comparison: Comparison, served: Sequence[Difference]) -> Iterator[St
         else:
             parameters = {"GlobalSecondaryIndexUpdates": [_update(difference.path[1], LIMITS, sent)]}
         reason = f"set the on-demand limits of {_names([difference])}"
-        yield _step(comparison, parameters, reason, [difference], seconds=(1, 4), stage=Stage.LIMITS)
+        yield _step(comparison, parameters, reason, [difference], seconds=(1, 4))
 
 
 def _warm(comparison: Comparison, served: Sequence[Difference]) -> Iterator[Step]:
@@ -248,7 +248,7 @@ def _warm(comparison: Comparison, served: Sequence[Difference]) -> Iterator[Step
         sent = warm_throughput.raised(live, difference.desired)
         parameters = {"GlobalSecondaryIndexUpdates": [_update(difference.path[1], WARM, sent)]}
         reason = f"raise the warm throughput of {_names([difference])}"
-        yield _step(comparison, parameters, reason, [difference], seconds=(270, 510), stage=Stage.WARM_THROUGHPUT)
+        yield _step(comparison, parameters, reason, [difference], seconds=(270, 510), aspect=WARM)
 
 
 def _update(index: str, member: str, value: Value) -> dict[str, Value]:
@@ -262,7 +262,7 @@ def _step(
     served: Sequence[Difference],
     *,
     seconds: tuple[int, int | None],
-    stage: Stage = Stage.CAPACITY,
+    aspect: str = MODE[0],
 ) -> Step:
     return Step(
         operation="UpdateTable",
@@ -272,7 +272,7 @@ def _step(
         expects={difference.path: wanted(comparison, difference.path) for difference in served},
         waits_for="table and indexes ACTIVE, values as written",
         seconds=seconds,
-        stage=stage,
+        aspect=aspect,
     )
 
 

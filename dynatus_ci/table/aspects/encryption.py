@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
-from dynatus_ci.table.model import Difference, Path, Risk, Stage, Step, Value
+from dynatus_ci.table.model import Difference, Path, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Choice, Flag, Structure, Text
 
@@ -33,7 +33,6 @@ class Encryption(Aspect):
         {"Enabled": Flag(), "SSEType": Choice(("AES256", "KMS")), "KMSMasterKeyId": Text(1)}, required=("Enabled",)
     )
     said = frozenset(shape.members)
-    stage = Stage.ENCRYPTION
     in_create = True
     initial = OFF
     seconds = (20, 30)
@@ -127,6 +126,10 @@ class Encryption(Aspect):
                 difference,
                 expects={difference.path: self._resolved(comparison, difference.desired)},
             )
+
+    def follows(self, difference: Difference) -> bool:
+        """AWS takes no other key while there is a replica."""
+        return difference.path[0] == "Replicas" and difference.desired is None
 
     def reason(self, actual: Value, desired: Value) -> str:
         """With which key."""

@@ -14,7 +14,7 @@ from dynatus_ci.table import unmanaged
 from dynatus_ci.table.aspects import keys, scaling, warm_throughput
 from dynatus_ci.table.aspects.base import SHAPE, Comparison
 from dynatus_ci.table.aspects.insights import Insights
-from dynatus_ci.table.model import Difference, Effect, Path, Risk, Stage, Step, Value
+from dynatus_ci.table.model import Difference, Effect, Path, Phase, Risk, Step, Value
 
 GLOBAL = "GlobalSecondaryIndexes"
 INSIGHTS = Insights()
@@ -185,7 +185,8 @@ def _delete(comparison: Comparison, difference: Difference) -> Step:
         expects={difference.path: None},
         waits_for=f"index {name} gone",
         seconds=(3, 6),
-        stage=Stage.INDEX_DELETE,
+        aspect=GLOBAL,
+        phase=Phase.REMOVE,
     )
 
 
@@ -203,7 +204,8 @@ def _create(comparison: Comparison, difference: Difference) -> Step:
         expects={difference.path: {member: index[member] for member in SHAPE}},
         waits_for=f"index {name} ACTIVE{_backfill(comparison)}",
         seconds=(BACKFILL_SECONDS, None),
-        stage=Stage.INDEX_CREATE,
+        aspect=GLOBAL,
+        phase=Phase.BUILD,
     )
 
 

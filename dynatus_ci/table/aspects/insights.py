@@ -12,7 +12,7 @@ from typing import Any
 
 from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
-from dynatus_ci.table.model import Difference, Path, Risk, Stage, Step, Table, Value
+from dynatus_ci.table.model import Difference, Path, Phase, Risk, Step, Table, Value
 from dynatus_ci.table.validation.shapes import Choice, Flag, Structure
 
 DEFAULT_MODE = "ACCESSED_AND_THROTTLED_KEYS"
@@ -28,7 +28,6 @@ class Insights(Aspect):
     title = "contributor insights"
     shape = Structure({"Enabled": Flag(), "Mode": Choice((DEFAULT_MODE, "THROTTLED_KEYS"))}, required=("Enabled",))
     said = frozenset(shape.members)
-    stage = Stage.INSIGHTS
     reader = "ListContributorInsights"
     explainer = "DescribeContributorInsights"
     pages = "ContributorInsightsSummaries"
@@ -117,7 +116,7 @@ class Insights(Aspect):
                 self.step("UpdateContributorInsights", parameters, difference),
                 reason=f"turn contributor {insights}" + (f" for index {index}" if index else ""),
                 waits_for=insights,
-                stage=Stage.INDEX_INSIGHTS if index else self.stage,
+                phase=Phase.BUILD if index else self.phase,
             )
 
     def _kept(self, comparison: Comparison, path: Path) -> Value:

@@ -13,7 +13,7 @@ from typing import Any
 
 from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison
-from dynatus_ci.table.model import Difference, Path, Risk, Stage, Step, Value
+from dynatus_ci.table.model import Difference, Path, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Choice, Structure, Text
 from dynatus_ci.text import quoted
@@ -32,7 +32,6 @@ class Kinesis(Aspect):
     title = "Kinesis stream"
     shape = Structure({"StreamArn": Text(37, 1024), PRECISION: Choice(("MILLISECOND", "MICROSECOND"))})
     said = frozenset(shape.members)
-    stage = Stage.KINESIS
     reader = "DescribeKinesisStreamingDestination"
     writers = (
         "EnableKinesisStreamingDestination",

@@ -13,7 +13,7 @@ from typing import Any
 
 from dynatus_ci.table import policies
 from dynatus_ci.table.aspects.base import Aspect, Comparison
-from dynatus_ci.table.model import Difference, Risk, Stage, Step, Value, canonical
+from dynatus_ci.table.model import Difference, Risk, Step, Value, canonical
 from dynatus_ci.table.validation.findings import Finding
 from dynatus_ci.table.validation.shapes import PolicyDocument
 
@@ -29,7 +29,6 @@ class Policy(Aspect):
     name = "ResourcePolicy"
     title = "resource policy"
     shape = PolicyDocument()
-    stage = Stage.POLICY
     reader = "GetResourcePolicy"
     by_arn = True
     none = "PolicyNotFoundException"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from dynatus_ci.table.aspects.base import Aspect, Comparison
-from dynatus_ci.table.model import Difference, Risk, Stage, Step, Value
+from dynatus_ci.table.model import Difference, Phase, Risk, Step, Value
 from dynatus_ci.table.validation.shapes import Flag
 
 
@@ -21,7 +21,7 @@ class Protection(Aspect):
     name = "DeletionProtectionEnabled"
     title = "deletion protection"
     shape = Flag()
-    stage = Stage.PROTECTION_ON
+    phase = Phase.PROTECT
     in_create = True
     initial = False
 
@@ -45,4 +45,4 @@ class Protection(Aspect):
         """On first, off last."""
         for step in super().steps(comparison, differences):
             on = step.parameters[self.name]
-            yield step if on else replace(step, stage=Stage.PROTECTION_OFF)
+            yield step if on else replace(step, phase=Phase.UNPROTECT)

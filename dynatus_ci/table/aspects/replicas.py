@@ -15,7 +15,7 @@ from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
 from dynatus_ci.table.aspects.table_class import TableClass
-from dynatus_ci.table.model import Difference, Effect, Path, Risk, Stage, Step, Value
+from dynatus_ci.table.model import Difference, Effect, Path, Phase, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import (
     INDEX_NAME,
@@ -64,7 +64,7 @@ class Replicas(Aspect):
     named = True
     shape = Sequence(REPLICA)
     said = frozenset(REPLICA.members) - {"RegionName"}
-    stage = Stage.REPLICAS
+    phase = Phase.BUILD
     initial = NONE
     seconds = (14, None)
 
@@ -149,12 +149,16 @@ class Replicas(Aspect):
             if difference.actual is not None:
                 region = difference.path[1]
                 step = self._update(comparison, difference, "Delete", sent={"RegionName": region}, expected=None)
-                yield step if difference.desired is not None else replace(step, stage=Stage.REPLICA_DELETE)
+                yield step if difference.desired is not None else replace(step, phase=Phase.DETACH)
         for difference in differences:
             if difference.desired is not None:
                 sent = {"RegionName": difference.path[1], **_sent(difference.desired)}
                 step = self._update(comparison, difference, "Create", sent=sent, expected={})
                 yield step if difference.actual is None else step.not_before(REGION_CLEARS)
+
+    def follows(self, difference: Difference) -> bool:
+        """A new replica has the table's billing mode."""
+        return difference.path == ("BillingMode",)
 
     def satisfied(self, actual: Value, expected: Value) -> bool:
         """One whose creation failed is an entry and no replica."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from dynatus_ci.table import emulators, phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison
-from dynatus_ci.table.model import Difference, Effect, Risk, Stage, Step, Value
+from dynatus_ci.table.model import Difference, Effect, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Choice, Flag, Structure
 
@@ -32,7 +32,6 @@ class Stream(Aspect):
         required=("StreamEnabled",),
     )
     said = frozenset(shape.members)
-    stage = Stage.STREAM
     in_create = True
     initial = OFF
     seconds = (4, 5)
@@ -102,6 +101,10 @@ class Stream(Aspect):
         if not differences or not comparison.keeps_replicas():
             return None
         return "The table has replicas, and AWS refuses every change of a global table's stream."
+
+    def follows(self, difference: Difference) -> bool:
+        """AWS takes no other stream while there is a replica."""
+        return difference.path[0] == "Replicas" and difference.desired is None
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
         """A stream that ends, and the ARN that its consumers read."""

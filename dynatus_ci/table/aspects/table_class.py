@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynatus_ci.table.aspects.base import Aspect
-from dynatus_ci.table.model import Stage, Value
+from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation.shapes import Choice
 
 
@@ -20,7 +20,6 @@ class TableClass(Aspect):
     name = "TableClass"
     title = "table class"
     shape = Choice(("STANDARD", "STANDARD_INFREQUENT_ACCESS"))
-    stage = Stage.TABLE_CLASS
     in_create = True
     initial = "STANDARD"
     seconds = (4, 6)

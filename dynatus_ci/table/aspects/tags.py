@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from dynatus_ci.table.aspects.base import Aspect, Comparison
-from dynatus_ci.table.model import Difference, Stage, Step, Value
+from dynatus_ci.table.model import Difference, Step, Value
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Sequence, Structure, Text, whole_items
@@ -34,7 +34,6 @@ class Tags(Aspect):
     title = "tag"
     named = True
     shape = Sequence(Structure({"Key": Text(1, 128), "Value": Text(0, 256)}, required=("Key", "Value")))
-    stage = Stage.TAGS
     reader = "ListTagsOfResource"
     by_arn = True
     pages = "Tags"

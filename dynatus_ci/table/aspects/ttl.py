@@ -12,7 +12,7 @@ from typing import Any
 
 from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison
-from dynatus_ci.table.model import Difference, Path, Risk, Stage, Step, Value
+from dynatus_ci.table.model import Difference, Path, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Flag, Structure, Text, known, whole_items
 from dynatus_ci.text import quoted
@@ -29,7 +29,6 @@ class TimeToLive(Aspect):
     title = "time to live"
     shape = Structure({"Enabled": Flag(), "AttributeName": Text(1, 255)}, required=("Enabled",))
     said = frozenset(shape.members)
-    stage = Stage.TIME_TO_LIVE
     reader = "DescribeTimeToLive"
     writers = ("UpdateTimeToLive",)
     initial = OFF

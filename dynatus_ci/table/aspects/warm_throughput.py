@@ -12,7 +12,7 @@ from typing import Any
 from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects import scaling
 from dynatus_ci.table.aspects.base import Aspect, Comparison
-from dynatus_ci.table.model import Difference, Path, Stage, Step, Value
+from dynatus_ci.table.model import Difference, Path, Step, Value
 from dynatus_ci.table.validation.findings import Finding
 from dynatus_ci.table.validation.shapes import Structure, Unknown, Whole, known
 
@@ -78,7 +78,6 @@ class WarmThroughput(Aspect):
     title = "warm throughput"
     shape = Structure({"ReadUnitsPerSecond": Whole(1), "WriteUnitsPerSecond": Whole(1)})
     said = frozenset(shape.members)
-    stage = Stage.WARM_THROUGHPUT
     in_create = True
     seconds = (270, 510)
 
