@@ -11,7 +11,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-from hypothesis import HealthCheck, Phase, given
+from hypothesis import HealthCheck, given
 
 from dynatus_ci.aws import observe, waits
 from dynatus_ci.aws.call_errors import CallFailed
@@ -317,7 +317,7 @@ def test_a_broken_rule_is_noticed(
 @pytest.mark.soak
 @pytest.mark.parametrize("mutant", [mutant for mutant, holds, _ in MUTANTS if holds is any_to_any], ids=_name)
 def test_soak_a_broken_rule_is_noticed_by_chance(shared: World, mutant: Mutant) -> None:
-    @hypothesis.settings(max_examples=EXAMPLES, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @hypothesis.settings(max_examples=EXAMPLES, phases=[hypothesis.Phase.generate], suppress_health_check=list(HealthCheck))
     @given(pair=strategies.pairs())
     def holds(pair: tuple[Definition, Definition]) -> None:
         any_to_any(shared, pair)
