@@ -345,6 +345,11 @@ def test_every_setting_says_where_its_facts_are() -> None:
     assert [name for name, module in modules.items() if "docs/dynamodb.md#" not in (module.__doc__ or "")] == []
 
 
+def test_emulators_md_has_a_row_for_every_aspect() -> None:
+    rows = table(ROOT / "docs/emulators.md", "setting")
+    assert {aspect.name for aspect in ASPECTS} <= rows.keys()
+
+
 def test_every_reference_from_code_leads_to_a_heading() -> None:
     lost = []
     for source in SOURCES:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dynatus_ci import api
+from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.emulators import CANNOT_KEEP, DYNAMODB_LOCAL, MOTO
 from dynatus_ci.table.model import Action, Effect, TableChange
 from dynatus_ci.table.outcome import Outcome
@@ -171,6 +172,10 @@ JOURNEYS: dict[str, list[Definition]] = {
 def planned(client: DynamoDBClient, definition: Definition) -> TableChange:
     """The plan of one definition."""
     return api.plan_tables(client, [definition]).tables[0]
+
+
+def test_the_emulators_are_asked_about_every_aspect() -> None:
+    assert {aspect.name for aspect in ASPECTS} <= JOURNEYS.keys()
 
 
 @pytest.mark.parametrize("setting", JOURNEYS)

@@ -317,7 +317,9 @@ def test_a_broken_rule_is_noticed(
 @pytest.mark.soak
 @pytest.mark.parametrize("mutant", [mutant for mutant, holds, _ in MUTANTS if holds is any_to_any], ids=_name)
 def test_soak_a_broken_rule_is_noticed_by_chance(shared: World, mutant: Mutant) -> None:
-    @hypothesis.settings(max_examples=EXAMPLES, phases=[hypothesis.Phase.generate], suppress_health_check=list(HealthCheck))
+    @hypothesis.settings(
+        max_examples=EXAMPLES, phases=[hypothesis.Phase.generate], suppress_health_check=list(HealthCheck)
+    )
     @given(pair=strategies.pairs())
     def holds(pair: tuple[Definition, Definition]) -> None:
         any_to_any(shared, pair)
