@@ -65,7 +65,7 @@ def replaced(text: str, old: str, new: str) -> str:
 
 
 EDITS: Final[Mapping[str, Callable[[str, str], str]]] = {"pull-request-tests.yml": in_a_container}
-"""By recipe; what an edit gets besides the text are the options that every other job's container has."""
+"""The edit of a recipe's text, by recipe. Its second argument are Docker's options for the container of a job."""
 
 
 # ---- the accounts ----------------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ EDITS: Final[Mapping[str, Callable[[str, str], str]]] = {"pull-request-tests.yml
 
 @dataclass(frozen=True)
 class Aws:
-    """All of AWS, for those who trust its certificate."""
+    """moto behind TLS, as AWS. Clients must trust its certificate."""
 
     endpoint_url: str
     certificate: Path
@@ -99,7 +99,7 @@ class Aws:
 
 @contextmanager
 def aws(folder: Path) -> Iterator[Aws]:
-    """AWS on this machine; its certificate lies in the folder."""
+    """Start it on this machine; its certificate is in the folder."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     certificate, key = make_ssl_devcert(str(folder / "aws"), host="localhost")
     server = make_server(
@@ -125,13 +125,13 @@ def aws(folder: Path) -> Iterator[Aws]:
 
 @dataclass(frozen=True)
 class Log:
-    """What act told of a run, as it told it: objects, in order."""
+    """What act printed about a run: JSON objects, in order."""
 
     lines: tuple[Mapping[str, Any], ...]
 
     @property
     def jobs(self) -> dict[str, str]:
-        """By the names of jobs that ran: how they ended."""
+        """The conclusions of the jobs that ran, by the jobs' names."""
         return {_name(line): line["jobResult"] for line in self.lines if "jobResult" in line}
 
     def outputs(self, name: str) -> list[str]:
@@ -157,7 +157,7 @@ def _name(line: Mapping[str, Any]) -> str:
 
 
 class Hosted(Repository):
-    """A repository of real commits with recipes in it.
+    """A git repository that has recipes as its workflows.
 
     Args:
         ground: A folder that jobs see: the repository, artifacts, issues, AWS's certificate.
@@ -264,12 +264,12 @@ class Hosted(Repository):
 
     @property
     def options(self) -> str:
-        """What every container of a job has: the folder that jobs see, and the programs that GitHub's machines have."""
+        """Docker's options for each job's container: the folder that jobs see, and what GitHub's machines have."""
         programs = [f"--volume={file}:/usr/local/bin/{file.name}:ro" for file in (STAND_INS / "bin").iterdir()]
         return " ".join([f"--volume={self.ground}:{MOUNT}", *programs])
 
     def settings(self) -> list[str]:
-        """How act is started, whatever the event."""
+        """The arguments of act that do not depend on the event."""
         environment = {
             "GITHUB_API_URL": self.github.url,
             "GITHUB_REPOSITORY": self.github.repository,
@@ -289,7 +289,7 @@ class Hosted(Repository):
 
 
 def stand_ins() -> dict[str, Path]:
-    """The folders that stand for other people's actions, by the commits that recipes have them pinned to."""
+    """The stand-ins for other people's actions: their folders, by the commits that the recipes pin."""
     pins = json.loads((ROOT / "tests" / "cases" / "action-pins.json").read_text(encoding="utf-8"))
     folders = {action: STAND_INS / "actions" / action.rpartition("/")[2] for action in pins}
     return {f"{action}@{pins[action]['commit']}": folder for action, folder in folders.items() if folder.is_dir()}

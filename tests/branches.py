@@ -71,7 +71,7 @@ class Branches:
         return self.pushed[-1]
 
     def commit(self, parents: tuple[Commit, ...], files: Files) -> Commit:
-        """A new commit."""
+        """Make a commit."""
         self.numbers += 1
         return Commit(self.numbers, parents, dict(files))
 
@@ -145,12 +145,12 @@ class Branches:
 
 
 def blob_name(text: str) -> str:
-    """What git calls a file."""
+    """The object id that git gives a file."""
     return _hashed("blob", text.encode())
 
 
 def tree_name(files: Mapping[str, str]) -> str:
-    """What git calls a folder of files."""
+    """The object id that git gives a folder of files."""
     entries = (b"100644 %s\0" % name.encode() + bytes.fromhex(blob_name(text)) for name, text in sorted(files.items()))
     return _hashed("tree", b"".join(entries))
 

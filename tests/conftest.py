@@ -1,4 +1,4 @@
-"""What all tests share: what this machine can run, and a process without the developer's own AWS and GitHub.
+"""For all tests: skips what this machine cannot run, and hides the developer's own AWS and GitHub from the tests.
 
 A marker names what a test needs of the machine. Where that is missing the test is skipped, and the end of the run says
 so in one line; with `REQUIRE_DOCKER=1` (`REQUIRE_ACT`, `REQUIRE_NODE`, `REQUIRE_GITHUB_PEER`) it fails instead.

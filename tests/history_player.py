@@ -1,4 +1,4 @@
-"""Plays a history for real, and holds every run of it to what the ledger says.
+"""Plays a history on the simulator and the GitHub stub, and compares every run with what the ledger says.
 
 Plan and apply are the action in this process, GitHub is the stub, the account is the simulator; the branches are those
 of `tests/branches.py`. A run that does something else than the ledger says is a `Disagreement`, whose text is the story
@@ -43,7 +43,7 @@ MOST_REQUESTS, MOST_REQUESTS_IDLE = 60, 10
 
 
 class Disagreement(AssertionError):
-    """A run that did not do what the ledger says; `events` is how many of the history were played by then."""
+    """A run that did not do what the ledger says. `events` counts the events that were played before it."""
 
     def __init__(self, story: str, *, events: int) -> None:
         super().__init__(story)
@@ -54,7 +54,7 @@ class Disagreement(AssertionError):
 
 
 class Player:
-    """Plays the events of a history, and holds every run to what the ledger says of it."""
+    """Plays the events of a history, and compares every run with what the ledger says of it."""
 
     def __init__(self, scene: Scene, history: History) -> None:
         self.scene = scene
@@ -97,7 +97,7 @@ class Player:
                 self._meddle(event)
 
     def _meddle(self, event: Event) -> None:
-        """Labels and edits, as GitHub learns them."""
+        """Change labels and comments at GitHub."""
         match event:
             case Label(number, on):
                 self.scene.github.pulls[number]["labels"] = [{"name": LABEL}] if on else []
@@ -277,7 +277,7 @@ class Player:
             client.update_table(TableName=name, AttributeDefinitions=keys, GlobalSecondaryIndexUpdates=[made])  # type: ignore[arg-type]
 
     def _pass_time(self) -> None:
-        """What is under way in the account comes to its end, and cooldowns are over."""
+        """Let changes of the account end, and cooldowns pass."""
         self.scene.account.clock.advance(2 * DAY)
         self.scene.account.settle()
 
@@ -316,7 +316,7 @@ class Player:
         return name
 
     def _touch(self) -> None:
-        """A pull request whose comments or labels have changed was updated just now."""
+        """Mark a pull request as updated, as GitHub does when its comments or labels change."""
         for number, pull in self.scene.github.pulls.items():
             looks = (self.scene.github.bodies(number), self.scene.labels(number))
             if looks != self._looks.setdefault(number, ([], [])):
@@ -394,7 +394,7 @@ def _index(projection: str | None) -> dict[str, Any]:
 
 
 def play(history: History) -> Counter[Answer]:
-    """Play a history in a repository and an account of its own; how often the ledger gave each answer.
+    """Play a history in a new repository and account, and count the ledger's answers.
 
     Raises:
         Disagreement: A run did not do what the ledger says.

@@ -1,4 +1,4 @@
-"""The built image as a door: started as the runner starts it (actions/runner, DockerCommandManager).
+"""Starts the built image as GitHub's runner does (actions/runner, DockerCommandManager).
 
 Its flags, mounts, variables and files are the runner's; the network is like the one of a job with services.
 """
@@ -28,14 +28,14 @@ def docker(*arguments: str) -> str:
 
 
 def address(network: str) -> str:
-    """This machine's address in a Docker network: the first of its subnet, as not every engine names the gateway."""
+    """This machine's address in a Docker network: the first of the subnet; not every engine names the gateway."""
     subnet = docker("network", "inspect", network, "--format", "{{(index .IPAM.Config 0).Subnet}}")
     return str(ipaddress.ip_network(subnet)[1])
 
 
 @dataclass(frozen=True)
 class Image:
-    """A door: the action in a container of its own, killed by the container's name.
+    """A `Door` (tests/scene.py): each run of the action is a new container, which is killed by its name.
 
     Args:
         name: The image's name or id.
@@ -66,7 +66,7 @@ class Image:
         return self.start(environ, runner, container=container)
 
     def command(self, environ: dict[str, str], runner: Path, *, container: str) -> list[str]:
-        """The runner's command; `environ` becomes what the container is to see, values come from docker's own."""
+        """The runner's command. It names the variables; docker takes their values from its own environment."""
         workspace = Path(environ["GITHUB_WORKSPACE"])
         files = {
             workspace: "/github/workspace",

@@ -1,4 +1,4 @@
-"""Which rules does a history test? It is played on paper, where every run does what the ledger says.
+"""Finds out which rules a history tests, without a run: every run is taken to do what the ledger says.
 
 Beside the ledger stand others that leave out one rule each. Where one of them answers otherwise, a gate without that
 rule would fail the history. That takes milliseconds, so the histories that are worth playing are looked for.

@@ -1,6 +1,6 @@
-"""An account in the simulator, the engine on it, and one clock for both: what the tests of whole runs share.
+"""The engine on one account of the simulator, with one clock for both: what tests of whole plans and applies share.
 
-It runs and records; what has to hold of a run is said in the tests.
+It runs and records. The tests say what must hold of a run.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ VECTOR: Json = {
 
 @dataclass(frozen=True, slots=True)
 class SharedClock:
-    """The simulator's clock as the engine's. One that leaps lets a wait last until something happens.
+    """The simulator's clock, for the engine. One that leaps makes each wait last until something happens.
 
     That spares the many looks at what has not changed; where it must be seen how the engine waits, it does not leap.
     """
@@ -65,7 +65,7 @@ class SharedClock:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a table has that could be lost, by identity: an index that was built again is another one."""
+    """What a table has that could be lost. An index that was built again is another object, and not equal."""
 
     id: str
     items: Json
@@ -78,12 +78,12 @@ class Seen:
     unmanaged: str
     """The vector indexes, and members that only AWS knows."""
     shown: frozenset[str]
-    """The settings that DescribeTable shows and a new table would not have by itself."""
+    """The aspects that DescribeTable shows and that a new table would not have by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One plan and apply: what was planned, what came of it, what was told, and every call that the apply made."""
+    """One plan and apply: the plan, the result, the events, and every call that the apply made."""
 
     plan: Plan
     result: Result
@@ -92,12 +92,12 @@ class Run:
 
     @property
     def change(self) -> TableChange:
-        """What was planned for the one table."""
+        """The planned change of the only table."""
         return self.plan.tables[0]
 
     @property
     def table(self) -> TableResult:
-        """What came of it."""
+        """The result of the only table."""
         return self.result.tables[0]
 
     @property
@@ -125,7 +125,7 @@ class World:
         self.clock = SharedClock(self.simulator, leaps)
 
     def plan(self, *definitions: Definition) -> Plan:
-        """Plan these definitions, by themselves in the journal."""
+        """Plan these definitions; the journal then holds the plan's calls only."""
         self.simulator.start_over()
         return engine.plan(self.aws, tables(definitions), options=self.options)
 
@@ -137,7 +137,7 @@ class World:
         reviewed: bool = True,
         on_event: Callable[[Event], None] = lambda _: None,
     ) -> Run:
-        """Plan and apply, everything named, and nothing beyond that plan approved unless it need not be `reviewed`."""
+        """Plan and apply. Only what the plan shows may run, and all of that; without `reviewed`, anything may."""
         planned = plan or self.plan(*definitions)
         self.simulator.start_over()
         events: list[Event] = []
@@ -168,7 +168,7 @@ class World:
         )
 
     def put_item(self, definition: Definition) -> None:
-        """Put an item into the table, as a stranger would."""
+        """Put an item into the table, as an application would."""
         table = self.simulator.tables[definition["TableName"]]
         values = {"S": "x", "N": "1", "B": b"x"}
         names = [element["AttributeName"] for element in table.key_schema]
@@ -232,7 +232,7 @@ class World:
 
 @contextmanager
 def opened() -> Iterator[World]:
-    """A world on a port of its own, which the engine takes for AWS itself: no rule for emulators holds there."""
+    """A `World` on a port of its own. The engine takes it for AWS, not for an emulator."""
     with Simulator(clock=Clock(0, call_seconds=0.05)) as simulator, pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL", simulator.endpoint_url)
         world = World(simulator, connect(simulator), SharedClock(simulator))
@@ -241,7 +241,7 @@ def opened() -> Iterator[World]:
 
 
 def connect(simulator: Simulator) -> Aws:
-    """A connection of its own: clients, and what they have learnt about throttling."""
+    """A new connection: its clients have not been throttled yet."""
     aws = Aws(session=_session(), region=simulator.region)
     aws.account = simulator.id
     return aws
@@ -253,5 +253,5 @@ def _session() -> boto3.Session:
 
 
 def tables(definitions: Sequence[Definition]) -> list[Table]:
-    """Definitions as tables; each is one that the loader accepts."""
+    """The tables of definitions, which the loader must accept."""
     return [build.desired(definition.body) for definition in loader.check(definitions)]

@@ -1,4 +1,4 @@
-"""What README, docs/ and examples/ show holds: definitions, Python, commands, workflows, links, the plan comment."""
+"""What README, docs/ and examples/ show is true: definitions, Python, commands, workflows, links, the plan comment."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ REST = {
     ":AttributeDefinitions": '[{:AttributeName "user_id" :AttributeType "S"}]',
     ":BillingMode": '"PAY_PER_REQUEST"',
 }
-"""What a part of a definition is completed with."""
+"""The rest of a definition, for blocks that show a part of one."""
 
 
 def completed(part: str) -> str:
@@ -175,7 +175,7 @@ def patched(text: str) -> str:
 
 
 def imported(tree: ast.Module) -> dict[str, Any]:
-    """What a block imports of ours, by the names it is used by; what else it imports must at least be there."""
+    """What a block imports of ours, by the names that it uses. Its other imports must exist."""
     found: dict[str, Any] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -320,7 +320,7 @@ SOURCES = [
 REFERENCE = re.compile(r"(?<![\w/.])(docs/[\w-]+\.md|(?:README|CONTRIBUTING)\.md(?=#))(?:#([\w-]+))?")
 """How code refers to a page of ours: its path from the root, and a heading."""
 ELSEWHERE = re.compile(r"DES[I]GN|\b[Pp]art [A-F]\b|\b[A-F][0-9]{1,2}\b")
-"""Labels of papers that are not in this repository."""
+"""References to documents that are not in this repository."""
 
 
 def anchors(page: Path) -> set[str]:

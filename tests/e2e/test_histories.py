@@ -1,4 +1,4 @@
-"""Random histories against the ledger: nothing unreviewed, withdrawn or unnamed runs, nothing reviewed is refused.
+"""Random histories against the ledger: what is reviewed runs; what is not, or is withdrawn, does not.
 
 `tests/ledger.py` has the rules, `tests/histories.py` what people do, `tests/history_player.py` plays it. `make test`
 plays the same few histories every time, four for each rule (`tests/rehearsal.py`); `make soak` thousands of new ones.

@@ -1,4 +1,4 @@
-"""`make demo` tells the truth: each command ends as its story says, and the comment is written."""
+"""`make demo`: each command ends as the text around it says, and the comment is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals that reach a program at any moment: what it finishes, what it says, and when it ends at once."""
+"""Signals can reach a program at any moment: what it finishes, what it prints, and when it ends at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STOPPED = "Stopped. A call may be under way still; plan again to see what it did
 
 @pytest.fixture
 def said(tmp_path: Path) -> Path:
-    """Where a program's standard error goes: a file takes all of it, and nobody has to read along."""
+    """The file for a program's standard error. A pipe would be full when nobody reads it."""
     return tmp_path / "said"
 
 
@@ -51,7 +51,7 @@ def started(
 
 
 def lines(said: Path) -> list[str]:
-    """What was said beside the work."""
+    """The program's lines that are not its work."""
     return [line for line in said.read_text("utf-8").splitlines() if line not in {"work", ""}]
 
 

@@ -1,4 +1,4 @@
-"""What a workspace and the job's variables may not do: run as the action. The image's own cases are in `e2e`."""
+"""No code of a workspace runs as the action, whatever the job's variables say. The image has its own tests in `e2e`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fixtures for the users' own tests: tables from definitions on an emulator, and never in an account."""
+"""`dynatus_ci.testing`, for users' tests: tables from definitions on an emulator, and never in an AWS account."""
 
 from __future__ import annotations
 

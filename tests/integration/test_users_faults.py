@@ -1,4 +1,4 @@
-"""What is wrong on the user's side is said as that: configuration, credentials, region, a server that is no AWS."""
+"""Mistakes in a user's setup have their own messages: configuration, credentials, region, a server that is not AWS."""
 
 from __future__ import annotations
 

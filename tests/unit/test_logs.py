@@ -1,4 +1,4 @@
-"""What is shown of the log: from which level, in which words, and without what exceptions say."""
+"""What users see of the log: from which level, in which words, and without the texts of exceptions."""
 
 from __future__ import annotations
 

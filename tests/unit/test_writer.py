@@ -1,4 +1,4 @@
-"""A live table as a definition file: as a person would write it, and read back as exactly what the table is."""
+"""A table of the account as a definition file: written as a person would, and read back as exactly that table."""
 
 from __future__ import annotations
 
