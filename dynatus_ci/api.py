@@ -15,7 +15,7 @@ from dynatus_ci.aws.waits import WaitOutcome
 from dynatus_ci.definitions import loader
 from dynatus_ci.engine import Options
 from dynatus_ci.engine.table_loop import Event
-from dynatus_ci.errors import AwsError, DynatusError, Fault, InvalidDefinitions, NoDefinitions, Refused
+from dynatus_ci.errors import AwsError, DynatusError, InvalidDefinitions, NoDefinitions, Refused
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Plan, Table
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
@@ -230,8 +230,7 @@ def _tables(definitions: Iterable[Definition]) -> tuple[Table, ...]:
     )
     twice = [name for name, count in Counter(table.name for table in tables).items() if count > 1]
     if twice:
-        faults = (Fault(None, "duplicate-table", f"{name}: The table has two definitions.") for name in twice)
-        raise InvalidDefinitions(tuple(faults))
+        raise InvalidDefinitions(tuple(map(loader.duplicate_table, twice)))
     return tables
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dynatus_ci import engine, iam, importer, logs, report, review, session, terminal
+from dynatus_ci.definitions import loader
 from dynatus_ci.errors import Bug, DynatusError, Fault, InvalidDefinitions, InvalidInput
 from dynatus_ci.importer import Imported
 from dynatus_ci.inputs import NAMES, Inputs, Text
@@ -106,8 +107,7 @@ def _twice(tables: Sequence[Table]) -> Iterator[Fault]:
     for table in tables:
         before = first.setdefault(table.name, table)
         if before is not table:
-            message = f"The table {table.name} has two definitions: the first is at {before.place}."
-            yield Fault(table.place, "duplicate-table", message, "Keep one of them.")
+            yield loader.duplicate_table(table.name, table.place, before.place)
 
 
 def _plan(options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
-"""The errors people may see; each knows what happened, where, and what to do.
+"""The errors that people see. Each says what happened, where, and what to do.
 
-A leaf: imports nothing of the package. Everything that is raised on purpose is a `DynatusError`; anything else
-that reaches a door is a bug and is reported as `internal-error`.
+Every expected error is a `DynatusError`. Any other exception is a bug, and is reported as `internal-error`. A message or
+hint is a sentence of `text`: its values stand in code spans.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from dynatus_ci.text import code, plain
+
 
 class FailureReason(StrEnum):
-    """The values of the output `failure-reason` (one spelling, for ever)."""
+    """The values of the output `failure-reason`. They never change."""
 
     INVALID_INPUT = "invalid-input"
     INVALID_DEFINITION = "invalid-definition"
@@ -33,15 +35,15 @@ class FailureReason(StrEnum):
 
 
 def sentence(message: str, hint: str | None) -> str:
-    """What happened, and what to do about it if that is known."""
+    """What happened, and what to do about it, as one text."""
     return f"{message} {hint}" if hint else message
 
 
 class DynatusError(Exception):
-    """The base of all errors that people may see.
+    """The base class of all expected errors.
 
     Args:
-        message: What happened, and where; one plain sentence.
+        message: What happened, and where.
         hint: What to do about it, if that is known.
     """
 
@@ -57,30 +59,30 @@ class DynatusError(Exception):
 
 
 class Bug(DynatusError):
-    """An error of ours. It is told by its place in the code: its own message may hold what is secret or a stranger's.
+    """A bug of dynatus, named by its place in the code. The exception's own message may have secrets, so it is left out.
 
     Args:
-        cause: What was raised.
+        cause: The exception that was raised.
     """
 
     def __init__(self, cause: Exception) -> None:
         place = traceback.extract_tb(cause.__traceback__)[-1]
         file = place.filename.replace("\\", "/").rpartition("/")[2]
         super().__init__(
-            f"This is a bug of dynatus: {type(cause).__name__} at {file}:{place.lineno} in {place.name}.",
-            hint="Please report it with the lines that the log has about it.",
+            f"This is a bug of dynatus: `{type(cause).__name__}` at `{file}:{place.lineno}` in `{place.name}`.",
+            hint="Please report it, with the traceback from the log.",
         )
 
 
 class InvalidInput(DynatusError):
-    """An input, option or argument that cannot be used; the message names it and the allowed values."""
+    """An input, option or argument is wrong. The message has its name and the allowed values."""
 
     reason = FailureReason.INVALID_INPUT
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A stretch of a file. Lines and columns count from 1, columns in code points; the end is exclusive."""
+    """A part of a file. Lines and columns count from 1, columns in code points. The end is exclusive."""
 
     file: str
     line: int
@@ -94,7 +96,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong in a definition. `place` is None for a definition that came from Python."""
+    """One thing wrong in a definition. `place` is None for a definition from Python.
+
+    Values stand in code spans in `message`, `hint` and `sentence`, and not in `str()` and `to_dict()`.
+    """
 
     place: Place | None
     code: str
@@ -107,7 +112,8 @@ class Fault:
         return sentence(self.message, self.hint)
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.code}: {self.sentence}" if self.place else f"{self.code}: {self.sentence}"
+        where = f"{self.place}: " if self.place else ""
+        return f"{where}{self.code}: {plain(self.sentence)}"
 
     def to_dict(self) -> dict[str, Any]:
         """The fault as `validate --format json` prints it."""
@@ -119,13 +125,13 @@ class Fault:
             "end_line": place.end_line if place else None,
             "end_column": place.end_column if place else None,
             "code": self.code,
-            "message": self.message,
-            "hint": self.hint,
+            "message": plain(self.message),
+            "hint": self.hint and plain(self.hint),
         }
 
 
 class InvalidDefinitions(DynatusError):
-    """Faults in definitions: all of them, in the order of the files."""
+    """The definitions have faults. All of them, in the order of the files."""
 
     reason = FailureReason.INVALID_DEFINITION
 
@@ -135,26 +141,26 @@ class InvalidDefinitions(DynatusError):
 
 
 class NoDefinitions(DynatusError):
-    """There is no definition file at the path."""
+    """The path has no definition file."""
 
     reason = FailureReason.INVALID_INPUT
 
     def __init__(self, path: str) -> None:
         super().__init__(
-            f"No definition files (*.edn) at {path!r}.",
-            hint="Name the folder or the file that holds them with `path`.",
+            f"There is no definition file (`*.edn`) at {code(path)}.",
+            hint="Set `path` to the folder or file of the definitions.",
         )
         self.path = path
 
 
 class AwsError(DynatusError):
-    """A call that AWS, or the endpoint in its place, refused or did not answer.
+    """AWS, or the endpoint that is used instead, refused a call or did not answer.
 
     Args:
-        operation: AWS's name of the call, such as "DescribeTable".
+        operation: The operation, such as "DescribeTable".
         code: The error code of the answer, or the name of the network error.
-        table: The table that it was about, if it was about one.
-        missing_permission: The IAM action that the credentials lack, if that is why.
+        table: The table of the call, if it has one.
+        missing_permission: The IAM action that the credentials do not have, if that is the cause.
     """
 
     def __init__(
@@ -174,19 +180,19 @@ class AwsError(DynatusError):
         self.missing_permission = missing_permission
 
     @property
-    def reason(self) -> FailureReason:  # type: ignore[override]  # decided by what is known of the answer
-        """Denied where a permission is missing, else AWS's own error."""
+    def reason(self) -> FailureReason:  # type: ignore[override]  # it depends on the answer
+        """Access denied if a permission is missing, else an error of AWS."""
         return FailureReason.ACCESS_DENIED if self.missing_permission else FailureReason.AWS_ERROR
 
 
 class WrongAccount(DynatusError):
-    """The credentials belong to another account than the input `account` names."""
+    """The credentials belong to another account than the one of the input `account`."""
 
     reason = FailureReason.WRONG_ACCOUNT
 
 
 class Refused(DynatusError):
-    """What was asked for may not run: not reviewed, not merged, or destructive and not named."""
+    """Apply may not run this: it is not reviewed, not merged, or destructive and not approved."""
 
     def __init__(self, message: str, *, reason: FailureReason, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -194,18 +200,18 @@ class Refused(DynatusError):
 
     @property
     def reason(self) -> FailureReason:  # type: ignore[override]  # each refusal has its own
-        """Why it was refused."""
+        """The reason of the refusal."""
         return self.refused_for
 
 
 class GitHubError(DynatusError):
-    """GitHub refused, or failed to take, something that the run depends on."""
+    """GitHub refused a request that the run needs, or failed to answer it."""
 
     reason = FailureReason.GITHUB_ERROR
 
 
 class NotAllowed(GitHubError):
-    """GitHub does not let the token do something: its workflow did not ask for the permission, or may not have it."""
+    """The token does not have a permission: the workflow did not ask for it, or may not have it."""
 
     def __init__(self, message: str, *, permission: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -213,6 +219,6 @@ class NotAllowed(GitHubError):
 
 
 class Cancelled(DynatusError):
-    """The run was told to stop, by a signal, before it had begun to change anything."""
+    """A signal stopped the run before it changed anything."""
 
     reason = FailureReason.CANCELLED

@@ -123,7 +123,7 @@ class Job:
 
     def annotate(self, level: Level, fault: Fault) -> None:
         """Show a fault beside its place in the file."""
-        shown = report.hide_accounts(fault.sentence)
+        shown = report.hide_accounts(plain(fault.sentence))
         self.runner.annotate(level, shown, place=fault.place, title=fault.code)
 
     def show(self, title: str, view: Report, *, log: str | None = None) -> None:

@@ -1,1 +1,1 @@
-"""From files, and from Python, to definitions: every fault with its place."""
+"""Reads definitions from files and from Python, and writes them. Every fault has its place."""

@@ -1,9 +1,8 @@
-"""EDN text as a tree of values, each of which knows where it stands.
+"""Reads EDN as a tree of values with their places.
 
-Built on edn_format's lexer, not on its parser, which knows no places and lets much pass that Clojure refuses. The
-walk over the tokens is iterative and bounded; what the lexer takes too lightly (part of a token, digits of other
-scripts, escapes that are Python's) is held to Clojure's rules here. Knows nothing of tables, tags or files on disk,
-and never repeats more of a text in a message than the token that it is about.
+It uses edn_format's lexer, but not its parser, which has no places and accepts much that Clojure refuses. Where the lexer
+accepts too much (part of a token, digits of other scripts, Python's escapes), Clojure's rules are checked here. The loop
+over the tokens does not recurse and has limits. A message repeats no more of a text than the token that it is about.
 """
 
 from __future__ import annotations
@@ -23,21 +22,21 @@ from edn_format import edn_lex
 from edn_format.exceptions import EDNDecodeError
 
 from dynatus_ci.errors import Fault, InvalidDefinitions, Place
-from dynatus_ci.text import shorten
+from dynatus_ci.text import code, shorten
 
 MOST_DEPTH = 64
 MOST_TOKENS = 200_000
 MOST_WHOLE = 2**63
 UNTERMINATED = "unterminated-string"
 EXCERPT = 24
-"""The most characters that are shown of what is no token."""
+"""The most characters of a message's excerpt from a text that is not a token."""
 
-# The library logs its whole grammar as INFO where an application has the root logger at that level.
+# At the level INFO, the library logs its whole grammar.
 logging.getLogger("edn_format").setLevel(logging.WARNING)
 
 
 class FormKind(StrEnum):
-    """What a node is."""
+    """The type of a node."""
 
     NIL = "nil"
     BOOLEAN = "boolean"
@@ -58,7 +57,7 @@ class FormKind(StrEnum):
 
 
 class Span(Protocol):
-    """Whatever covers a stretch of a text."""
+    """A part of a text."""
 
     @property
     def start(self) -> int:
@@ -66,14 +65,14 @@ class Span(Protocol):
 
     @property
     def end(self) -> int:
-        """The offset behind its last character."""
+        """The offset after its last character."""
 
 
 class Node(NamedTuple):
-    """A value and its stretch of the text; a named tuple, because a large folder has a million of them.
+    """A value and its part of the text. A named tuple, because a large folder has a million of them.
 
-    `value` is a scalar; the nodes of a VECTOR, LIST or SET; the (key, value) pairs of a MAP; the tag's name and node of
-    a TAGGED. PARAMETER (its name and text) and BROKEN (what has a fault already) come from resolving tags only.
+    `value` is a scalar; the nodes of a VECTOR, LIST or SET; the (key, value) pairs of a MAP; or the tag's name and the
+    node of a TAGGED. Only resolved tags are PARAMETER (with its name and text) and BROKEN (with a fault already).
     """
 
     kind: FormKind
@@ -84,7 +83,7 @@ class Node(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A text, and how its offsets become places."""
+    """A text, and the places of its offsets."""
 
     file: str
     text: str
@@ -92,11 +91,11 @@ class Source:
 
     @classmethod
     def of(cls, file: str, text: str) -> Source:
-        """The source with this text, whose line ends are single line feeds."""
+        """The source with a text whose line ends are single line feeds."""
         return cls(file, text, (0, *(match.end() for match in re.finditer("\n", text))))
 
     def place(self, start: int, end: int) -> Place:
-        """The place of a stretch of the text."""
+        """The place of a part of the text."""
         return Place(self.file, *self._position(start), *self._position(end))
 
     def _position(self, offset: int) -> tuple[int, int]:
@@ -104,12 +103,12 @@ class Source:
         return line, offset - self._line_starts[line - 1] + 1
 
     def fault(self, span: Span, *, code: str, message: str, hint: str | None = None) -> Fault:
-        """A fault at a stretch of the text."""
+        """A fault at a part of the text."""
         return Fault(self.place(span.start, span.end), code, message, hint)
 
 
 class Document(NamedTuple):
-    """A text that was read: its forms, and whether a tag is among them."""
+    """A text that was read: its forms, and whether they have tags."""
 
     source: Source
     forms: tuple[Node, ...]
@@ -117,10 +116,10 @@ class Document(NamedTuple):
 
 
 def decode(data: bytes, file: str) -> str:
-    """The text of a file: UTF-8, with or without a byte order mark, any kind of line ends.
+    """The text of a file: UTF-8, with or without a byte order mark, with any kind of line ends.
 
     Raises:
-        InvalidDefinitions: It is not UTF-8; the place is that of the first byte that is not.
+        InvalidDefinitions: It is not UTF-8. The place is the one of the first wrong byte.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -136,7 +135,7 @@ def decode(data: bytes, file: str) -> str:
 
 
 def _lines(text: str) -> str:
-    """The text with one kind of line end: the lexer takes a carriage return for an error, or for part of a comment."""
+    """The text with single line feeds. For the lexer, a carriage return is an error, or part of a comment."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -144,7 +143,7 @@ def read(text: str, file: str) -> Document:
     """Read all forms of a text.
 
     Raises:
-        InvalidDefinitions: The text is no EDN, or uses what no definition needs; it holds exactly one fault.
+        InvalidDefinitions: The text is not EDN, or has what no definition needs. It has exactly one fault.
     """
     return _Reader(_lines(text), file).read()
 
@@ -153,18 +152,18 @@ def read(text: str, file: str) -> Document:
 
 _SPACE = "\t\n\x0b\x0c\x1c-\x1f \u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000,"
 _BLANK = re.compile(rf"(?:[{_SPACE}]+|;[^\n]*)*")
-"""What Java, and so Clojure, counts as white space, and comments."""
+"""White space, as Java and so Clojure define it, and comments."""
 _RUN = re.compile(rf'[^{_SPACE}"\\;\[\](){{}}^]+')
-"""All that Clojure reads as one token."""
+"""What Clojure reads as one token."""
 _GLUED = re.compile(rf'"|{_RUN.pattern}')
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _COMMENT_OR_STRING = re.compile(r';[^\n]*|"[^"\\]*(?:\\.[^"\\]*)*(?P<closed>")?', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n", "b": "\b", "f": "\f", "\\": "\\", '"': '"'}
 _NAME = re.compile(r":?(?:[^0-9/].*/)?(?:/|[^0-9/][^/]*)")
-"""Clojure's own rule for symbols and keywords …"""
+"""Clojure's rule for symbols and keywords."""
 _USUAL_NAME = re.compile(r":?[a-zA-Z][a-zA-Z0-9_-]*")
-"""… and those that need no second look."""
+"""Names that need no further check."""
 _INDENT = re.compile("[ \t,]*")
 _LINE_ENDS = re.compile("[ \t,]*(?:;[^\n]*)?\n")
 
@@ -176,7 +175,7 @@ _OPENERS = {
 }
 _CLOSERS = {"VECTOR_END": "]", "LIST_END": ")", "MAP_OR_SET_END": "}"}
 _WHOLE_TOKENS = {*_OPENERS, *_CLOSERS, "DISCARD_TAG", "CARET"}
-"""Tokens that end where they end, whatever follows."""
+"""Tokens that nothing that follows can make longer."""
 _NUMBERS = {"INTEGER", "HEX_INTEGER", "FLOAT", "RATIO"}
 _CHARACTERS = {"CHAR", "WHITESPACE"}
 _ATOMS = {"SYMBOL", "KEYWORD", *_NUMBERS}
@@ -190,12 +189,12 @@ TOKENS = frozenset(
     {*_OPENERS, *_CLOSERS, *_NUMBERS, *_CHARACTERS}
     | {"SYMBOL", "KEYWORD", "TAG", "DISCARD_TAG", "SYMBOLIC_VALUE", "CARET", "MAP_NAMESPACE_TAG"}
 )
-"""The names of edn_format's tokens that are in use here; a contract test holds them to the library."""
+"""The token types of edn_format that the reader knows. A contract test compares them with the library."""
 
 
 @cache
 def _lexer() -> Any:  # noqa: ANN401  # PLY has no types
-    """edn_format's lexer: built once, since that costs milliseconds, and cloned for each text."""
+    """edn_format's lexer. It is built once, which takes milliseconds, and cloned for each text."""
     return edn_lex.lex()
 
 
@@ -205,12 +204,12 @@ class _Token(NamedTuple):
     end: int
 
 
-# --- the walk --------------------------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True, eq=False)
 class _Frame:
-    """What is open: a collection, a tag that waits for its value, or a discard (kind None) that waits for its form."""
+    """An open collection, a tag without its value yet, or a discard (kind None) without its form yet."""
 
     kind: FormKind | None
     start: int
@@ -221,7 +220,7 @@ class _Frame:
 
 
 class _Reader:
-    """One walk over the tokens of one text."""
+    """Reads one text, token by token."""
 
     def __init__(self, text: str, file: str) -> None:
         self._text = text
@@ -236,14 +235,13 @@ class _Reader:
         self._suspect: _Token | None = None
 
     def read(self) -> Document:
-        """Walk to the end of the text."""
         try:
-            self._walk()
+            self._read_tokens()
         except InvalidDefinitions as refused:
             raise InvalidDefinitions(tuple(map(self._missing_quote, refused.faults))) from None
         return Document(self._source, tuple(self._stack[0].items), self._tagged)
 
-    def _walk(self) -> None:
+    def _read_tokens(self) -> None:
         for number, token in enumerate(self._tokens()):
             if number >= MOST_TOKENS:
                 self._fail(token, f"This file has more than {MOST_TOKENS:,} tokens.", code="too-long")
@@ -255,7 +253,7 @@ class _Reader:
             self._fail_unclosed()
 
     def _tokens(self) -> Iterator[_Token]:
-        """The tokens. Strings are read here: the lexer would decode them by Python's rules first."""
+        """The tokens. Strings do not come from the lexer, which would decode them by Python's rules."""
         at = 0
         while True:
             at = _BLANK.match(self._text, at).end()  # type: ignore[union-attr]  # it matches the empty text, too
@@ -269,7 +267,7 @@ class _Reader:
         match = _STRING.match(self._text, start)
         if match is None:
             token = _Token("STRING", start, self._line_end(start))
-            hint = 'Close it with ". A quote may be missing before it.'
+            hint = 'Close it with `"`. A quote may be missing before it.'
             self._fail(token, "The string that opens here is never closed.", code=UNTERMINATED, hint=hint)
         return _Token("STRING", start, match.end())
 
@@ -278,9 +276,9 @@ class _Reader:
         return len(self._text) if end < 0 else end
 
     def _watch_quotes(self, token: _Token) -> None:
-        """Remember the first string with something glued to it: if a quote is missing, then probably there.
+        """Remember the first string that touches another token: if a quote is missing, it is probably missing there.
 
-        A keyword may follow a string directly, and people write it so.
+        A keyword may touch the string before it: people write it so.
         """
         if self._suspect:
             return
@@ -292,7 +290,7 @@ class _Reader:
         self._atom_before = token if token.type in _ATOMS else None
 
     def _missing_quote(self, fault: Fault) -> Fault:
-        """The fault, or the place where a quote is missing, which was found out only where the reader stopped."""
+        """The fault, or a missing quote that is its likely cause: the reader notices it only much later."""
         suspect = self._suspect
         if suspect is None or fault.code in {"too-long", "too-deep"} or not self._odd_quotes():
             return fault
@@ -300,17 +298,17 @@ class _Reader:
         if suspect.type == "STRING":
             message = f"The string that opens here has no closing quote before {self._at(suspect.end - 1)}."
             span = suspect._replace(end=min(suspect.end, line_end))
-            return self._source.fault(span, code=UNTERMINATED, message=message, hint='Close it with ".')
+            return self._source.fault(span, code=UNTERMINATED, message=message, hint='Close it with `"`.')
         message = f"A quote is missing before {self._shown(suspect)}."
         return self._source.fault(suspect, code=UNTERMINATED, message=message, hint="Put the whole text in quotes.")
 
     def _odd_quotes(self) -> bool:
-        """Whether a string is left open at the end of the text."""
-        found = _COMMENT_OR_STRING.finditer(self._text)
-        return any(match[0].startswith('"') and match["closed"] is None for match in found)
+        """Whether the last string of the text is never closed."""
+        matches = _COMMENT_OR_STRING.finditer(self._text)
+        return any(match[0].startswith('"') and match["closed"] is None for match in matches)
 
     def _lexed(self, start: int) -> _Token:
-        """The next token of edn_format's lexer, if it took as much as Clojure would."""
+        """The next token of edn_format's lexer, if Clojure would end it at the same place."""
         self._lexer.lexpos = start
         try:
             found = self._lexer.token()
@@ -322,13 +320,13 @@ class _Reader:
         return token
 
     def _run_end(self, start: int) -> int:
-        """Where Clojure sees the end of the token; a character may be one that would end other tokens."""
+        """Where the token ends for Clojure. A character literal may be one that ends other tokens."""
         inside = start + 2 if self._text[start] == "\\" else start
         run = _RUN.match(self._text, inside)
         return run.end() if run else max(inside, start + 1)
 
     def _watch_margin(self, token: _Token) -> None:
-        """Remember the first line that does not look like part of what is open: there something was not closed."""
+        """Remember the first line whose indentation is not inside the open collection: it was probably meant as closed."""
         if self._stray or token.type in _CLOSERS or self._text.find("\n", self._behind, token.start) < 0:
             return
         frame = next((frame for frame in reversed(self._stack) if frame.closer), None)
@@ -336,7 +334,7 @@ class _Reader:
             self._stray = frame, token.start
 
     def _margin(self, frame: _Frame) -> int:
-        """The column at or left of which a line is not indented as part of a collection; looked for once."""
+        """The column that lines inside a collection are indented beyond. It is computed once."""
         if frame.margin is None:
             line = self._line_start(frame.start)
             indent = _INDENT.match(self._text, line).end()  # type: ignore[union-attr]  # it matches the empty text, too
@@ -364,11 +362,11 @@ class _Reader:
     def _push(self, frame: _Frame) -> None:
         if len(self._stack) > MOST_DEPTH:
             token = _Token("", frame.start, frame.end)
-            self._fail(token, f"This is nested more than {MOST_DEPTH} deep.", code="too-deep")
+            self._fail(token, f"This is nested more than {MOST_DEPTH} levels deep.", code="too-deep")
         self._stack.append(frame)
 
     def _add(self, node: Node) -> None:
-        """Put a finished value where it belongs: a tag or a discard takes the next one, whatever it is."""
+        """Add a complete value to the open collection, or to the tag or discard before it."""
         while True:
             frame = self._stack[-1]
             if frame.closer or frame is self._stack[0]:
@@ -405,11 +403,11 @@ class _Reader:
             first = seen.setdefault(self._identity(node), node)
             if first is not node:
                 what = "key" if frame.kind is FormKind.MAP else "member"
-                message = f"{self._shown(node)} is here twice: it stands at {self._at(first.start)}, too."
+                message = f"{self._shown(node)} is here twice. The first is at {self._at(first.start)}."
                 self._fail(node, message, code=f"duplicate-{what}")
 
     def _identity(self, node: Node) -> str:
-        """A text that equal values share; of keywords and collections, only those that are written alike."""
+        """A text that is the same for equal values; for keywords and collections, if they are written in the same way."""
         if node.kind is FormKind.KEYWORD or isinstance(node.value, tuple):
             return self._text[node.start : node.end]
         return f"{node.kind.value} {node.value!r}"
@@ -446,7 +444,7 @@ class _Reader:
             return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         except UnicodeDecodeError:
             hint = "Write both halves, or the character itself."
-            self._fail(token, "This string has half of a surrogate pair.", code="bad-escape", hint=hint)
+            self._fail(token, "This string has only half of a surrogate pair.", code="bad-escape", hint=hint)
 
     def _number(self, token: _Token, text: str) -> tuple[FormKind, Any]:
         if not text.isascii():
@@ -468,7 +466,7 @@ class _Reader:
         return FormKind.CHARACTER, character
 
     def _check_name(self, token: _Token, text: str) -> None:
-        """Refuse what the lexer takes for a name and Clojure does not."""
+        """Refuse names that the lexer accepts and Clojure does not."""
         if _USUAL_NAME.fullmatch(text):
             return
         namespace, slash, _ = text.rpartition("/")
@@ -479,44 +477,42 @@ class _Reader:
     # --- faults
 
     def _at(self, offset: int) -> str:
-        """A position in the same file, in words."""
         place = self._source.place(offset, offset)
-        return f"{place.line}:{place.column}"
+        return code(f"{place.line}:{place.column}")
 
     def _shown(self, part: Node | _Token) -> str:
-        return shorten(self._text[part.start : part.end])
+        return code(shorten(self._text[part.start : part.end]))
 
     def _fail(self, span: Span, message: str, *, code: str, hint: str | None = None) -> NoReturn:
-        """Stop: one syntax error a file, since what follows it is guesswork."""
+        """Stop at the first syntax error of a file: what follows it could only be guessed."""
         raise InvalidDefinitions((self._source.fault(span, code=code, message=message, hint=hint),))
 
     def _fail_unused(self, token: _Token) -> NoReturn:
-        """What EDN has and no definition needs."""
         if token.type == "CARET":
-            self._fail(token, "Metadata has no place in a definition.", code="metadata", hint="Leave ^ out.")
-        message = "A map with a namespace has no place in a definition."
-        self._fail(token, message, code="namespaced-map", hint="Write { alone: DynamoDB's names have no namespace.")
+            self._fail(token, "A definition cannot have metadata.", code="metadata", hint="Leave `^` out.")
+        message = "A definition cannot have a map with a namespace."
+        self._fail(token, message, code="namespaced-map", hint="Write only `{`: DynamoDB's names have no namespace.")
 
     def _fail_escape(self, at: int, escape: str) -> NoReturn:
-        message = f"Unknown escape {shorten(escape)} in a string."
-        hint = r"Known are \\, \", \n, \t, \r, \b, \f and \uXXXX; a backslash itself is written \\."
+        message = f"Unknown escape {code(shorten(escape))} in a string."
+        hint = r"Use `\\`, `\"`, `\n`, `\t`, `\r`, `\b`, `\f` or `\uXXXX`. Write `\\` for a backslash."
         self._fail(_Token("", at, at + len(escape)), message, code="bad-escape", hint=hint)
 
     def _fail_token(self, start: int) -> NoReturn:
-        """What stands here is no token: say which rule it breaks, as far as that can be told."""
+        """Refuse a text that is not a token, with a hint about the rule that it breaks, if one is known."""
         token = _Token("", start, self._run_end(start))
         text = self._text[start : token.end]
-        code = "bad-number" if re.match(r"[+-]?[0-9]", text) else "bad-token"
-        self._fail(token, f"{_excerpt(text)} cannot be read.", code=code, hint=_advice(text))
+        kind = "bad-number" if re.match(r"[+-]?[0-9]", text) else "bad-token"
+        self._fail(token, f"{code(_excerpt(text))} cannot be read.", code=kind, hint=_advice(text))
 
     def _likely_cause(self, open_frame: _Frame) -> str | None:
-        """Where a delimiter is probably missing, by the indentation of what stands inside what is open."""
+        """Where a delimiter is probably missing, by the indentation of the lines."""
         if self._stray is None or self._stray[0].start < open_frame.start:
             return None
         frame, at = self._stray
-        opener, line = self._text[frame.start : frame.end], self._source.place(at, at).line
+        opener, line = code(self._text[frame.start : frame.end]), self._source.place(at, at).line
         why = f"Line {line} is not indented as part of the {opener} at {self._at(frame.start)}"
-        return f"{why}: {frame.closer} is probably missing before it."
+        return f"{why}: a {code(frame.closer)} is probably missing before it."
 
     def _fail_mismatch(self, token: _Token, frame: _Frame) -> NoReturn:
         closer, hint = self._shown(token), self._likely_cause(frame)
@@ -524,40 +520,38 @@ class _Reader:
             self._fail(token, f"{closer} closes nothing.", code="unmatched-delimiter", hint=hint)
         if not frame.closer:
             self._fail_dangling(frame)
-        opener = self._text[frame.start : frame.end]
-        message = f"{closer} cannot close the {opener} at {self._at(frame.start)}, which needs {frame.closer}."
+        opener = code(self._text[frame.start : frame.end])
+        message = f"{closer} cannot close the {opener} at {self._at(frame.start)}, which needs {code(frame.closer)}."
         self._fail(token, message, code="mismatched-delimiter", hint=hint)
 
     def _fail_dangling(self, frame: _Frame) -> NoReturn:
         if frame.kind is None:
-            self._fail(frame, "#_ has nothing to leave out.", code="dangling-discard")
-        self._fail(frame, f"{shorten(self._text[frame.start : frame.end])} has no value.", code="dangling-tag")
+            self._fail(frame, "`#_` has nothing to leave out.", code="dangling-discard")
+        self._fail(frame, f"{code(shorten(self._text[frame.start : frame.end]))} has no value.", code="dangling-tag")
 
     def _fail_unclosed(self) -> NoReturn:
         frame = self._stack[-1]
         if not frame.closer:
             self._fail_dangling(frame)
-        opener, end = self._text[frame.start : frame.end], self._at(len(self._text.rstrip()))
-        message = f"{opener} is never closed: the file ends at {end} without its {frame.closer}."
+        opener, end = code(self._text[frame.start : frame.end]), self._at(len(self._text.rstrip()))
+        message = f"{opener} is never closed: the file ends at {end} without its {code(frame.closer)}."
         self._fail(frame, message, code="unclosed-delimiter", hint=self._likely_cause(frame))
 
 
 def _excerpt(text: str) -> str:
-    """The beginning of what is no token, and nothing behind an equals sign: the file may be anybody's secrets."""
+    """The beginning of a text that is not a token, up to an equals sign: the file may be one of secrets."""
     name = re.split(r"[=\x00-\x1f]", text)[0]
     return f"{shorten(name, EXCERPT)}…" if 0 < len(name) < len(text) else shorten(text, EXCERPT)
 
 
 def _advice(text: str) -> str | None:
-    """What to write in place of a text that is no token."""
+    """What to write instead of a text that is not a token."""
     if re.fullmatch("0+[1-9][0-9]{0,17}", text):
-        return f"Write {text.lstrip('0')}."
+        return f"Write `{text.lstrip('0')}`."
     if text[0] in "'\\`":
-        return "A string is written in double quotes."
+        return "Write a string in double quotes."
     if text[0] == "#" and not text[1:2].isalpha():
-        return "#{ opens a set and #_ leaves out what follows; the tags are #profile, #join and #param."
-    odd = (
-        character for character in text if not (character.isprintable() if character.isascii() else character.isalnum())
-    )
-    unseen = next(odd, None)
-    return f"It holds the character U+{ord(unseen):04X}." if unseen else None
+        return "`#{` opens a set, and `#_` leaves out the next value. The tags are `#profile`, `#join` and `#param`."
+    odd = (letter for letter in text if not (letter.isprintable() if letter.isascii() else letter.isalnum()))
+    first = next(odd, None)
+    return f"It has the character `U+{ord(first):04X}`." if first else None

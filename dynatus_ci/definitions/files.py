@@ -1,7 +1,7 @@
-"""Which files of a folder are definitions, and their bytes.
+"""Finds and reads the definition files of a folder.
 
-A folder comes from a stranger's pull request: nothing is read through a symbolic link, from a device or a pipe, or
-beyond a size. Knows nothing of what the files hold.
+The folder may come from a stranger's pull request. So nothing is read through a symbolic link, from a device or a pipe,
+or beyond a size.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from dynatus_ci.errors import Fault, InvalidDefinitions, InvalidInput, NoDefinitions, Place
-from dynatus_ci.text import shorten
+from dynatus_ci.text import code, shorten
 
 SUFFIX = ".edn"
 MOST_FILES = 20_000
@@ -25,40 +25,40 @@ MOST_BYTES_IN_ALL = 64 << 20
 
 @dataclass(frozen=True, slots=True, order=True)
 class File:
-    """A definition file: the name that people see, relative to the working directory, and where it is."""
+    """A definition file: its name for people, relative to the working directory, and its path."""
 
     name: str
     path: Path
 
     @property
     def place(self) -> Place:
-        """The file's beginning, for faults of the file as a whole."""
+        """The beginning of the file, for a fault of the whole file."""
         return Place(self.name, 1, 1, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class DefinitionFiles:
-    """What a path holds: definition files in name order, and links to folders, which are not followed."""
+    """The definition files at a path in name order, and the links to folders, which are not followed."""
 
     files: tuple[File, ...]
     links: tuple[File, ...] = ()
 
 
 def discover(path: Path, *, root: Path) -> DefinitionFiles:
-    """Find the definition files at a path: itself, or all below it. What is hidden is left out.
+    """Find the definition file at a path, or all files below a folder. Hidden files and folders are left out.
 
     Args:
         path: A file or a folder, relative to `root` or absolute.
-        root: The working directory, which names are relative to and links may not lead out of.
+        root: The working directory. Names are relative to it, and links must not lead out of it.
 
     Raises:
-        NoDefinitions: There is none.
+        NoDefinitions: There is no definition file.
         InvalidInput: The path leads out of the working directory through a link.
     """
     root = Path(os.path.abspath(root))  # noqa: PTH100  # resolve() would follow links, too
     start = root / path
     _refuse_way_out(start, root)
-    if os.path.isdir(start):  # noqa: PTH112  # unlike is_dir() it takes what may not be looked at for none
+    if os.path.isdir(start):  # noqa: PTH112  # is_dir() would raise where the folder may not be read
         entries = sorted(_walk(start, root), key=lambda entry: entry[1])
     elif start.suffix == SUFFIX and os.path.lexists(start):
         entries = [(False, _file(start, root))]
@@ -73,18 +73,17 @@ def discover(path: Path, *, root: Path) -> DefinitionFiles:
 
 
 def _refuse_way_out(start: Path, root: Path) -> None:
-    """A pull request may make the configured folder a link to another place of the machine."""
+    """Refuse a path outside: a pull request may turn the configured folder into a link."""
     lexical = Path(os.path.abspath(start))  # noqa: PTH100  # resolve() would follow the links in question
-    real, home = os.path.realpath(start), os.path.realpath(root)  # a loop of links is no error here
+    real, home = os.path.realpath(start), os.path.realpath(root)  # resolve() would raise for a loop of links
     if lexical.is_relative_to(root) and not Path(real).is_relative_to(home):
-        message = (
-            f"The path {shorten(str(start.relative_to(root)), 200)!r} leads out of the working directory by a link."
-        )
-        raise InvalidInput(message, hint="Name the folder itself.")
+        shown = code(shorten(str(start.relative_to(root)), 200))
+        message = f"The path {shown} leads out of the working directory through a symbolic link."
+        raise InvalidInput(message, hint="Set `path` to the folder itself.")
 
 
 def _walk(start: Path, root: Path) -> Iterator[tuple[bool, File]]:
-    """The definition files below a folder, and the links to folders (True)."""
+    """The definition files below a folder (False), and the links to folders (True)."""
     folders = [start]
     while folders:
         folder = folders.pop()
@@ -104,30 +103,30 @@ def _walk(start: Path, root: Path) -> Iterator[tuple[bool, File]]:
 
 
 def _file(path: Path, root: Path) -> File:
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100  # names are as people wrote them, links and all
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links, and names stay as people wrote them
     name = (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()
     return File(shorten(name, len(name)), absolute)
 
 
 def is_definition(name: str) -> bool:
-    """Whether a file below a folder of definitions is one of them, by its path."""
+    """Whether the path of a file below a folder of definitions is the one of a definition file."""
     return name.endswith(SUFFIX) and not any(part.startswith(".") for part in name.split("/"))
 
 
 def git_blob(data: bytes) -> str:
-    """What git calls a file that holds these bytes (git-hash-object)."""
+    """The hash that git has for a file with these bytes (git-hash-object)."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def read(file: File) -> bytes:
-    """The bytes of a definition file.
+    """Read a definition file.
 
     Raises:
-        InvalidDefinitions: It is no regular file, too large, or unreadable.
+        InvalidDefinitions: The file is not a regular file, is too large, or cannot be read.
     """
     try:
         _refuse_special(file, os.lstat(file.path).st_mode)
-        # Even if it was swapped meanwhile: not following a link, and not waiting for the other end of a pipe.
+        # The file may have been replaced since lstat: follow no link, and wait for no pipe.
         handle = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as stream:
             _refuse_special(file, os.fstat(handle).st_mode)
@@ -140,10 +139,9 @@ def read(file: File) -> bytes:
 
 
 def _refuse_special(file: File, mode: int) -> None:
-    """Refuse links, devices, pipes and folders."""
     if not stat.S_ISREG(mode):
-        hint = "Definitions are read from regular files only, never through a symbolic link."
-        _fail(file, "This is no regular file.", code="not-a-file", hint=hint)
+        hint = "Replace it with a regular file. Definitions are not read through a symbolic link."
+        _fail(file, "This is not a regular file.", code="not-a-file", hint=hint)
 
 
 def _fail(file: File, message: str, *, code: str, hint: str | None = None) -> NoReturn:

@@ -1,6 +1,6 @@
-"""Files, or mappings from Python, as checked definitions. All faults of all files, each with its place.
+"""Loads and checks definitions, from files or from Python. Reports all faults of all files, each with its place.
 
-The only module that puts the parts together: files, reader, tags, shapes, rules. It decides nothing about DynamoDB.
+It puts the parts together: files, reader, tags, shapes and rules. It decides nothing about DynamoDB.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from dynatus_ci.table import build
 from dynatus_ci.table.model import Table
 from dynatus_ci.table.validation import dialects, members, rules, shapes, value_types
 from dynatus_ci.table.validation.findings import At, Finding
-from dynatus_ci.text import quoted, shorten
+from dynatus_ci.text import code, quoted, shorten
 
 MOST_FAULTS = 1_000
-"""In one run; what is no folder of definitions at all would otherwise fill any report."""
+"""In one run. A folder of files that are no definitions at all would fill any report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Definition:
     """One checked definition.
 
     Args:
-        body: Plain values in AWS's shape, with the final table name, prefix included; with "Absent" where the table is
-            to go.
-        place: The opening brace of its map; None for a definition from Python.
+        body: Plain values in AWS's shape, with the final table name, prefix included. It has "Absent" if the table is
+            to be deleted.
+        place: The opening brace of its map. None for a definition from Python.
     """
 
     body: dict[str, Any]
@@ -44,10 +44,12 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """All definitions of a path, in the order of the files, and what is worth a warning.
+    """All definitions of a path, in the order of the files.
 
     Args:
-        blobs: What was read: the files' names, and what git would call their content.
+        notes: Warnings.
+        files: How many files there are.
+        blobs: The names of the files that were read, and git's hashes of their contents.
     """
 
     definitions: tuple[Definition, ...]
@@ -76,17 +78,17 @@ def load(
         environment: The branch of #profile.
         params: The values of #param.
         table_prefix: What comes before each table name.
-        root: The folder that names of files are relative to; the working directory if left out.
+        root: The folder that names of files are relative to. Default: the working directory.
 
     Raises:
-        InvalidDefinitions: Something is wrong with them; holds all faults of all files.
-        NoDefinitions: There is none.
+        InvalidDefinitions: There are faults. It has all faults of all files.
+        NoDefinitions: There is no definition.
         InvalidInput: The path leads out of the working directory.
     """
     home = Path.cwd() if root is None else Path(root)
-    found = files.discover(Path(path), root=home)
+    discovered = files.discover(Path(path), root=home)
     loading = _Loading(tagged.TagScope(environment, params or {}), table_prefix)
-    for file in found.files:
+    for file in discovered.files:
         loading.add_file(file)
         if loading.full:
             break
@@ -94,24 +96,24 @@ def load(
         raise InvalidDefinitions(tuple(loading.faults))
     if not loading.definitions:
         raise NoDefinitions(str(path))
-    notes = (*map(_link_note, found.links), *loading.notes, *_name_twins(loading.definitions), *loading.unused())
-    return Loaded(tuple(loading.definitions), notes, len(found.files), loading.blobs)
+    notes = (*map(_link_note, discovered.links), *loading.notes, *_name_twins(loading.definitions), *loading.unused())
+    return Loaded(tuple(loading.definitions), notes, len(discovered.files), loading.blobs)
 
 
 def check(definitions: Sequence[Mapping[str, Any]]) -> tuple[Definition, ...]:
     """Check definitions from Python: CreateTable-shaped mappings.
 
     Raises:
-        InvalidDefinitions: Something is wrong with them; each message begins with the table and the path.
+        InvalidDefinitions: There are faults. Each message begins with the table and the path.
     """
     faults: list[Fault] = []
     checked: dict[str, Definition] = {}
     for number, definition in enumerate(definitions, start=1):
-        body, found = _from_python(definition, number)
+        body, own_faults = _from_python(definition, number)
+        faults += own_faults
         name = shapes.known(body, "TableName")
         if name in checked:
-            found.append(Fault(None, "duplicate-table", f"{shorten(name)}: The table has two definitions."))
-        faults.extend(found)
+            faults.append(duplicate_table(name))
         if name is not None:
             checked.setdefault(name, Definition(body))
     if faults:
@@ -120,7 +122,6 @@ def check(definitions: Sequence[Mapping[str, Any]]) -> tuple[Definition, ...]:
 
 
 def _from_python(definition: object, number: int) -> tuple[dict[str, Any], list[Fault]]:
-    """The body of a definition from Python, and what is wrong with it."""
     if not isinstance(definition, Mapping):
         message = f"definition {number}: A definition is a mapping, not {value_types.kind(definition)}."
         return {}, [Fault(None, "not-a-map", message)]
@@ -130,24 +131,24 @@ def _from_python(definition: object, number: int) -> tuple[dict[str, Any], list[
 
 
 def _checked(definition: Mapping[Any, Any], prefix: str = "") -> tuple[dict[str, Any], list[Finding]]:
-    """A definition's body under its final name, and all that is wrong with it, by the paths of the file."""
+    """The body of a definition with its final name, and its findings, whose paths are spelt as in the file."""
     checked = members.check(definition)
     body = checked.body
     if name := shapes.known(body, "TableName"):
         body["TableName"] = prefix + name
-    found = (*checked.findings, *rules.findings(body))
-    return body, [replace(finding, path=checked.as_written(finding.path)) for finding in found]
+    findings = (*checked.findings, *rules.findings(body))
+    return body, [replace(finding, path=checked.as_written(finding.path)) for finding in findings]
 
 
 def _python_fault(table: str, finding: Finding) -> Fault:
     steps = "".join(f"[{step}]" if isinstance(step, int) else f".{shorten(step)}" for step in finding.path)
-    where = f"{shorten(table)}: {steps.lstrip('.')}" if steps else shorten(table)
+    where = f"{code(shorten(table))}: {code(steps.lstrip('.'))}" if steps else code(shorten(table))
     return Fault(None, finding.code, f"{where}: {finding.message}", finding.hint)
 
 
 @dataclass(slots=True)
 class _Loading:
-    """What has been loaded so far."""
+    """The definitions, faults and warnings so far."""
 
     scope: tagged.TagScope
     prefix: str
@@ -160,11 +161,11 @@ class _Loading:
 
     @property
     def full(self) -> bool:
-        """Whether there is nothing to be gained by reading on."""
+        """Whether to stop: more files would only add more of the same."""
         return len(self.faults) >= MOST_FAULTS or self.size > files.MOST_BYTES_IN_ALL
 
     def add_file(self, file: files.File) -> None:
-        """Load one file; its tree is gone when this returns."""
+        """Load one file. Its tree is freed when this returns."""
         try:
             text = edn.decode(self._read(file), file.name)
             faults = self._add_document(_document(text, file.name))
@@ -172,14 +173,14 @@ class _Loading:
             faults = list(invalid.faults)
         self.faults.extend(sorted(faults, key=_order)[:MOST_FAULTS])
         if len(self.faults) >= MOST_FAULTS:
-            self.faults.append(Fault(file.place, "too-many-faults", "More files were not looked at."))
+            self.faults.append(Fault(file.place, "too-many-faults", "There are too many errors. The rest of the files was not read."))
 
     def _read(self, file: files.File) -> bytes:
         data = files.read(file)
         self.blobs[file.name] = files.git_blob(data)
         self.size += len(data)
         if self.size > files.MOST_BYTES_IN_ALL:
-            message = f"The definitions are larger than {files.MOST_BYTES_IN_ALL:,} bytes in all."
+            message = f"The definitions are larger than {files.MOST_BYTES_IN_ALL:,} bytes together."
             raise InvalidDefinitions((Fault(file.place, "too-large", message),))
         return data
 
@@ -187,7 +188,7 @@ class _Loading:
         source = document.source
         maps, faults = _maps(document)
         if not document.forms and not faults:
-            message = "This file holds no table, only comments."
+            message = "This file has no table, only comments."
             self.notes.append(Fault(source.place(0, 0), "no-table", message))
         for node in maps:
             faults.extend(self._add_map(node, document))
@@ -212,21 +213,27 @@ class _Loading:
         return faults
 
     def _duplicate(self, body: Mapping[str, Any], place: Place) -> Iterator[Fault]:
-        """The same table twice, after prefix and environment, names both places."""
+        """The fault of a table that has a definition already. Prefix and environment are in the names."""
         name = shapes.known(body, "TableName")
         if name is not None and (first := self.places.setdefault(name, place)) is not place:
-            message = f"The table {quoted(name)} has two definitions: the first is at {first}."
-            yield Fault(place, "duplicate-table", message, "Keep one of them.")
+            yield duplicate_table(name, place, first)
 
     def unused(self) -> Iterator[Fault]:
-        """What was given to this run and nothing asked for."""
+        """Warnings about the environment and the parameters of this run that no tag uses."""
         names, environment = self.scope.environments, self.scope.environment
         if names and environment is not None and environment not in names:
-            listed = ", ".join(shorten(name) for name in sorted(names - {tagged.DEFAULT})[:20])
-            message = f"No #profile names the environment {quoted(environment)}: the :default branches are used."
-            yield Fault(None, "unknown-environment", message, f"Named are {listed}." if listed else None)
+            known = tagged.listed(sorted(names - {tagged.DEFAULT}))
+            message = f"No `#profile` has the environment {code(quoted(environment))}: the `:default` branches are used."
+            yield Fault(None, "unknown-environment", message, f"The environments are {known}." if known else None)
         for name in sorted(set(self.scope.params) - self.scope.used):
-            yield Fault(None, "unused-parameter", f"No #param asks for the parameter {quoted(name)}.")
+            yield Fault(None, "unused-parameter", f"No `#param` uses the parameter {code(quoted(name))}.")
+
+
+def duplicate_table(name: str, place: Place | None = None, first: Place | None = None) -> Fault:
+    """The fault of a table that two definitions have."""
+    where = f": the first is at {code(str(first))}" if first else ""
+    message = f"The table {code(quoted(name))} has two definitions{where}."
+    return Fault(place, "duplicate-table", message, "Keep one of them.")
 
 
 def _order(fault: Fault) -> tuple[int, int]:
@@ -234,62 +241,62 @@ def _order(fault: Fault) -> tuple[int, int]:
 
 
 def _link_note(link: files.File) -> Fault:
-    return Fault(link.place, "link", "This folder is a symbolic link: it was not looked into.")
+    return Fault(link.place, "link", "This folder is a symbolic link, so its files are not read.")
 
 
 def _name_twins(definitions: Iterable[Definition]) -> Iterator[Fault]:
-    """Names that differ only in case: two tables for AWS, one for DynamoDB Local."""
+    """Warnings about names that differ only in case: two tables at AWS, one at DynamoDB Local."""
     seen: dict[str, Definition] = {}
     for definition in definitions:
         first = seen.setdefault(definition.table.lower(), definition)
         if first is not definition:
-            message = f"{quoted(definition.table)} differs from {quoted(first.table)} only in case."
-            yield Fault(definition.place, "name-twin", message, "DynamoDB Local takes them for one table.")
+            message = f"{code(quoted(definition.table))} differs from {code(quoted(first.table))} only in case."
+            yield Fault(definition.place, "name-twin", message, "For DynamoDB Local they are one table.")
 
 
-# --- from nodes to plain values and back -----------------------------------------------------------------------------
+# --- nodes ------------------------------------------------------------------------------------------------------------
 
 
 def _document(text: str, file: str) -> edn.Document:
-    """The text as EDN; one that is in another notation says so, and not where EDN ends."""
+    """The text as EDN. A file in another format gets one fault that says so."""
     try:
         return edn.read(text, file)
     except InvalidDefinitions:
-        found = dialects.other_format(text)
-        if found is None:
+        other = dialects.other_format(text)
+        if other is None:
             raise
-        title, hint = found
+        title, hint = other
         place = Source.of(file, text).place(0, 0)
-        message = f"This looks like {title}, and a definition is EDN."
+        message = f"This looks like {title}, but a definition is EDN."
         raise InvalidDefinitions((Fault(place, "not-edn", message, hint),)) from None
 
 
 def _maps(document: edn.Document) -> tuple[list[Node], list[Fault]]:
-    """The maps of a file: one, or those of one vector."""
+    """The tables of a file: one map, or the maps of one vector. And what is wrong with the file."""
     source, forms = document.source, document.forms
     if not forms and not source.text.strip(", \t\n"):
         hint = "Write a table's map, or delete the file."
         return [], [Fault(source.place(0, 0), "empty-file", "This file is empty.", hint)]
     if len(forms) > 1:
-        hint = "Wrap them in [ and ], or give each table a file of its own."
-        message = f"This file holds {len(forms)} forms, and one is read."
+        hint = "Put them into `[` and `]`, or give each table its own file."
+        message = f"This file has {len(forms)} values, but a definition file has one."
         return [], [source.fault(_opener(forms[1]), code="several-forms", message=message, hint=hint)]
     vector = bool(forms) and forms[0].kind in {FormKind.VECTOR, FormKind.LIST}
     nodes = list(forms[0].value) if vector else list(forms)
     if vector and not nodes:
-        return [], [source.fault(forms[0], code="empty-file", message="This vector holds no table.")]
+        return [], [source.fault(forms[0], code="empty-file", message="This vector has no table.")]
     faults = [_not_a_map(node, source) for node in nodes if node.kind is not FormKind.MAP]
     return [node for node in nodes if node.kind is FormKind.MAP], faults
 
 
 def _not_a_map(node: Node, source: Source) -> Fault:
-    message = f"A table is a map, and this is a {node.kind.value}."
-    hint = "Write one map, or one vector of maps; tags stand inside the map."
+    message = f"A table is a map, but this is a {node.kind.value}."
+    hint = "Write one map, or one vector of maps. Tags stand inside the map."
     return source.fault(_opener(node), code="not-a-map", message=message, hint=hint)
 
 
 def _opener(node: Node) -> Node:
-    """A collection's opening delimiter, any other node whole."""
+    """The opening delimiter of a collection; the whole of any other node."""
     if node.kind in {FormKind.VECTOR, FormKind.LIST, FormKind.SET, FormKind.MAP, FormKind.TAGGED}:
         return node._replace(end=node.start + (2 if node.kind is FormKind.SET else 1))
     return node
@@ -303,7 +310,7 @@ _MARKS = {
 
 
 def _plain(node: Node, source: Source) -> Any:  # noqa: ANN401  # whatever the file holds
-    """A node as a value for `shapes`. It may recurse: the reader has bounded the depth."""
+    """A node as a value for `shapes`. It recurses, which is safe: the reader limits the depth."""
     if node.kind is FormKind.MAP:
         return {_key(key, source): _plain(value, source) for key, value in node.value}
     if node.kind in {FormKind.VECTOR, FormKind.LIST}:
@@ -319,7 +326,6 @@ def _plain(node: Node, source: Source) -> Any:  # noqa: ANN401  # whatever the f
 
 
 def _key(node: Node, source: Source) -> str | value_types.OtherKey:
-    """A key as `kinds` has it."""
     if node.kind is FormKind.KEYWORD:
         return str(node.value)
     return value_types.OtherKey(
@@ -328,21 +334,21 @@ def _key(node: Node, source: Source) -> str | value_types.OtherKey:
 
 
 def _located(finding: Finding, *, source: Source, node: Node) -> Fault:
-    """A finding as a fault at its place in the file: as far along its path as the file goes."""
+    """A finding as a fault. Its place is as far along its path as the file goes."""
     span, at = node, finding.at
     for step in finding.path:
-        found = _step(node, step, source=source)
-        if found is None:
+        pair = _step(node, step, source=source)
+        if pair is None:
             at = At.OPENER
             break
-        span, node = found
+        span, node = pair
     if at is not At.KEY:
         span = _opener(node) if at is At.OPENER else node
     return source.fault(span, code=finding.code, message=finding.message, hint=finding.hint)
 
 
 def _step(node: Node, step: str | int, *, source: Source) -> tuple[Node, Node] | None:
-    """The key and the value that a step of a path leads to; a member of a vector is its own key."""
+    """The key and the value at a step of a path. A member of a vector is its own key."""
     if isinstance(step, int):
         return node.value[step], node.value[step]
     for key, value in node.value if node.kind is FormKind.MAP else ():

@@ -1,43 +1,44 @@
 """The three tags: #profile, #join and #param.
 
-Pure and closed: what they yield depends on the text, the environment's name and the parameters alone, and no other
-tag exists. A definition comes from a stranger's pull request, so nothing here may look at the process environment, at
-files or at the network. Where a tag is malformed its value is BROKEN, which has its fault already.
+A definition may come from a stranger's pull request. So a tag depends on the text, the name of the environment and the
+parameters, and never on the process environment, files or the network. A malformed tag has a fault and the value BROKEN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dynatus_ci.definitions.edn import FormKind, Node, Source, Span
 from dynatus_ci.errors import Fault
-from dynatus_ci.text import quoted, shorten
+from dynatus_ci.text import code, quoted, shorten
 
 DEFAULT = "default"
+MOST_LISTED = 20
+"""Names in one message."""
 MOST_JOINED = 1 << 16
-"""Characters that one #join may make: three times as long as the longest value that DynamoDB takes, a policy."""
+"""Characters of one #join. The longest value that DynamoDB takes, a policy, has a third of that."""
 MOST_TEXT = 64 << 20
-"""Characters that all #join and #param of a run may make: as much as all files may hold. A short file could name a long
-parameter many thousand times."""
+"""Characters of all #join and #param of a run, as many as all files may have. Without a limit, a short file could repeat
+a long parameter thousands of times."""
 
 _INSTEAD: Mapping[str, str] = {
-    **dict.fromkeys(("env", "hostname", "user", "prop"), "Write #param NAME and pass it with `params`."),
-    "or": "Write #param [NAME default].",
-    **dict.fromkeys(("long", "boolean", "double", "keyword"), "Write #param NAME: it takes the type of its place."),
-    "envf": "Write #join with #param.",
+    **dict.fromkeys(("env", "hostname", "user", "prop"), "Write `#param NAME`, and pass its value with `params`."),
+    "or": "Write `#param [NAME default]`.",
+    **dict.fromkeys(("long", "boolean", "double", "keyword"), "Write `#param NAME`: it has the type that its place needs."),
+    "envf": "Write `#join` with `#param`.",
     **dict.fromkeys(("include", "ref", "merge", "read-edn"), "Write the value itself."),
-    **dict.fromkeys(("inst", "uuid"), "Nothing in a definition is of this type."),
+    **dict.fromkeys(("inst", "uuid"), "A definition has no values of this type."),
 }
-"""What to write in place of Aero's and EDN's own tags."""
+"""What to write instead of the tags of Aero and of EDN itself."""
 
 _COLLECTIONS = {FormKind.VECTOR, FormKind.LIST, FormKind.SET}
 
 
 @dataclass(slots=True)
 class Budget:
-    """How much text tags may still make."""
+    """How many characters tags may still make."""
 
     left: int = MOST_TEXT
 
@@ -49,19 +50,19 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class TagScope:
-    """What tags may depend on, and what they were found to ask for."""
+    """What tags may depend on, and the names that they use."""
 
     environment: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     environments: set[str] = field(default_factory=set)
-    """The names in the branches of all #profile that were read, chosen or not."""
+    """The environments that any #profile has a branch for."""
     used: set[str] = field(default_factory=set)
-    """The parameters that were asked for."""
+    """The parameters that any #param uses."""
     budget: Budget = field(default_factory=Budget)
 
 
 class _Wrong(Exception):
-    """A tag is malformed, or has no value here."""
+    """A tag is malformed, or has no value for this run."""
 
     def __init__(self, span: Span, message: str, *, code: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -69,10 +70,10 @@ class _Wrong(Exception):
 
 
 def resolve(node: Node, *, source: Source, scope: TagScope) -> tuple[Node, list[Fault]]:
-    """Put values in the place of all tags in a node.
+    """Replace all tags in a node by their values.
 
     Returns:
-        The node without tags, whose parts keep the places they came from, and the faults.
+        The node without tags, whose values keep the places of their source, and the faults.
     """
     resolver = _Resolver(source, scope)
     return resolver.evaluate(node), resolver.faults
@@ -84,7 +85,7 @@ class _Branch(NamedTuple):
 
 
 class _Resolver:
-    """One walk over one node. It may recurse: the reader has bounded the depth."""
+    """Resolves the tags of one node. It recurses, which is safe: the reader limits the depth."""
 
     def __init__(self, source: Source, scope: TagScope) -> None:
         self._source = source
@@ -102,7 +103,7 @@ class _Resolver:
         return node
 
     def _pairs(self, node: Node) -> Iterator[tuple[Node, Node]]:
-        """The pairs of a map. A tag as a key could quietly take the place of another key."""
+        """The pairs of a map. A tag cannot be a key: it could silently replace another key."""
         for key, value in node.value:
             if key.kind is FormKind.TAGGED:
                 self._note(_Wrong(key, "A tag cannot be a key.", code="tag-as-key", hint="Write the key itself."))
@@ -127,27 +128,27 @@ class _Resolver:
             return self._join(node, _parts(node))
         if tag == "param":
             return self._param(node, _parameter(argument))
-        hint = _INSTEAD.get(tag, "The tags are #profile, #join and #param.")
-        raise _Wrong(_tag_span(node), f"Unknown tag #{shorten(tag)}.", code="unknown-tag", hint=hint)
+        hint = _INSTEAD.get(tag, "The tags are `#profile`, `#join` and `#param`.")
+        raise _Wrong(_tag_span(node), f"Unknown tag {code(f'#{shorten(tag)}')}.", code="unknown-tag", hint=hint)
 
     def _profile(self, node: Node, branches: list[_Branch]) -> Node:
         names = [name for branch in branches for name in branch.names]
         self._scope.environments.update(names)
-        wanted = self._scope.environment if self._scope.environment in names else DEFAULT
+        chosen = self._scope.environment if self._scope.environment in names else DEFAULT
         for branch in branches:
-            if wanted not in branch.names:
+            if chosen not in branch.names:
                 self._survey(branch.value)
         for branch in branches:
-            if wanted in branch.names:
+            if chosen in branch.names:
                 return self.evaluate(branch.value)
-        message = "No environment is given, and this #profile has no :default."
+        message = "This run has no `environment`, and this `#profile` has no `:default` branch."
         if self._scope.environment is not None:
-            message = f"This #profile has no branch for the environment {quoted(self._scope.environment)}."
-        known = f"Its branches are {', '.join(map(shorten, names[:20]))}." if names else "It has no branches."
-        raise _Wrong(_tag_span(node), message, code="no-branch", hint=f"{known} Add one, or :default.")
+            message = f"This `#profile` has no branch for the environment {code(quoted(self._scope.environment))}."
+        known = f"Its branches are {listed(names)}." if names else "It has no branches."
+        raise _Wrong(_tag_span(node), message, code="no-branch", hint=f"{known} Add one, or `:default`.")
 
     def _survey(self, node: Node) -> None:
-        """Check the form of the tags in a value that is not used, so that it is not found only elsewhere."""
+        """Check the form of the tags in a branch that is not chosen: another environment would fail on it later."""
         faults = len(self.faults)
         for tagged in _tags(node):
             try:
@@ -180,14 +181,14 @@ class _Resolver:
         texts = [_joined(value) for value in values]
         size = sum(map(len, texts))
         if size > MOST_JOINED:
-            message = f"This #join makes a text of {size:,} characters, and {MOST_JOINED:,} are the most."
+            message = f"This `#join` makes {size:,} characters. It can make at most {MOST_JOINED:,}."
             raise _Wrong(_tag_span(node), message, code="too-large")
         self._spend(node, size)
         return Node(FormKind.STRING, "".join(texts), node.start, node.end)
 
     def _spend(self, node: Node, size: int) -> None:
         if not self._scope.budget.parse(size):
-            message = f"All #join and #param together make more than {MOST_TEXT:,} characters."
+            message = f"All `#join` and `#param` together make more than {MOST_TEXT:,} characters."
             raise _Wrong(_tag_span(node), message, code="too-large")
 
     def _param(self, node: Node, asked: tuple[str, Node | None]) -> Node:
@@ -200,9 +201,16 @@ class _Resolver:
             return Node(FormKind.PARAMETER, (name, self._scope.params[name]), node.start, node.end)
         if default is not None:
             return self.evaluate(default)
-        known = ", ".join(shorten(param) for param in sorted(self._scope.params)[:20])
-        hint = f"Known are {known}." if known else f"No parameter is given; pass {shorten(name)}=VALUE with `params`."
-        raise _Wrong(node, f"Unknown parameter {quoted(name)}.", code="unknown-parameter", hint=hint)
+        given = code(f"{shorten(name)}=VALUE")
+        hint = f"Pass {given} with `params`."
+        if self._scope.params:
+            hint = f"The parameters of this run are {listed(sorted(self._scope.params))}."
+        raise _Wrong(node, f"Unknown parameter {code(quoted(name))}.", code="unknown-parameter", hint=hint)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Some names for a message."""
+    return ", ".join(code(shorten(name)) for name in names[:MOST_LISTED])
 
 
 def _tag_span(node: Node) -> Node:
@@ -235,16 +243,15 @@ def _tags(node: Node) -> Iterator[Node]:
 
 
 def _branches(node: Node) -> list[_Branch]:
-    """The branches of a #profile."""
     argument = node.value[1]
     if argument.kind is not FormKind.MAP:
-        hint = "Write #profile {:prod … :default …}."
-        raise _Wrong(argument, "#profile needs a map of environments.", code="bad-profile", hint=hint)
+        hint = "Write `#profile {:prod … :default …}`."
+        raise _Wrong(argument, "`#profile` needs a map of environments.", code="bad-profile", hint=hint)
     branches, seen = [], set[str]()
     for key, value in argument.value:
         names = [_environment(name) for name in (key.value if key.kind is FormKind.SET else (key,))]
         if seen.intersection(names):
-            raise _Wrong(key, "An environment has two branches in this #profile.", code="bad-profile")
+            raise _Wrong(key, "This `#profile` has two branches for one environment.", code="bad-profile")
         seen.update(names)
         branches.append(_Branch(names, value))
     return branches
@@ -253,35 +260,33 @@ def _branches(node: Node) -> list[_Branch]:
 def _environment(node: Node) -> str:
     if node.kind in {FormKind.KEYWORD, FormKind.STRING}:
         return str(node.value)
-    hint = "Write :name, #{:one :other} or :default."
-    raise _Wrong(node, f"A branch of #profile cannot be for a {node.kind.value}.", code="bad-profile", hint=hint)
+    hint = "Write `:name`, `#{:one :other}` or `:default`."
+    raise _Wrong(node, f"A branch of `#profile` cannot be for a {node.kind.value}.", code="bad-profile", hint=hint)
 
 
 def _parts(node: Node) -> tuple[Node, ...]:
-    """What a #join is to join."""
     argument: Node = node.value[1]
     if argument.kind not in {FormKind.VECTOR, FormKind.LIST}:
-        hint = 'Write #join ["…" #param name].'
-        raise _Wrong(argument, "#join needs a vector of strings and numbers.", code="bad-join", hint=hint)
+        hint = 'Write `#join ["…" #param name]`.'
+        raise _Wrong(argument, "`#join` needs a vector of strings and numbers.", code="bad-join", hint=hint)
     return tuple(argument.value)
 
 
 def _joined(part: Node) -> str:
-    """A part of a #join as text."""
     if part.kind is FormKind.PARAMETER:
         return str(part.value[1])
     if part.kind in {FormKind.STRING, FormKind.WHOLE}:
         return str(part.value)
-    hint = f"Write {quoted(part.value)}." if part.kind in {FormKind.KEYWORD, FormKind.SYMBOL} else None
-    raise _Wrong(part, f"#join cannot join a {part.kind.value}.", code="bad-join", hint=hint)
+    hint = f"Write {code(quoted(part.value))}." if part.kind in {FormKind.KEYWORD, FormKind.SYMBOL} else None
+    raise _Wrong(part, f"`#join` cannot join a {part.kind.value}.", code="bad-join", hint=hint)
 
 
 def _parameter(argument: Node) -> tuple[str, Node | None]:
-    """The name that a #param asks for, and its default."""
+    """The name of a #param, and its default."""
     name, default = argument, None
     if argument.kind is FormKind.VECTOR and len(argument.value) == 2:  # noqa: PLR2004  # [name default]
         name, default = argument.value
     if name.kind not in {FormKind.SYMBOL, FormKind.KEYWORD, FormKind.STRING}:
-        hint = "Write #param name or #param [name default]."
-        raise _Wrong(argument, "#param needs a name.", code="bad-param", hint=hint)
+        hint = "Write `#param name` or `#param [name default]`."
+        raise _Wrong(argument, "`#param` needs a name.", code="bad-param", hint=hint)
     return str(name.value), default

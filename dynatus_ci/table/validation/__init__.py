@@ -1,1 +1,1 @@
-"""What a definition may hold: the shape of its values, and what DynamoDB would refuse."""
+"""Checks a definition: the shapes of its values, and what DynamoDB would refuse."""

@@ -1,7 +1,6 @@
-"""What people write who come from another tool, and what it is called in a definition.
+"""The names that other tools use, and their names in a definition.
 
-Tables of names, words and wrappers, and the lookups in them. It decides only what advice a fault gives: whether a
-definition is valid is said by `shapes` and `rules`.
+Only hints come from here. Whether a definition is valid is decided by `shapes` and `rules`.
 """
 
 from __future__ import annotations
@@ -14,26 +13,26 @@ from typing import Any, NamedTuple
 
 from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation.value_types import OtherKey, is_text
-from dynatus_ci.text import quoted, shorten
+from dynatus_ci.text import code, quoted, shorten
 
 SHORTEST_BEGINNING = 3
-"""Letters by which a key may be taken for the beginning of a member: TimeToLive for TimeToLiveSpecification."""
+"""The fewest letters of a key that is the beginning of a member: TimeToLive for TimeToLiveSpecification."""
 NEAR = 0.75
-"""How alike a misspelt key and a member must be, as difflib counts it."""
+"""How alike a misspelt key and a member must be, for difflib."""
 LONGEST_HEAD = 4_000
-"""Characters of a file by which its notation is known."""
+"""The first characters of a file show its format."""
 LONGEST_NAME = 64
-"""Characters of a name that are looked at."""
+"""Characters of a name that are compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """What a key of another tool is in a definition.
+    """What to write for a key of another tool.
 
     Args:
-        members: The member of each kind of map that has one: Terraform's `name` is TableName, IndexName, AttributeName.
-        instead: What to write, where the value has another shape here.
-        left_out: That there is no such thing here, and why; the reason may be empty.
+        members: The members that it may mean. Terraform's `name` is TableName, IndexName or AttributeName.
+        instead: What to write if the value has another shape here, as part of a sentence.
+        left_out: Set if a definition has nothing like it: the reason, which may be empty.
     """
 
     members: tuple[str, ...] = ()
@@ -46,9 +45,9 @@ class Dialect:
     """How one tool writes a table.
 
     Args:
-        title: What it is called in a sentence.
-        marks: Names that only its users write.
-        names: Name → what it is here. Names are compared by their letters: hash_key, hashKey and hash-key are one.
+        title: Its name in a sentence.
+        marks: Names that only this tool has.
+        names: Name → what it means here. Only letters are compared: hash_key, hashKey and hash-key are the same.
     """
 
     title: str
@@ -56,21 +55,21 @@ class Dialect:
     names: Mapping[str, Meant] = field(default_factory=dict)
 
 
-# --- the tables ------------------------------------------------------------------------------------------------------
+# --- dialects --------------------------------------------------------------------------------------------------------
 
 
 def _is(*members: str) -> Meant:
     return Meant(members)
 
 
-_HASH_KEY = Meant(("KeySchema",), ':KeySchema [{:AttributeName "…" :KeyType "HASH"}]')
-_RANGE_KEY = Meant(("KeySchema",), 'a member of :KeySchema: {:AttributeName "…" :KeyType "RANGE"}')
-_CAPACITY = Meant(("ProvisionedThroughput",), ":ProvisionedThroughput {:ReadCapacityUnits 5 :WriteCapacityUnits 5}")
-_LIMITS = Meant(("OnDemandThroughput",), ":OnDemandThroughput {:MaxReadRequestUnits 100 :MaxWriteRequestUnits 100}")
+_HASH_KEY = Meant(("KeySchema",), '`:KeySchema [{:AttributeName "…" :KeyType "HASH"}]`')
+_RANGE_KEY = Meant(("KeySchema",), 'a member of `:KeySchema`: `{:AttributeName "…" :KeyType "RANGE"}`')
+_CAPACITY = Meant(("ProvisionedThroughput",), "`:ProvisionedThroughput {:ReadCapacityUnits 5 :WriteCapacityUnits 5}`")
+_LIMITS = Meant(("OnDemandThroughput",), "`:OnDemandThroughput {:MaxReadRequestUnits 100 :MaxWriteRequestUnits 100}`")
 _STREAM = Meant(
-    ("StreamSpecification",), ':StreamSpecification {:StreamEnabled true :StreamViewType "NEW_AND_OLD_IMAGES"}'
+    ("StreamSpecification",), '`:StreamSpecification {:StreamEnabled true :StreamViewType "NEW_AND_OLD_IMAGES"}`'
 )
-_PROJECTION = Meant(("Projection",), ':Projection {:ProjectionType "ALL"}')
+_PROJECTION = Meant(("Projection",), '`:Projection {:ProjectionType "ALL"}`')
 _NAME = _is("TableName", "IndexName", "AttributeName")
 _NOTHING = Meant(left_out="")
 
@@ -86,7 +85,7 @@ CLOUDFORMATION = Dialect(
         "writeondemandthroughputsettings": _LIMITS,
         "readondemandthroughputsettings": _LIMITS,
         "importsourcespecification": Meant(left_out="a definition imports no data from S3"),
-        "deletionpolicy": Meant(left_out="no table is deleted because its file is gone"),
+        "deletionpolicy": Meant(left_out="a table whose file is gone is not deleted"),
         "updatereplacepolicy": _NOTHING,
         "dependson": _NOTHING,
     },
@@ -162,14 +161,14 @@ AWS_CLI = Dialect(
     marks=frozenset({"globalsecondaryindexupdates", "replicaupdates", "tabledescription"}),
     names={
         "globalsecondaryindexupdates": Meant(
-            ("GlobalSecondaryIndexes",), "all indexes of the table, in :GlobalSecondaryIndexes"
+            ("GlobalSecondaryIndexes",), "all indexes of the table, in `:GlobalSecondaryIndexes`"
         ),
-        "replicaupdates": Meant(("Replicas",), "all replicas of the table, in :Replicas"),
+        "replicaupdates": Meant(("Replicas",), "all replicas of the table, in `:Replicas`"),
         "tabletags": _is("Tags"),
     },
 )
 DIALECTS: Sequence[Dialect] = (CLOUDFORMATION, TERRAFORM, FARADAY, KUBERNETES, WORKBENCH, AWS_CLI)
-"""Amazonica has no table: its names are the API's in kebab-case, which are known by their letters."""
+"""Amazonica needs no entry: its names are AWS's in kebab-case, which have the same letters."""
 
 WORDS: Mapping[str, str] = {
     **dict.fromkeys(("ONDEMAND", "PAYPERREQUEST", "PERREQUEST"), "PAY_PER_REQUEST"),
@@ -184,19 +183,19 @@ WORDS: Mapping[str, str] = {
     **dict.fromkeys(("OLD",), "OLD_IMAGE"),
     **dict.fromkeys(("KEYS", "KEYSONLY"), "KEYS_ONLY"),
 }
-"""By their letters, words that other tools, or people, have for AWS's own."""
+"""The letters of a word that other tools or people write → AWS's word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
-    """What stands around a table's own map where a whole file of another tool was pasted.
+    """A map around the table's own map, in a pasted file of another tool.
 
     Args:
-        keys: The keys that it is known by, by their letters.
+        keys: The letters of the keys that it has.
         code: The finding's code.
-        message: What it is.
-        hint: What to write alone.
-        inner: The one of its keys whose map is the table, if there is one.
+        message: What was pasted.
+        hint: The part of it to write.
+        inner: The key whose map is the table, if there is one.
     """
 
     keys: tuple[str, ...]
@@ -209,34 +208,34 @@ class Wrapper:
 WRAPPERS: Sequence[Wrapper] = (
     Wrapper(
         ("op", "request"), "request-wrapper", "This is a request of aws-api, not a table.",
-        "Write the map under :request alone.", "request",
+        "Write only the map under `:request`.", "request",
     ),
     *(
         Wrapper(
-            (key,), "pasted-answer", "This is the output of DescribeTable, not a definition.",
-            "Write the map under it alone, without what DynamoDB adds.", key,
+            (key,), "pasted-answer", "This is the output of `DescribeTable`, not a definition.",
+            "Write only the map under it, without what DynamoDB adds.", key,
         )
         for key in ("table", "tabledescription")
     ),
     Wrapper(
         ("type", "properties"), "other-format", "This is a resource of CloudFormation, not a table.",
-        "Write the map under Properties alone.", "properties",
+        "Write only the map under `Properties`.", "properties",
     ),
     Wrapper(
         ("resources",), "other-format", "This is a template of CloudFormation, not a table.",
-        "Write the Properties of each table as a map of its own.",
+        "Write the `Properties` of each table as a map of its own.",
     ),
     Wrapper(
         ("apiversion", "spec"), "other-format", "This is a resource of Kubernetes, not a table.",
-        "Write the map under spec alone.", "spec",
+        "Write only the map under `spec`.", "spec",
     ),
     Wrapper(
         ("datamodel",), "other-format", "This is a model of NoSQL Workbench, not a table.",
-        "Write a map for each table in DataModel.",
+        "Write a map for each table in `DataModel`.",
     ),
     Wrapper(
         ("resource",), "other-format", "This is a configuration of Terraform, not a table.",
-        "Write a map for each aws_dynamodb_table.",
+        "Write a map for each `aws_dynamodb_table`.",
     ),
     *(
         Wrapper(
@@ -249,25 +248,25 @@ WRAPPERS: Sequence[Wrapper] = (
 
 NAMED_RESOURCE = Wrapper(
     (), "other-format", "This is a resource of CloudFormation under its logical name, not a table.",
-    "Write the map under its Properties alone.",
+    "Write only the map under its `Properties`.",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class OtherFormat:
-    """A notation that is not EDN, by how a text in it begins."""
+    """A file format that is not EDN, and how a file in it begins."""
 
     title: str
     pattern: str
     hint: str
 
 
-_LIKE_THIS = 'like this: {:TableName "users" :BillingMode "PAY_PER_REQUEST"}'
+_LIKE_THIS = 'like this: `{:TableName "users" :BillingMode "PAY_PER_REQUEST"}`'
 OTHER_FORMATS: Sequence[OtherFormat] = (
     OtherFormat(
         "JSON",
         r'\s*(?:\[\s*)?\{\s*"[^"\n]*"\s*:[\s"\[{\d]',
-        f"Write EDN, {_LIKE_THIS}. A name begins with a colon, and none follows it.",
+        f"Write EDN, {_LIKE_THIS}. A colon stands before a name, not after it.",
     ),
     OtherFormat(
         "HCL",
@@ -282,29 +281,29 @@ OTHER_FORMATS: Sequence[OtherFormat] = (
 )
 
 
-# --- the lookups -----------------------------------------------------------------------------------------------------
+# --- lookups ---------------------------------------------------------------------------------------------------------
 
 
 def letters(name: str) -> str:
-    """A name without what differs between spellings: key-schema, key_schema, keySchema, KeySchema."""
+    """A name without what differs between its spellings key-schema, key_schema, keySchema and KeySchema."""
     return re.sub(r"[^a-z0-9]", "", name[:LONGEST_NAME].lower())
 
 
 def key_text(key: Value) -> str | None:
-    """The text of a key, whether it was written as a keyword or as a string."""
+    """The text of a key that is a keyword or a string."""
     text = key.text if isinstance(key, OtherKey) else key
     return text if isinstance(text, str) else None
 
 
 def recognised(names: Iterable[str]) -> Dialect | None:
-    """The dialect of which most marks are among some names."""
-    found = {letters(name) for name in names}
-    best = max(DIALECTS, key=lambda dialect: len(dialect.marks & found))
-    return best if best.marks & found else None
+    """The dialect that has the most marks among the names."""
+    written = {letters(name) for name in names}
+    best = max(DIALECTS, key=lambda dialect: len(dialect.marks & written))
+    return best if best.marks & written else None
 
 
 class Reading(NamedTuple):
-    """What a key was meant for: the member, if there is one, what to write, and whether the value has its shape."""
+    """What a key was meant as: the member, if there is one, a hint, and whether the value has the member's shape."""
 
     member: str | None
     hint: str | None
@@ -312,13 +311,13 @@ class Reading(NamedTuple):
 
 
 def read_key(key: Value, members: Iterable[str], own: Dialect | None) -> Reading:
-    """What an unknown key of a map with certain members was meant for; the file's own dialect decides first."""
+    """What an unknown key of a map with these members was meant as. The file's own dialect comes first."""
     text = key_text(key)
     if text is None:
         return Reading(None, None)
     name, folded = letters(text.rpartition("/")[2]), {letters(member): member for member in members}
     if name in folded:
-        return Reading(folded[name], f"Write :{folded[name]}.")
+        return Reading(folded[name], f"Write `:{folded[name]}`.")
     for dialect in (*((own,) if own else ()), *DIALECTS):
         meant = dialect.names.get(name)
         reading = _reading(meant, set(folded.values()), f"{own.title}'s" if dialect is own else None) if meant else None
@@ -326,23 +325,23 @@ def read_key(key: Value, members: Iterable[str], own: Dialect | None) -> Reading
             return reading
     begun = [other for other in folded if other.startswith(name)] if len(name) >= SHORTEST_BEGINNING else []
     near = begun if len(begun) == 1 else difflib.get_close_matches(name, folded, n=1, cutoff=NEAR)
-    return Reading(folded[near[0]], f"Did you mean :{folded[near[0]]}?") if near else Reading(None, None)
+    return Reading(folded[near[0]], f"Did you mean `:{folded[near[0]]}`?") if near else Reading(None, None)
 
 
 def _reading(meant: Meant, members: set[str], whose: str | None) -> Reading | None:
-    """What a name of a dialect is in a map with certain members; None where it is nothing there."""
+    """What a name of a dialect means in a map with these members; None if it means nothing there."""
     member = next((member for member in meant.members if member in members), None)
     if meant.members and member is None:
         return None
     if meant.left_out is not None:
         return Reading(None, f"Leave it out: {meant.left_out}." if meant.left_out else "Leave it out.")
-    write = meant.instead or f":{member}"
+    write = meant.instead or f"`:{member}`"
     hint = f"It is {whose}; write {write}." if whose else f"Write {write}."
     return Reading(member, hint, same_shape=meant.instead is None)
 
 
 def word(text: str, words: Sequence[str]) -> str | None:
-    """The word of AWS that was meant: by what other tools call it, or as the nearest one."""
+    """The word of AWS that was meant: another tool's word for it, or the most similar one."""
     folded = text[:LONGEST_NAME].upper().replace("-", "_")
     known = WORDS.get(re.sub(r"[^A-Z]", "", folded.rpartition(".")[2]))
     if known in words:
@@ -352,7 +351,7 @@ def word(text: str, words: Sequence[str]) -> str | None:
 
 
 def wrapper(value: Mapping[Any, Any]) -> tuple[Wrapper, Any] | None:
-    """The wrapper that stands in place of a table's own map, and the key of it to show."""
+    """The wrapper that a map is, and its key to name in the message; None if the map may be a table."""
     keys = _by_letters(value)
     if "tablename" in keys:
         return None
@@ -385,14 +384,14 @@ def function(value: Value) -> str | None:
 
 
 def function_hint(value: Mapping[Any, Any]) -> str:
-    """What to write in place of a function of CloudFormation."""
+    """What to write instead of a function of CloudFormation."""
     name, (argument,) = function(value), value.values()
     if name == "Fn::If":
-        return "Write #profile {:prod … :default …}."
+        return "Write `#profile {:prod … :default …}`."
     if name == "Ref" and is_text(argument) and _PLAIN.fullmatch(argument):
-        return f"Write #param {argument}, or the value itself."
+        return f"Write `#param {argument}`, or the value itself."
     text = argument[0] if isinstance(argument, list) and argument else argument
-    return (is_text(text) and placeholder_hint(text)) or "Write the value itself, or #join with #param."
+    return (is_text(text) and placeholder_hint(text)) or "Write the value itself, or `#join` with `#param`."
 
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,40}")
@@ -400,25 +399,26 @@ _PLACEHOLDER = re.compile(r"\$\{([^{}\n]*)\}|\{\{([^{}\n]*)\}\}")
 
 
 def placeholder_hint(text: str) -> str | None:
-    """What to write in place of a text that another tool would fill in, such as "${Stage}-users"."""
+    """What to write instead of a text that another tool would fill in, such as "${Stage}-users"."""
     if not _PLACEHOLDER.search(text[: LONGEST_NAME * 4]):
         return None
     parts: list[str] = []
     end = 0
-    for found in _PLACEHOLDER.finditer(text[: LONGEST_NAME * 4]):
-        between = text[end : found.start()]
-        name = re.split(r"[.:]", found[1] if found[1] is not None else found[2])[-1].strip()
+    for match in _PLACEHOLDER.finditer(text[: LONGEST_NAME * 4]):
+        between = text[end : match.start()]
+        name = re.split(r"[.:]", match[1] if match[1] is not None else match[2])[-1].strip()
         parts += [
             *([quoted(between)] if between else []),
             f"#param {name}" if _PLAIN.fullmatch(name) else "#param name",
         ]
-        end = found.end()
+        end = match.end()
     rest = [quoted(text[end:])] if text[end:] else []
-    return f"Nothing here fills in {shorten(found[0])}. Write #join [{' '.join([*parts, *rest])}]."
+    join = f"#join [{' '.join([*parts, *rest])}]"
+    return f"Dynatus does not fill in {code(shorten(match[0]))}. Write {code(join)}."
 
 
 def other_format(text: str) -> tuple[str, str] | None:
-    """The notation of a text that is not EDN, in words, and what to do about it."""
+    """The format of a text that is not EDN, in words, and a hint."""
     head = text[:LONGEST_HEAD]
     for known in OTHER_FORMATS:
         if re.match(known.pattern, head):

@@ -1,7 +1,4 @@
-"""What is wrong at a path of a definition.
-
-Holds no rule: shapes, rules and settings make findings, the loader gives each its place in a file.
-"""
+"""What is wrong at a path of a definition. `shapes`, `rules` and the aspects find it; the loader knows the place."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from enum import Enum
 
 
 class At(Enum):
-    """Which part of what stands at a path a finding is about."""
+    """The part of the member at a path that a finding is about."""
 
     VALUE = "the value"
     KEY = "the key"
@@ -23,10 +20,10 @@ class Finding:
 
     Args:
         path: Where, inside the definition: ("GlobalSecondaryIndexes", 0, "KeySchema").
-        code: A short name of the kind of fault, for machines.
-        message: What is wrong; one sentence.
-        hint: What to write instead.
-        at: Which part of what stands there.
+        code: The kind of fault, for machines.
+        message: What is wrong: one sentence, its values in code spans.
+        hint: What to write instead, in the same form.
+        at: The part of the member that it is about.
     """
 
     path: tuple[str | int, ...]

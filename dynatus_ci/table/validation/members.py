@@ -1,8 +1,6 @@
-"""The members that a definition may have: those that UpdateTable couples, and each setting's own.
+"""The members that a definition may have: keys, indexes and capacity here, and each aspect's own.
 
-A contract test holds them to botocore's service model.
-
-Takes plain values: from Python as they are, from files with the marks of `kinds`.
+A contract test compares them with botocore's service model.
 """
 
 from __future__ import annotations
@@ -77,26 +75,26 @@ TABLE = Structure(
         **{aspect.name: aspect.shape for aspect in ASPECTS},
     },
     required=("TableName", "KeySchema", "AttributeDefinitions"),
-    advice="A table has the keys of CreateTable, and those of CloudFormation for what CreateTable lacks.",
+    advice="Write a key of `CreateTable`, or of CloudFormation for what `CreateTable` does not have.",
 )
-"""What a definition of a table may hold: CreateTable's members, and CloudFormation's names for what it lacks."""
+"""The members of CreateTable, and CloudFormation's members for what CreateTable does not have."""
 
 ABSENT_TABLE = Structure(
     {"TableName": Text(1, 1024), "Absent": Flag(only=True)},
     required=("TableName",),
-    advice="A table that is :Absent has nothing beside its :TableName.",
+    advice="A table that is `:Absent` has no other key than `:TableName`.",
 )
-"""A definition that says that a table is to go: nothing beside these two."""
+"""A definition that deletes a table."""
 
 
 class Checked(NamedTuple):
-    """What `check` makes of a definition.
+    """A definition after `check`.
 
     Args:
-        body: The definition with enum members spelt as AWS does, sets as lists, parameters in the type of their place,
-            the policy as an object and nil left out. What has a finding is `shapes.Unknown`.
-        findings: What does not fit.
-        written: Path → the steps of the file in place of its last one, where that is in another spelling.
+        body: The definition in AWS's spelling: sets are lists, parameters have the type of their place, the policy is
+            an object, and nil is left out. A value that has a finding is `shapes.Unknown`.
+        findings: What is wrong.
+        written: Path → the steps that the file has in place of the path's last step, where it is spelt differently.
     """
 
     body: dict[str, Any]
@@ -104,7 +102,7 @@ class Checked(NamedTuple):
     written: Mapping[Path, Path]
 
     def as_written(self, path: Path) -> Path:
-        """A path by the members' own names as the steps that the file has."""
+        """A path as the file spells it."""
         steps = list(self.written.get((), ()))
         for number, step in enumerate(path):
             steps += self.written.get(path[: number + 1], (step,))
@@ -112,34 +110,34 @@ class Checked(NamedTuple):
 
 
 def check(definition: Mapping[Any, Any]) -> Checked:
-    """Hold a definition to the members that a table may have.
+    """Check that a definition has the members and shapes that a table may have.
 
     Args:
-        definition: Plain values, from Python or from a file.
+        definition: Plain values from Python, or values of a file, which may have the types of `value_types`.
     """
-    spot = Cursor()
-    table = _unwrapped(definition, spot)
+    cursor = Cursor()
+    table = _unwrapped(definition, cursor)
     if table is None:
-        return Checked(dict.fromkeys(TABLE.members, UNSURE), spot.findings, spot.written)
-    spot = replace(spot, dialect=dialects.recognised(filter(None, map(dialects.key_text, table))))
-    goes = any(dialects.letters(dialects.key_text(key) or "") == "absent" and table[key] is not None for key in table)
-    shape = ABSENT_TABLE if goes else TABLE
+        return Checked(dict.fromkeys(TABLE.members, UNSURE), cursor.findings, cursor.written)
+    cursor = replace(cursor, dialect=dialects.recognised(filter(None, map(dialects.key_text, table))))
+    names = {dialects.letters(dialects.key_text(key) or "") for key in table if table[key] is not None}
+    shape = ABSENT_TABLE if "absent" in names else TABLE
     try:
-        body = shape.parse(table, spot)
+        body = shape.parse(table, cursor)
     except TooManyFindings:
         body = dict.fromkeys(shape.members, UNSURE)
-        message = "This map has more faults than are listed here."
-        spot.findings.append(Finding((), "too-many-faults", message, at=At.OPENER))
-    return Checked(body, spot.findings, spot.written)
+        message = "This map has more errors than are listed here."
+        cursor.findings.append(Finding((), "too-many-faults", message, at=At.OPENER))
+    return Checked(body, cursor.findings, cursor.written)
 
 
-def _unwrapped(definition: Mapping[Any, Any], spot: Cursor) -> Mapping[Any, Any] | None:
-    """A table's own map, from what stands around it; None where that is not one table."""
-    found = dialects.wrapper(definition)
-    if found is None:
+def _unwrapped(definition: Mapping[Any, Any], cursor: Cursor) -> Mapping[Any, Any] | None:
+    """The table's own map, also where a wrapper of another tool is around it; None where that has no single table."""
+    match = dialects.wrapper(definition)
+    if match is None:
         return definition
-    wrapper, key = found
-    spot.written[()] = (key.written if isinstance(key, OtherKey) else key,)
-    spot.refuse(wrapper.code, wrapper.message, hint=wrapper.hint, at=At.KEY)
+    wrapper, key = match
+    cursor.written[()] = (key.written if isinstance(key, OtherKey) else key,)
+    cursor.refuse(wrapper.code, wrapper.message, hint=wrapper.hint, at=At.KEY)
     inner: Mapping[Any, Any] | None = definition[key] if wrapper.inner else None
     return inner

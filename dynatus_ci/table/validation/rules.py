@@ -1,8 +1,7 @@
-"""What DynamoDB refuses about keys, attributes, indexes and billing, as far as a well-shaped definition shows it.
+"""What DynamoDB refuses about keys, attributes, indexes and billing.
 
-Pure. Rules of a setting with a life of its own stand with it, under `settings`; `findings` yields them too. A rule
-says nothing of what is unknown (`shapes.Unknown`), and all that it can say of the rest. What is a quota that AWS raises
-on request, or wrong at an emulator only, is no finding but a note.
+The rules of an aspect are in the aspect's module; `findings` runs them, too. A rule skips values that are unknown
+(`shapes.Unknown`) and checks the rest. A quota that AWS raises on request is a note, not a finding.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
@@ -20,25 +19,25 @@ from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import UNSURE, Path, Unknown, known, whole
-from dynatus_ci.text import quoted
+from dynatus_ci.text import code, quoted
 
 Definition: TypeAlias = Mapping[str, Any]
 Rule: TypeAlias = Callable[[Definition], Iterator[Finding]]
 
 GLOBAL, LOCAL = "GlobalSecondaryIndexes", "LocalSecondaryIndexes"
 MOST_KEY_ATTRIBUTES = 4
-"""Of each key type, in a global secondary index."""
+"""For each key type, in a global secondary index."""
 MOST_LOCAL_INDEXES = 5
 USUAL_GLOBAL_INDEXES = 20
 MOST_PROJECTED = 100
-"""Attributes that all INCLUDE projections of a table name together."""
+"""Attributes in all INCLUDE projections of a table together."""
 
 
 def findings(definition: Definition) -> Iterator[Finding]:
     """All that DynamoDB would refuse about a definition.
 
     Args:
-        definition: A body that `members.check` returned, under its final table name.
+        definition: The body from `members.check`, with the final table name.
     """
     if "Absent" in definition:
         yield from _table_name(definition)
@@ -52,11 +51,11 @@ def findings(definition: Definition) -> Iterator[Finding]:
 
 
 def notes(definition: Definition) -> Iterator[Finding]:
-    """What is worth a warning: AWS may take it."""
+    """What deserves a warning, although AWS may accept it."""
     indexes = definition.get(GLOBAL, ())
     if len(indexes) > USUAL_GLOBAL_INDEXES:
-        message = f"The table has {len(indexes)} global secondary indexes; AWS allows {USUAL_GLOBAL_INDEXES} unasked."
-        hint = "Ask for a higher quota before this is applied."
+        message = f"The table has {len(indexes)} global secondary indexes; the usual quota is {USUAL_GLOBAL_INDEXES}."
+        hint = "Ask AWS for a higher quota before you apply this."
         yield Finding((GLOBAL, USUAL_GLOBAL_INDEXES), "many-indexes", message, hint, At.OPENER)
 
 
@@ -66,7 +65,7 @@ def notes(definition: Definition) -> Iterator[Finding]:
 def _table_name(definition: Definition) -> Iterator[Finding]:
     name = known(definition, "TableName")
     if name is not None and not re.fullmatch(r"[a-zA-Z0-9_.-]{3,255}", name):
-        message = f"The table name {quoted(name)} must be 3 to 255 characters long, of a-z, A-Z, 0-9, _, . and -."
+        message = f"The table name {code(quoted(name))} must be 3 to 255 characters of `[a-zA-Z0-9_.-]`."
         hint = "Write the table's name, not its ARN." if name.startswith("arn:") else dialects.placeholder_hint(name)
         yield Finding(("TableName",), "table-name", message, hint)
 
@@ -84,40 +83,42 @@ def _global_keys(definition: Definition) -> Iterator[Finding]:
 
 
 def _local_keys(definition: Definition) -> Iterator[Finding]:
-    """A local index shares the table's HASH attribute and has a RANGE attribute of its own."""
+    """A local index has the table's HASH attribute and a RANGE attribute of its own."""
     table = _names(definition)
     if known(definition, LOCAL) and "RANGE" not in table and whole(definition["KeySchema"]):
-        hint = "Give the table a RANGE attribute, or make the index global."
-        message = "Only a table with a RANGE attribute can have local secondary indexes."
+        hint = "Give the table a `RANGE` attribute, or make the index global."
+        message = "Only a table with a `RANGE` attribute can have local secondary indexes."
         yield Finding((LOCAL,), "local-index-key", message, hint, At.KEY)
     for path, index in _indexes(definition, LOCAL):
         key = (*path, "KeySchema")
         yield from _key_schema(index, path)
         own = _names(index)
         if "RANGE" not in own and whole(index["KeySchema"]):
-            message = "A local secondary index needs a RANGE attribute."
+            message = "A local secondary index needs a `RANGE` attribute."
             yield Finding(key, "local-index-key", message, f"Add {_key_member('RANGE')}.")
         if "HASH" in own and own["HASH"] != table.get("HASH", own["HASH"]):
-            message = f"A local secondary index has the table's HASH attribute, {quoted(table['HASH'])}."
-            yield Finding((*key, 0, "AttributeName"), "local-index-key", message, "Write that, or make it global.")
+            message = f"A local secondary index has the table's `HASH` attribute, {code(quoted(table['HASH']))}."
+            yield Finding(
+                (*key, 0, "AttributeName"), "local-index-key", message, "Write that one, or make the index global."
+            )
 
 
 def _names(holder: Definition) -> dict[str, str]:
-    """Key type → the attribute that has it, in a table or an index, as far as both are known."""
+    """Key type → its attribute, in a table or an index, as far as both are known."""
     members = [member for _, member in _members(holder)]
     pairs = [(known(member, "KeyType"), known(member, "AttributeName")) for member in members]
     return {kind: name for kind, name in pairs if kind is not None and name is not None}
 
 
 def _members(holder: Definition) -> Iterator[tuple[int, Definition]]:
-    """The members of a key schema, with their numbers, as far as they are known to be members."""
+    """The known members of a key schema, with their numbers."""
     for number, member in enumerate(known(holder, "KeySchema") or ()):
         if not isinstance(member, Unknown):
             yield number, member
 
 
 def _key_schema(holder: Definition, owner: Path, *, most: int = 1) -> Iterator[Finding]:
-    """HASH members first, then RANGE members, no attribute twice, and not too many."""
+    """HASH members come before RANGE members; no attribute is in a key twice; and there are not too many."""
     path = (*owner, "KeySchema")
     seen: set[str] = set()
     counts = {"HASH": 0, "RANGE": 0}
@@ -126,39 +127,39 @@ def _key_schema(holder: Definition, owner: Path, *, most: int = 1) -> Iterator[F
         if kind is not None:
             counts[kind] += 1
             if counts[kind] == most + 1:
-                message = f"This key can have at most {most} {kind} attribute{'s' if most > 1 else ''}."
+                message = f"This key can have at most {most} `{kind}` attribute{'s' if most > 1 else ''}."
                 yield Finding((*path, number), "key-schema", message)
         if kind == "HASH" and counts["RANGE"]:
-            yield Finding((*path, number, "KeyType"), "key-schema", "HASH comes before RANGE.", "Write it first.")
+            yield Finding((*path, number, "KeyType"), "key-schema", "`HASH` comes before `RANGE`.", "Write it first.")
         if name in seen:
-            message = f"The attribute {quoted(name)} is in this key twice."
+            message = f"The attribute {code(quoted(name))} is in this key twice."
             yield Finding((*path, number, "AttributeName"), "key-schema", message)
         if name is not None:
             seen.add(name)
     if not counts["HASH"] and whole(holder["KeySchema"]):
-        yield Finding(path, "key-schema", "This key has no HASH attribute.", f"Begin with {_key_member('HASH')}.")
+        yield Finding(path, "key-schema", "This key has no `HASH` attribute.", f"Begin with {_key_member('HASH')}.")
 
 
 def _key_member(kind: str) -> str:
-    return f'{{:AttributeName "…" :KeyType "{kind}"}}'
+    return f'`{{:AttributeName "…" :KeyType "{kind}"}}`'
 
 
 # --- attribute definitions -------------------------------------------------------------------------------------------
 
 
 def _definitions(definition: Definition) -> Iterator[Finding]:
-    """Each attribute is defined once, and is used by a key."""
+    """Each attribute is defined once, and a key uses it."""
     used = {name for _, name in _key_attributes(definition)}
     complete = _all_keys_known(definition)
     defined: set[str] = set()
     for number, name in _attribute_names(definition, "AttributeDefinitions"):
         where = ("AttributeDefinitions", number, "AttributeName")
         if name in defined:
-            message = f"The attribute {quoted(name)} is defined twice."
+            message = f"The attribute {code(quoted(name))} is defined twice."
             yield Finding(where, "duplicate-attribute", message)
         elif name not in used and complete:
-            message = f"No key uses the attribute {quoted(name)}: DynamoDB refuses unused definitions."
-            yield Finding(where, "unused-attribute", message, "Take it out; only key attributes are defined.")
+            message = f"No key uses the attribute {code(quoted(name))}: DynamoDB refuses unused definitions."
+            yield Finding(where, "unused-attribute", message, "Leave it out: only key attributes are defined.")
         defined.add(name)
 
 
@@ -170,27 +171,27 @@ def _undefined(definition: Definition) -> Iterator[Finding]:
     first_use = {name: path for path, name in reversed(list(_key_attributes(definition)))}
     for name, path in first_use.items():
         if name not in defined:
-            message = f"The key attribute {quoted(name)} has no definition."
-            hint = ':AttributeDefinitions needs {:AttributeName "…" :AttributeType "S"} (or "N", "B") for it.'
+            message = f"The key attribute {code(quoted(name))} has no definition."
+            hint = 'Add `{:AttributeName "…" :AttributeType "S"}` (or `"N"`, `"B"`) to `:AttributeDefinitions`.'
             yield Finding(path, "undefined-attribute", message, hint)
 
 
 def _attribute_names(holder: Definition, member: str) -> Iterator[tuple[int, str]]:
-    """The attributes that a key schema, or the definitions, are known to name, with their numbers."""
+    """The known attribute names of a key schema or of the definitions, with their numbers."""
     for number, item in enumerate(known(holder, member) or ()):
         if not isinstance(item, Unknown) and (name := known(item, "AttributeName")) is not None:
             yield number, name
 
 
 def _all_named(items: Value) -> bool:
-    """Whether all attributes that a key schema, or the definitions, name are known."""
+    """Whether all attribute names of a key schema or of the definitions are known."""
     return not isinstance(items, Unknown) and all(
         not isinstance(item, Unknown) and known(item, "AttributeName") is not None for item in items
     )
 
 
 def _all_keys_known(definition: Definition) -> bool:
-    """Whether no key attribute may hide under what is unknown."""
+    """Whether nothing unknown may hold another key attribute."""
     lists = [definition.get(kind) or () for kind in (GLOBAL, LOCAL)]
     if any(isinstance(indexes, Unknown) or any(isinstance(index, Unknown) for index in indexes) for indexes in lists):
         return False
@@ -212,7 +213,7 @@ def _key_attributes(definition: Definition) -> Iterator[tuple[Path, str]]:
 
 
 def _indexes(definition: Definition, *kinds: str) -> Iterator[tuple[Path, Definition]]:
-    """The indexes with their paths, as far as they are known to be indexes; their members may be unknown."""
+    """The known indexes with their paths. Their members may be unknown."""
     for kind in kinds:
         for number, index in enumerate(known(definition, kind) or ()):
             if not isinstance(index, Unknown):
@@ -224,7 +225,7 @@ def _index_names(definition: Definition) -> Iterator[Finding]:
     for path, index in _indexes(definition, GLOBAL, LOCAL):
         name = known(index, "IndexName")
         if name in seen:
-            message = f"The table has two indexes with the name {quoted(name)}."
+            message = f"The table has two indexes with the name {code(quoted(name))}."
             yield Finding((*path, "IndexName"), "duplicate-index", message)
         if name is not None:
             seen.add(name)
@@ -245,31 +246,33 @@ def _projections(definition: Definition) -> Iterator[Finding]:
         yield from _projection(projection, where)
         before, total = total, total + len(known(projection, "NonKeyAttributes") or ())
         if before <= MOST_PROJECTED < total:
-            message = f"All INCLUDE indexes of a table can name at most {MOST_PROJECTED} attributes together."
+            message = f"All `INCLUDE` projections of a table can have at most {MOST_PROJECTED} attributes together."
             yield Finding((*where, "NonKeyAttributes"), "projection", message, at=At.KEY)
 
 
 def _projection(projection: Definition, where: Path) -> Iterator[Finding]:
-    """INCLUDE names attributes, each once; nothing else does."""
+    """Only INCLUDE has attributes, and each of them once."""
     kind = known(projection, "ProjectionType")
     if kind == "INCLUDE" and "NonKeyAttributes" not in projection:
-        yield Finding(where, "projection", "INCLUDE needs :NonKeyAttributes.", "Name them, or write ALL.", At.OPENER)
+        yield Finding(
+            where, "projection", "`INCLUDE` needs `:NonKeyAttributes`.", "Add them, or write `ALL`.", At.OPENER
+        )
     if kind not in {None, "INCLUDE"} and _written(projection, "NonKeyAttributes"):
-        message = f"{kind} takes no :NonKeyAttributes."
-        hint = 'Leave them out, or write "INCLUDE".'
+        message = f"`{kind}` takes no `:NonKeyAttributes`."
+        hint = 'Leave them out, or write `"INCLUDE"`.'
         yield Finding((*where, "NonKeyAttributes"), "projection", message, hint, At.KEY)
     seen: set[str] = set()
     for number, name in enumerate(known(projection, "NonKeyAttributes") or ()):
         if isinstance(name, Unknown):
             continue
         if name in seen:
-            message = f"The attribute {quoted(name)} is here twice: DynamoDB refuses the index."
+            message = f"The attribute {code(quoted(name))} is here twice: DynamoDB refuses the index."
             yield Finding((*where, "NonKeyAttributes", number), "projection", message, "Write it once.")
         seen.add(name)
 
 
 def _written(holder: Definition, member: str) -> bool:
-    """Whether a member is certainly there, well-shaped or not."""
+    """Whether a member is certainly there, valid or not."""
     return member in holder and holder[member] is not UNSURE
 
 
@@ -281,8 +284,8 @@ def _billing(definition: Definition) -> Iterator[Finding]:
     mode = known(definition, "BillingMode")
     if "BillingMode" not in definition:
         if "ProvisionedThroughput" not in definition:
-            message = "The table has neither :BillingMode nor :ProvisionedThroughput."
-            hint = 'Write :BillingMode "PAY_PER_REQUEST", or a :ProvisionedThroughput.'
+            message = "The table has neither `:BillingMode` nor `:ProvisionedThroughput`."
+            hint = 'Write `:BillingMode "PAY_PER_REQUEST"`, or a `:ProvisionedThroughput`.'
             yield Finding((), "no-billing-mode", message, hint, At.OPENER)
             return
         mode = "PROVISIONED"
@@ -293,12 +296,12 @@ def _billing(definition: Definition) -> Iterator[Finding]:
         wrong, right = right, wrong
     for path, holder in (((), definition), *_indexes(definition, GLOBAL)):
         if _written(holder, wrong):
-            hint = f"Leave it out, or write :{right}."
-            yield Finding((*path, wrong), "billing-mode", f"{mode} takes no :{wrong}.", hint, At.KEY)
+            hint = f"Leave it out, or write `:{right}`."
+            yield Finding((*path, wrong), "billing-mode", f"`{mode}` takes no `:{wrong}`.", hint, At.KEY)
         if mode == "PROVISIONED" and right not in holder:
             what = "every index" if path else "the table"
-            hint = f"Write :{right} {{:ReadCapacityUnits 5 :WriteCapacityUnits 5}}."
-            yield Finding(path, "missing-throughput", f"PROVISIONED needs a :{right} for {what}.", hint, At.OPENER)
+            hint = f"Write `:{right} {{:ReadCapacityUnits 5 :WriteCapacityUnits 5}}`."
+            yield Finding(path, "missing-throughput", f"`PROVISIONED` needs a `:{right}` for {what}.", hint, At.OPENER)
 
 
 def _on_demand_limits(definition: Definition) -> Iterator[Finding]:
@@ -306,11 +309,11 @@ def _on_demand_limits(definition: Definition) -> Iterator[Finding]:
         where = (*path, "OnDemandThroughput")
         limits = known(holder, "OnDemandThroughput")
         if limits == {}:
-            message = ":OnDemandThroughput is empty."
-            yield Finding(where, "empty-throughput", message, "Leave it out, or name a limit; -1 is none.")
+            message = "`:OnDemandThroughput` is empty."
+            yield Finding(where, "empty-throughput", message, "Leave it out, or write a limit; `-1` is none.")
         for name, units in (limits or {}).items():
             if not isinstance(units, Unknown) and units < 1 and units != -1:
-                message = f":{name} must be at least 1, or -1 for no limit, not {units}."
+                message = f"`:{name}` must be at least 1, or `-1` for no limit, not `{units}`."
                 yield Finding((*where, name), "out-of-range", message)
 
 
@@ -327,4 +330,3 @@ RULES: tuple[Rule, ...] = (
     _billing,
     _on_demand_limits,
 )
-"""The rules of this module."""

@@ -1,4 +1,4 @@
-"""What kinds of values stand in definitions: Python's own, and marks for what only files can say."""
+"""The types of values in definitions: Python's own, and one for each EDN type that Python does not have."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from fractions import Fraction
 from typing import Any
 
 from dynatus_ci.table.model import Value
-from dynatus_ci.text import quoted, shorten
+from dynatus_ci.text import code, quoted, shorten
 
 
 class Keyword(str):
-    """A keyword in a value's place, without its colon."""
+    """A keyword as a value, without its colon."""
 
     __slots__ = ()
 
 
 class Symbol(str):
-    """A symbol in a value's place."""
+    """A symbol as a value."""
 
     __slots__ = ()
 
@@ -31,18 +31,17 @@ class Character(str):
 
 
 class Unordered(list[Any]):
-    """A set's members, in the order of the file, so that a path can name one by its number."""
+    """The members of a set, in the order of the file: a path names a member by its number."""
 
 
 class Parameter(str):
-    """The text of a parameter. It becomes what its place wants; messages name the parameter, never its value."""
+    """The text of a parameter, read as the type that its place needs. It may be secret, so no message repeats it."""
 
     __slots__ = ("name",)
     name: str
 
     @classmethod
     def of(cls, name: str, text: str) -> Parameter:
-        """The text of the parameter with this name."""
         parameter = cls(text)
         parameter.name = name
         return parameter
@@ -50,55 +49,52 @@ class Parameter(str):
 
 @dataclass(frozen=True, slots=True)
 class OtherKey:
-    """A key that is no keyword: as it was written, and its text where it is a string."""
+    """A key that is no keyword: its source text, and its value if it is a string."""
 
     written: str
     text: str | None = None
 
 
 def is_text(value: Value) -> bool:
-    """Whether a value is a string, and nothing that only looks like one to Python."""
+    """Whether a value is a string. Keywords, symbols and characters are strings to Python, but not here."""
     return isinstance(value, str) and not isinstance(value, Keyword | Symbol | Character)
 
 
 def is_whole(value: Value) -> bool:
-    """Whether a value is a whole number, and no flag."""
+    """Whether a value is a whole number. Booleans are numbers to Python, but not here."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def listed(value: Value) -> list[Any] | None:
-    """The members of what counts as a sequence."""
+    """The members of a vector, list or set; None for any other value."""
     if isinstance(value, set | frozenset):
         return sorted(value, key=str)
     return list(value) if isinstance(value, list | tuple) else None
 
 
-_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
-    (type(None), "nil"),
-    (Keyword, "the keyword :{0}"),
-    (Symbol, "the bare word {0}"),
-    (Character, "a character"),
-    (str, 'the string "{0}"'),
-    (bool, "{0}"),
-    (int, "the number {0}"),
-    ((float, Decimal), "a number with a fraction"),
-    (Fraction, "a ratio"),
-    (Mapping, "a map"),
-    ((Unordered, set, frozenset), "a set"),
-    ((list, tuple), "a vector"),
+_KINDS: tuple[tuple[type | tuple[type, ...], str, str | None], ...] = (
+    (type(None), "", "nil"),
+    (Keyword, "the keyword ", ":{0}"),
+    (Symbol, "the bare word ", "{0}"),
+    (Character, "a character", None),
+    (str, "the string ", '"{0}"'),
+    (bool, "", "{0}"),
+    (int, "the number ", "{0}"),
+    ((float, Decimal), "a number with a fraction", None),
+    (Fraction, "a ratio", None),
+    (Mapping, "a map", None),
+    ((Unordered, set, frozenset), "a set", None),
+    ((list, tuple), "a vector", None),
 )
-"""What values are in words; those first that a later type would cover too."""
+"""Type, its name in a sentence, and how a value of it is repeated. A subclass stands before its base class."""
 
 
 def kind(value: Value) -> str:
-    """What a value is, in words, with as much of it as a message may show."""
+    """What a value is, in a sentence: its type, and the value itself where it is short and not secret."""
     if isinstance(value, Parameter):
-        return f"the parameter {quoted(value.name)}"
-    for types, words in _KINDS:
+        return f"the parameter {code(quoted(value.name))}"
+    for types, words, repeated in _KINDS:
         if isinstance(value, types):
-            return words.format(shorten(_written(value))) if "{0}" in words else words
-    return f"a Python {shorten(type(value).__name__)}"
-
-
-def _written(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+            written = str(value).lower() if isinstance(value, bool) else str(value)
+            return words + (code(repeated.format(shorten(written))) if repeated else "")
+    return f"a Python {code(shorten(type(value).__name__))}"
