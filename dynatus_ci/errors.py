@@ -1,7 +1,7 @@
 """The errors that people see. Each says what happened, where, and what to do.
 
-Every expected error is a `DynatusError`. Any other exception is a bug, and is reported as `internal-error`. A message or
-hint is a sentence of `text`: its values stand in code spans.
+Every expected error is a `DynatusError`. Any other exception is a bug, reported as `internal-error`. Messages and hints
+are sentences of `text`: their values stand in code spans.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class DynatusError(Exception):
 
 
 class Bug(DynatusError):
-    """A bug of dynatus, named by its place in the code. The exception's own message may have secrets, so it is left out.
+    """A bug of dynatus, named by its place in the code: the exception's own message may have secrets.
 
     Args:
         cause: The exception that was raised.

@@ -20,6 +20,7 @@ from dynatus_ci.review import Scope
 from dynatus_ci.session import Planning
 from dynatus_ci.table.model import Plan
 from dynatus_ci.table.outcome import Outcome
+from dynatus_ci.text import plain
 
 PLAN_OUTPUT_LIMIT = 400_000
 _COUNTS = ("create", "update", "recreate", "delete", "noop", "destructive")

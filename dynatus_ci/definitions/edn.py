@@ -1,8 +1,8 @@
 """Reads EDN as a tree of values with their places.
 
-It uses edn_format's lexer, but not its parser, which has no places and accepts much that Clojure refuses. Where the lexer
-accepts too much (part of a token, digits of other scripts, Python's escapes), Clojure's rules are checked here. The loop
-over the tokens does not recurse and has limits. A message repeats no more of a text than the token that it is about.
+It uses edn_format's lexer, but not its parser, which has no places and accepts much that Clojure refuses. Where the
+lexer accepts too much (part of a token, digits of other scripts, Python's escapes), Clojure's rules are checked here.
+The loop over the tokens has limits and does not recurse. A message repeats at most the token that it is about.
 """
 
 from __future__ import annotations
@@ -326,7 +326,7 @@ class _Reader:
         return run.end() if run else max(inside, start + 1)
 
     def _watch_margin(self, token: _Token) -> None:
-        """Remember the first line whose indentation is not inside the open collection: it was probably meant as closed."""
+        """Remember the first line that is not indented as part of the open collection: something was not closed."""
         if self._stray or token.type in _CLOSERS or self._text.find("\n", self._behind, token.start) < 0:
             return
         frame = next((frame for frame in reversed(self._stack) if frame.closer), None)
@@ -407,7 +407,7 @@ class _Reader:
                 self._fail(node, message, code=f"duplicate-{what}")
 
     def _identity(self, node: Node) -> str:
-        """A text that is the same for equal values; for keywords and collections, if they are written in the same way."""
+        """A text that equal values share. Keywords and collections are equal if they are written in the same way."""
         if node.kind is FormKind.KEYWORD or isinstance(node.value, tuple):
             return self._text[node.start : node.end]
         return f"{node.kind.value} {node.value!r}"

@@ -103,7 +103,7 @@ def _walk(start: Path, root: Path) -> Iterator[tuple[bool, File]]:
 
 
 def _file(path: Path, root: Path) -> File:
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links, and names stay as people wrote them
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
     name = (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()
     return File(shorten(name, len(name)), absolute)
 

@@ -173,7 +173,9 @@ class _Loading:
             faults = list(invalid.faults)
         self.faults.extend(sorted(faults, key=_order)[:MOST_FAULTS])
         if len(self.faults) >= MOST_FAULTS:
-            self.faults.append(Fault(file.place, "too-many-faults", "There are too many errors. The rest of the files was not read."))
+            self.faults.append(
+                Fault(file.place, "too-many-faults", "There are too many errors. The rest of the files was not read.")
+            )
 
     def _read(self, file: files.File) -> bytes:
         data = files.read(file)
@@ -223,7 +225,9 @@ class _Loading:
         names, environment = self.scope.environments, self.scope.environment
         if names and environment is not None and environment not in names:
             known = tagged.listed(sorted(names - {tagged.DEFAULT}))
-            message = f"No `#profile` has the environment {code(quoted(environment))}: the `:default` branches are used."
+            message = (
+                f"No `#profile` has the environment {code(quoted(environment))}: the `:default` branches are used."
+            )
             yield Fault(None, "unknown-environment", message, f"The environments are {known}." if known else None)
         for name in sorted(set(self.scope.params) - self.scope.used):
             yield Fault(None, "unused-parameter", f"No `#param` uses the parameter {code(quoted(name))}.")

@@ -1,7 +1,7 @@
 """The three tags: #profile, #join and #param.
 
 A definition may come from a stranger's pull request. So a tag depends on the text, the name of the environment and the
-parameters, and never on the process environment, files or the network. A malformed tag has a fault and the value BROKEN.
+parameters, and never on the process environment, files or the network. A malformed tag has a fault and is BROKEN.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ MOST_LISTED = 20
 MOST_JOINED = 1 << 16
 """Characters of one #join. The longest value that DynamoDB takes, a policy, has a third of that."""
 MOST_TEXT = 64 << 20
-"""Characters of all #join and #param of a run, as many as all files may have. Without a limit, a short file could repeat
-a long parameter thousands of times."""
+"""Characters of all #join and #param of a run, as many as all files may have. Without a limit, a short file could
+repeat a long parameter thousands of times."""
 
 _INSTEAD: Mapping[str, str] = {
     **dict.fromkeys(("env", "hostname", "user", "prop"), "Write `#param NAME`, and pass its value with `params`."),
     "or": "Write `#param [NAME default]`.",
-    **dict.fromkeys(("long", "boolean", "double", "keyword"), "Write `#param NAME`: it has the type that its place needs."),
+    **dict.fromkeys(
+        ("long", "boolean", "double", "keyword"), "Write `#param NAME`: it has the type that its place needs."
+    ),
     "envf": "Write `#join` with `#param`.",
     **dict.fromkeys(("include", "ref", "merge", "read-edn"), "Write the value itself."),
     **dict.fromkeys(("inst", "uuid"), "A definition has no values of this type."),

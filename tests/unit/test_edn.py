@@ -273,7 +273,7 @@ def test_a_string_may_go_over_several_lines() -> None:
     assert (key.start, form.end) == (17, 22)
 
 
-OPENS = "The string that opens here has no closing quote before {}."
+OPENS = "The string that opens here has no closing quote before `{}`."
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ OPENS = "The string that opens here has no closing quote before {}."
         ('{:a "users\n :b "PAY"}', "1:5-1:11", OPENS.format("2:5")),
         ('{:a "{\n x}"\n :b "users\n :c "PAY"}', "3:5-3:11", OPENS.format("4:5")),
         ('[{:a "b :c "d"}]', "1:6-1:13", OPENS.format("1:12")),
-        ('{:a users" :b "PAY"}', "1:5-1:10", "A quote is missing before users."),
+        ('{:a users" :b "PAY"}', "1:5-1:10", "A quote is missing before `users`."),
         ('{:a "b":c "d"\n :e "f\n :g "h" :i [}', "2:5-2:7", OPENS.format("3:5")),
         ('{:a "users}\n', "1:5-1:12", "The string that opens here is never closed."),
         ('{:a "users\n :b ""}', "1:5-1:11", OPENS.format("2:5")),
@@ -361,8 +361,8 @@ def test_a_file_of_secrets_is_not_repeated(text: str) -> None:
 
 def test_what_cannot_be_seen_is_replaced_and_named() -> None:
     found = fault("{:a \u202e\x1b[31m::error::}")
-    assert found.message == "\ufffd… cannot be read."
-    assert found.hint == "It holds the character U+202E."
+    assert found.message == "`\ufffd…` cannot be read."
+    assert found.hint == "It has the character `U+202E`."
 
 
 def test_nothing_of_a_message_breaks_its_line() -> None:

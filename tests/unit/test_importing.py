@@ -215,7 +215,7 @@ def test_a_table_that_goes_meanwhile_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("members", "told"),
     [
-        ({"AttributeDefinitions": []}, "lacks :AttributeType"),
+        ({"AttributeDefinitions": []}, "has no :AttributeType"),
         ({"KeySchema": [{"AttributeName": "\ud800", "KeyType": "HASH"}]}, "surrogate"),
         ({"ProvisionedThroughput": {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}}, "ReadCapacityUnits"),
     ],

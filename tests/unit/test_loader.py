@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import tomllib
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import pytest
 
 from dynatus_ci.definitions import files, loader
 from dynatus_ci.errors import Fault, InvalidDefinitions, InvalidInput, NoDefinitions
+from dynatus_ci.text import parts
 
 ROOT = Path(__file__).parent.parent.parent
 BAD = tomllib.loads((ROOT / "tests/cases/bad-definitions.toml").read_text(encoding="utf-8"))["case"]
@@ -43,12 +45,23 @@ def faults(path: str | Path, root: Path, **options: Any) -> list[Fault]:
 
 
 def shown(fault: Fault) -> str:
-    """A fault as the cases write it."""
-    place = fault.place
-    assert place is not None
-    hint = f" | {fault.hint}" if fault.hint else ""
-    span = f"{place.line}:{place.column}-{place.end_line}:{place.end_column}"
-    return f"{span} {fault.code}: {fault.message}{hint}"
+    """A fault as the cases write it: as it is printed, without code spans."""
+    printed = fault.to_dict()
+    hint = f" | {printed['hint']}" if fault.hint else ""
+    span = "{line}:{column}-{end_line}:{end_column}".format_map(printed)
+    return f"{span} {fault.code}: {printed['message']}{hint}"
+
+
+ENGLISH = re.compile("[A-Z]?[a-z]*(?:['-][a-z]+)*|[0-9,]+")
+NAMES = {*("ARN", "AWS", "CLI", "EDN", "HCL", "JSON", "KMS", "S3", "TTL", "UTF-8", "UTF-16", "YAML"), *("NoSQL",)}
+NAMES |= {"CloudFormation", "CloudFormation's", "CLI's", "DynamoDB", "DynamoDB's"}
+
+
+def unmarked(fault: Fault) -> set[str]:
+    """The words of a fault outside code spans that are not English."""
+    sentence = "".join(" " if is_value else part for is_value, part in parts(fault.sentence))
+    words = {word.strip(".,:;?()") for word in sentence.split()}
+    return {word for word in words if not ENGLISH.fullmatch(word)} - NAMES
 
 
 @pytest.mark.parametrize("case", BAD, ids=lambda case: case["name"])
@@ -60,6 +73,15 @@ def test_a_bad_definition_is_refused_with_all_its_faults_at_their_places(case: d
     assert [shown(fault) for fault in found] == case["faults"]
     assert {fault.place.file for fault in found if fault.place} == {"t.edn"}
     assert all(str(fault).isprintable() for fault in found)
+    assert set().union(*map(unmarked, found)) == set()
+
+
+def test_a_value_with_backticks_and_bars_stays_inside_its_code_span(tmp_path: Path) -> None:
+    write(tmp_path, a='{:TableName "a```b | c` d" :Absent true}')
+    (found,) = faults(".", tmp_path)
+    assert (True, '"a```b | c` d"') in parts(found.sentence)
+    assert '"a```b | c` d"' in str(found)
+    assert '"a```b | c` d"' in found.to_dict()["message"]
 
 
 def test_all_faults_of_all_files_are_reported_in_the_order_of_the_files(tmp_path: Path) -> None:
@@ -143,11 +165,11 @@ def test_names_are_relative_to_the_working_directory_where_they_lie_below_it(
         assert definition.place.file == name
 
 
-@pytest.mark.parametrize("text", ["; nothing yet\n", "#_{:TableName 5}", ";\r;\r"])
-def test_a_file_of_comments_is_a_note(text: str, tmp_path: Path) -> None:
-    write(tmp_path, a=text, b=TABLE.format("users"))
+@pytest.mark.parametrize("comments", ["; nothing yet\n", "#_{:TableName 5}", ";\r;\r"])
+def test_a_file_of_comments_is_a_note(comments: str, tmp_path: Path) -> None:
+    write(tmp_path, a=comments, b=TABLE.format("users"))
     loaded = loader.load(".", root=tmp_path)
-    assert [str(note) for note in loaded.notes] == ["a.edn:1:1: no-table: This file holds no table, only comments."]
+    assert [str(note) for note in loaded.notes] == ["a.edn:1:1: no-table: This file has no table, only comments."]
     with pytest.raises(NoDefinitions):
         loader.load("a.edn", root=tmp_path)
 
@@ -165,14 +187,14 @@ def test_an_environment_that_no_profile_names_is_a_note_only_where_there_are_pro
         tmp_path, b=TABLE.replace(":pay-per-request", "#profile {{:test :x :default :pay-per-request}}").format("bcd")
     )
     (note,) = loader.load(".", root=tmp_path, environment="prod").notes
-    assert (note.code, note.hint) == ("unknown-environment", "Named are test.")
+    assert (note.code, note.hint) == ("unknown-environment", "The environments are `test`.")
     assert loader.load(".", root=tmp_path).notes == ()
 
 
 def test_a_parameter_that_nothing_asks_for_is_a_note(tmp_path: Path) -> None:
     write(tmp_path, a=TABLE.format("users"))
     (note,) = loader.load(".", root=tmp_path, params={"stgae": "x"}).notes
-    assert str(note) == 'unused-parameter: No #param asks for the parameter "stgae".'
+    assert str(note) == 'unused-parameter: No #param uses the parameter "stgae".'
 
 
 def test_more_indexes_than_usual_are_a_note(tmp_path: Path) -> None:
@@ -313,13 +335,13 @@ def test_faults_of_mappings_begin_with_the_table_and_the_path() -> None:
     bad = {**PLAIN, "Tags": [{"Key": "a"}], "Colour": 1}
     with pytest.raises(InvalidDefinitions) as caught:
         loader.check([bad, {}, PLAIN, PLAIN])
-    assert [f"{fault.code}: {fault.message}" for fault in caught.value.faults][:4] == [
+    assert [str(fault).partition(" Write ")[0] for fault in caught.value.faults][:4] == [
         "unknown-key: users: Colour: Unknown key :Colour.",
-        "missing-key: users: Tags[0]: A member of :Tags lacks :Value.",
-        "missing-key: definition 2: The table lacks :TableName.",
-        "missing-key: definition 2: The table lacks :KeySchema.",
+        "missing-key: users: Tags[0]: A member of :Tags has no :Value.",
+        "missing-key: definition 2: The table has no :TableName.",
+        "missing-key: definition 2: The table has no :KeySchema.",
     ]
-    assert str(caught.value.faults[-1]) == "duplicate-table: users: The table has two definitions."
+    assert str(caught.value.faults[-1]) == 'duplicate-table: The table "users" has two definitions. Keep one of them.'
     assert not [fault for fault in caught.value.faults if fault.place]
 
 

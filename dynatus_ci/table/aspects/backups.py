@@ -43,7 +43,7 @@ class PointInTimeRecovery(Aspect):
         """A period belongs to a recovery that is on."""
         recovery = definition.get(self.name) or OFF
         if "RecoveryPeriodInDays" in recovery and not recovery["PointInTimeRecoveryEnabled"]:
-            message = "Point-in-time recovery that is off has no :RecoveryPeriodInDays."
+            message = "Point-in-time recovery that is off has no `:RecoveryPeriodInDays`."
             yield Finding((self.name, "RecoveryPeriodInDays"), "recovery-period", message, "Leave it out.", At.KEY)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:

@@ -48,15 +48,15 @@ class Encryption(Aspect):
         sse = definition.get(self.name) or OFF
         for member in ("SSEType", "KMSMasterKeyId"):
             if member in sse and not sse["Enabled"]:
-                message = f"Encryption that is off takes no :{member}."
+                message = f"Encryption that is off takes no `:{member}`."
                 yield Finding((self.name, member), "encryption", message, "Leave it out.", At.KEY)
         if not sse["Enabled"]:
             return
         if sse.get("SSEType") == "AES256":
-            message = "DynamoDB refuses AES256: that is what it does without a KMS key."
-            yield Finding((self.name, "SSEType"), "encryption", message, 'Write "KMS", or :Enabled false alone.')
+            message = "DynamoDB refuses `AES256`: that is its encryption without a KMS key."
+            yield Finding((self.name, "SSEType"), "encryption", message, 'Write `"KMS"`, or only `:Enabled false`.')
         if "KMSMasterKeyId" in sse and "SSEType" not in sse:
-            message = 'A :KMSMasterKeyId needs :SSEType "KMS".'
+            message = 'A `:KMSMasterKeyId` needs `:SSEType "KMS"`.'
             yield Finding((self.name,), "encryption", message, "Write it beside the key.", At.OPENER)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:

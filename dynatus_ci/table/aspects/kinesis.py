@@ -16,7 +16,7 @@ from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Path, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Choice, Structure, Text
-from dynatus_ci.text import quoted
+from dynatus_ci.text import code, quoted
 
 PRECISION = "ApproximateCreationDateTimePrecision"
 DEFAULT_PRECISION = "MILLISECOND"
@@ -49,11 +49,11 @@ class Kinesis(Aspect):
         kinesis = definition.get(self.name) or {}
         arn = kinesis.get("StreamArn")
         if arn is not None and not re.fullmatch(STREAM_ARN, arn):
-            message = f"{quoted(arn)} is not the ARN of a Kinesis data stream."
-            yield Finding((self.name, "StreamArn"), "stream-arn", message, f"Write {EXAMPLE_ARN}.")
+            message = f"{code(quoted(arn))} is not the ARN of a Kinesis data stream."
+            yield Finding((self.name, "StreamArn"), "stream-arn", message, f"Write `{EXAMPLE_ARN}`.")
         if kinesis and arn is None:
-            message = "A Kinesis destination needs its :StreamArn."
-            yield Finding((self.name,), "missing-key", message, "Write {} for no destination.", At.OPENER)
+            message = "A Kinesis destination needs a `:StreamArn`."
+            yield Finding((self.name,), "missing-key", message, "Write `{}` for no destination.", At.OPENER)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """DISABLED entries linger for days; only a live one counts."""

@@ -28,7 +28,7 @@ from dynatus_ci.table.validation.shapes import (
     whole,
     whole_items,
 )
-from dynatus_ci.text import quoted
+from dynatus_ci.text import code, quoted
 
 INDEXES = "GlobalSecondaryIndexes"
 NONE: Value = {}
@@ -80,20 +80,20 @@ class Replicas(Aspect):
         for number, replica in whole_items(replicas):
             region, path = replica["RegionName"], (self.name, number)
             if not re.fullmatch(REGION, region):
-                message = f"{quoted(region)} is not the name of a region."
-                yield Finding((*path, "RegionName"), "region-name", message, 'Write "eu-west-1", for instance.')
+                message = f"{code(quoted(region))} is not the name of a region."
+                yield Finding((*path, "RegionName"), "region-name", message, 'Write `"eu-west-1"`, for instance.')
             if region in seen:
-                message = f"The region {quoted(region)} has two replicas."
+                message = f"The region {code(quoted(region))} has two replicas."
                 yield Finding((*path, "RegionName"), "duplicate-replica", message)
             seen.add(region)
             if own_key and "KMSMasterKeyId" not in replica:
-                message = "The table is encrypted with a key of its own, so each replica needs a :KMSMasterKeyId."
-                yield Finding(path, "replica-key", message, "Name a key of the replica's region.", At.OPENER)
+                message = "The table is encrypted with a key of its own, so each replica needs a `:KMSMasterKeyId`."
+                yield Finding(path, "replica-key", message, "Write a key of the replica's region.", At.OPENER)
             for where, owner in _owners(replica, path):
                 yield from _override_findings(definition, owner, path=where)
         if replicas and (known(definition, "StreamSpecification") or {}).get("StreamEnabled") is False:
             message = "The stream of a table with replicas cannot be off."
-            hint = "Leave :StreamSpecification out; the replicas turn it on."
+            hint = "Leave `:StreamSpecification` out: the replicas turn the stream on."
             yield Finding(("StreamSpecification", "StreamEnabled"), "replica-stream", message, hint)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
@@ -271,11 +271,11 @@ def _override_findings(
     mode = known(definition, "BillingMode") or "PROVISIONED"
     wrong = "OnDemandThroughputOverride" if mode == "PROVISIONED" else "ProvisionedThroughputOverride"
     if wrong in owner and whole(definition.get("BillingMode")):
-        yield Finding((*path, wrong), "billing-mode", f"{mode} takes no :{wrong}.", "Leave it out.", At.KEY)
+        yield Finding((*path, wrong), "billing-mode", f"`{mode}` takes no `:{wrong}`.", "Leave it out.", At.KEY)
     managed = definition.get(INDEXES)
     names = [index["IndexName"] for _, index in whole_items(managed)] if whole(managed) else None
     if "IndexName" in owner and managed is not None and names is not None and owner["IndexName"] not in names:
-        message = f"The table has no global secondary index {quoted(owner['IndexName'])}."
+        message = f"The table has no global secondary index {code(quoted(owner['IndexName']))}."
         yield Finding((*path, "IndexName"), "replica-index", message)
 
 

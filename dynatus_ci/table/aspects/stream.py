@@ -47,10 +47,12 @@ class Stream(Aspect):
             return
         has_view = "StreamViewType" in stream
         if stream["StreamEnabled"] and not has_view:
-            message = "A stream that is on needs a :StreamViewType."
-            yield Finding((self.name,), "stream-view", message, 'Write "NEW_AND_OLD_IMAGES", for instance.', At.OPENER)
+            message = "A stream that is on needs a `:StreamViewType`."
+            yield Finding(
+                (self.name,), "stream-view", message, 'Write `"NEW_AND_OLD_IMAGES"`, for instance.', At.OPENER
+            )
         if has_view and not stream["StreamEnabled"]:
-            message = "A stream that is off has no :StreamViewType."
+            message = "A stream that is off has no `:StreamViewType`."
             yield Finding((self.name, "StreamViewType"), "stream-view", message, "Leave it out.", At.KEY)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:

@@ -17,7 +17,7 @@ from dynatus_ci.table.model import Difference, Step, Value
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Sequence, Structure, Text, whole_items
-from dynatus_ci.text import quoted
+from dynatus_ci.text import code, quoted
 
 MOST = 50
 LOCKED = 2
@@ -55,9 +55,9 @@ class Tags(Aspect):
         for number, tag in whole_items(tags):
             path, key = (self.name, number, "Key"), tag["Key"]
             if key in seen:
-                yield Finding(path, "duplicate-tag", f"The tag {quoted(key)} is here twice.")
+                yield Finding(path, "duplicate-tag", f"The tag {code(quoted(key))} is here twice.")
             if key.lower().startswith("aws:"):
-                message = f"The tag {quoted(key)} begins with aws:, which AWS keeps for itself."
+                message = f"The tag {code(quoted(key))} begins with `aws:`, which AWS keeps for itself."
                 yield Finding(path, "tag-text", message)
             for member in ("Key", "Value"):
                 yield from self._text(tag[member], (self.name, number, member))
@@ -66,8 +66,10 @@ class Tags(Aspect):
     def _text(self, text: str, path: tuple[str | int, ...]) -> Iterator[Finding]:
         bad = next((c for c in text if c not in MARKS and unicodedata.category(c)[0] not in "LNZ"), None)
         if bad is not None:
-            message = f"The tag's text {quoted(text)} holds the character U+{ord(bad):04X}, which AWS refuses."
-            hint = dialects.placeholder_hint(text) or f"Letters, digits, spaces and {' '.join(MARKS)} are taken."
+            message = f"The tag's text {code(quoted(text))} has the character `U+{ord(bad):04X}`, which AWS refuses."
+            hint = (
+                dialects.placeholder_hint(text) or f"AWS accepts letters, digits, spaces and {code(' '.join(MARKS))}."
+            )
             yield Finding(path, "tag-text", message, hint)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:

@@ -15,7 +15,7 @@ from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Path, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Flag, Structure, Text, known, whole_items
-from dynatus_ci.text import quoted
+from dynatus_ci.text import code, quoted
 
 OFF: Value = {"Enabled": False}
 COOLDOWN = 1_860
@@ -43,15 +43,14 @@ class TimeToLive(Aspect):
         if not ttl["Enabled"]:
             return
         if "AttributeName" not in ttl:
-            message = "TTL that is on needs the :AttributeName that holds the time."
+            message = "TTL that is on needs an `:AttributeName`: the attribute with the time."
             yield Finding((self.name,), "missing-key", message, at=At.OPENER)
         for _, attribute in whole_items(known(definition, "AttributeDefinitions")):
             kind = attribute["AttributeType"]
             if attribute["AttributeName"] == ttl.get("AttributeName") and kind != "N":
-                message = (
-                    f"The key attribute {quoted(attribute['AttributeName'])} is of type {kind}: nothing can expire."
-                )
-                hint = "TTL reads a number. Name an attribute that holds one."
+                name = code(quoted(attribute["AttributeName"]))
+                message = f"The key attribute {name} has the type `{kind}`, so nothing can expire."
+                hint = "TTL reads a number. Write an attribute that has numbers."
                 yield Finding((self.name, "AttributeName"), "ttl-attribute", message, hint)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:

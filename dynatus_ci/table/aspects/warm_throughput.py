@@ -61,14 +61,14 @@ def _findings(owner: Mapping[str, Any], *, path: tuple[str | int, ...], on_deman
     """What is wrong with the warm throughput of a table or an index."""
     warm = known(owner, "WarmThroughput")
     if warm == {}:
-        yield Finding(path, "empty-throughput", ":WarmThroughput is empty.", "Leave it out, or name a value.")
+        yield Finding(path, "empty-throughput", "`:WarmThroughput` is empty.", "Leave it out, or write a value.")
     capacity = known(owner, "ProvisionedThroughput") or {}
     for member, units in (warm or {}).items():
         least = LEAST_ON_DEMAND[member] if on_demand else known(capacity, CAPACITY[member]) or 1
         if not isinstance(units, Unknown) and units < least:
-            why = "PAY_PER_REQUEST always has" if on_demand else "is provisioned"
-            message = f":{member} {units} is less than {why}: {least}."
-            yield Finding((*path, member), "warm-throughput", message, f"Write at least {least}, or leave it out.")
+            why = "`PAY_PER_REQUEST` always has" if on_demand else "is provisioned"
+            message = f"`:{member} {units}` is less than {why}: `{least}`."
+            yield Finding((*path, member), "warm-throughput", message, f"Write at least `{least}`, or leave it out.")
 
 
 class WarmThroughput(Aspect):

@@ -178,7 +178,7 @@ class Text:
         return str(value)
 
     def _no_text(self, value: Value, cursor: Cursor) -> Value:
-        hint = f"Write {code(quoted(str(value)))}."
+        hint: str | None = f"Write {code(quoted(str(value)))}."
         if isinstance(value, Keyword):
             return cursor.refuse("keyword-for-text", f"{cursor.member} is a keyword.", hint=hint)
         if isinstance(value, Symbol):
@@ -241,8 +241,8 @@ class Whole:
             message = f"{cursor.member} must be a whole number; {kind(value)} is not one."
             return cursor.refuse("parameter-type", message)
         if is_text(value) and _digits(value) is not None:
-            hint = f"Write {code(value)}."
-            return cursor.refuse("quoted-number", f"{cursor.member} is a number in quotes.", hint=hint)
+            message = f"{cursor.member} is a number in quotes."
+            return cursor.refuse("quoted-number", message, hint=f"Write {code(value)}.")
         hint = f"Write {code(str(int(value)))}." if isinstance(value, float) and abs(value) < INT64 else None
         return cursor.refuse("wrong-type", f"{cursor.member} must be a whole number, not {kind(value)}.", hint=hint)
 
