@@ -140,7 +140,7 @@ def test_a_reviewed_plan_that_was_changed_by_hand_is_not_taken(moto: DynamoDBCli
     [
         ([], "required: COMMAND"),
         (["plan", "--endpont-url", "x"], "unrecognized arguments"),
-        (["plan", "nowhere", "--endpoint-url", "http://127.0.0.1:9"], "No definition files (*.edn) at 'nowhere'"),
+        (["plan", "nowhere", "--endpoint-url", "http://127.0.0.1:9"], "There is no definition file"),
         (["plan", str(EXAMPLES)], "No AWS region is set"),
         (["apply", str(EXAMPLES)], "--yes or --reviewed"),
         (["apply", str(EXAMPLES), "--yes", "--wait-minutes", "0"], "`wait-minutes`"),
@@ -175,7 +175,7 @@ def test_a_path_without_definitions_hides_no_faults_of_another(
     assert cli.main(["validate", str(bad), str(empty)]) == 1
     printed = capsys.readouterr()
     assert "table.edn:1:1: " in printed.out
-    assert "No definition files" in printed.err
+    assert "There is no definition file" in printed.err
     assert cli.main(["validate", str(EXAMPLES), str(empty)]) == 1
     assert cli.main(["validate", str(EXAMPLES)]) == 0
 

@@ -81,7 +81,7 @@ def test_a_dialect_is_recognised_by_its_marks(names: list[str], title: str | Non
 )
 def test_what_another_tool_would_fill_in_becomes_a_join(text: str, hint: str | None) -> None:
     found = dialects.placeholder_hint(text)
-    assert found == hint or (found or "").endswith(f"Write {hint}.")
+    assert found == hint or (found or "").endswith(f"Write `{hint}`.")
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,6 @@ def test_a_bug_is_shown_with_the_whole_way_to_it_and_without_its_message() -> No
 
 def test_a_bug_is_named_by_its_place() -> None:
     bug = str(Bug(caught()))
-    assert bug.startswith("This is a bug of dynatus: RuntimeError at test_logs.py:")
-    assert " in failing. " in bug
+    assert bug.startswith("This is a bug of dynatus: `RuntimeError` at `test_logs.py:")
+    assert "` in `failing`. " in bug
     assert SECRET not in bug

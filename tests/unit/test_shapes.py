@@ -145,7 +145,7 @@ def test_what_does_not_fit_has_one_finding_at_its_path(given: dict[str, Any], pa
 def test_a_key_that_was_nearly_right_is_corrected(key: str, meant: str) -> None:
     given = {name: value for name, value in MINIMAL.items() if name != meant}
     findings = members.check({**given, key: "x"}).findings
-    assert findings[0].hint in {f"Did you mean :{meant}?", f"Write :{meant}."}
+    assert findings[0].hint in {f"Did you mean `:{meant}`?", f"Write `:{meant}`."}
     assert findings[0].at is At.KEY
     assert "missing-key" not in {found.code for found in findings}
 
