@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import functools
 import json
 from collections.abc import Iterator, Sequence
 from itertools import permutations
@@ -84,6 +85,7 @@ def conditions(document: dict[str, Any], action: str) -> list[dict[str, Any]]:
     return [statement.get("Condition", {}) for statement in document["Statement"] if action in statement["Action"]]
 
 
+@functools.cache
 def operations(service: str) -> set[str]:
     return set(botocore.session.get_session().get_service_model(service).operation_names)
 
