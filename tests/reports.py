@@ -90,9 +90,9 @@ def reviewed_without(path: tuple[str, ...], table: str) -> Gate:
         for change in RED.tables
     ]
     scope = Scope()
-    merged = review.PullRequest(41, "main", merged=True, contained=True, own=True)
-    finding = review.Finding(merged, "", record=review.new_record(plan(*reviewed), scope, head=None))
-    return Gate(review.reviews([finding], scope, branch="main"), ("archive", "events", "users/*"))
+    merged = review.PullRequestFacts(41, "main", merged=True, contained=True, own=True)
+    comment = review.CommentFacts(merged, "", record=review.new_record(plan(*reviewed), scope, head=None))
+    return Gate(review.reviews([comment], scope, branch="main"), ("archive", "events", "users/*"))
 
 
 def all_or_refused(change: TableChange, gate: Gate) -> TableResult:

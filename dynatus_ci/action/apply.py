@@ -14,7 +14,7 @@ from dynatus_ci.definitions import files
 from dynatus_ci.definitions.loader import Loaded
 from dynatus_ci.engine import table_loop
 from dynatus_ci.errors import DynatusError, FailureReason, GitHubError, InvalidInput, NoDefinitions
-from dynatus_ci.github.model import GitObject
+from dynatus_ci.github.answers import GitObject
 from dynatus_ci.github.pull_request import PullRequests
 from dynatus_ci.github.review_history import ReviewHistory
 from dynatus_ci.github.workflow_commands import Level

@@ -13,7 +13,7 @@ from typing import Final
 
 from dynatus_ci import review
 from dynatus_ci.errors import GitHubError, NotAllowed
-from dynatus_ci.github.model import Comment, PullRequest, TrustedComment, Unwritten
+from dynatus_ci.github.answers import Comment, PullRequest, TrustedComment, Unwritten
 from dynatus_ci.github.pull_request import PullRequests
 from dynatus_ci.review import Record, Scope, Unfinished
 

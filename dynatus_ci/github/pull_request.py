@@ -24,7 +24,7 @@ from requests.utils import parse_header_links
 
 from dynatus_ci.errors import GitHubError, NotAllowed
 from dynatus_ci.github import queries
-from dynatus_ci.github.model import (
+from dynatus_ci.github.answers import (
     Actor,
     Comment,
     Discussion,

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from dynatus_ci import review
 from dynatus_ci.errors import GitHubError
-from dynatus_ci.github.model import Discussion, MergedPage, TrustedComment
+from dynatus_ci.github.answers import Discussion, MergedPage, TrustedComment
 from dynatus_ci.github.plan_comment import FoundRecord, PlanComment
 from dynatus_ci.github.pull_request import MOST_COMMENTS, PullRequests
-from dynatus_ci.review import Finding, Reviews, Scope, Unfinished
+from dynatus_ci.review import CommentFacts, Reviews, Scope, Unfinished
 
 MARKING = 2
 """Requests that it takes to mark one record as used: reading leaves them over."""
@@ -29,17 +29,17 @@ class _Spent(Exception):
 class _Read:
     """What was read at a pull request."""
 
-    pull_request: review.PullRequest
+    pull_request: review.PullRequestFacts
     comment: PlanComment
     other_scopes: tuple[Scope, ...] = ()
 
     @property
-    def finding(self) -> Finding:
+    def facts(self) -> CommentFacts:
         """As `approval` judges it."""
         found = self.comment.found
         if found is None:
-            return Finding(self.pull_request, other_scopes=self.other_scopes)
-        return Finding(self.pull_request, found.comment.body, untouched=found.untouched, record=found.record)
+            return CommentFacts(self.pull_request, other_scopes=self.other_scopes)
+        return CommentFacts(self.pull_request, found.comment.body, untouched=found.untouched, record=found.record)
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class ReviewHistory:
     @property
     def reviews(self) -> Reviews:
         """What counts of all that was read."""
-        return review.reviews([read.finding for read in self._read], self._scope, branch=self._branch)
+        return review.reviews([read.facts for read in self._read], self._scope, branch=self._branch)
 
     @property
     def url(self) -> str | None:
@@ -117,7 +117,7 @@ class ReviewHistory:
                 read = self._read_at(discussion)
                 if read.comment.found or read.pull_request.own:
                     self._read.append(read)
-                    self._ended = review.stops_history(read.finding, self._scope, branch=self._branch)
+                    self._ended = review.stops_history(read.facts, self._scope, branch=self._branch)
                     return True
         except _Spent:
             pass
@@ -128,7 +128,7 @@ class ReviewHistory:
         """Let the newest record of these pull requests have the main comment, unless there is one already."""
         if self._main is None:
             self._main = next((read for read in self._counted() if read.pull_request.number in numbers), None)
-            self.told = self._main.finding.body or "" if self._main else ""
+            self.told = self._main.facts.body or "" if self._main else ""
 
     def _counted(self) -> list[_Read]:
         counted = {review.pull_request.number for review in self.reviews.counted if review.pull_request}
@@ -205,7 +205,7 @@ class ReviewHistory:
         own = self._is_own(discussion)
         return _Read(_pull_request(discussion, contained=own, own=own), comment)
 
-    def _place(self, discussion: Discussion) -> review.PullRequest:
+    def _place(self, discussion: Discussion) -> review.PullRequestFacts:
         """The pull request, and whether the commit's history holds its merge."""
         merge, own = discussion.pull_request.merge_commit_sha, self._is_own(discussion)
         contained = own or merge in self._commits
@@ -312,9 +312,9 @@ def _merged_at(discussion: Discussion) -> str:
     return discussion.pull_request.merged_at or ""
 
 
-def _pull_request(discussion: Discussion, *, contained: bool, own: bool) -> review.PullRequest:
+def _pull_request(discussion: Discussion, *, contained: bool, own: bool) -> review.PullRequestFacts:
     pull_request = discussion.pull_request
-    return review.PullRequest(
+    return review.PullRequestFacts(
         number=pull_request.number,
         base=pull_request.base_ref,
         merged=pull_request.merged_at is not None,

@@ -19,8 +19,8 @@ from dynatus_ci.review.codec import (
 from dynatus_ci.review.gate import LABEL, Gate, Refusal, covered, words
 from dynatus_ci.review.history import (
     MOST_RECORDS,
-    Finding,
-    PullRequest,
+    CommentFacts,
+    PullRequestFacts,
     Review,
     Reviews,
     plan_file,
@@ -36,10 +36,10 @@ __all__ = [
     "COMMENT_BUDGET",
     "LABEL",
     "MOST_RECORDS",
+    "CommentFacts",
     "Files",
-    "Finding",
     "Gate",
-    "PullRequest",
+    "PullRequestFacts",
     "Record",
     "Refusal",
     "Review",

@@ -13,7 +13,7 @@ MOST_RECORDS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class PullRequest:
+class PullRequestFacts:
     """A pull request as the gate sees it.
 
     Args:
@@ -30,8 +30,8 @@ class PullRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found at a pull request.
+class CommentFacts:
+    """Our comment at a pull request, if there is one, as the gate sees it.
 
     Args:
         body: The body of our comment of this KEY; None where there is none.
@@ -40,7 +40,7 @@ class Finding:
         other_scopes: The scopes of our records there that are of another KEY.
     """
 
-    pull_request: PullRequest
+    pull_request: PullRequestFacts
     body: str | None = None
     untouched: bool = True
     record: Record | None = None
@@ -58,34 +58,34 @@ def untouched(*, viewer_did_author: bool, author: object, editor: object, edited
     return not edited or (editor is not None and editor == author)
 
 
-def rejection_reason(finding: Finding, scope: Scope, *, branch: str) -> str | None:
+def rejection_reason(comment: CommentFacts, scope: Scope, *, branch: str) -> str | None:
     """Why what was found approves nothing; None where its record counts."""
-    reason = _unreliable(finding, scope, branch=branch)
-    if reason is None and not finding.pull_request.contained:
-        return f"pull request #{finding.pull_request.number} is not in this commit's history"
+    reason = _unreliable(comment, scope, branch=branch)
+    if reason is None and not comment.pull_request.contained:
+        return f"pull request #{comment.pull_request.number} is not in this commit's history"
     return reason
 
 
-def stops_history(finding: Finding, scope: Scope, *, branch: str) -> bool:
+def stops_history(comment: CommentFacts, scope: Scope, *, branch: str) -> bool:
     """Whether older records must not count: nobody can tell what a comment of ours that is unreliable has closed."""
-    return finding.body is not None and _unreliable(finding, scope, branch=branch) is not None
+    return comment.body is not None and _unreliable(comment, scope, branch=branch) is not None
 
 
-def _unreliable(finding: Finding, scope: Scope, *, branch: str) -> str | None:
+def _unreliable(comment: CommentFacts, scope: Scope, *, branch: str) -> str | None:
     """Why nothing that was found may be believed: not even what it has closed."""
-    pull_request, kept = finding.pull_request, finding.record
+    pull_request, kept = comment.pull_request, comment.record
     name = f"pull request #{pull_request.number}"
     if not pull_request.merged:
         return f"{name} is not merged"
     if pull_request.base != branch:
         was = f"{name} was merged into another branch"
         return f"{was}, `{pull_request.base}`; this run is for `{branch}` (after a rename, plan the change again)"
-    if finding.body is not None and not finding.untouched:
+    if comment.body is not None and not comment.untouched:
         return f"the plan in {name} was edited by somebody else"
-    if finding.body is not None and kept is None:
+    if comment.body is not None and kept is None:
         return f"the plan in {name} has no record that can be read"
     if kept is None or kept.scope.differs(scope):
-        others = [kept.scope] if kept else finding.other_scopes
+        others = [kept.scope] if kept else comment.other_scopes
         return f"{name} has no plan of ours for exactly this{_nearest(scope, others)}"
     return None
 
@@ -104,7 +104,7 @@ class Review:
     """
 
     record: Record
-    pull_request: PullRequest | None = None
+    pull_request: PullRequestFacts | None = None
     approves: bool = True
 
     @property
@@ -154,10 +154,10 @@ class Reviews:
                 return
 
 
-def reviews(findings: Sequence[Finding], scope: Scope, *, branch: str) -> Reviews:
-    """What counts among the findings, which come newest merge first."""
-    known = tuple(_known(findings, scope, branch=branch))
-    own = [finding for finding in findings if finding.pull_request.own]
+def reviews(comments: Sequence[CommentFacts], scope: Scope, *, branch: str) -> Reviews:
+    """What counts among the comments, which come newest merge first."""
+    known = tuple(_known(comments, scope, branch=branch))
+    own = [comment for comment in comments if comment.pull_request.own]
     if not own:
         return Reviews(
             known,
@@ -166,7 +166,7 @@ def reviews(findings: Sequence[Finding], scope: Scope, *, branch: str) -> Review
             "Merge the change by a pull request that was planned; to adopt tables for the first time, run once "
             "with `approval: none`.",
         )
-    rejected = [rejection_reason(finding, scope, branch=branch) for finding in own]
+    rejected = [rejection_reason(comment, scope, branch=branch) for comment in own]
     if all(rejected):
         return Reviews(
             known,
@@ -174,25 +174,25 @@ def reviews(findings: Sequence[Finding], scope: Scope, *, branch: str) -> Review
             rejected[0],
             "Open a pull request that plans this change, or approve a plan as a file (`out`, then `reviewed`).",
         )
-    stopped = [finding for finding in findings if stops_history(finding, scope, branch=branch)]
+    stopped = [comment for comment in comments if stops_history(comment, scope, branch=branch)]
     because = f"{rejection_reason(stopped[0], scope, branch=branch)}, so no older plan counts" if stopped else None
     return Reviews(known, because=because, hint="Plan again in a new pull request and merge that.")
 
 
-def _known(findings: Iterable[Finding], scope: Scope, *, branch: str) -> Iterator[Review]:
+def _known(comments: Iterable[CommentFacts], scope: Scope, *, branch: str) -> Iterator[Review]:
     """The records that may be believed, up to the first comment of ours that may not.
 
     A record that is newer than the commit approves nothing for it, and neither does what is older than that record, but
     for the commit's own. What they have closed is closed.
     """
     older = True
-    for finding in findings:
-        if stops_history(finding, scope, branch=branch):
+    for comment in comments:
+        if stops_history(comment, scope, branch=branch):
             return
-        place = finding.pull_request
-        if finding.record and _unreliable(finding, scope, branch=branch) is None:
+        place = comment.pull_request
+        if comment.record and _unreliable(comment, scope, branch=branch) is None:
             older = older and place.contained
-            yield Review(finding.record, place, approves=place.contained and (place.own or older))
+            yield Review(comment.record, place, approves=place.contained and (place.own or older))
 
 
 def plan_file(reviewed: Plan, *, account: str | None, region: str | None, endpoint: str | None) -> Reviews:

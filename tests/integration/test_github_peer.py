@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from dynatus_ci.errors import GitHubError
-from dynatus_ci.github.model import Comment, Unwritten
+from dynatus_ci.github.answers import Comment, Unwritten
 from dynatus_ci.github.pull_request import Pace, PullRequests
 
 pytestmark = pytest.mark.github_peer

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from dynatus_ci import review
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.review import Finding, Gate, PullRequest, Record, Scope
+from dynatus_ci.review import CommentFacts, Gate, PullRequestFacts, Record, Scope
 from dynatus_ci.table.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange, Value
 from dynatus_ci.table.outcome import Outcome
 
 SAFE, DISRUPTIVE, DESTRUCTIVE = Risk.SAFE, Risk.DISRUPTIVE, Risk.DESTRUCTIVE
 SCOPE = Scope(environment=None, account="9012", region="eu-west-1", path="resources/dynamo")
-OWN = PullRequest(number=7, base="main", merged=True, contained=True, own=True)
-OLDER = PullRequest(number=5, base="main", merged=True, contained=True)
+OWN = PullRequestFacts(number=7, base="main", merged=True, contained=True, own=True)
+OLDER = PullRequestFacts(number=5, base="main", merged=True, contained=True)
 INDEX = {"KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}
 OTHER_INDEX = {**INDEX, "Projection": {"ProjectionType": "KEYS_ONLY"}}
 TTL = {"Enabled": True, "AttributeName": "t"}
@@ -94,21 +94,21 @@ def plan(*changes: TableChange, **more: Value) -> Plan:
 
 def found(
     *changes: TableChange,
-    at: PullRequest = OWN,
+    at: PullRequestFacts = OWN,
     scope: Scope = SCOPE,
     closed: tuple[str, ...] = (),
     untouched: bool = True,
-) -> Finding:
+) -> CommentFacts:
     kept = review.new_record(plan(*changes), scope, head="abc")
     if closed:
         kept = review.mark_used(kept, review.unfinished((), unread={"users", "orders"} - set(closed)))
     body = review.compose("text", scope=scope, record=kept)
-    return Finding(at, body, untouched=untouched, record=review.decode(body) if untouched else None)
+    return CommentFacts(at, body, untouched=untouched, record=review.decode(body) if untouched else None)
 
 
-def may_run(now: TableChange, *findings: Finding, patterns: tuple[str, ...] = ()) -> FailureReason | None:
+def may_run(now: TableChange, *comments: CommentFacts, patterns: tuple[str, ...] = ()) -> FailureReason | None:
     """The first refusal of the table's steps."""
-    gate = Gate(review.reviews(findings, SCOPE, branch="main"), patterns)
+    gate = Gate(review.reviews(comments, SCOPE, branch="main"), patterns)
     refusals = [refusal for one in now.steps if (refusal := gate.may_run(now, one))]
     return refusals[0].reason if refusals else None
 
@@ -169,13 +169,13 @@ MAY_RUN = [
     ("no pull request, named", change("drop"), [], named, not_merged),
     ("no pull request of its own, explained", change("tag"), [found(change("tag"), at=OLDER)], (), None),
     ("no own one, not explained", change("tag-b"), [found(change("tag"), at=OLDER)], (), not_merged),
-    ("own without a plan", change("tag"), [Finding(OWN)], (), missing),
-    ("own without, older explains", change("tag"), [Finding(OWN), found(change("tag"), at=OLDER)], (), None),
-    ("own without, older does not", change("tag-b"), [Finding(OWN), found(change("tag"), at=OLDER)], (), missing),
-    ("two of its own, one counts", change("tag"), [Finding(OWN), found(change("tag"))], (), None),
-    ("two of its own, not explained", change("tag-b"), [Finding(OWN), found(change("tag"))], (), changed),
+    ("own without a plan", change("tag"), [CommentFacts(OWN)], (), missing),
+    ("own without, older explains", change("tag"), [CommentFacts(OWN), found(change("tag"), at=OLDER)], (), None),
+    ("own without, older does not", change("tag-b"), [CommentFacts(OWN), found(change("tag"), at=OLDER)], (), missing),
+    ("two of its own, one counts", change("tag"), [CommentFacts(OWN), found(change("tag"))], (), None),
+    ("two of its own, not explained", change("tag-b"), [CommentFacts(OWN), found(change("tag"))], (), changed),
     ("own edited", change("tag"), [found(change("tag"), untouched=False)], (), missing),
-    ("own without a record", change("tag"), [Finding(OWN, f"{SCOPE.marker}\nfaults")], (), missing),
+    ("own without a record", change("tag"), [CommentFacts(OWN, f"{SCOPE.marker}\nfaults")], (), missing),
     ("own into another branch", change("tag"), [found(change("tag"), at=replace(OWN, base="dev"))], (), missing),
     ("labelled, another branch", change("drop"), [found(change("drop"), at=replace(labelled, base="x"))], (), missing),
     ("own not contained", change("tag"), [found(change("tag"), at=replace(OWN, contained=False))], (), missing),
@@ -230,15 +230,15 @@ MAY_RUN = [
 
 
 @pytest.mark.parametrize(
-    ("now", "findings", "patterns", "expected"), [pytest.param(*row[1:], id=row[0]) for row in MAY_RUN]
+    ("now", "comments", "patterns", "expected"), [pytest.param(*row[1:], id=row[0]) for row in MAY_RUN]
 )
 def test_a_step_may_run_only_if_all_that_it_serves_was_reviewed_and_named(
     now: TableChange,
-    findings: list[Finding],
+    comments: list[CommentFacts],
     patterns: tuple[str, ...],
     expected: FailureReason | None,
 ) -> None:
-    assert may_run(now, *findings, patterns=patterns) == expected
+    assert may_run(now, *comments, patterns=patterns) == expected
 
 
 def test_the_table_of_decisions_has_at_least_fifty_rows() -> None:
@@ -284,17 +284,17 @@ WHOLE = [
     ("one of two not reviewed", change("tag", "ttl"), [found(change("tag"))], (), changed),
     ("unnamed", change("tag", "drop"), [found(change("tag", "drop"))], (), blocked),
     ("refused always, without a pull request", REFUSED, [], named, not_merged),
-    ("refused always, without a plan", REFUSED, [Finding(OWN)], named, missing),
+    ("refused always, without a plan", REFUSED, [CommentFacts(OWN)], named, missing),
     ("refused always, not reviewed", REFUSED, [found()], named, changed),
     ("refused always, reviewed", REFUSED, [found(REFUSED)], (), blocked),
 ]
 
 
-@pytest.mark.parametrize(("now", "findings", "patterns", "expected"), [pytest.param(*r[1:], id=r[0]) for r in WHOLE])
+@pytest.mark.parametrize(("now", "comments", "patterns", "expected"), [pytest.param(*r[1:], id=r[0]) for r in WHOLE])
 def test_a_change_is_judged_as_a_whole_also_where_it_has_no_steps(
-    now: TableChange, findings: list[Finding], patterns: tuple[str, ...], expected: FailureReason | None
+    now: TableChange, comments: list[CommentFacts], patterns: tuple[str, ...], expected: FailureReason | None
 ) -> None:
-    refusal = Gate(review.reviews(findings, SCOPE, branch="main"), patterns).may_run(now, None)
+    refusal = Gate(review.reviews(comments, SCOPE, branch="main"), patterns).may_run(now, None)
     assert (refusal.reason if refusal else None) == expected
 
 
@@ -365,22 +365,22 @@ def test_the_words_that_a_refusal_offers_name_the_difference(kind: str, words: s
 
 
 @pytest.mark.parametrize(
-    ("finding", "part"),
+    ("comment", "part"),
     [
-        (Finding(OWN, other_scopes=(replace(SCOPE, region="us-east-1"),)), "`region`"),
+        (CommentFacts(OWN, other_scopes=(replace(SCOPE, region="us-east-1"),)), "`region`"),
         (
-            Finding(OWN, other_scopes=(replace(SCOPE, environment="x", path="y"), replace(SCOPE, prefix="p-"))),
+            CommentFacts(OWN, other_scopes=(replace(SCOPE, environment="x", path="y"), replace(SCOPE, prefix="p-"))),
             "`table-prefix`",
         ),
-        (Finding(OWN, other_scopes=(replace(SCOPE, environment="prod"),)), "`environment`"),
-        (Finding(OWN, other_scopes=(replace(SCOPE, endpoint="http://x:8000"),)), "`endpoint-url`"),
+        (CommentFacts(OWN, other_scopes=(replace(SCOPE, environment="prod"),)), "`environment`"),
+        (CommentFacts(OWN, other_scopes=(replace(SCOPE, endpoint="http://x:8000"),)), "`endpoint-url`"),
         (found(change("tag"), untouched=False), "edited"),
         (found(change("tag"), at=replace(OWN, base="dev")), "another branch"),
-        (Finding(OWN, f"{SCOPE.marker}\nno record"), "no record"),
+        (CommentFacts(OWN, f"{SCOPE.marker}\nno record"), "no record"),
     ],
 )
-def test_a_missing_plan_says_what_stands_in_the_way(finding: Finding, part: str) -> None:
-    refusal = Gate(review.reviews([finding], SCOPE, branch="main")).may_run(change("tag"), change("tag").steps[0])
+def test_a_missing_plan_says_what_stands_in_the_way(comment: CommentFacts, part: str) -> None:
+    refusal = Gate(review.reviews([comment], SCOPE, branch="main")).may_run(change("tag"), change("tag").steps[0])
     assert refusal is not None
     assert part in refusal.message
 
@@ -388,9 +388,9 @@ def test_a_missing_plan_says_what_stands_in_the_way(finding: Finding, part: str)
 def test_a_record_of_another_account_under_one_environment_does_not_count() -> None:
     here, there = (Scope(environment="prod", account=account, region="eu-west-1") for account in ("9012", "3333"))
     assert here.key == there.key
-    finding = found(scope=there)
-    assert "`account`" in (review.rejection_reason(finding, here, branch="main") or "")
-    assert review.rejection_reason(finding, there, branch="main") is None
+    comment = found(scope=there)
+    assert "`account`" in (review.rejection_reason(comment, here, branch="main") or "")
+    assert review.rejection_reason(comment, there, branch="main") is None
 
 
 def test_not_merged_names_the_way_of_first_adoption() -> None:
@@ -400,26 +400,26 @@ def test_not_merged_names_the_way_of_first_adoption() -> None:
 
 
 @pytest.mark.parametrize(
-    ("finding", "expected"),
+    ("comment", "expected"),
     [
-        (Finding(OWN), False),
+        (CommentFacts(OWN), False),
         (found(change("tag")), False),
         (found(change("tag"), untouched=False), True),
-        (Finding(OWN, SCOPE.marker), True),
+        (CommentFacts(OWN, SCOPE.marker), True),
         (found(change("tag"), at=replace(OLDER, base="dev")), True),
         (found(change("tag"), scope=replace(SCOPE, account="1")), True),
         (found(change("tag"), at=replace(OLDER, contained=False)), False),
     ],
 )
-def test_a_comment_of_ours_that_cannot_be_believed_stops_the_history(finding: Finding, *, expected: bool) -> None:
-    assert review.stops_history(finding, SCOPE, branch="main") is expected
+def test_a_comment_of_ours_that_cannot_be_believed_stops_the_history(comment: CommentFacts, *, expected: bool) -> None:
+    assert review.stops_history(comment, SCOPE, branch="main") is expected
 
 
 @pytest.mark.parametrize(
-    ("changes", "findings", "patterns", "expected"),
+    ("changes", "comments", "patterns", "expected"),
     [
         ([change("tag")], [found(change("tag"))], (), False),
-        ([change("tag")], [Finding(OWN)], (), True),
+        ([change("tag")], [CommentFacts(OWN)], (), True),
         ([change("drop")], [found(change("drop"))], (), True),
         ([change("drop")], [found(change("drop"))], named, False),
         ([change("tag"), change("ttl", table="orders")], [found(change("tag"))], (), True),
@@ -429,12 +429,12 @@ def test_a_comment_of_ours_that_cannot_be_believed_stops_the_history(finding: Fi
 )
 def test_older_records_are_wanted_while_something_is_unexplained_or_unnamed(
     changes: list[TableChange],
-    findings: list[Finding],
+    comments: list[CommentFacts],
     patterns: tuple[str, ...],
     *,
     expected: bool,
 ) -> None:
-    gate = Gate(review.reviews(findings, SCOPE, branch="main"), patterns)
+    gate = Gate(review.reviews(comments, SCOPE, branch="main"), patterns)
     assert gate.wants_more(plan(*changes)) is expected
 
 
@@ -548,8 +548,8 @@ def used(kept: Record, *kinds: str, unread: tuple[str, ...] = ()) -> Record:
 
 def still_open(*records: Record) -> set[str]:
     """Which of a few differences records (newest first) have open, by may_run."""
-    findings = [Finding(replace(OLDER, number=9 - age), "body", record=kept) for age, kept in enumerate(records)]
-    return {kind for kind in ("tag", "tag-b", "ttl", "index") if may_run(change(kind), *findings) is None}
+    comments = [CommentFacts(replace(OLDER, number=9 - age), "body", record=kept) for age, kept in enumerate(records)]
+    return {kind for kind in ("tag", "tag-b", "ttl", "index") if may_run(change(kind), *comments) is None}
 
 
 def test_after_a_run_only_what_it_still_wants_and_has_not_finished_is_open() -> None:
