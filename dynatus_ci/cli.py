@@ -113,11 +113,11 @@ def _twice(tables: Sequence[Table]) -> Iterator[Fault]:
 def _plan(options: argparse.Namespace) -> int:
     asked = _asked(options, mode="plan")
     plan, patterns, out = asked.plan(asked.tables()), asked.inputs.allow_destructive, asked.inputs.out
-    named = review.Gate(None, patterns).named(plan)
+    named = frozenset(review.Gate(None, patterns).approved_by(plan))
     _print(options, plan.to_dict(), report.plan(plan, _context(asked.inputs, named=named)))
     if out:
         session.write(plan, Path(out), name=f"--out: {out!r}")
-    verdict = review.verdict(plan, patterns, labelled=False, recorded=False)
+    verdict = review.verdict(plan, named, recorded=False)
     if verdict.result in {Outcome.FAILED, Outcome.REFUSED}:
         return 1
     return CHANGES_PLANNED if options.detailed_exitcode and plan.changes else 0
@@ -143,7 +143,7 @@ def _apply(options: argparse.Namespace) -> int:
     tables, aws = asked.tables(), asked.connect()
     plan = engine.plan(aws, tables, options=asked.options)
     gate = session.gate(reviewed, aws, patterns=asked.inputs.allow_destructive)
-    context = _context(asked.inputs, named=gate.named(plan))
+    context = _context(asked.inputs, named=frozenset(gate.approved_by(plan)))
     if options.format == "text":
         show(report.text(report.plan(plan, context), colour=sys.stdout.isatty()))
     else:
@@ -330,7 +330,7 @@ _HELP = {
     "environment": ("NAME", "the branch of #profile"),
     "table-prefix": ("PREFIX", "comes before every table name"),
     "baseline": ("PATH", "compare with these definitions instead of AWS"),
-    "max-parallel": ("N", "how many tables are changed at once (default: 4)"),
+    "max-parallel": ("N", "how many tables are changed at once (default: 10)"),
     "wait-minutes": ("MINUTES", "how long to wait before giving up (default: 60)"),
     "reviewed": ("PLAN.json", "run only what this plan document holds"),
     "params": ("NAME=VALUE", "a value of #param; repeatable"),

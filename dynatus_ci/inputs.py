@@ -58,11 +58,13 @@ class Inputs:
     allow_destructive: tuple[str, ...] = ()
     approval: Approval | None = None
     out: str | None = None
+    report: str | None = None
+    note: str | None = None
     reviewed: str | None = None
     pull_request: int | None = None
     comment: bool = True
     ignore_tags: tuple[str, ...] = ()
-    max_parallel: int = 4
+    max_parallel: int = 10
     wait_minutes: float = 60
     detach: bool = False
     github_token: str | None = field(default=None, repr=False)
@@ -131,7 +133,7 @@ def _matching(pattern: str, meaning: str) -> Callable[[Text], str]:
 
 
 def _whole(text: Text) -> int:
-    return int(_matching(r"[1-9][0-9]{0,8}", "a positive whole number, such as 4")(text))
+    return int(_matching(r"[1-9][0-9]{0,8}", "a positive whole number, such as 10")(text))
 
 
 def _minutes(text: Text) -> float:
@@ -200,6 +202,8 @@ _READERS: Final[Mapping[str, Callable[[Text], object]]] = {
     "allow-destructive": _entries,
     "approval": _choice(Approval),
     "out": _path,
+    "report": _path,
+    "note": _line,
     "reviewed": _path,
     "pull-request": _whole,
     "comment": _flag,
@@ -229,7 +233,7 @@ def _parse(texts: Mapping[str, Text]) -> dict[str, Any]:
             secret = name == "github-token"  # the sentence would quote it
             faults.append(f"`{name}`: {'it is not a token' if secret else error}.")
     if faults:
-        raise InvalidInput("\n".join(faults))
+        raise InvalidInput(" ".join(faults))
     return values
 
 

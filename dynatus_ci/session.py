@@ -134,7 +134,16 @@ def write(plan: Plan, path: PurePath, *, name: str, root: Path | None = None) ->
     Raises:
         InvalidInput: It cannot be written there.
     """
-    data = (json.dumps(plan.to_dict(), ensure_ascii=False, indent=1) + "\n").encode()
+    write_text(json.dumps(plan.to_dict(), ensure_ascii=False, indent=1) + "\n", path, name=name, root=root)
+
+
+def write_text(text: str, path: PurePath, *, name: str, root: Path | None = None) -> None:
+    """Write a file; the arguments are those of `read`.
+
+    Raises:
+        InvalidInput: It cannot be written there.
+    """
+    data = text.encode()
     try:
         if root is None:
             Path(path).write_bytes(data)

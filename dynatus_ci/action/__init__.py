@@ -10,20 +10,20 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
-from dynatus_ci import logs, report
-from dynatus_ci.action import apply, checks, job, plan
-from dynatus_ci.action.job import ActionResult, Job
-from dynatus_ci.errors import Bug, Cancelled, DynatusError, FailureReason, InvalidDefinitions
+from dynatus_ci import logs, report, session
+from dynatus_ci.action import apply, checks, plan
+from dynatus_ci.action.job import ActionResult, Job, Problem, add_summary
+from dynatus_ci.errors import Bug, Cancelled, DynatusError, FailureReason, InvalidDefinitions, InvalidInput
 from dynatus_ci.github.pull_request import Pace
 from dynatus_ci.github.workflow_commands import Level, Runner
 from dynatus_ci.inputs import Mode
 from dynatus_ci.interrupt import Stop
 from dynatus_ci.report import ReportContext
 from dynatus_ci.table.outcome import Outcome
+from dynatus_ci.text import plain
 
 __all__ = ["main"]
 
@@ -51,8 +51,10 @@ def main(environ: Mapping[str, str] | None = None, *, stream: TextIO | None = No
     stop = Stop(impatient=False)
     with stop.listening(), _logged(given, runner):
         ending = _ending(given, runner=runner, stop=stop, pace=pace)
-        for message in ending.messages:
-            runner.annotate(Level.ERROR, message, title=ending.reason.value if ending.reason else None)
+        account = ending.plan.account if ending.plan else None
+        for problem in ending.problems:
+            message = report.hide_accounts(plain(problem.message), account)
+            runner.annotate(Level.ERROR, message, place=problem.place, title=problem.reason.value)
         runner.set_outputs(ending.outputs())
         runner.finish()
     return ending.status
@@ -73,12 +75,11 @@ def _file(environ: Mapping[str, str], name: str) -> Path | None:
 
 def _ending(environ: Mapping[str, str], *, runner: Runner, stop: Stop, pace: Pace | None) -> ActionResult:
     """Run, and turn whatever ends the run early into an ending that people can read."""
-    context = ReportContext(in_github=True)
+    job: Job | None = None
     came_to: ActionResult | DynatusError
     try:
-        asked = Job.from_environ(environ, runner=runner, stop=stop, pace=pace)
-        context = asked.context()
-        came_to = _run(asked)
+        job = Job.from_environ(environ, runner=runner, stop=stop, pace=pace)
+        came_to = _run(job)
     except KeyboardInterrupt:
         came_to = Cancelled("The run was cancelled before it had changed anything.")
     except DynatusError as error:
@@ -87,26 +88,40 @@ def _ending(environ: Mapping[str, str], *, runner: Runner, stop: Stop, pace: Pac
         _log.error("The run ended by a bug.", exc_info=bug)
         came_to = Bug(bug)
     stop.applying = True  # what is left is quick, and nothing may cut it
-    ending = came_to if isinstance(came_to, ActionResult) else _failed(came_to, runner=runner, context=context)
-    account = ending.plan.account if ending.plan else None
-    return replace(ending, messages=tuple(report.hide_accounts(message, account) for message in ending.messages))
+    ending = came_to if isinstance(came_to, ActionResult) else _failed(came_to, runner=runner, job=job)
+    return _write_report(job, ending) if job else ending
 
 
-def _failed(error: DynatusError, *, runner: Runner, context: ReportContext) -> ActionResult:
-    view = report.error(error, context)
+def _failed(error: DynatusError, *, runner: Runner, job: Job | None) -> ActionResult:
+    view = report.error(error, job.context() if job else ReportContext(in_github=True))
     runner.text(report.text(view))
-    job.add_summary(runner, view)
-    return ActionResult(result=Outcome.FAILED, reason=error.reason, messages=(str(error),))
+    add_summary(runner, view)
+    return ActionResult(result=Outcome.FAILED, reason=error.reason, problems=(Problem.of(error),), view=view)
 
 
-def _run(asked: Job) -> ActionResult:
-    if asked.run.deleted:
-        asked.runner.annotate(Level.NOTICE, "The event is the deletion of a branch: there is nothing to do.")
-        return ActionResult(result=Outcome.NOOP)
-    mode = asked.inputs.mode
+def _write_report(job: Job, ending: ActionResult) -> ActionResult:
+    """Write the report into the file that the input names. Where that fails the run fails, and tells the rest."""
+    if not (job.inputs.report and ending.view):
+        return ending
+    root, path = job.run.rooted(job.inputs.report)
     try:
-        return _MODES[mode](asked)
+        session.write_text(
+            report.markdown(ending.view) + "\n", path, name=f"`report`: {job.inputs.report!r}", root=root
+        )
+    except InvalidInput as unwritten:
+        return ending.failed_by(unwritten)
+    return ending
+
+
+def _run(job: Job) -> ActionResult:
+    if job.run.deleted:
+        job.runner.annotate(Level.NOTICE, "The event is the deletion of a branch: there is nothing to do.")
+        return ActionResult(result=Outcome.NOOP)
+    mode = job.inputs.mode
+    try:
+        return _MODES[mode](job)
     except InvalidDefinitions as invalid:
-        faults = checks.show_faults(asked, invalid)
-        url = plan.comment_faults(asked, faults) if mode is Mode.PLAN else None
-        return ActionResult(result=Outcome.FAILED, reason=FailureReason.INVALID_DEFINITION, comment_url=url)
+        view = checks.show_faults(job, invalid)
+        url = plan.comment_faults(job, view) if mode is Mode.PLAN else None
+        reason = FailureReason.INVALID_DEFINITION
+        return ActionResult(result=Outcome.FAILED, reason=reason, comment_url=url, view=view)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from dynatus_ci import engine, report, review, session
-from dynatus_ci.action.job import ActionResult, Job
+from dynatus_ci.action.job import ActionResult, Job, Problem, definition
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.definitions import files
 from dynatus_ci.definitions.loader import Loaded
@@ -23,6 +23,7 @@ from dynatus_ci.report import ReportContext
 from dynatus_ci.review import Files, Gate, Refusal, Unfinished
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
+from dynatus_ci.text import code
 
 MOST_REQUESTS = 48
 """What a run may ask of GitHub to find out what was reviewed; with what it tells meanwhile it stays below 60."""
@@ -300,34 +301,42 @@ class ApplyRun:
 
     def _context(self, *, running: bool = False) -> ReportContext:
         gate, history = self._policy.gate, self._policy.history
+        approved_by = gate.approved_by(self._plan)
         named = {arn.partition(":table/")[2]: arn for arn in _BACKUP.findall(history.told if history else "")}
         return self._job.context(
             approval=self._policy.approval,
             comment_url=history.url if history else None,
             label_on=" and ".join(f"pull request #{number}" for number in gate.sources(self._plan, unnamed=True)),
-            named=gate.named(self._plan),
+            named=frozenset(approved_by),
+            approved_by=approved_by,
             unreviewed=frozenset(id_ for change in self._plan.tables for id_ in gate.unreviewed(change)),
             superseded=self._policy.superseded,
             running=running,
-            notes=tuple(f"{_EARLIER}{report.code(arn)}" for arn in named.values()),
+            notes=tuple(f"{_EARLIER}{code(arn)}" for arn in named.values()),
         )
 
     # The end.
     def _end(self, result: Result) -> ActionResult:
         failed = self.mark_used(result)  # first: what was used up must be closed even if nothing can be shown
-        self._job.show("Result", report.result(result, self._context()))
-        errors = [table.error.message for table in result.tables if table.error and table.result is result.result]
+        view = report.result(result, self._context())
+        self._job.show("Result", view)
         ending = ActionResult(
             result=result.result,
             reason=result.failure_reason,
             plan=self._plan,
             changed=result.changed,
             comment_url=self._policy.history.url if self._policy.history else None,
-            messages=tuple(errors),
+            problems=tuple(self._problems(result)),
+            view=view,
         )
-        if failed is None:
-            return ending
-        return replace(ending, result=Outcome.FAILED, reason=failed.reason, messages=(*ending.messages, str(failed)))
+        return ending.failed_by(failed) if failed else ending
+
+    def _problems(self, result: Result) -> Iterator[Problem]:
+        """What went wrong with which table: only what made the run end as it did."""
+        places = {change.table: definition(change) for change in self._plan.tables}
+        for table in result.tables:
+            if table.error and table.result is result.result:
+                yield Problem(table.error.reason, table.error.message, places.get(table.table))
 
     def mark_used(self, result: Result) -> GitHubError | None:
         """Close what the run has not left to do, and write the result into the comment."""

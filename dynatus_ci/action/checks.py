@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dynatus_ci import report, review
-from dynatus_ci.action.job import ActionResult, Job
+from dynatus_ci import report
+from dynatus_ci.action.job import ActionResult, Job, Problem, definition
 from dynatus_ci.definitions import files
 from dynatus_ci.errors import FailureReason, InvalidDefinitions
 from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.report import Report
+from dynatus_ci.table.model import Plan
 from dynatus_ci.table.outcome import Outcome
+from dynatus_ci.text import code
 
 
 def validate(job: Job) -> ActionResult:
@@ -21,28 +23,37 @@ def validate(job: Job) -> ActionResult:
     view = report.faults((), job.context(), definitions=len(tables))
     job.show("Definitions", view, log=f"{report.plural(len(tables), 'definition')}, no errors.")
     if plan:
-        job.show("Plan", report.plan(plan, job.context()))
-    return ActionResult(result=Outcome.VALID, plan=plan, changed=plan is not None and plan.changes)
+        view = report.plan(plan, job.context())
+        job.show("Plan", view)
+    return ActionResult(result=Outcome.VALID, plan=plan, changed=plan is not None and plan.changes, view=view)
 
 
 def drift(job: Job) -> ActionResult:
     """Say where the account no longer agrees with the files."""
     plan = job.planning.plan(job.planning.tables())
-    job.show("Drift", report.drift(plan, job.context()))
-    verdict = review.verdict(plan, (), labelled=False, recorded=False)
-    if verdict.result is Outcome.FAILED:
-        return ActionResult(
-            result=verdict.result, reason=verdict.reason, plan=plan, changed=plan.changes, messages=verdict.messages
-        )
-    if plan.changes:
-        return ActionResult(result=Outcome.FAILED, reason=FailureReason.DRIFT, plan=plan, changed=True)
-    return ActionResult(result=Outcome.NOOP, plan=plan)
+    view = report.drift(plan, job.context())
+    job.show("Drift", view)
+    problems = tuple(_drift_problems(plan))
+    result = Outcome.FAILED if problems else Outcome.NOOP
+    reason = problems[0].reason if problems else None
+    return ActionResult(result=result, reason=reason, plan=plan, changed=plan.changes, problems=problems, view=view)
+
+
+def _drift_problems(plan: Plan) -> Iterator[Problem]:
+    """Why a check for drift is red: first the tables that could not be read, then those that differ."""
+    for change in plan.tables:
+        if change.error:
+            yield Problem(change.error.reason, change.error.message, definition(change))
+    for change in plan.tables:
+        if change.changes:
+            message = f"{code(change.table)} differs from its definition: {report.difference(change)}."
+            yield Problem(FailureReason.DRIFT, message, definition(change))
 
 
 def show_faults(job: Job, invalid: InvalidDefinitions) -> Report:
     """Show all faults: as annotations, in the log and in the summary; the report of them, for a comment too."""
     for fault in invalid.faults:
-        job.annotate(Level.ERROR, fault)
+        job.annotate(Level.ERROR, fault.sentence, place=fault.place, title=fault.code)
     view = report.faults(invalid.faults, job.context(), sources=dict(_sources(job.run.workspace, invalid)))
     job.show("Faults in the definitions", view, log=report.faults_text(invalid.faults, job.context()))
     return view

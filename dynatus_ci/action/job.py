@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from dynatus_ci import report, review
-from dynatus_ci.errors import FailureReason, Fault
+from dynatus_ci.errors import DynatusError, FailureReason, Fault, Place
 from dynatus_ci.github import event as events
 from dynatus_ci.github.event import Run
 from dynatus_ci.github.pull_request import Pace, PullRequests
@@ -18,24 +18,49 @@ from dynatus_ci.interrupt import Stop
 from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.review import Scope
 from dynatus_ci.session import Planning
-from dynatus_ci.table.model import Plan
+from dynatus_ci.table.model import Plan, TableChange
 from dynatus_ci.table.outcome import Outcome
-from dynatus_ci.text import plain
+from dynatus_ci.text import code, plain
 
 PLAN_OUTPUT_LIMIT = 400_000
 _COUNTS = ("create", "update", "recreate", "delete", "noop", "destructive")
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error annotation: a sentence, its own reason, and the line that defines the table that it is about."""
+
+    reason: FailureReason
+    message: str
+    place: Place | None = None
+
+    @classmethod
+    def of(cls, error: DynatusError) -> Problem:
+        """The problem that ends a run."""
+        return cls(error.reason, str(error))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionResult:
-    """How a run ended, as outputs and exit status say it; `messages` become error annotations."""
+    """How a run ended, as outputs and exit status say it.
+
+    Args:
+        problems: What becomes an error annotation.
+        view: The report, for the file that the input `report` names.
+    """
 
     result: Outcome
     reason: FailureReason | None = None
     plan: Plan | None = None
     changed: bool = False
     comment_url: str | None = None
-    messages: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    view: Report | None = None
+
+    def failed_by(self, error: DynatusError) -> ActionResult:
+        """The same, but failed by one more error."""
+        problems = (*self.problems, Problem.of(error))
+        return replace(self, result=Outcome.FAILED, reason=error.reason, problems=problems)
 
     @property
     def status(self) -> int:
@@ -59,13 +84,14 @@ class ActionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What every mode works with; `github` is None without a token."""
+    """What every mode works with; `github` is None without a token. `warnings` grows while definitions are read."""
 
     inputs: Inputs
     run: Run
     runner: Runner
     github: PullRequests | None
     stop: Stop
+    warnings: list[Fault] = field(default_factory=list)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], *, runner: Runner, stop: Stop, pace: Pace | None) -> Self:
@@ -82,10 +108,10 @@ class Job:
 
     @property
     def planning(self) -> Planning:
-        """How it comes to its plan; what is worth a warning becomes an annotation."""
+        """How it comes to its plan."""
         return Planning(
             inputs=self.inputs,
-            on_warning=lambda fault: self.annotate(Level.WARNING, fault),
+            on_warning=self._warn,
             on_notice=self.runner.text,
             root=self.run.workspace,
         )
@@ -103,10 +129,15 @@ class Job:
                 "path": self.inputs.path,
                 "environment": self.inputs.environment,
                 "baseline": self.inputs.baseline,
+                "note": self.inputs.note,
                 "commit": self.run.head_sha or self.run.sha or None,
+                "repository_url": self.run.repository_url,
                 "run_url": self.run.url,
                 "summary_url": self.run.url,
                 "in_github": True,
+                "max_parallel": self.inputs.max_parallel,
+                "wait_minutes": None if self.inputs.detach else self.inputs.wait_minutes,
+                "warnings": tuple(map(_warning, self.warnings)),
                 **facts,
             }
         )
@@ -122,10 +153,24 @@ class Job:
             prefix=self.inputs.table_prefix,
         )
 
-    def annotate(self, level: Level, fault: Fault) -> None:
-        """Show a fault beside its place in the file."""
-        shown = report.hide_accounts(plain(fault.sentence))
-        self.runner.annotate(level, shown, place=fault.place, title=fault.code)
+    def annotate(
+        self,
+        level: Level,
+        sentence: str,
+        *,
+        place: Place | None = None,
+        title: str | None = None,
+        account: str | None = None,
+    ) -> None:
+        """Show a sentence beside its place in the file, or on the run's page, without account numbers."""
+        shown = report.hide_accounts(plain(sentence), account)
+        self.runner.annotate(level, shown, place=place, title=title)
+
+    def _warn(self, fault: Fault) -> None:
+        """Show a warning as an annotation, and keep it for the reports."""
+        if fault not in self.warnings:  # with a baseline two sets of files are read
+            self.warnings.append(fault)
+            self.annotate(Level.WARNING, fault.sentence, place=fault.place, title=fault.code)
 
     def show(self, title: str, view: Report, *, log: str | None = None) -> None:
         """Print a report into the log, in other words where they are given, and add it to the job summary."""
@@ -134,8 +179,15 @@ class Job:
         add_summary(self.runner, view)
 
 
+def definition(change: TableChange) -> Place | None:
+    """Where a table is defined; None where its definition is in no file."""
+    if change.file is None or change.line is None:
+        return None
+    return Place(change.file, change.line, 1, change.line, 1)
+
+
 def placed(inputs: Inputs, run: Run) -> Inputs:
-    """The inputs with every path relative to the workspace; `out` and `reviewed` may be temporary files.
+    """The inputs with every path relative to the workspace; `out`, `report` and `reviewed` may be temporary files.
 
     Raises:
         InvalidInput: A path is elsewhere.
@@ -145,8 +197,13 @@ def placed(inputs: Inputs, run: Run) -> Inputs:
         path=run.workspace_path("path", inputs.path),
         baseline=inputs.baseline and run.workspace_path("baseline", inputs.baseline),
         out=inputs.out and run.file_path("out", inputs.out),
+        report=inputs.report and run.file_path("report", inputs.report),
         reviewed=inputs.reviewed and run.file_path("reviewed", inputs.reviewed),
     )
+
+
+def _warning(fault: Fault) -> str:
+    return f"{code(f'{fault.place.file}:{fault.place.line}')}: {fault.sentence}" if fault.place else fault.sentence
 
 
 def add_summary(runner: Runner, view: Report) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 
 from dynatus_ci import report, review, session
-from dynatus_ci.action.job import ActionResult, Job
+from dynatus_ci.action.job import ActionResult, Job, Problem, definition
 from dynatus_ci.errors import DynatusError, GitHubError, InvalidInput, NotAllowed
 from dynatus_ci.github.plan_comment import NOT_WRITTEN, CommentOutcome, PlanComment
 from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.review import Record
 from dynatus_ci.table.model import Plan, Risk
-from dynatus_ci.table.outcome import Outcome
 
 _TOO_LARGE = (
     "The plan is too large for a comment to keep its record, so merging does not approve it: split the change, "
@@ -26,21 +25,33 @@ def run(job: Job) -> ActionResult:
     """Show what would run, in a comment that keeps the record of it."""
     plan = job.planning.plan(job.planning.tables())
     outcome = _comment_plan(job, plan)
-    job.show("Plan", report.plan(plan, _context(job, plan, outcome=outcome)))
+    context = _context(job, plan, outcome=outcome)
+    view = report.plan(plan, context)
+    job.show("Plan", view)
     unwritten = _write_file(job, plan, out=job.inputs.out) if job.inputs.out else None
-    verdict = review.verdict(plan, job.inputs.allow_destructive, labelled=outcome.labelled, recorded=outcome.recorded)
+    verdict = review.verdict(plan, context.named, recorded=outcome.recorded)
+    places = {change.table: definition(change) for change in plan.tables}
+    problems = verdict.problems.items()
     ending = ActionResult(
         result=verdict.result,
         reason=verdict.reason,
         plan=plan,
         changed=plan.changes,
         comment_url=outcome.url,
-        messages=verdict.messages,
+        problems=tuple(Problem(problem.reason, str(problem), places[table]) for table, problem in problems),
+        view=view,
     )
+    _warn_of_losses(job, plan, known=verdict.problems)
     failed = outcome.failed or unwritten
-    if failed is None:
-        return ending
-    return replace(ending, result=Outcome.FAILED, reason=failed.reason, messages=(str(failed),))
+    return ending.failed_by(failed) if failed else ending
+
+
+def _warn_of_losses(job: Job, plan: Plan, *, known: Collection[str]) -> None:
+    """What is destructive and may run has a warning at its definition; what may not run has an error there."""
+    for change in plan.tables:
+        if change.table not in known and (losses := report.losses(change)):
+            place, account = definition(change), plan.account
+            job.annotate(Level.WARNING, losses, place=place, title="destructive", account=account)
 
 
 def comment_faults(job: Job, faults: Report) -> str | None:
@@ -144,13 +155,16 @@ def _show(
 
 
 def _context(job: Job, plan: Plan, *, outcome: CommentOutcome) -> ReportContext:
-    lost = frozenset(difference.id for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE)
-    unnamed = review.unnamed(plan, job.inputs.allow_destructive, labelled=outcome.labelled)
+    approved_by = review.Gate(None, job.inputs.allow_destructive).approved_by(plan)
+    if outcome.labelled:
+        destructive = (difference.id for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE)
+        approved_by = {**dict.fromkeys(destructive, f"the label on pull request #{job.pull_request}"), **approved_by}
     return job.context(
         approval=job.inputs.approval_at(plan.endpoint).value,
         record=outcome.recorded,
         label_on="this pull request" if outcome.recorded else "",
         label_removed=outcome.label_removed,
-        named=lost - {difference.id for difference in unnamed},
+        named=frozenset(approved_by),
+        approved_by=approved_by,
         notes=(outcome.note,) if outcome.note else (),
     )

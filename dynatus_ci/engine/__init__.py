@@ -37,7 +37,7 @@ class Options:
     """
 
     ignore_tags: tuple[str, ...] = ()
-    max_parallel: int = 4
+    max_parallel: int = 10
     wait_seconds: float = 3_600
     detach: bool = False
 

@@ -66,8 +66,13 @@ class Run:
         )
 
     @property
+    def repository_url(self) -> str | None:
+        """The repository's page on GitHub."""
+        return f"{self.server_url}/{self.repository}" if self.repository else None
+
+    @property
     def url(self) -> str | None:
-        """This attempt's page on GitHub; None where the runner gives it no number."""
+        """The page of this attempt on GitHub; None where the runner gives it no number."""
         page = f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}/attempts/{self.run_attempt}"
         return page if self.run_id else None
 

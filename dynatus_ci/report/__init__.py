@@ -12,11 +12,20 @@ from collections.abc import Mapping, Sequence
 import jinja2
 
 from dynatus_ci.errors import DynatusError, Fault
-from dynatus_ci.report import apply_report, console, fault_report, layout, plan_report, quantities, safe_markdown
+from dynatus_ci.report import (
+    apply_report,
+    console,
+    fault_report,
+    layout,
+    plan_report,
+    quantities,
+    safe_markdown,
+    wording,
+)
 from dynatus_ci.report.layout import SUMMARY, Report, ReportContext, Size, characters
 from dynatus_ci.report.quantities import plural
 from dynatus_ci.report.safe_markdown import hide_accounts
-from dynatus_ci.table.model import Plan
+from dynatus_ci.table.model import Plan, TableChange
 from dynatus_ci.table.outcome import Result
 from dynatus_ci.text import code, visible
 
@@ -27,11 +36,13 @@ __all__ = [
     "Size",
     "characters",
     "code",
+    "difference",
     "drift",
     "error",
     "faults",
     "faults_text",
     "hide_accounts",
+    "losses",
     "markdown",
     "plan",
     "plural",
@@ -54,6 +65,16 @@ def result(result: Result, context: ReportContext) -> Report:
 def drift(plan: Plan, context: ReportContext) -> Report:
     """Where the account no longer agrees with the files."""
     return layout.finish(plan_report.drift(plan, context), plan, context)
+
+
+def difference(change: TableChange) -> str:
+    """What differs between the account and the definition of one table, as a sentence."""
+    return plan_report.difference(change)
+
+
+def losses(change: TableChange) -> str:
+    """What a change of one table destroys, as sentences; empty where it destroys nothing."""
+    return " ".join(wording.consequence([each]) for each in wording.destructive(change))
 
 
 def faults(

@@ -77,7 +77,7 @@ class ReportContext:
     running: bool = False
     in_github: bool = False
     max_parallel: int = 10
-    wait_minutes: int | None = None
+    wait_minutes: float | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

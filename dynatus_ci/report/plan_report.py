@@ -82,9 +82,7 @@ def drift(plan: Plan, context: ReportContext) -> Report:
         alerts=tuple(_unreadable(plan)),
         next=tuple(_repair(changed, context)),
         columns=("Table", "What differs"),
-        rows=grouped_rows(
-            Row((change.table,), _ABSENT.get(change.action) or wording.overview(change), "") for change in changed
-        ),
+        rows=grouped_rows(Row((change.table,), difference(change), "") for change in changed),
         sections=(*grouped_sections(_drift_section(change, context) for change in changed), *_unchanged(plan)),
     )
 
@@ -95,6 +93,11 @@ def drift(plan: Plan, context: ReportContext) -> Report:
 def losses(plan: Plan) -> list[Consequence]:
     """What this plan destroys, approved or not, without the tables that are refused anyway."""
     return [lost for change in plan.tables if not change.refusal for lost in wording.destructive(change)]
+
+
+def difference(change: TableChange) -> str:
+    """What differs between the account and the definition of one table, as a sentence."""
+    return _ABSENT.get(change.action) or wording.overview(change)
 
 
 def counts(plan: Plan) -> str:
@@ -308,7 +311,7 @@ def _too_slow(plan: Plan, context: ReportContext) -> Iterator[Alert]:
         return
     limit = "--wait-minutes" if not context.in_github else "wait-minutes"
     sentence = (
-        f"This plan takes {span(least)} or more, and apply stops waiting after {context.wait_minutes} min "
+        f"This plan takes {span(least)} or more, and apply stops waiting after {context.wait_minutes:g} min "
         f"({code(limit)}). The next apply then goes on. Raise the limit, or detach apply from long index builds "
         f"({code('--detach' if not context.in_github else 'detach: true')})."
     )

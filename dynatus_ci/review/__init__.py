@@ -16,7 +16,7 @@ from dynatus_ci.review.codec import (
     shortened,
     with_record,
 )
-from dynatus_ci.review.gate import LABEL, Gate, Refusal, covered, words
+from dynatus_ci.review.gate import BY_PATTERN, LABEL, Gate, Refusal, covered, words
 from dynatus_ci.review.history import (
     MOST_RECORDS,
     CommentFacts,
@@ -30,9 +30,10 @@ from dynatus_ci.review.history import (
     untouched,
 )
 from dynatus_ci.review.record import Record, Scope, Unfinished, mark_used, new_record, scope, unfinished
-from dynatus_ci.review.verdicts import Files, Verdict, must_remove_label, superseded, unnamed, verdict
+from dynatus_ci.review.verdicts import Files, Verdict, must_remove_label, superseded, verdict
 
 __all__ = [
+    "BY_PATTERN",
     "COMMENT_BUDGET",
     "LABEL",
     "MOST_RECORDS",
@@ -64,7 +65,6 @@ __all__ = [
     "stops_history",
     "superseded",
     "unfinished",
-    "unnamed",
     "untouched",
     "verdict",
     "with_record",

@@ -13,7 +13,8 @@ from dynatus_ci.review.history import OpenReview, Review, Reviews
 from dynatus_ci.table.model import Difference, Plan, Risk, Step, TableChange
 
 LABEL = "dynatus:allow-destructive"
-"""The label that names the destructive differences of a pull request's records."""
+"""The label that approves the destructive differences of a pull request's records."""
+BY_PATTERN = "`allow-destructive`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,11 @@ class Gate:
         """The ids of a table's differences that no open record explains; the report marks them."""
         return tuple(d.id for d in records.to_do(change) if self._unexplained(change, d, deletes=False))
 
-    def named(self, plan: Plan) -> frozenset[str]:
-        """The ids of a plan's destructive differences that are named."""
-        lost = [(c, d) for c in plan.tables for d in records.to_do(c) if d.risk is Risk.DESTRUCTIVE]
-        return frozenset(difference.id for change, difference in lost if self._named(change, difference))
+    def approved_by(self, plan: Plan) -> dict[str, str]:
+        """What approves the destructive differences of a plan, as sentences by the ids of those that are approved."""
+        destructive = [(c, d) for c in plan.tables for d in records.to_do(c) if d.risk is Risk.DESTRUCTIVE]
+        approvals = ((difference.id, self._approval(change, difference)) for change, difference in destructive)
+        return {id_: approval for id_, approval in approvals if approval}
 
     def wants_more(self, plan: Plan) -> bool:
         """Whether older records could still explain or name something."""
@@ -118,9 +120,14 @@ class Gate:
         return why
 
     def _named(self, change: TableChange, difference: Difference) -> bool:
-        if difference.risk is not Risk.DESTRUCTIVE or covered(difference, self.patterns):
-            return True
-        return any(review.labelled for review in self._explaining(change, difference))
+        return difference.risk is not Risk.DESTRUCTIVE or self._approval(change, difference) is not None
+
+    def _approval(self, change: TableChange, difference: Difference) -> str | None:
+        """What approves a destructive difference, as a sentence; None where nothing does."""
+        if covered(difference, self.patterns):
+            return BY_PATTERN
+        labelled = (review.pull_request for review in self._explaining(change, difference) if review.labelled)
+        return next((f"the label on pull request #{place.number}" for place in labelled if place), None)
 
     def _explaining(self, change: TableChange, difference: Difference) -> Iterator[Review]:
         """The open records that explain a difference, newest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dynatus_ci.errors import FailureReason
@@ -11,7 +11,7 @@ from dynatus_ci.review import gate
 from dynatus_ci.review import record as records
 from dynatus_ci.review.gate import Refusal
 from dynatus_ci.review.record import Record
-from dynatus_ci.table.model import Difference, Plan, Risk, TableChange
+from dynatus_ci.table.model import Plan, Risk
 from dynatus_ci.table.outcome import Outcome
 
 Files: TypeAlias = Mapping[str, str]
@@ -33,49 +33,46 @@ def _destructive(record: Record) -> set[tuple[str, str | None, str, str | None]]
     }
 
 
-def unnamed(plan: Plan, patterns: Collection[str], *, labelled: bool) -> tuple[Difference, ...]:
-    """The destructive differences of a plan that nobody named."""
-    if labelled:
-        return ()
-    return tuple(difference for change in plan.tables for difference in _unnamed(change, patterns))
-
-
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a plan ends: its result, where it is failed or refused the reason, and what there is to say of it."""
+    """How a plan ends: its result, and what is wrong with which table."""
 
     result: Outcome
-    reason: FailureReason | None = None
-    messages: tuple[str, ...] = ()
+    problems: Mapping[str, Refusal] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> FailureReason | None:
+        """Why the plan failed or is refused; None where it is neither."""
+        return next((problem.reason for problem in self.problems.values()), None)
 
 
-def verdict(plan: Plan, patterns: Collection[str], *, labelled: bool, recorded: bool) -> Verdict:
-    """How a plan ends: `recorded` = it wrote a record that a label can name; only then is it red unnamed."""
-    errors = [change.error for change in plan.tables if change.error]
+def verdict(plan: Plan, approved: Collection[str], *, recorded: bool) -> Verdict:
+    """How a plan ends.
+
+    Args:
+        plan: The plan.
+        approved: The ids of its destructive differences that are approved.
+        recorded: Whether a comment holds its record, so that the label can approve it. Only then is a plan red because
+            something destructive is not approved.
+    """
+    errors = {change.table: Refusal(c.reason, c.message) for change in plan.tables if (c := change.error)}
     if errors:
-        return Verdict(Outcome.FAILED, errors[0].reason, tuple(error.message for error in errors))
-    blocked = [refusal for change in plan.tables if (refusal := gate.always_refused(change))]
-    if recorded and not labelled:
-        blocked += _blocked(plan, patterns)
+        return Verdict(Outcome.FAILED, errors)
+    blocked = {change.table: refusal for change in plan.tables if (refusal := gate.always_refused(change))}
+    if recorded:
+        blocked = {**dict(_not_approved(plan, approved)), **blocked}
     if blocked:
-        return Verdict(Outcome.REFUSED, FailureReason.DESTRUCTIVE_BLOCKED, tuple(map(str, blocked)))
+        return Verdict(Outcome.REFUSED, blocked)
     return Verdict(Outcome.PLANNED if plan.changes else Outcome.NOOP)
 
 
-def _blocked(plan: Plan, patterns: Collection[str]) -> Iterator[Refusal]:
-    """Unnamed destruction by table, except what is destructive only because nobody may look whether it is empty."""
+def _not_approved(plan: Plan, approved: Collection[str]) -> Iterator[tuple[str, Refusal]]:
     for change in plan.tables:
-        lost = [] if change.unproven else _unnamed(change, patterns)
-        if lost:
-            yield gate.not_named(change, lost, label=True)
-
-
-def _unnamed(change: TableChange, patterns: Collection[str]) -> list[Difference]:
-    return [
-        difference
-        for difference in records.to_do(change)
-        if difference.risk is Risk.DESTRUCTIVE and not gate.covered(difference, patterns)
-    ]
+        destructive = [each for each in records.to_do(change) if each.risk is Risk.DESTRUCTIVE]
+        blocking = [difference for difference in destructive if difference.id not in approved]
+        # Where nobody may look whether the table is empty, it may be, and then nothing is lost.
+        if blocking and not change.unproven:
+            yield change.table, gate.not_named(change, blocking, label=True)
 
 
 def superseded(

@@ -36,7 +36,7 @@ def refusal(**texts: str) -> str:
 def test_inputs_that_were_not_given_have_their_defaults() -> None:
     assert Inputs.from_environ(environ()) == Inputs()
     assert Inputs() == Inputs(
-        mode=Mode.PLAN, path="resources/dynamo", table_prefix="", max_parallel=4, wait_minutes=60, detach=False
+        mode=Mode.PLAN, path="resources/dynamo", table_prefix="", max_parallel=10, wait_minutes=60, detach=False
     )
     assert Inputs().comment
 
