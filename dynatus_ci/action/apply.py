@@ -216,15 +216,19 @@ class ApplyRun:
         self._announced = False
 
     def run(self) -> ActionResult:
-        """Show, judge, do, and tell."""
-        self._show_first()
+        """Read what was reviewed, show the plan, run it, and report."""
         policy = self._policy
-        if self._plan.changes or policy.approval == Approval.REVIEWED_PLAN:
-            policy.look_at_tip(patient=True)
+        unfinished = ActionResult(result=Outcome.FAILED, reason=FailureReason.CANCELLED, plan=self._plan)
+        self._job.runner.set_outputs(unfinished.outputs())  # the job may be killed at any time
+        try:
+            if self._plan.changes or policy.approval == Approval.REVIEWED_PLAN:
+                policy.look_at_tip(patient=True)
+            if policy.superseded is None:
+                policy.open()
+        finally:
+            self._job.show("Plan", report.plan(self._plan, self._context()))
         if policy.superseded and self._plan.changes:
             return self._end(Result(self._plan, result=Outcome.SUPERSEDED))
-        if policy.superseded is None:
-            policy.open()
         self._job.stop.applying = True  # from here on the comment must get its result
         if any(change.changes and self._may_begin(change) for change in self._plan.tables):
             self._announce(self._plan)
@@ -243,12 +247,6 @@ class ApplyRun:
 
     def _may_begin(self, change: TableChange) -> bool:
         return self._policy.gate.may_run(change, next(iter(change.steps), None)) is None
-
-    def _show_first(self) -> None:
-        """Summary and outputs hold the plan before anything is changed or waited for: a job may be killed."""
-        self._job.show("Plan", report.plan(self._plan, self._context()))
-        ending = ActionResult(result=Outcome.FAILED, reason=FailureReason.CANCELLED, plan=self._plan)
-        self._job.runner.set_outputs(ending.outputs())
 
     def _may_run(self, change: TableChange, step: Step | None) -> Refusal | None:
         """What the policy says. The comment says that the run is under way before the first step of all.

@@ -61,6 +61,7 @@ def build(result: Result, context: ReportContext) -> Report:
             _section(table, changes[table.table], context=context) for table in shown
         ),
         brief=True,
+        notes=tuple(_approvals(result.plan, context)),
         verdict=f"Apply: {_verdict(result)}.",
     )
 
@@ -126,6 +127,14 @@ def _alerts(result: Result, context: ReportContext) -> Iterator[Alert]:
     if waiting:
         yield Alert("WARNING", "Pending", tuple(map(AlertLine, waiting)))
     yield from _backups(result, context)
+
+
+def _approvals(plan: Plan, context: ReportContext) -> Iterator[str]:
+    """What approved the destructive changes."""
+    ids = [lost.difference.id for lost in plan_report.losses(plan)]
+    approvals = dict.fromkeys(context.approved_by[id_] for id_ in ids if id_ in context.approved_by)
+    if approvals:
+        yield f"Destructive changes were approved by {' and '.join(approvals)}."
 
 
 def _refusals(result: Result) -> dict[str, FailureReason]:

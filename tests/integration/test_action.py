@@ -129,9 +129,9 @@ def test_the_deletion_of_a_branch_has_nothing_to_do(repo: Scene) -> None:
 @pytest.mark.parametrize(
     ("inputs", "part"),
     [
-        ({"mode": "destroy"}, "`plan`, `apply`, `drift`, `validate`"),
-        ({"mode": "plan", "comment": "yes"}, "`true`, `false`"),
-        ({"mode": "apply", "out": "x"}, "`out`"),
+        ({"mode": "destroy"}, "plan, apply, drift, validate"),
+        ({"mode": "plan", "comment": "yes"}, "true, false"),
+        ({"mode": "apply", "out": "x"}, "out has no meaning"),
         ({"mode": "plan", "path": "../elsewhere"}, "outside the workspace"),
     ],
 )
@@ -251,6 +251,129 @@ def test_outside_of_actions_it_says_so() -> None:
     log = io.StringIO()
     assert action.main({}, stream=log, pace=HASTE) == 1
     assert "dynatus" in log.getvalue()
+
+
+# ---- what people see -------------------------------------------------------------------------------------------------
+
+PROFILE = {"DeletionProtectionEnabled": "#profile {:prod true :default false}"}
+
+
+@pytest.mark.parametrize("mode", ["validate", "plan", "drift", "apply"])
+def test_warnings_of_the_run_are_in_its_report(repo: Scene, mode: str) -> None:
+    repo.write(users=table(**PROFILE))
+    ran = run(repo, mode, environment="production", params="colour=red")
+    assert "::warning title=unknown-environment::" in ran.log
+    for part in ("Warnings of this run", "names the environment", "asks for the parameter"):
+        assert part in ran.summary, part
+
+
+def test_warnings_of_the_run_are_in_the_comment_of_a_plan_and_of_its_apply(repo: Scene) -> None:
+    repo.write(users=table(**PROFILE))
+    repo.open(1)
+    repo.plan(1, environment="production")
+    assert "names the environment" in repo.comment(1)
+    repo.apply(repo.merge(1), environment="production")
+    assert "1 table changed" in repo.comment(1)
+    assert "names the environment" in repo.comment(1)
+
+
+def test_a_comment_links_to_the_commit_and_to_the_line_of_a_definition(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    repo.plan(1)
+    page, head = f"https://github.com/{repo.github.repository}", repo.github.pulls[1]["head"]["sha"]
+    assert f"<{page}/commit/{head}>" in repo.comment(1)
+    assert f"<{page}/blob/{head}/{PATH}/users.edn#L1>" in repo.comment(1)
+
+
+def test_a_plan_that_takes_longer_than_apply_may_wait_says_so(repo: Scene) -> None:
+    repo.write(users=table())
+    assert run(repo, "apply").ending == (0, "applied", "")
+    repo.write(users=table(**INDEX))
+    assert "stops waiting after 0.5 min" in run(repo, "plan", wait_minutes="0.5").summary
+    assert "stops waiting" not in run(repo, "plan", wait_minutes="0.5", detach="true").summary
+
+
+def test_a_note_stands_in_every_report_as_plain_text(repo: Scene) -> None:
+    repo.write(users=table())
+    for mode in ("validate", "plan", "drift", "apply"):
+        assert "Ask @team first" in run(repo, mode, note="Ask @team first").summary
+    repo.write(users=bad_definition())
+    assert "`Ask @team first`" in run(repo, "validate", note="Ask @team first").summary
+
+
+def test_the_report_is_written_as_markdown_however_a_run_ends(repo: Scene) -> None:
+    file = repo.home / "build" / "report.md"
+    for mode, definition, expected in (
+        ("validate", table(), "1 definition, no errors"),
+        ("plan", table(), "+ table"),
+        ("drift", table(), "missing in the account"),
+        ("apply", table(), "1 table changed"),
+        ("plan", bad_definition(), "1 error in 1 file"),
+    ):
+        repo.write(users=definition)
+        ran = run(repo, mode, report="build/report.md")
+        assert expected in file.read_text("utf-8"), mode
+        assert file.read_text("utf-8").strip() in ran.summary
+    repo.write(users=table())
+    run(repo, "plan", report="build/report.md", account="999999999999")
+    assert "wrong-account" in file.read_text("utf-8")
+
+
+def test_a_report_that_a_link_leads_away_fails_the_run_after_all_is_done(repo: Scene) -> None:
+    repo.write(users=table())
+    (repo.home / "build").symlink_to(repo.home.parent)
+    ran = run(repo, "apply", report="build/report.md")
+    assert ran.ending == (1, "failed", "invalid-input")
+    assert ran.outputs["changed"] == "true"
+    assert not (repo.home.parent / "report.md").exists()
+    assert run(repo, "plan", report="../report.md").ending == (1, "failed", "invalid-input")
+
+
+def test_each_annotation_has_its_own_reason_and_the_line_of_its_definition(repo: Scene) -> None:
+    repo.write(users=table(), orders=table("orders"))
+    repo.account.faults.deny("CreateTable").tables = ["users"]
+    repo.account.faults.deny("DescribeTable").tables = ["orders"]
+    log = run(repo, "apply").log
+    assert re.search(rf"^::error title=access-denied,file={PATH}/users.edn,line=1\b.*CreateTable", log, re.MULTILINE)
+    assert re.search(rf"^::error title=access-denied,file={PATH}/orders.edn,line=1\b.*DescribeTable", log, re.MULTILINE)
+
+
+def test_what_is_destructive_has_an_annotation_at_its_definition(repo: Scene) -> None:
+    repo.write(users=table(**INDEX))
+    run(repo, "apply")
+    repo.write(users=table(**NO_INDEXES))
+    repo.open(1)
+    refused = repo.plan(1)
+    assert re.search(rf"^::error title=destructive-blocked,file={PATH}/users.edn,line=1\b", refused.log, re.MULTILINE)
+    approved = repo.plan(1, allow_destructive="users")
+    assert re.search(rf"^::warning title=destructive,file={PATH}/users.edn,line=1\b", approved.log, re.MULTILINE)
+    assert "::error" not in approved.log
+
+
+def test_a_red_drift_has_an_annotation_for_each_table(repo: Scene) -> None:
+    repo.write(users=table(), orders=table("orders"))
+    run(repo, "apply")
+    repo.write(users=table(**tags(team="a")), orders=table("orders"), sessions=table("sessions"))
+    log = run(repo, "drift").log
+    assert re.findall(r"^::error title=drift,file=[\w/]+/(\w+)\.edn,line=1\b", log, re.MULTILINE) == [
+        "sessions",
+        "users",
+    ]
+
+
+def test_the_reports_say_who_approved(repo: Scene) -> None:
+    repo.write(users=table(**INDEX))
+    run(repo, "apply")
+    repo.write(users=table(**NO_INDEXES))
+    repo.open(1)
+    assert "approved by `allow-destructive`" in repo.plan(1, allow_destructive="users").summary
+    repo.label(1)
+    assert "approved by the label on pull request `#1`" in repo.plan(1).summary
+    applied = repo.apply(repo.merge(1))
+    assert applied.summary.count("approved by the label on pull request `#1`") == 2  # the plan, and the result
+    assert "not approved" not in applied.summary
+    assert "approved by the label on pull request `#1`" in repo.comment(1)
 
 
 # ---- the comment -----------------------------------------------------------------------------------------------------
