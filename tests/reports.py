@@ -107,7 +107,9 @@ def all_or_refused(change: TableChange, gate: Gate) -> TableResult:
 
 GATE = reviewed_without(("StreamSpecification",), "users")
 GATED_APPLY = replace(
-    APPLY, named=frozenset(GATE.approved_by(RED)), unreviewed=frozenset(i for t in RED.tables for i in GATE.unreviewed(t))
+    APPLY,
+    named=frozenset(GATE.approved_by(RED)),
+    unreviewed=frozenset(i for t in RED.tables for i in GATE.unreviewed(t)),
 )
 
 

@@ -295,7 +295,7 @@ def test_a_plan_for_another_environment_is_named_as_the_nearest(repo: Scene) -> 
     repo.plan(1, environment="staging")
     ran = repo.apply(repo.merge(1), environment="production")
     assert ran.ending == MISSING
-    assert "`environment`" in ran.log
+    assert "differs in environment" in ran.log
 
 
 def test_nothing_to_do_needs_no_review(repo: Scene) -> None:
