@@ -263,7 +263,7 @@ def test_warnings_of_the_run_are_in_its_report(repo: Scene, mode: str) -> None:
     repo.write(users=table(**PROFILE))
     ran = run(repo, mode, environment="production", params="colour=red")
     assert "::warning title=unknown-environment::" in ran.log
-    for part in ("Warnings of this run", "names the environment", "asks for the parameter"):
+    for part in ("Warnings of this run", "has the environment", "uses the parameter"):
         assert part in ran.summary, part
 
 
@@ -271,10 +271,10 @@ def test_warnings_of_the_run_are_in_the_comment_of_a_plan_and_of_its_apply(repo:
     repo.write(users=table(**PROFILE))
     repo.open(1)
     repo.plan(1, environment="production")
-    assert "names the environment" in repo.comment(1)
+    assert "has the environment" in repo.comment(1)
     repo.apply(repo.merge(1), environment="production")
     assert "1 table changed" in repo.comment(1)
-    assert "names the environment" in repo.comment(1)
+    assert "has the environment" in repo.comment(1)
 
 
 def test_a_comment_links_to_the_commit_and_to_the_line_of_a_definition(repo: Scene) -> None:
