@@ -18,8 +18,8 @@ from fractions import Fraction
 from functools import cache
 from typing import Any, NamedTuple, NoReturn, Protocol
 
+import edn_format
 from edn_format import edn_lex
-from edn_format.exceptions import EDNDecodeError
 
 from dynatus_ci.errors import Fault, InvalidDefinitions, Place
 from dynatus_ci.text import code, shorten
@@ -177,17 +177,22 @@ _CLOSERS = {"VECTOR_END": "]", "LIST_END": ")", "MAP_OR_SET_END": "}"}
 _WHOLE_TOKENS = {*_OPENERS, *_CLOSERS, "DISCARD_TAG", "CARET"}
 """Tokens that nothing that follows can make longer."""
 _NUMBERS = {"INTEGER", "HEX_INTEGER", "FLOAT", "RATIO"}
-_CHARACTERS = {"CHAR", "WHITESPACE"}
 _ATOMS = {"SYMBOL", "KEYWORD", *_NUMBERS}
-_WORDS: dict[str, tuple[FormKind, Any]] = {
-    "nil": (FormKind.NIL, None),
-    "true": (FormKind.BOOLEAN, True),
-    "false": (FormKind.BOOLEAN, False),
+_KINDS: dict[type, FormKind] = {
+    type(None): FormKind.NIL,
+    bool: FormKind.BOOLEAN,
+    int: FormKind.WHOLE,
+    float: FormKind.FLOAT,
+    Decimal: FormKind.FLOAT,
+    Fraction: FormKind.RATIO,
+    edn_format.Char: FormKind.CHARACTER,
+    edn_format.Keyword: FormKind.KEYWORD,
+    edn_format.Symbol: FormKind.SYMBOL,
 }
-_SYMBOLIC = {"##Inf": float("inf"), "##-Inf": float("-inf"), "##NaN": float("nan")}
+"""The types of edn_format's values."""
 TOKENS = frozenset(
-    {*_OPENERS, *_CLOSERS, *_NUMBERS, *_CHARACTERS}
-    | {"SYMBOL", "KEYWORD", "TAG", "DISCARD_TAG", "SYMBOLIC_VALUE", "CARET", "MAP_NAMESPACE_TAG"}
+    {*_OPENERS, *_CLOSERS, *_ATOMS, "CHAR", "WHITESPACE", "SYMBOLIC_VALUE"}
+    | {"TAG", "DISCARD_TAG", "CARET", "MAP_NAMESPACE_TAG"}
 )
 """The token types of edn_format that the reader knows. A contract test compares them with the library."""
 
@@ -202,6 +207,7 @@ class _Token(NamedTuple):
     type: str
     start: int
     end: int
+    value: Any = None
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -266,7 +272,7 @@ class _Reader:
     def _string(self, start: int) -> _Token:
         match = _STRING.match(self._text, start)
         if match is None:
-            token = _Token("STRING", start, self._line_end(start))
+            token = _Token("", start, self._line_end(start))
             hint = 'Close it with `"`. A quote may be missing before it.'
             self._fail(token, "The string that opens here is never closed.", code=UNTERMINATED, hint=hint)
         return _Token("STRING", start, match.end())
@@ -311,10 +317,10 @@ class _Reader:
         """The next token of edn_format's lexer, if Clojure would end it at the same place."""
         self._lexer.lexpos = start
         try:
-            found = self._lexer.token()
-        except (EDNDecodeError, ValueError, ArithmeticError):
+            lexed = self._lexer.token()
+        except (edn_format.EDNDecodeError, ValueError, ArithmeticError):
             self._fail_token(start)
-        token = _Token(found.type, start, self._lexer.lexpos)
+        token = _Token(lexed.type, start, self._lexer.lexpos, lexed.value)
         if token.type not in _WHOLE_TOKENS and token.end != self._run_end(start):
             self._fail_token(start)
         return token
@@ -415,23 +421,22 @@ class _Reader:
     # --- atoms
 
     def _atom(self, token: _Token) -> Node:
-        text = self._text[token.start : token.end]
-        kind, value = self._atom_value(token, text)
-        return Node(kind, value, token.start, token.end)
-
-    def _atom_value(self, token: _Token, text: str) -> tuple[FormKind, Any]:
-        if token.type == "STRING":
-            return FormKind.STRING, self._unescape(token, text[1:-1])
-        if token.type in _NUMBERS:
-            return self._number(token, text)
-        if token.type in _CHARACTERS:
-            return self._character(token, text)
-        if token.type == "SYMBOLIC_VALUE":
-            return FormKind.FLOAT, _SYMBOLIC[text]
-        if token.type not in {"SYMBOL", "KEYWORD"}:
+        text, value = self._text[token.start : token.end], token.value
+        kind = FormKind.STRING if token.type == "STRING" else _KINDS.get(type(value))
+        if kind is None:
             self._fail_unused(token)
-        self._check_name(token, text)
-        return (FormKind.KEYWORD, text[1:]) if token.type == "KEYWORD" else _WORDS.get(text) or (FormKind.SYMBOL, text)
+        if kind is FormKind.STRING:
+            value = self._unescape(token, text[1:-1])
+        elif kind is FormKind.KEYWORD or kind is FormKind.SYMBOL:
+            self._check_name(token, text)
+            value = value.name
+        elif kind is FormKind.CHARACTER:
+            value = str(value)
+            if "\ud800" <= value <= "\udfff":
+                self._fail_token(token.start)
+        elif token.type in _NUMBERS:
+            value = self._number(token, text)
+        return Node(kind, value, token.start, token.end)
 
     def _unescape(self, token: _Token, text: str) -> str:
         if "\\" not in text:
@@ -446,24 +451,13 @@ class _Reader:
             hint = "Write both halves, or the character itself."
             self._fail(token, "This string has only half of a surrogate pair.", code="bad-escape", hint=hint)
 
-    def _number(self, token: _Token, text: str) -> tuple[FormKind, Any]:
+    def _number(self, token: _Token, text: str) -> Any:  # noqa: ANN401  # an int, float, Decimal or Fraction
         if not text.isascii():
             self._fail_token(token.start)
-        if token.type == "RATIO":
-            return FormKind.RATIO, Fraction(text)
-        if token.type == "FLOAT":
-            return FormKind.FLOAT, Decimal(text[:-1]) if text.endswith("M") else float(text)
-        number = int(text, 16) if token.type == "HEX_INTEGER" else int(text.rstrip("N"))
-        if not -MOST_WHOLE <= number < MOST_WHOLE:
+        if isinstance(token.value, int) and not -MOST_WHOLE <= token.value < MOST_WHOLE:
             self._fail(token, "This number does not fit into 64 bits.", code="bad-number")
-        return FormKind.WHOLE, number
-
-    def _character(self, token: _Token, text: str) -> tuple[FormKind, Any]:
-        named = {"\\newline": "\n", "\\return": "\r", "\\space": " ", "\\tab": "\t"}
-        character = named.get(text) or (text[1] if len(text) == 2 else chr(int(text.removeprefix("\\u"), 16)))  # noqa: PLR2004
-        if "\ud800" <= character <= "\udfff":
-            self._fail_token(token.start)
-        return FormKind.CHARACTER, character
+        # The lexer rounds to 28 digits.
+        return Decimal(text[:-1]) if isinstance(token.value, Decimal) else token.value
 
     def _check_name(self, token: _Token, text: str) -> None:
         """Refuse names that the lexer accepts and Clojure does not."""
