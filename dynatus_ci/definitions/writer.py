@@ -1,14 +1,12 @@
-"""A live table as an EDN definition, laid out as a person would write it: aligned, in AWS's names, nothing superfluous.
+"""Writes an actual table as an EDN definition, aligned as a person would write it.
 
-Pure: a `Table` in, a text out. What is written is read back by our own reader as the same values. Left out are
-read-only members, settings at their initial value, limits of -1, warm throughput (AWS raises it by itself), tags of
-AWS's own, and vector indexes, which are not managed.
+The loader reads the same values back. Left out are read-only members, aspects with their initial value, limits of -1,
+warm throughput (AWS raises it by itself), AWS's own tags, and vector indexes, which dynatus does not manage.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,29 +15,29 @@ from dynatus_ci.table.aspects import ASPECTS, indexes, keys
 from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.replicas import REPLICA, Replicas
 from dynatus_ci.table.aspects.tags import Tags
-from dynatus_ci.table.model import Table, Value, canonical
+from dynatus_ci.table.model import Table, Value, canonical, limits
 
 INSIGHTS = indexes.INSIGHTS.name
 OVERRIDES = REPLICA.members.keys() - {"RegionName", indexes.GLOBAL}
 UNWRITTEN = frozenset({"WarmThroughput"})
 WIDTH = 120
-"""Columns that a map or vector may fill before it is broken into lines."""
+"""The longest line of a map or vector; a longer one has one member on each line."""
 NEAR = len(":NonKeyAttributes")
-"""Inside a table's map, a key longer than this stands out instead of pushing the values of the others away."""
+"""Values are aligned behind keys of at most this length. A longer key would move all of them away."""
 
 
 def text(table: Table) -> str:
-    """A live table as the text of a definition file.
+    """An actual table as the text of a definition file.
 
     Args:
-        table: As `normalise.actual` gives it, with every setting that was read.
+        table: The table from `build.actual`, with all aspects that were read.
     """
     return _written(definition(table), 0) + "\n"
 
 
 def definition(table: Table) -> dict[str, Value]:
-    """A live table as a definition: a map in CreateTable's shape, its members in the order that people use."""
-    local = [_local(name, index) for name, index in sorted((table.at((keys.LOCAL,)) or {}).items())]
+    """An actual table as a definition: a map in CreateTable's shape, with its members in the usual order."""
+    local = [keys.local_parameters(name, index) for name, index in sorted((table.at((keys.LOCAL,)) or {}).items())]
     global_ = [_global(name, index) for name, index in sorted(table.indexes().items())]
     return {
         "TableName": table.name,
@@ -53,11 +51,11 @@ def definition(table: Table) -> dict[str, Value]:
     }
 
 
-# --- the parts of a definition ---------------------------------------------------------------------------------------
+# --- parts of a definition --------------------------------------------------------------------------------------------
 
 
 def _attributes(table: Table) -> list[dict[str, Value]]:
-    """The attributes that keys use, in the order of their first use; emulators keep more."""
+    """The attributes that keys use, in the order of their first use. Emulators keep unused ones, too."""
     local, global_ = table.at((keys.LOCAL,)) or {}, table.indexes()
     owners = [table.at(keys.KEY), *(group[name] for group in (local, global_) for name in sorted(group))]
     types = {name: kind for owner in owners for name, kind in keys.types(owner["AttributeDefinitions"]).items()}
@@ -66,27 +64,22 @@ def _attributes(table: Table) -> list[dict[str, Value]]:
 
 
 def _capacity(owner: Mapping[str, Value]) -> dict[str, Value]:
-    """The provisioned units, or the limits that are limits, of a table or an index."""
-    units = owner.get("ProvisionedThroughput")
-    limits = {member: most for member, most in (owner.get("OnDemandThroughput") or {}).items() if most != -1}
-    return {
-        **({"ProvisionedThroughput": units} if units else {}),
-        **({"OnDemandThroughput": limits} if limits else {}),
+    """The provisioned units, or the limits, of a table or an index."""
+    throughput = {
+        "ProvisionedThroughput": owner.get("ProvisionedThroughput"),
+        "OnDemandThroughput": limits(owner.get("OnDemandThroughput")),
     }
-
-
-def _local(name: str, index: Mapping[str, Value]) -> dict[str, Value]:
-    return {"IndexName": name, "KeySchema": index["KeySchema"], "Projection": index["Projection"]}
+    return {member: units for member, units in throughput.items() if units}
 
 
 def _global(name: str, index: Mapping[str, Value]) -> dict[str, Value]:
     insights = index.get(INSIGHTS, indexes.INSIGHTS.initial)
     on = {INSIGHTS: insights} if insights != indexes.INSIGHTS.initial else {}
-    return {**_local(name, index), **_capacity(index), **on}
+    return {**keys.local_parameters(name, index), **_capacity(index), **on}
 
 
 def _settings(table: Table) -> Iterator[tuple[str, Value]]:
-    """The settings that were read and are not what a new table has, in the shape that a file gives them."""
+    """The aspects that were read and differ from those of a new table, in the shape that a file has."""
     shapes = {Tags.name: _tags, Policy.name: _policy, Replicas.name: _replicas}
     for aspect in ASPECTS:
         value = table.at((aspect.name,))
@@ -106,7 +99,7 @@ def _replicas(replicas: Mapping[str, Value]) -> Value:
 
 
 def _replica(members: Mapping[str, Value]) -> dict[str, Value]:
-    """What a replica overrides; what it inherits is absent, and an index without overrides goes without saying."""
+    """The members that a replica overrides. Inherited members and indexes without overrides are left out."""
     own = {name: value for name, value in members.items() if name in OVERRIDES and not _unlimited(value)}
     inside = [
         {"IndexName": name, **overrides}
@@ -121,7 +114,7 @@ def _unlimited(value: Value) -> bool:
 
 
 def _policy(policy: Value) -> Value:
-    """As a map; as JSON text where the file's own notation has no word for a value."""
+    """The policy as a map, or as JSON text if EDN cannot express one of its values."""
     return policy if _plain(policy) else canonical(policy)
 
 
@@ -137,7 +130,7 @@ def _plain(value: Value) -> bool:
 
 
 def _written(value: Value, column: int) -> str:
-    """A value whose first character stands in a column: on one line where it is small, else one member a line."""
+    """A value that starts at a column: on one line if it is simple and fits, else with one member on each line."""
     if not isinstance(value, Mapping | list):
         return _atom(value)
     line = _line(value)
@@ -154,7 +147,7 @@ def _written(value: Value, column: int) -> str:
 
 
 def _simple(value: Value) -> bool:
-    """Whether a collection reads well on one line: a vector of scalars, or a map of those and of scalars."""
+    """Whether a collection reads well on one line: a vector of scalars, or a map of scalars and such vectors."""
     if isinstance(value, list):
         return not any(isinstance(item, Mapping | list) for item in value)
     nested = [item for item in value.values() if isinstance(item, Mapping | list)]
@@ -162,14 +155,13 @@ def _simple(value: Value) -> bool:
 
 
 def _line(value: Value) -> str:
-    """A value on one line."""
     if isinstance(value, Mapping):
         return f"{{{' '.join(f'{_key(name)} {_line(item)}' for name, item in value.items())}}}"
     return f"[{' '.join(map(_line, value))}]" if isinstance(value, list) else _atom(value)
 
 
 def _key(name: str) -> str:
-    """A keyword; a string where a policy's member is none, such as "aws:SourceArn"."""
+    """A keyword, or a string for a policy's member that cannot be a keyword, such as "aws:SourceArn"."""
     return f":{name}" if re.fullmatch("[A-Za-z][A-Za-z0-9]*", name) else _string(name)
 
 
@@ -180,8 +172,6 @@ def _atom(value: Any) -> str:  # noqa: ANN401  # a scalar of a definition
 
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
-"""Categories that would hide in the file, or reorder it for the eye."""
 
 
 def _string(value: str) -> str:
@@ -189,8 +179,8 @@ def _string(value: str) -> str:
 
 
 def _shown(character: str) -> str:
-    """The character; what cannot be seen as UTF-16 code units, as EDN counts them: two beyond the first plane."""
-    if character == " " or unicodedata.category(character) not in _UNSEEN:
+    """The character. An invisible one is escaped as UTF-16 code units, as EDN does: two beyond the first plane."""
+    if character.isprintable():
         return character
     data = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{data[at : at + 2].hex()}" for at in range(0, len(data), 2))

@@ -396,6 +396,11 @@ class Plan:
         return plan
 
 
+def limits(units: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The on-demand limits that limit something: -1 means no limit."""
+    return {member: count for member, count in (units or {}).items() if count != -1}
+
+
 def canonical(value: Value) -> str:
     """A value as canonical JSON: sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
-from dynatus_ci.table.model import Value
+from dynatus_ci.table.model import Value, limits
 
 _PLAIN_NAME = re.compile(r"[\w.:/-]+")
 UNITS = {
@@ -38,8 +38,8 @@ def units(value: Mapping[str, Value] | None) -> str:
 
 def at_most(value: Mapping[str, Value] | None) -> str:
     """The on-demand limits of a table, an index or a replica; empty where there is none."""
-    limits = units({member: count for member, count in (value or {}).items() if count != -1})
-    return f"at most {limits}" if limits else ""
+    said = units(limits(value))
+    return f"at most {said}" if said else ""
 
 
 def attribute(name: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dynatus_ci.table import probe, unmanaged
+from dynatus_ci.table import model, probe, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys
 from dynatus_ci.table.aspects.base import Comparison, Emptiness, matches
 from dynatus_ci.table.model import Difference, Effect, Risk, Step, Value, digest
@@ -34,7 +34,7 @@ def body(comparison: Comparison) -> Value:
     return {
         "KeySchema": key["KeySchema"],
         "AttributeDefinitions": keys.definitions(types),
-        **({keys.LOCAL: [_local(name, index) for name, index in local.items()]} if local else {}),
+        **({keys.LOCAL: [keys.local_parameters(*index) for index in local.items()]} if local else {}),
         **values,
     }
 
@@ -213,7 +213,7 @@ def _rides(comparison: Comparison, name: str) -> bool:
 
 def _table(comparison: Comparison) -> dict[str, Value]:
     key, local = comparison.desired.at(("KeySchema",)), comparison.desired.at((keys.LOCAL,)) or {}
-    limits = {m: units for m, units in (comparison.desired.at(("OnDemandThroughput",)) or {}).items() if units != -1}
+    limits = model.limits(comparison.desired.at(("OnDemandThroughput",)))
     throughput = comparison.desired.at(("ProvisionedThroughput",))
     made = [indexes.parameters(name, index) for name, index in comparison.desired.indexes().items()]
     return {
@@ -223,10 +223,6 @@ def _table(comparison: Comparison) -> dict[str, Value]:
         "BillingMode": comparison.desired.at(("BillingMode",)),
         **({"ProvisionedThroughput": throughput} if throughput else {}),
         **({"OnDemandThroughput": limits} if limits and capacity.keeps_limits(comparison, limits) else {}),
-        **({keys.LOCAL: [_local(name, index) for name, index in local.items()]} if local else {}),
+        **({keys.LOCAL: [keys.local_parameters(*index) for index in local.items()]} if local else {}),
         **({indexes.GLOBAL: made} if made else {}),
     }
-
-
-def _local(name: str, index: Value) -> dict[str, Value]:
-    return {"IndexName": name, "KeySchema": index["KeySchema"], "Projection": index["Projection"]}

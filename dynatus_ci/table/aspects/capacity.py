@@ -14,7 +14,7 @@ from dynatus_ci.table.aspects import indexes, scaling, warm_throughput
 from dynatus_ci.table.aspects.base import Comparison, matches
 from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.scaling import PROVISIONED
-from dynatus_ci.table.model import Difference, Effect, Path, Risk, Step, Value
+from dynatus_ci.table.model import Difference, Effect, Path, Risk, Step, Value, limits
 
 MODE = ("BillingMode",)
 LIMITS = "OnDemandThroughput"
@@ -151,10 +151,9 @@ def _live(comparison: Comparison, path: Path) -> Value:
     return UNLIMITED if actual is None and path[-1] == LIMITS else actual
 
 
-def keeps_limits(comparison: Comparison, limits: Mapping[str, int]) -> bool:
+def keeps_limits(comparison: Comparison, units: Mapping[str, int]) -> bool:
     """DynamoDB Local keeps both limits or none."""
-    given = [units for units in limits.values() if units != -1]
-    return len(given) != 1 or comparison.facts.emulator != emulators.DYNAMODB_LOCAL
+    return len(limits(units)) != 1 or comparison.facts.emulator != emulators.DYNAMODB_LOCAL
 
 
 def _lowers(actual: Value, desired: Value) -> bool:

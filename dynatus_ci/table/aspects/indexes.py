@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dynatus_ci.table import unmanaged
+from dynatus_ci.table import model, unmanaged
 from dynatus_ci.table.aspects import keys, scaling, warm_throughput
 from dynatus_ci.table.aspects.base import SHAPE, Comparison
 from dynatus_ci.table.aspects.insights import Insights
@@ -128,7 +128,7 @@ def notes(comparison: Comparison, found: Sequence[Difference]) -> Iterator[str]:
 
 def parameters(name: str, index: Mapping[str, Value]) -> dict[str, Value]:
     """An index as CreateTable and UpdateTable take it; a limit of -1 is left out there."""
-    limits = {member: units for member, units in index.get("OnDemandThroughput", {}).items() if units != -1}
+    limits = model.limits(index.get("OnDemandThroughput"))
     return {
         "IndexName": name,
         "KeySchema": index["KeySchema"],

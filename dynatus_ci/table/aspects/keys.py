@@ -49,6 +49,11 @@ def local_indexes(indexes: Sequence[Mapping[str, Any]], types_by_name: Mapping[s
     }
 
 
+def local_parameters(name: str, index: Mapping[str, Value]) -> dict[str, Value]:
+    """A local index in the form of CreateTable."""
+    return {"IndexName": name, "KeySchema": index["KeySchema"], "Projection": index["Projection"]}
+
+
 def differences(comparison: Comparison, *, risk: Risk) -> Iterator[Difference]:
     """What asks for a new table: another key, another type of it, other local indexes."""
     desired = comparison.desired.at(KEY)
