@@ -1,8 +1,8 @@
-"""The least IAM policy: what a role must be allowed for plan, drift, apply or import. Makes no call.
+"""The IAM policy with the least permissions for plan, drift, apply or import.
 
-Not in it, because it is the least: what a recreate takes (Scan, CreateBackup, DeleteTable of a table that is to stay,
-and its probe; whoever changes a key asks for that with `recreate`), and the removal of a replica from a region that the
-file no longer names. `sts:GetCallerIdentity` needs no permission. The role for plan never has Scan.
+Two things need more. One is a recreate (Scan, CreateBackup, DeleteTable and the probe): ask for it with `recreate`. The
+other is the removal of a replica from a region that the file no longer has. The role for plan never has Scan.
+`sts:GetCallerIdentity` needs no permission.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
 """
@@ -27,10 +27,10 @@ from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.ttl import TimeToLive
 from dynatus_ci.table.model import Table, canonical
-from dynatus_ci.text import quoted
+from dynatus_ci.text import code, quoted
 
 Mode: TypeAlias = Literal["plan", "drift", "apply"]
-"""The modes whose policy follows from definitions; drift reads what plan reads."""
+"""The modes whose policy depends on the definitions. Drift reads what plan reads."""
 
 VERSION = "2012-10-17"
 EVERY_TABLE = frozenset({"ListContributorInsights"})
@@ -47,11 +47,11 @@ REPLICATION = (
     *("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"),
 )
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html#dynamodb-kms-authz
-# DynamoDB uses a customer's key on behalf of who chose it, from any region; the caller cannot use it without DynamoDB.
+# DynamoDB uses the key on behalf of the caller, from any region. The caller cannot use the key without DynamoDB.
 KEY_USE = ("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey*", "ReEncrypt*")
-VIA_DYNAMODB = {"StringLike": {"kms:ViaService": "dynamodb.*"}}  # the rest is the region and its partition's suffix
+VIA_DYNAMODB = {"StringLike": {"kms:ViaService": "dynamodb.*"}}  # dynamodb.REGION.SUFFIX
 KEY = r"(arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:(?=alias/|key/))?(?:(alias/[a-zA-Z0-9/_-]+)|(?:key/)?([a-zA-Z0-9-]+))"
-"""What owns it, if that is said, and its alias or its id."""
+"""A KMS key: its region and account if they are there, and its alias or its id."""
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/kds_iam.html
 KINESIS_READ = ("DescribeStream", "DescribeStreamSummary")
 KINESIS_USE = ("PutRecords",)
@@ -70,18 +70,18 @@ PARTITIONS = {
     "us-isof-": "aws-iso-f",
     "us-gov-": "aws-us-gov",
 }
-"""AWS's partitions beside `aws`, by how their regions begin (botocore's partitions.json; a test compares)."""
+"""The beginning of a region → its partition, if that is not `aws`. A test compares with botocore's partitions.json."""
 PURPOSES = ("Read", "Find", "Change", "Delete", "Watch", "List", "Replicate", "Use", "CreateRoleFor")
-"""What statements are for, in their order; a Sid is one of these and what it is about, as in `ReadTimeToLive`."""
+"""The purposes of statements, in their order. A Sid is a purpose and a topic, such as `ReadTimeToLive`."""
 TABLES = "Tables"
 KINESIS_STREAMS = "KinesisDataStreams"
 MOST_TOPICS = 3
-"""As many settings are named in a Sid."""
+"""The most topics in one Sid."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Grant:
-    """One action on one resource, and the condition, as canonical JSON."""
+    """One action on one resource. The condition is canonical JSON."""
 
     purpose: str
     action: str
@@ -92,7 +92,7 @@ class _Grant:
 
 @dataclass(frozen=True, slots=True)
 class _PolicyScope:
-    """Where the tables are; `*` where that is not known."""
+    """Where the tables are. Parts that are not known are `*`."""
 
     partition: str
     region: str
@@ -105,24 +105,24 @@ class _PolicyScope:
         return self.arn("dynamodb", f"table/{table.name}", region=region)
 
     def replicas(self, table: Table) -> dict[str, Mapping[str, Any]]:
-        """The replicas that the definition asks for, in other regions than the table's own."""
+        """The replicas of the definition in other regions than the table's own."""
         return {name: replica for name, replica in (table.at((Replicas.name,)) or {}).items() if name != self.region}
 
 
 def policy(
     tables: Sequence[Table], *, mode: Mode, region: str | None, account: str | None, recreate: bool = False
 ) -> dict[str, Any]:
-    """The policy document, the same for the same definitions in any order.
+    """The policy document. The order of the definitions does not matter.
 
     Args:
         tables: The definitions.
-        mode: For which role.
-        region: Where the tables are; None for any region.
-        account: Whose they are; None for any account.
-        recreate: Whether the tables may also be deleted and created again, for another key.
+        mode: The mode of the role.
+        region: The region of the tables. None for any region.
+        account: The account of the tables. None for any account.
+        recreate: Allow to delete the tables and create them again, for another key.
 
     Raises:
-        InvalidInput: A definition names a KMS key in a form that AWS does not have.
+        InvalidInput: A definition has a KMS key in a form that AWS does not know.
     """
     scope = _PolicyScope(_partition(region or ""), region or "*", account or "*")
     grants = {grant for table in tables for grant in _grants(table, scope, mode=mode)}
@@ -132,17 +132,16 @@ def policy(
 
 
 def _partition(region: str) -> str:
-    """The partition of a region; of one that is not known, AWS's own."""
     return next((name for beginning, name in PARTITIONS.items() if region.startswith(beginning)), "aws")
 
 
 def import_policy(*, region: str | None, account: str | None, table_prefix: str = "") -> dict[str, Any]:
-    """The policy for `dynatus import`, which reads every setting, before there is any definition.
+    """The policy for `dynatus import`, which reads every aspect and needs no definition.
 
     Args:
-        region: Where the tables are; None for any region.
-        account: Whose they are; None for any account.
-        table_prefix: Only tables whose name begins so; empty for all.
+        region: The region of the tables. None for any region.
+        account: The account of the tables. None for any account.
+        table_prefix: Only tables whose name begins with this. Empty for all tables.
     """
     scope = _PolicyScope(_partition(region or ""), region or "*", account or "*")
     tables = scope.arn("dynamodb", f"table/{table_prefix}*")
@@ -150,7 +149,7 @@ def import_policy(*, region: str | None, account: str | None, table_prefix: str 
         _Grant("List", "dynamodb:ListTables"),
         _Grant("Read", "dynamodb:DescribeTable", tables),
         _Grant("Read", "kms:DescribeKey", scope.arn("kms", "key/*"), topic="Keys"),
-        # Which stack it is about is the question, so the permission cannot be limited to one.
+        # The stack is not known yet, so the permission cannot be limited to one.
         _Grant("Find", f"cloudformation:{OWNER}", topic="OwnerStacks"),
     }
     for aspect in ASPECTS:
@@ -162,7 +161,7 @@ def import_policy(*, region: str | None, account: str | None, table_prefix: str 
     return {"Version": VERSION, "Statement": list(_statements(grants))}
 
 
-# --- what each definition takes --------------------------------------------------------------------------------------
+# --- grants of one definition -----------------------------------------------------------------------------------------
 
 
 def _grants(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_Grant]:
@@ -176,11 +175,11 @@ def _grants(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_Grant
 def _reads(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     for aspect in ASPECTS:
         if aspect.managed(table):
-            yield from _setting_reads(aspect, table, scope)
+            yield from _aspect_reads(aspect, table, scope)
     if table.at(("BillingMode",)) == "PROVISIONED":
         for operation in SCALING:
             yield _Grant("Read", f"application-autoscaling:{operation}", topic="AutoScaling")
-    # A replica without a key is in order only where the table's key is the one that AWS manages.
+    # A replica may have no key of its own only if the table's key is the one that AWS manages: look at that.
     keyless = any("KMSMasterKeyId" not in replica for replica in scope.replicas(table).values())
     for key in filter(None, (table.at((Encryption.name, "KMSMasterKeyId")), MANAGED_KEY if keyless else None)):
         resource, alias = _key(key, scope)
@@ -190,7 +189,7 @@ def _reads(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
             yield _Grant("Read", f"kinesis:{operation}", stream, topic=KINESIS_STREAMS)
 
 
-def _setting_reads(aspect: Aspect, table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
+def _aspect_reads(aspect: Aspect, table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     topic = _topic(aspect.name)
     if aspect.reader:
         resource = "*" if aspect.reader in EVERY_TABLE else scope.table(table)
@@ -209,7 +208,7 @@ def _deletion(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
 
 
 def _recreation(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_Grant]:
-    """The table goes, once its probe was created and deleted. CreateTable asks for the writers of what it carries."""
+    """Delete the table and create it again, after its probe. CreateTable needs the permissions of all that it sets."""
     resource, topic = scope.arn("dynamodb", f"table/{probe.name(table.name)}"), "Probes"
     for operation in ("DescribeTable", "ListTagsOfResource"):
         yield _Grant("Read", f"dynamodb:{operation}", resource, topic=topic)
@@ -222,7 +221,7 @@ def _recreation(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_G
 
 
 def _changes(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
-    """CreateTable, UpdateTable, and the settings' writers: CreateTable asks for those of what it carries, too."""
+    """Create and change the table. CreateTable also needs the permissions of the operations of all that it sets."""
     for operation in ("CreateTable", "UpdateTable"):
         yield _Grant("Change", f"dynamodb:{operation}", scope.table(table))
     for aspect in ASPECTS:
@@ -245,7 +244,9 @@ def _replication(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     for region in scope.replicas(table):
         for operation in REPLICATION:
             yield _Grant("Replicate", f"dynamodb:{operation}", scope.table(table, region=region))
-        if table.manages(TimeToLive.name):  # it is the whole group's, and asked for in every region
+        if table.manages(
+            TimeToLive.name
+        ):  # TTL belongs to the whole global table: AWS checks the permission in every region
             resource, topic = scope.table(table, region=region), _topic(TimeToLive.name)
             yield _Grant("Change", f"dynamodb:{TimeToLive.writers[0]}", resource, topic=topic)
 
@@ -262,13 +263,13 @@ def _key_use(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
 
 
 def _key(key: str, scope: _PolicyScope, *, region: str | None = None) -> tuple[str, Mapping[str, Any]]:
-    """A key by id, alias or ARN of either as a resource and a condition; a policy knows an alias only as the latter.
+    """A KMS key as a resource and a condition. A policy can have an alias only as a condition.
 
     https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
     """
     match = re.fullmatch(KEY, key)
     if match is None:
-        raise InvalidInput(f"{quoted(key)} is neither the id, the alias nor the ARN of a KMS key.")
+        raise InvalidInput(f"{code(quoted(key))} is neither the id, the alias nor the ARN of a KMS key.")
     owner, alias, identity = match.groups()
     resource = f"key/{identity or '*'}"
     condition = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": alias}} if alias else {}
@@ -276,7 +277,7 @@ def _key(key: str, scope: _PolicyScope, *, region: str | None = None) -> tuple[s
 
 
 def _service_roles(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
-    """Roles of DynamoDB's own, which it makes in the caller's name when the account uses such a setting first."""
+    """The service-linked roles, which DynamoDB creates for the caller when an account first uses an aspect."""
     insights = [table.at((Insights.name,)), *(index.get(Insights.name) for index in table.indexes().values())]
     uses = {
         Insights.name: any(value and value["Enabled"] for value in insights),
@@ -295,23 +296,23 @@ def _service_roles(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
 
 
 def _topic(aspect: str) -> str:
-    """A setting's name in a Sid."""
+    """An aspect's name in a Sid."""
     return aspect.removesuffix("Specification")
 
 
 def _key_topic(key: str) -> str:
-    """A policy knows an alias as a condition, so each alias has a statement, which names it."""
+    """The topic of a KMS key. Each alias has its own statement, because it is a condition."""
     alias = re.search("alias/(.+)", key)
     return f"KeysOfAlias{_words(alias[1])}" if alias else "Keys"
 
 
 def _words(text: str) -> str:
-    """A text as part of a Sid, which holds ASCII letters and digits alone."""
+    """A text as part of a Sid, which can have only ASCII letters and digits."""
     return "".join(word[0].upper() + word[1:] for word in re.findall("[A-Za-z0-9]+", text))
 
 
 def _statements(grants: Iterable[_Grant]) -> Iterator[dict[str, Any]]:
-    """As few as say exactly this: actions with the same resources and the same condition share one."""
+    """The fewest statements: actions with the same purpose, resources and condition share one."""
     alike: dict[tuple[str, str, str], set[_Grant]] = defaultdict(set)
     for grant in grants:
         alike[grant.purpose, grant.condition, grant.action].add(grant)
@@ -337,7 +338,7 @@ def _statements(grants: Iterable[_Grant]) -> Iterator[dict[str, Any]]:
 
 
 def _about(topics: set[str]) -> str:
-    """What a statement is about; what stands beside the table itself needs no name of its own."""
+    """The topics of a statement in its Sid. If the tables are among them, they stand for all."""
     if TABLES in topics:
         return TABLES
     return "And".join(sorted(topics)) if len(topics) <= MOST_TOPICS else "Settings"

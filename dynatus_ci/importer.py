@@ -1,6 +1,6 @@
-"""Live tables as definition files: what `dynatus import` does. Reads the account, and writes only files that are new.
+"""Writes a definition file for each actual table: `dynatus import`. It never overwrites a file.
 
-A file stays only if reading it back gives a plan without a change; everything else is reported, table by table.
+A file is kept only if a plan with it has no change. Otherwise the table has an error.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import Action, Table
-from dynatus_ci.text import quoted
+from dynatus_ci.text import code, quoted
 
 PROBE = (
-    "No file was written: it is a probe that an interrupted apply left behind. The next apply of its table deletes it; "
-    "you may delete it yourself."
+    "No file was written: this is a probe table that an interrupted apply left behind. The next apply of its table "
+    "deletes it. You may also delete it yourself."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of a table, or of a pattern that matches none: the file that was written, or why there is none.
+    """The result for a table, or for a pattern without a table: the file, or the error.
 
-    `warning` is what the file does not say of the table.
+    `warning` says what the file does not have of the table.
     """
 
     table: str
@@ -48,7 +48,7 @@ class Imported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Import:
-    """Where the tables are and where their files go, the same for all of them."""
+    """What is the same for all tables of an import."""
 
     aws: Aws
     out_dir: Path
@@ -59,35 +59,37 @@ class _Import:
 def import_tables(
     aws: Aws, patterns: Sequence[str], *, out_dir: Path, table_prefix: str = "", ask_owner: bool = False
 ) -> tuple[Imported, ...]:
-    """Write each live table whose name matches a pattern to a file of its own, named after the table.
+    """Write a file for each actual table whose name matches a pattern.
 
     Args:
         aws: The connection.
-        patterns: Names of tables as they are in the account, globs allowed; none means all.
-        out_dir: Where the files go; made where it is missing. A file that exists is never overwritten.
-        table_prefix: Only tables whose name begins so; the files have the rest of the name, so that a plan with the
-            same prefix finds their tables.
+        patterns: Names of tables as in the account, or globs. Empty for all tables.
+        out_dir: The folder of the files. It is created if it does not exist. No file in it is overwritten.
+        table_prefix: Only tables whose name begins with this. The files have the rest of the name, so that a plan with
+            the same prefix finds their tables.
         ask_owner: Ask CloudFormation which stack owns each table, and say so in its file.
 
     Returns:
-        The patterns that no table matches, then the tables in name order. One that fails does not stop the others.
+        The patterns that match no table, then the tables in name order. A failed table does not stop the others.
 
     Raises:
         CallFailed: The tables could not be listed.
-        InvalidInput: The folder cannot be made.
+        InvalidInput: The folder cannot be created.
     """
     listed = (name for page in pages(aws.read, "ListTables") for name in page["TableNames"])
     names = sorted(name for name in listed if name.startswith(table_prefix) and name != table_prefix)
-    wanted = [name for name in names if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)]
+    matching = [name for name in names if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)]
     unmatched = [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names)]
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as broken:
-        raise InvalidInput(f"The folder {str(out_dir)!r} cannot be made: {broken.strerror}.") from broken
+        raise InvalidInput(f"The folder {code(str(out_dir))} cannot be created: {broken.strerror}.") from broken
     how = _Import(aws=aws, out_dir=out_dir, table_prefix=table_prefix, ask_owner=ask_owner)
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
-        imported = list(pool.map(lambda name: _import(how, name), wanted))
-    missing = f"No table that begins with {table_prefix} has this name." if table_prefix else "No table has this name."
+        imported = list(pool.map(lambda name: _import(how, name), matching))
+    missing = (
+        f"No table with the prefix {code(table_prefix)} has this name." if table_prefix else "No table has this name."
+    )
     return (*(Imported(pattern, error=InvalidInput(missing)) for pattern in unmatched), *imported)
 
 
@@ -103,32 +105,34 @@ def _import(how: _Import, name: str) -> Imported:
 
 
 def _observed(aws: Aws, name: str) -> Table:
-    """A table with all that can be read of it, if it is at rest: what is under way would soon differ from its file."""
+    """The table with all its aspects. A table that is changing is an error: its file would soon be wrong."""
     description = observe.describe(aws, name)
     if description is None:
-        raise InvalidInput("It was deleted meanwhile.")
+        raise InvalidInput("The table was deleted during the import.")
     status = description.get("TableStatus", "ACTIVE")
     if status != "ACTIVE":
-        raise InvalidInput(f"It is {status}.", hint="Import it when it is ACTIVE.")
+        raise InvalidInput(f"The table is {code(status)}.", hint="Import it when it is `ACTIVE`.")
     table = build.actual(description, observe.answers(aws, description, ASPECTS))
     if table.transitions:
-        changing = ", ".join(sorted({"/".join(path) + f" {status}" for path, status in table.transitions.items()}))
-        raise InvalidInput(f"It is being changed ({changing}).", hint="Import it when that has ended.")
+        parts = sorted({code("/".join(path)) + f" is {code(status)}" for path, status in table.transitions.items()})
+        changing = ", ".join(parts)
+        raise InvalidInput(f"The table is changing: {changing}.", hint="Import it when this is done.")
     return _without_managed_key(aws, table)
 
 
 def _left_out(table: Table) -> str | None:
-    """What the table has and no file can say: nobody should take the file for all of it."""
+    """A warning about what the table has and a file cannot have."""
     names = unmanaged.names(table)
     if not names:
         return None
-    return f"The file leaves out what dynatus does not manage: {', '.join(names)}. A new table made from it lacks that."
+    left_out = ", ".join(names)
+    return f"Dynatus does not manage these, so the file leaves them out: {left_out}. A new table will not have them."
 
 
 def _without_managed_key(aws: Aws, table: Table) -> Table:
-    """The key that AWS manages goes without a name: it is another one in each account and region.
+    """The table without the name of its key, if AWS manages that key: each account and region has another one.
 
-    Where nobody may look, it is taken for that one if a replica shows no key of its own.
+    If the key may not be read, it is taken as AWS's own if a replica has no key.
     """
     encryption = table.at((Encryption.name,)) or {}
     if "KMSMasterKeyId" not in encryption:
@@ -143,14 +147,14 @@ def _without_managed_key(aws: Aws, table: Table) -> Table:
 
 
 def _path(name: str, out_dir: Path) -> Path:
-    """The table's file. A name that begins with a dot would make a hidden file, which is not read."""
+    """The path of the table's file. A leading dot gets a `_` before it: hidden files are not read."""
     if not re.fullmatch(r"[a-zA-Z0-9_.-]+", name):
-        raise InvalidInput(f"{quoted(name)} is no table name of DynamoDB, so no file is named after it.")
+        raise InvalidInput(f"{code(quoted(name))} is not a table name of DynamoDB, so it cannot be the name of a file.")
     return out_dir / f"{'_' * name.startswith('.')}{name}{files.SUFFIX}"
 
 
 def _write(how: _Import, table: Table, owner: Owner | None) -> Path:
-    """Write a table's file, and take it away again if it does not say what the table is."""
+    """Write the table's file, and delete it again if it does not describe the table exactly."""
     named = replace(table, name=table.name.removeprefix(how.table_prefix))
     path = _path(named.name, how.out_dir)
     text = (f";; Owned by {owner}.\n" if owner else "") + writer.text(named)
@@ -158,9 +162,9 @@ def _write(how: _Import, table: Table, owner: Owner | None) -> Path:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except FileExistsError as exists:
-        raise InvalidInput(f"{path} exists; it was left alone.") from exists
+        raise InvalidInput(f"{code(str(path))} exists and was not changed.") from exists
     except OSError as broken:
-        raise InvalidInput(f"{path} cannot be written: {broken.strerror}.") from broken
+        raise InvalidInput(f"{code(str(path))} cannot be written: {broken.strerror}.") from broken
     try:
         _verify(how, table, path)
     except DynatusError:
@@ -175,5 +179,5 @@ def _verify(how: _Import, table: Table, path: Path) -> None:
     facts = AccountFacts(region=aws.region, emulator=aws.emulator, unsupported=frozenset(aws.unsupported), scaling={})
     change = planner.change(desired, table, facts)
     if change.action is not Action.NOOP:
-        named = ", ".join(sorted({"/".join(difference.path) for difference in change.differences}))
-        raise InvalidInput(f"No definition can say what it is: a plan on it would change {named}.")
+        parts = ", ".join(sorted({code("/".join(difference.path)) for difference in change.differences}))
+        raise InvalidInput(f"A definition cannot describe this table: its plan would change {parts}.")

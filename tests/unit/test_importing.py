@@ -137,7 +137,7 @@ def test_an_existing_file_is_left_alone_and_named(tmp_path: Path) -> None:
     mine.write_text("; mine", encoding="utf-8")
     imported = importer.import_tables(Account([case("orders"), case("users")]).aws, [], out_dir=tmp_path)
     assert mine.read_text(encoding="utf-8") == "; mine"
-    assert errors(imported) == {"orders": f"{mine} exists; it was left alone."}
+    assert errors(imported) == {"orders": f"`{mine}` exists and was not changed."}
     assert (tmp_path / "users.edn").exists()
 
 
@@ -177,16 +177,16 @@ def test_a_name_that_begins_with_a_dot_makes_no_hidden_file(tmp_path: Path) -> N
         ({"TableStatus": "UPDATING"}, "UPDATING"),
         ({"TableStatus": "ARCHIVED"}, "ARCHIVED"),
         ({"TableStatus": "INACCESSIBLE_ENCRYPTION_CREDENTIALS"}, "INACCESSIBLE_ENCRYPTION_CREDENTIALS"),
-        ({"SSEDescription": {"Status": "UPDATING", "SSEType": "KMS"}}, "SSESpecification UPDATING"),
+        ({"SSEDescription": {"Status": "UPDATING", "SSEType": "KMS"}}, "`SSESpecification` is `UPDATING`"),
         (
             {
                 "VectorIndexes": [
                     {"IndexName": "v", "VectorAttribute": {"AttributeName": "e"}, "IndexStatus": "CREATING"}
                 ]
             },
-            "VectorIndexes/v CREATING",
+            "`VectorIndexes/v` is `CREATING`",
         ),
-        ({"WarmThroughput": {"ReadUnitsPerSecond": 5, "Status": "UPDATING"}}, "WarmThroughput UPDATING"),
+        ({"WarmThroughput": {"ReadUnitsPerSecond": 5, "Status": "UPDATING"}}, "`WarmThroughput` is `UPDATING`"),
     ],
 )
 def test_a_table_that_is_not_at_rest_is_reported_and_does_not_stop_others(
@@ -209,7 +209,9 @@ def test_a_denied_read_is_reported_with_the_permission_and_does_not_stop_others(
 def test_a_table_that_goes_meanwhile_is_reported(tmp_path: Path) -> None:
     account = Account([case("gone")])
     account.gone = {"gone"}
-    assert errors(importer.import_tables(account.aws, [], out_dir=tmp_path)) == {"gone": "It was deleted meanwhile."}
+    assert errors(importer.import_tables(account.aws, [], out_dir=tmp_path)) == {
+        "gone": "The table was deleted during the import."
+    }
 
 
 @pytest.mark.parametrize(
@@ -233,8 +235,8 @@ def test_what_no_file_can_say_is_told_and_the_rest_is_written(tmp_path: Path) ->
     orders, plain = importer.import_tables(account.aws, [], out_dir=tmp_path)
     assert orders.file
     assert orders.warning == (
-        "The file leaves out what dynatus does not manage: vector index by-meaning, Compression, "
-        "MultiRegionConsistency. A new table made from it lacks that."
+        "Dynatus does not manage these, so the file leaves them out: vector index by-meaning, Compression, "
+        "MultiRegionConsistency. A new table will not have them."
     )
     assert plain.warning is None
 
@@ -254,7 +256,7 @@ def test_no_file_stays_that_would_change_its_table(tmp_path: Path) -> None:
         "Tags": [{"Key": "AWS:reserved", "Value": ""}, {"Key": "team", "Value": ""}]
     }
     imported = importer.import_tables(Account([odd]).aws, [], out_dir=tmp_path)
-    assert "would change Tags/AWS:reserved" in errors(imported)["odd"]
+    assert "would change `Tags/AWS:reserved`" in errors(imported)["odd"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -267,7 +269,7 @@ def test_what_cannot_be_written_is_reported(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(InvalidInput, match="cannot be made"):
+    with pytest.raises(InvalidInput, match="cannot be created"):
         importer.import_tables(Account([case("orders")]).aws, [], out_dir=tmp_path / "file")
 
 
@@ -298,7 +300,7 @@ def test_a_prefix_chooses_tables_and_is_left_out_of_their_files(tmp_path: Path) 
 def test_a_pattern_is_of_the_whole_name_also_with_a_prefix(tmp_path: Path) -> None:
     account = Account([case("prod-orders"), case("test-orders")])
     imported = importer.import_tables(account.aws, ["prod-o*", "test-*"], out_dir=tmp_path, table_prefix="prod-")
-    assert errors(imported) == {"test-*": "No table that begins with prod- has this name."}
+    assert errors(imported) == {"test-*": "No table with the prefix `prod-` has this name."}
     assert [path.name for path in tmp_path.iterdir()] == ["orders.edn"]
 
 
