@@ -19,8 +19,7 @@ from dynatus_ci.api import (
     syncronizate,
     wait_for_table_active,
 )
-from dynatus_ci.engine import Options
-from dynatus_ci.engine.table_loop import Event
+from dynatus_ci.engine import Event, Options
 from dynatus_ci.errors import AwsError, DynatusError, Fault, InvalidDefinitions, Refused
 from dynatus_ci.table.model import Plan, Table
 from dynatus_ci.table.outcome import Result

@@ -13,8 +13,7 @@ from dynatus_ci.aws import connection, observe, waits
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.aws.waits import WaitOutcome
 from dynatus_ci.definitions import loader
-from dynatus_ci.engine import Options
-from dynatus_ci.engine.table_loop import Event
+from dynatus_ci.engine import Event, Options
 from dynatus_ci.errors import AwsError, DynatusError, InvalidDefinitions, NoDefinitions, Refused
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Plan, Table

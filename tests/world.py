@@ -17,8 +17,7 @@ import pytest
 from dynatus_ci import engine, review
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.definitions import loader
-from dynatus_ci.engine import Options
-from dynatus_ci.engine.table_loop import Event
+from dynatus_ci.engine import Event, Options
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Plan, Table, TableChange
 from dynatus_ci.table.outcome import Result, TableResult

@@ -12,7 +12,7 @@ from dynatus_ci.action.job import ActionResult, Job, Problem, definition
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.definitions import files
 from dynatus_ci.definitions.loader import Loaded
-from dynatus_ci.engine import table_loop
+from dynatus_ci.engine import Event
 from dynatus_ci.errors import DynatusError, FailureReason, GitHubError, InvalidInput, NoDefinitions
 from dynatus_ci.github.answers import GitObject
 from dynatus_ci.github.pull_request import PullRequests
@@ -271,7 +271,7 @@ class ApplyRun:
         self._announced = True
 
     # What is said meanwhile.
-    def _heard(self, event: table_loop.Event) -> None:
+    def _heard(self, event: Event) -> None:
         self._job.runner.text(report.hide_accounts(f"{event.table}: {event.text}", self._plan.account))
         if event.backup:
             self._name_backup(event.table, event.backup)

@@ -1,6 +1,6 @@
-"""The one poll loop, `Poll.until`, and what a step is waited for: what it expects holds and nothing is under way there.
+"""The one poll loop, `Poll.until`, and when a step is done: what it expects shows, and nothing is under way there.
 
-botocore's own waiters know neither indexes nor encryption nor TTL, and sleep 20 s between looks.
+botocore's own waiters know neither indexes nor encryption nor TTL, and sleep for 20 s between two calls.
 docs/dynamodb.md#when-a-change-is-done
 """
 
@@ -19,19 +19,19 @@ from dynatus_ci.table.model import Path, Table, Value
 FIRST_POLL = 0.2
 LONGEST_POLL = 10.0
 SETTLE = 60.0
-"""Seconds for which a value may still not show although nothing is under way: tags, policies and tables lag."""
+"""Seconds after which a value must show if nothing is under way: reads of tags, policies and tables lag behind."""
 SETTLE_AT_EMULATOR = 3.0
 LAG = 5.0
-"""Seconds for which what failed before a call may still show after it."""
+"""Seconds for which a failure from before a call may still show after it."""
 NEW_TABLE = 5.0
-"""Seconds before the first look at a new table: in a large account an early one can make it "not found" for minutes.
+"""Seconds before the first read of a new table. In a large account an earlier read can make it "not found" for minutes.
 
 https://github.com/hashicorp/terraform-provider-aws/issues/46530
 """
 
 
 class Clock(Protocol):
-    """Time, so that tests can scale it."""
+    """Time. Tests scale it."""
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -44,11 +44,9 @@ class SystemClock:
     """The machine's own time."""
 
     def now(self) -> float:
-        """Seconds since the epoch."""
         return time.time()
 
     def wait(self, seconds: float, stop: Event) -> None:
-        """Let time pass; returns early when `stop` is set."""
         stop.wait(seconds)
 
 
@@ -56,14 +54,15 @@ class WaitOutcome(Enum):
     """How a wait ended."""
 
     DONE = "done"
-    FAILED = "AWS accepted it and could not do it"
-    NOT_SHOWN = "nothing is under way, and yet the value does not show"
+    FAILED = "AWS accepted the change and could not make it"
+    NOT_SHOWN = "nothing is under way, but the value does not show"
+    LEFT_RUNNING = "it goes on by itself, and another step is due"
     DEADLINE = "the time is over"
     STOPPED = "the run was told to stop"
 
 
 def met(table: Table | None, expects: Mapping[Path, Value]) -> bool:
-    """Whether a table is as expected, and nothing is under way at the paths in question."""
+    """Whether a table is as expected, and nothing is under way at the expected paths."""
     if table is None:
         return all(value is None for value in expects.values())
     if any(path == () and value is None for path, value in expects.items()):
@@ -77,24 +76,24 @@ def busy(table: Table, expects: Mapping[Path, Value]) -> dict[Path, str]:
 
 
 def failures(table: Table, expects: Mapping[Path, Value]) -> dict[Path, str]:
-    """What AWS accepted and could not do, of what is expected."""
-    found = {path: failure(table, path, value) for path, value in expects.items()}
-    return {path: text for path, text in found.items() if text}
+    """What AWS accepted at the expected paths and could not do."""
+    texts = {path: failure(table, path, value) for path, value in expects.items()}
+    return {path: text for path, text in texts.items() if text}
 
 
 class Poll:
-    """When to look again: exponentially later, with jitter, never beyond the deadline.
+    """Polling with pauses that grow, with jitter, and end at the deadline.
 
     Args:
         clock: The time.
         deadline: Seconds since the epoch.
-        stop: Set when the run is to end.
+        stop: Set when the run must end.
         first: Seconds of the first pause.
-        patience: Seconds after which `on_long` is told that this wait is a long one.
-        on_long: Told once.
+        patience: Seconds after which the wait counts as a long one.
+        on_long: Called before each pause of a long wait.
     """
 
-    def __init__(  # what a wait is made of
+    def __init__(
         self,
         *,
         clock: Clock,
@@ -112,10 +111,10 @@ class Poll:
         self._on_long = on_long
 
     def until(self, ended: Callable[[], WaitOutcome | None]) -> WaitOutcome:
-        """Ask, and let a moment pass, until the answer is that the wait has ended, or it must end."""
-        while (how := ended() or self._over()) is None:
+        """Call `ended`, with pauses between, until it says how the wait ended, or the run must end."""
+        while (outcome := ended() or self._over()) is None:
             self.pause()
-        return how
+        return outcome
 
     def _over(self) -> WaitOutcome | None:
         if self._stop.is_set():
@@ -123,7 +122,7 @@ class Poll:
         return WaitOutcome.DEADLINE if self._clock.now() >= self._deadline else None
 
     def pause(self) -> None:
-        """Let a moment pass."""
+        """Pause once."""
         if self._clock.now() > self._long:
             self._on_long()
         left = max(self._deadline - self._clock.now(), 0)
@@ -133,18 +132,18 @@ class Poll:
 
 
 class Watch:
-    """What `Poll.until` asks in order to wait until a table is as expected, or can no longer come to be so.
+    """For `Poll.until`: whether a table is as expected by now, or can no longer become so.
 
     Args:
         look: Observes the table.
         expects: Path → value.
-        failed_before: Path → what had failed there before the call; it may show for a moment after it, too.
+        failed_before: Path → what had failed there before the call; it may still show for a moment.
         clock: The time.
-        settle: Seconds after which a value that does not show, with nothing under way, is given up.
-        on_progress: Told what is under way.
+        settle: Seconds after which the wait gives up if nothing is under way and the value does not show.
+        on_progress: Called with what is under way.
     """
 
-    def __init__(  # what a wait is made of
+    def __init__(
         self,
         look: Callable[[], Table | None],
         expects: Mapping[Path, Value],
@@ -162,21 +161,23 @@ class Watch:
         self._on_progress = on_progress
         self._began = self._quiet_since = clock.now()
         self.failure = ""
-        """AWS's word and its reason, where the wait ended as FAILED."""
+        """AWS's status and its reason, where the wait ended as FAILED."""
+        self.under_way: Mapping[Path, str] = {}
+        """What the last observation saw under way."""
 
     def ended(self) -> WaitOutcome | None:
-        """Look once."""
+        """Observe the table once; None where the wait goes on."""
         table = self._look()
         if met(table, self._expects):
             return WaitOutcome.DONE
         now = self._clock.now()
-        under_way = busy(table, self._expects) if table else {}
-        if under_way:
+        self.under_way = busy(table, self._expects) if table else {}
+        if self.under_way:
             self._quiet_since = now
-            self._on_progress(under_way)
-        found = failures(table, self._expects) if table and not under_way else {}
-        new = {path: text for path, text in found.items() if self._failed_before.get(path) != text}
-        if new or (found and now - self._began > LAG):
-            self.failure = ", ".join(found.values())
+            self._on_progress(self.under_way)
+        failed = failures(table, self._expects) if table and not self.under_way else {}
+        new = {path: text for path, text in failed.items() if self._failed_before.get(path) != text}
+        if new or (failed and now - self._began > LAG):
+            self.failure = ", ".join(failed.values())
             return WaitOutcome.FAILED
         return WaitOutcome.NOT_SHOWN if now - self._quiet_since > self._settle else None

@@ -1,4 +1,4 @@
-"""Plan and apply, for all tables at once; the loop of one table is in `reconcile`. It does not know GitHub."""
+"""Plan and apply, for all tables at once. The loop of one table is in `table_loop`. The engine does not know GitHub."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.client import CONNECTIONS, Aws
 from dynatus_ci.aws.waits import Clock, SystemClock
 from dynatus_ci.engine import table_loop
-from dynatus_ci.engine.table_loop import Event, MayRun, OnEvent
+from dynatus_ci.engine.run import EngineRun, Event, EventKind, MayRun, OnEvent
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import emulators, planner
 from dynatus_ci.table.aspects.base import AccountFacts
 from dynatus_ci.table.model import Failure, Plan, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
+from dynatus_ci.text import code
+
+__all__ = ["EngineRun", "Event", "EventKind", "MayRun", "OnEvent", "Options", "apply", "plan", "plan_against"]
 
 MOST_THREADS = 256
 
@@ -30,9 +33,9 @@ class Options:
     """How to plan and apply.
 
     Args:
-        ignore_tags: Patterns of tag keys that are left alone.
-        max_parallel: How many tables are changed at once.
-        wait_seconds: How long apply may take before it stops waiting.
+        ignore_tags: Patterns of tag keys that stay as they are.
+        max_parallel: How many tables are changed at the same time.
+        wait_seconds: After how many seconds apply stops waiting.
         detach: Do not wait for backfills, cooldowns and quotas.
     """
 
@@ -46,7 +49,7 @@ class Options:
 
 
 def plan(aws: Aws, tables: Sequence[Table], *, options: Options = Options()) -> Plan:  # frozen
-    """What would happen to each table. Read-only; a table that cannot be read carries its error."""
+    """Plan each table. Read-only; a table that cannot be read carries its error."""
     cache = observe.FactCache(aws, ignore_tags=options.ignore_tags)
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
         changes = list(pool.map(lambda table: _plan_table(aws, table, cache), tables))
@@ -65,17 +68,18 @@ def plan(aws: Aws, tables: Sequence[Table], *, options: Options = Options()) -> 
 def _case_conflict(change: TableChange, conflicts: Mapping[str, str]) -> TableChange:
     if change.table not in conflicts:
         return change
-    message = f"DynamoDB Local takes {change.table} and {conflicts[change.table]} for one table: it ignores case."
+    names = f"{code(change.table)} and {code(conflicts[change.table])}"
+    message = f"DynamoDB Local takes {names} for one table: it ignores case."
     return TableChange(change.table, None, change.file, change.line, error=Failure("NameTwin", message))
 
 
 def plan_against(
     baseline: Sequence[Table], tables: Sequence[Table], *, region: str | None, endpoint: str | None
 ) -> Plan:
-    """What would happen if the account agreed with other definitions. Makes no call."""
+    """Plan against other definitions, as if the account agreed with them. Makes no call."""
     before = {table.name: table for table in baseline if not table.absent}
     keys = {table.at(("SSESpecification", "KMSMasterKeyId")) for table in (*baseline, *tables)} - {None}
-    # Nobody can look a key up here: two names are two keys.
+    # Without calls nobody knows which aliases name the same key, so two names count as two keys.
     facts = AccountFacts(region=region or "", scaling={}, keys={key: key for key in keys})
     changes = [
         planner.change(table, planner.as_actual(before.get(table.name), region or "REGION"), facts) for table in tables
@@ -84,20 +88,23 @@ def plan_against(
         tables=tuple(sorted(changes, key=lambda change: change.table)),
         region=region,
         endpoint=endpoint,
-        notes=tuple(_disappeared(before, tables)),
+        notes=tuple(_removed(before, tables)),
     )
 
 
-def _disappeared(before: Mapping[str, Table], tables: Sequence[Table]) -> Iterator[str]:
-    """Definitions that are gone leave their tables alone; one under a new name is a new, empty table."""
-    here, there = _files(tables), _files(before.values())
-    new = {file: name for name, file in here.items() if name not in before}
-    for name in sorted(before.keys() - here.keys()):
-        renamed = new.get(there[name])
+def _removed(before: Mapping[str, Table], tables: Sequence[Table]) -> Iterator[str]:
+    """A note for each definition that is gone: its table stays, also where the file has another name now."""
+    files, files_before = _files(tables), _files(before.values())
+    new = {file: name for name, file in files.items() if name not in before}
+    for name in sorted(before.keys() - files.keys()):
+        renamed = new.get(files_before[name])
         if renamed:
-            yield f"{name} is now called {renamed} in its file: that is a new, empty table, and {name} is left alone."
+            yield (
+                f"The file of {code(name)} has the name {code(renamed)} now. That is a new, empty table; "
+                f"{code(name)} stays as it is."
+            )
         else:
-            yield f"The definition of {name} is gone; its table is left alone. To delete it, write :Absent true."
+            yield f"The definition of {code(name)} is gone. Its table stays; {code(':Absent true')} would delete it."
 
 
 def _files(tables: Iterable[Table]) -> dict[str, str]:
@@ -136,20 +143,20 @@ def apply(
     stop: Flag | None = None,
     clock: Clock | None = None,
 ) -> Result:
-    """Make the account agree with the definitions, as far as may be.
+    """Make the account agree with the definitions, as far as the gate allows.
 
     Args:
         aws: The connection.
         tables: The definitions.
-        plan: What was planned, and shown, for them.
+        plan: The plan that was shown for them.
         may_run: The gate.
-        options: How.
-        on_event: Told what happens, one event at a time; an error that it raises fails that table.
+        options: How to apply.
+        on_event: Called with each event, one at a time; an error that it raises fails that table.
         stop: Set it to end after the current call.
         clock: The time.
     """
     clock = clock or SystemClock()
-    run = table_loop.EngineRun(
+    run = EngineRun(
         aws=aws,
         may_run=may_run,
         on_event=_serial(on_event),
@@ -162,11 +169,11 @@ def apply(
     planned = {change.table: change for change in plan.tables}
     cache = observe.FactCache(aws, ignore_tags=options.ignore_tags)
 
-    def reconciled(table: Table) -> TableResult:
+    def applied(table: Table) -> TableResult:
         return table_loop.TableLoop(run, table, planned[table.name], cache).run()
 
     with ThreadPoolExecutor(max_workers=max(1, min(len(tables), MOST_THREADS))) as pool:
-        results = list(pool.map(reconciled, tables))
+        results = list(pool.map(applied, tables))
     results.sort(key=lambda result: result.table)
     outcome = Outcome.worst(result.result for result in results)
     return Result(plan, tuple(results), outcome, _reason(outcome, results))
@@ -175,11 +182,11 @@ def apply(
 def _serial(on_event: OnEvent) -> OnEvent:
     lock = Lock()
 
-    def told(event: Event) -> None:
+    def one_at_a_time(event: Event) -> None:
         with lock:
             on_event(event)
 
-    return told
+    return one_at_a_time
 
 
 def _reason(outcome: Outcome, results: Sequence[TableResult]) -> FailureReason | None:

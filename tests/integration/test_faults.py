@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from dynatus_ci.aws import client, observe
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.engine import Options
-from dynatus_ci.engine.table_loop import MOST_ATTEMPTS
+from dynatus_ci.engine.steps import MOST_ATTEMPTS
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.review import Gate
 from dynatus_ci.table import emulators
@@ -461,7 +461,7 @@ def test_another_view_of_the_stream_says_both_arns_in_the_result(world: World) -
     story = begin(world, [definition(StreamSpecification=view) for view in views])
     before = world.simulator.tables[NAME].stream_arn
     run = story.run()
-    assert run.table.notes == (f"The stream was {before} and is {world.simulator.tables[NAME].stream_arn} now.",)
+    assert run.table.notes == (f"The stream was `{before}` and is now `{world.simulator.tables[NAME].stream_arn}`.",)
 
 
 def test_dynamodb_local_is_not_asked_for_a_table_whose_name_it_cannot_tell_from_another(world: World) -> None:
@@ -715,6 +715,21 @@ def test_what_was_put_off_need_not_wait_for_a_longer_backfill(world: World) -> N
         run = world.apply({**BUILT, **expiring_by[1]})
     assert run.table.result is Outcome.APPLIED, run.table.error
     off, on = run.writes
+    assert 31 * MINUTE <= on.started - off.started < HOUR
+
+
+def test_what_was_put_off_need_not_wait_for_a_backfill_of_the_same_run(world: World) -> None:
+    anew(world, leaps=False)
+    expiring_by = [{"TimeToLiveSpecification": {"Enabled": True, "AttributeName": name}} for name in ("expires", "end")]
+    world.options = Options(wait_seconds=DAY)
+    world.apply({**WITHOUT, **expiring_by[0]})
+    world.pass_time()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(durations, "DURATIONS", {**durations.DURATIONS, "index backfill": (3 * HOUR, 3 * HOUR)})
+        run = world.apply({**BUILT, **expiring_by[1]})
+    assert run.table.result is Outcome.APPLIED, run.table.error
+    assert {step.status for step in run.table.steps} == {Status.DONE}
+    off, on = (call for call in run.writes if call.operation == "UpdateTimeToLive")
     assert 31 * MINUTE <= on.started - off.started < HOUR
 
 

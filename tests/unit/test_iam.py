@@ -90,8 +90,8 @@ def operations(service: str) -> set[str]:
     return set(botocore.session.get_session().get_service_model(service).operation_names)
 
 
-CALLING = (PACKAGE / "engine" / "table_loop.py", PACKAGE / "aws" / "observe.py", *(PACKAGE / "table").rglob("*.py"))
-"""The modules that call for plan and apply: the loop, the observer and the schema's steps."""
+CALLING = (*(PACKAGE / "engine").glob("*.py"), PACKAGE / "aws" / "observe.py", *(PACKAGE / "table").rglob("*.py"))
+"""The modules that name the calls of plan and apply."""
 CALLING_FOR_IMPORT = (PACKAGE / "importer.py", PACKAGE / "aws" / "owners.py")
 """What import calls beside the observer."""
 

@@ -1,0 +1,168 @@
+"""What the parts of the loop share: the run, one table of it, and the events that the way in shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from threading import Event as Flag
+from threading import Semaphore
+
+from dynatus_ci.aws import observe, waits
+from dynatus_ci.aws.client import Aws
+from dynatus_ci.aws.waits import Clock, Poll
+from dynatus_ci.engine.progress import RetryState, TableProgress
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.review import Refusal
+from dynatus_ci.table.aspects.base import Memory
+from dynatus_ci.table.model import Action, Failure, Path, Step, Table, TableChange
+from dynatus_ci.table.outcome import Outcome
+from dynatus_ci.text import plain
+
+MayRun = Callable[[TableChange, Step | None], Refusal | None]
+"""The gate: why a table may not be changed; None where it may.
+
+It is asked once for each observation, with the step that would run next; None where none can run now, or ever.
+"""
+
+SHORT_PAUSE = 60
+"""Seconds. `detach` waits this long, too; a table that waits longer leaves its place to another one."""
+
+
+class EventKind(StrEnum):
+    """What an event is about."""
+
+    STEP = "step"
+    WAITING = "waiting"
+    DONE = "done"
+    BACKUP = "backup"
+    RETRY = "retry"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened while a table was changed; `backup` is the ARN of a backup that is AVAILABLE."""
+
+    kind: EventKind
+    table: str
+    text: str
+    step: Step | None = None
+    backup: str | None = None
+
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRun:
+    """What all tables of one apply share: the connection, the gate, and the time.
+
+    Args:
+        detach: Do not wait for backfills, cooldowns and quotas.
+        stop: Set when the run must end after the current call.
+        deadline: When apply stops waiting, in seconds since the epoch.
+        slots: One for each table that may be changed at the same time.
+    """
+
+    aws: Aws
+    may_run: MayRun
+    on_event: OnEvent
+    detach: bool
+    stop: Flag
+    clock: Clock
+    deadline: float
+    slots: Semaphore
+
+
+class StopTable(Exception):
+    """The loop of a table ends here, with this outcome."""
+
+    def __init__(self, outcome: Outcome, error: Failure | None = None, *, resume: float | None = None) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+        self.error = error
+        self.resume = resume
+
+
+def refused(reason: FailureReason, message: str) -> StopTable:
+    """The end of a table that may not be changed."""
+    return StopTable(Outcome.REFUSED, Failure(reason.value, message, reason=reason))
+
+
+class TableRun:
+    """One table of a run: its definition, how far it came, and what the run must remember about it.
+
+    Args:
+        run: What it shares with the other tables.
+        desired: The definition.
+        planned: The change that was planned, and shown.
+    """
+
+    def __init__(self, run: EngineRun, desired: Table, planned: TableChange) -> None:
+        self.run = run
+        self.aws = run.aws
+        self.desired = desired
+        self.planned = planned
+        self.progress = TableProgress(planned, left=planned.steps, unfinished=planned.differences)
+        self.retries = RetryState()
+        self.memory = Memory(made=planned.action in {Action.CREATE, Action.RECREATE})
+        self.began = run.clock.now()
+        self.last_answer = ""
+        """What AWS said last while the run waited or tried again; a timeout quotes it."""
+        self._has_slot = False
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self.run.clock.now()
+
+    def notify(self, kind: EventKind, text: str, *, step: Step | None = None, backup: str | None = None) -> None:
+        """Say what happens, as one line of plain text."""
+        self.run.on_event(Event(kind, self.desired.name, plain(text), step, backup))
+
+    def observe(self, paths: Iterable[Path]) -> Table | None:
+        """The actual table. Of the aspects only those of some paths are read."""
+        names = {name for path in paths if path for name in (path[0], path[-1])}
+        values = {name: value for name, value in self.desired.values.items() if name in names}
+        return observe.table(self.aws, replace(self.desired, values=values))
+
+    def poll(self, *, skip: int = 0) -> Poll:
+        """A new wait, without the shortest pauses."""
+        return Poll(
+            clock=self.run.clock,
+            deadline=self.run.deadline,
+            stop=self.run.stop,
+            first=waits.FIRST_POLL * 2**skip,
+            patience=SHORT_PAUSE,
+            on_long=self.leave_slot,
+        )
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass; a stop ends it."""
+        self.run.clock.wait(seconds, self.run.stop)
+
+    def take_slot(self) -> None:
+        """Wait until fewer than `max_parallel` other tables are being changed."""
+        if not self._has_slot:
+            self.run.slots.acquire()
+            self._has_slot = True
+
+    def leave_slot(self) -> None:
+        """Let another table go on."""
+        if self._has_slot:
+            self.run.slots.release()
+            self._has_slot = False
+
+    def check_time(self) -> None:
+        """End the table if the run was told to stop, or its time is over."""
+        if self.run.stop.is_set():
+            message = "The run was cancelled. The current call was finished. Run it again to go on."
+            raise StopTable(Outcome.FAILED, Failure("Cancelled", message, reason=FailureReason.CANCELLED))
+        now = self.now()
+        if now < self.run.deadline:
+            return
+        if self.run.detach and self.progress.only_running:
+            raise StopTable(Outcome.PENDING, resume=now)
+        last = f" The last answer of AWS: {self.last_answer.rstrip('.')}." if self.last_answer else ""
+        message = f"The time that apply may take (`wait-minutes`) is over. Run it again to go on.{last}"
+        raise StopTable(Outcome.FAILED, Failure("Timeout", message, reason=FailureReason.TIMEOUT), resume=now)

@@ -1,0 +1,108 @@
+"""One step: its call, and what must be known before the call so that nothing is done twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dynatus_ci.aws import observe, probes, waits
+from dynatus_ci.aws.call_errors import CallFailed
+from dynatus_ci.aws.waits import WaitOutcome
+from dynatus_ci.engine import failed_calls, progress, waiting
+from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.table import order, probe
+from dynatus_ci.table.aspects.base import Probe
+from dynatus_ci.table.model import Failure, Step, Table, TableChange
+from dynatus_ci.table.outcome import Outcome, Status
+from dynatus_ci.text import code
+
+MOST_ATTEMPTS = 2
+"""How often AWS may accept a step that changes nothing."""
+
+
+def take(table: TableRun, change: TableChange, step: Step, actual: Table | None) -> None:
+    """Send a step's call, and wait until the step is done; a failed call decides itself what happens next."""
+    if table.retries.accepted[progress.key(step)] >= MOST_ATTEMPTS:
+        _without_effect(table, step)
+        return
+    table.notify(EventKind.STEP, f"{step.operation}: {step.reason}", step=step)
+    began = table.now()
+    backup = _backup_in_doubt(table, step)
+    if not backup:
+        try:
+            answer = _send(table, step)
+        except CallFailed as failed:
+            failed_calls.handle(table, step, failed)
+            return
+        if step.operation == "CreateBackup":
+            backup = str(answer["BackupDetails"]["BackupArn"])
+    table.progress.began(step)
+    table.retries.accepted[progress.key(step)] += 1
+    if waiting.for_backup(table, backup) if backup else waiting.for_step(table, step, actual):
+        _done(table, change, step, took=table.now() - began)
+    table.check_time()
+
+
+def _done(table: TableRun, change: TableChange, step: Step, *, took: float) -> None:
+    table.last_answer = ""
+    table.progress.ended(Status.DONE, took)
+    table.notify(EventKind.DONE, f"{step.reason}: done in {took:.0f} s", step=step)
+    if probe.is_about(step, table.desired.name):
+        table.memory = replace(table.memory, probed=table.memory.probed or step.operation == "CreateTable")
+    elif not table.aws.emulator:  # emulators have no cooldowns
+        for later in change.steps[change.steps.index(step) + 1 :]:
+            if order.pauses(step, later):
+                table.retries.defer(later, table.now() + later.cooldown)
+
+
+def _send(table: TableRun, step: Step) -> dict[str, Any]:
+    name = table.desired.name
+    if not probe.is_about(step, name):
+        return table.aws.write(step.operation, table=name, parameters=step.parameters)
+    try:
+        if not _probe_needs(table, step):
+            return {}
+        table.memory = replace(table.memory, probing=True)
+        return table.aws.write(step.operation, table=probe.name(name), parameters=step.parameters)
+    except CallFailed as failed:
+        raise probes.explained(failed, name) from failed
+
+
+def _probe_needs(table: TableRun, step: Step) -> bool:
+    """Whether the probe must still be created, or deleted. Its tag is read first: a stranger's table stays."""
+    name, creates, began = table.desired.name, step.operation == "CreateTable", table.now()
+    found = probes.FoundProbe(Probe.NOT_ASKED)
+
+    def settled() -> WaitOutcome | None:
+        nonlocal found
+        found = probes.look(table.aws, name)
+        untagged = found.what is Probe.FOREIGN and table.memory.probing and table.now() - began < waits.SETTLE
+        return None if untagged or found.status == ("DELETING" if creates else "CREATING") else WaitOutcome.DONE
+
+    if table.poll().until(settled) is not WaitOutcome.DONE:
+        table.check_time()
+    if found.what is Probe.FOREIGN:
+        raise refused(FailureReason.DESTRUCTIVE_BLOCKED, probe.in_the_way(name))
+    return found.what is Probe.ABSENT if creates else found.what is Probe.OURS and found.status != "DELETING"
+
+
+def _backup_in_doubt(table: TableRun, step: Step) -> str | None:
+    """The backup that a call without an answer created after all. A second one would appear in no report."""
+    if step.operation != "CreateBackup" or not table.retries.failed[progress.key(step)]:
+        return None
+    return observe.backup(table.aws, table.desired.name, step.parameters["BackupName"], since=table.began)
+
+
+def _without_effect(table: TableRun, step: Step) -> None:
+    """A step was accepted and is still to be done. An emulator cannot keep it then; on AWS it is an error."""
+    aws = table.aws
+    emulator = aws.emulator or (aws.endpoint and aws.unsupported)
+    if emulator and step.operation not in failed_calls.VITAL:
+        failed_calls.leave_out(table, step)
+        table.progress.unsupported(step)
+        return
+    table.progress.without_effect(step)
+    about = f"{step.operation} of table {code(table.desired.name)}"
+    message = f"{about} was accepted {MOST_ATTEMPTS} times, but what it sets does not show: {step.reason}."
+    raise StopTable(Outcome.FAILED, Failure("NotShown", message, step.operation))

@@ -1,0 +1,127 @@
+"""What the loop waits for: a step's effect, a backup, what is under way at the table, and a moment that AWS named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import inf
+
+from dynatus_ci.aws import probes, waits
+from dynatus_ci.aws.waits import WaitOutcome
+from dynatus_ci.engine import progress
+from dynatus_ci.engine.run import SHORT_PAUSE, EventKind, StopTable, TableRun
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.table import probe
+from dynatus_ci.table.model import Failure, Path, Step, Table
+from dynatus_ci.table.outcome import Outcome, Status
+from dynatus_ci.text import code
+
+
+def for_step(table: TableRun, step: Step, before: Table | None) -> bool:
+    """Wait until a step's effect shows. False where the step is left running, or must be looked at again."""
+    run, long = table.run, step.seconds[1] is None
+    if run.detach and long:
+        return False
+    settle = waits.SETTLE_AT_EMULATOR if table.aws.emulator else waits.SETTLE
+    if step.operation == "CreateTable" and table.aws.endpoint is None:
+        settle = inf
+        table.pause(waits.NEW_TABLE)
+    watch = waits.Watch(
+        lambda: _observed(table, step),
+        step.expects,
+        failed_before=waits.failures(before, step.expects) if before else {},
+        clock=run.clock,
+        settle=settle,
+        on_progress=_reporter(table, step.reason),
+    )
+    due = table.retries.due if long else inf  # AWS may take the step that is due then during a backfill
+
+    def over() -> WaitOutcome | None:
+        return watch.ended() or (WaitOutcome.LEFT_RUNNING if watch.under_way and table.now() >= due else None)
+
+    ended = table.poll().until(over)
+    if ended is WaitOutcome.FAILED:
+        table.progress.ended(Status.FAILED)
+        about = f"{step.operation} of table {code(table.desired.name)}"
+        message = f"{about} was accepted, and then failed: {code(watch.failure)}."
+        raise StopTable(Outcome.FAILED, Failure("ChangeFailed", message, step.operation))
+    return ended is WaitOutcome.DONE
+
+
+def for_backup(table: TableRun, arn: str) -> bool:
+    """Wait until a backup is AVAILABLE. Its ARN is reported then, before anything is deleted."""
+    table.progress.backup = arn
+
+    def available() -> WaitOutcome | None:
+        answer = table.aws.read("DescribeBackup", table=table.desired.name, BackupArn=arn)
+        status = answer["BackupDescription"]["BackupDetails"]["BackupStatus"]
+        table.last_answer = f"the backup {code(arn)} is {status}"
+        return WaitOutcome.DONE if status == "AVAILABLE" else None
+
+    if table.poll().until(available) is not WaitOutcome.DONE:
+        return False
+    table.memory = replace(table.memory, backup=arn)
+    table.notify(EventKind.BACKUP, f"backup {code(arn)} is AVAILABLE", backup=arn)
+    return True
+
+
+def for_transitions(table: TableRun, under_way: Mapping[Path, str]) -> None:
+    """Wait until transitions that were just observed have ended, or a step that was put off is due."""
+    table.last_answer = _words(under_way)
+    table.notify(EventKind.WAITING, f"waiting: {table.last_answer}")
+    due = table.retries.due
+
+    def over() -> WaitOutcome | None:
+        if table.now() >= due:
+            return WaitOutcome.DONE
+        actual = table.observe(under_way)
+        return None if actual and under_way.keys() & actual.transitions.keys() else WaitOutcome.DONE
+
+    poll = table.poll()
+    poll.pause()
+    if poll.until(over) is not WaitOutcome.DONE:
+        table.check_time()
+
+
+def for_deferred(table: TableRun) -> None:
+    """Wait until the first step that was put off is due. The table ends here where that is after the deadline."""
+    retries, due = table.retries, table.retries.due
+    if table.run.detach and due - table.now() > SHORT_PAUSE:
+        raise StopTable(Outcome.PENDING, resume=due)
+    if due >= table.run.deadline:
+        message = str(retries.quota) if retries.quota else "AWS requires a pause before the next step."
+        raise StopTable(Outcome.FAILED, Failure("Later", message, reason=FailureReason.QUOTA), resume=due)
+    table.notify(EventKind.WAITING, f"AWS requires a pause: waiting until {progress.iso(due)}")
+    table.leave_slot()
+    table.pause(due - table.now())
+    table.check_time()
+    now = table.now()
+    retries.prune(lambda _, until: until > now)
+
+
+def _observed(table: TableRun, step: Step) -> Table | None:
+    """The table that a step is about: the probe, or the table itself."""
+    name = table.desired.name
+    return probes.table(table.aws, name) if probe.is_about(step, name) else table.observe(step.expects)
+
+
+def _reporter(table: TableRun, reason: str) -> Callable[[Mapping[Path, str]], None]:
+    """Say what is under way, whenever the text changes."""
+    began, last = table.now(), ""
+
+    def report(under_way: Mapping[Path, str]) -> None:
+        nonlocal last
+        table.last_answer = _words(under_way)
+        statuses = ", ".join(sorted(set(under_way.values())))
+        minutes = int((table.now() - began) // 60)
+        text = f"{reason}: {statuses}" + (f", {minutes} min so far" if minutes else "")
+        if text != last:
+            table.notify(EventKind.WAITING, text)
+            last = text
+
+    return report
+
+
+def _words(under_way: Mapping[Path, str]) -> str:
+    names = {path: code(" ".join(path)) if path else "the table" for path in under_way}
+    return ", ".join(f"{names[path]} is {status}" for path, status in under_way.items())
