@@ -1,4 +1,4 @@
-"""What a failed call means: its class, its missing permission, and when it may be tried again.
+"""What a failed call means: its kind, the missing permission, and when it may be tried again.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 docs/dynamodb.md#errors-and-what-they-mean
@@ -29,30 +29,31 @@ from dynatus_ci.aws import configuration
 from dynatus_ci.aws.endpoints import without_password
 from dynatus_ci.errors import AwsError, DynatusError, FailureReason
 from dynatus_ci.table.model import Failure
+from dynatus_ci.text import code
 
 
 class ErrorKind(Enum):
     """What to do about a failed call."""
 
-    MISSING = "what it names is not there"
-    BUSY = "something else is under way; look again shortly"
-    TOO_NEW = "AWS may not know yet what was made a moment ago; look again for a minute"
-    THROTTLED = "too many calls; look again later"
-    QUOTA = "a quota is used up; other concerns go on"
-    COOLDOWN = "changed too recently; other concerns go on"
-    AMBIGUOUS = "it may or may not have happened; observe first"
-    UNCHANGED = "it says that there is nothing to do; observe first"
-    DENIED = "the credentials may not do it"
-    EXPIRED = "the credentials are over"
-    UNSUPPORTED = "the endpoint does not know it"
-    UNREACHABLE = "nobody answers at the endpoint"
-    PERMANENT = "AWS refuses it"
+    MISSING = "what it names does not exist"
+    BUSY = "something else is under way; observe again soon"
+    TOO_NEW = "AWS may not know yet what was created a moment ago; observe again for a minute"
+    THROTTLED = "too many calls; observe again later"
+    QUOTA = "a quota is used up; put this step off, the others go on"
+    COOLDOWN = "changed too recently; put this step off, the others go on"
+    AMBIGUOUS = "the change may or may not have happened; observe first"
+    UNCHANGED = "AWS says that there is nothing to do; observe first"
+    DENIED = "access denied"
+    EXPIRED = "the credentials have expired"
+    UNSUPPORTED = "the endpoint does not know the call or the setting"
+    UNREACHABLE = "no response from the endpoint"
+    PERMANENT = "AWS refuses the call"
 
 
 class CallFailed(AwsError):
-    """A failed call with its class, and when AWS takes it again.
+    """A failed call with its kind, and when AWS takes it again.
 
-    `until` is the moment that its text names, in seconds since the epoch; `wait` is how long it usually takes.
+    `until` is the moment that AWS's text names, in seconds since the epoch; `wait` is how long it usually takes.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ _CREDENTIALS = {
 
 @dataclass(frozen=True, slots=True)
 class _ErrorText:
-    """An error text of AWS, in words that stay, and what it means."""
+    """Words that AWS's text of an error has in every release, and what they mean."""
 
     code: str
     pattern: str
@@ -129,61 +130,67 @@ _ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d| ?UTC)?"
 _LONG = r"[A-Z][a-z]+, [A-Z][a-z]+ \d\d?, \d{4} \d\d?:\d\d:\d\d [AP]M UTC"
 _NEXT = re.compile(rf"(?:[Nn]ext [a-z ]+ at|again after) (?:(?P<iso>{_ISO})|(?P<long>{_LONG}))")
-"""Of the times in a text (the last change, the window's end) the one at which the call is taken again."""
+"""A text may name several moments, such as the last change. This one says when AWS takes the call again."""
 
 
 def explain(error: Exception, *, operation: str, table: str | None, service: str = "dynamodb") -> CallFailed:
-    """The error of a call in our terms: which call, which table, which permission is missing, what to do.
+    """Turn what boto3 raised into an error that says which call, which table, which permission, and what to do.
 
     Args:
         error: What boto3 raised.
         operation: AWS's name of the call.
-        table: The table that it was about.
+        table: The table that the call was about.
         service: The IAM prefix of the call.
     """
-    about = f"{operation} of table {table}" if table else operation
+    about = _about(operation, table)
     if isinstance(error, ClientError):
         return _answered(error, about=about, operation=operation, table=table, service=service)
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        hint = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use aws-actions/configure-aws-credentials first."
+        hint = (
+            "Set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or use `aws-actions/configure-aws-credentials` first."
+        )
         return CallFailed(
             f"{about} failed: there are no AWS credentials.",
             kind=ErrorKind.DENIED, operation=operation, code="NoCredentials", table=table, hint=hint,
         )  # fmt: skip
     if isinstance(error, _UNREADABLE) or configuration.raised_in(error, "parsers"):
-        message = f"{about} failed: the endpoint's answer cannot be read."
+        message = f"{about} failed: the response cannot be read."
         return CallFailed(message, kind=ErrorKind.AMBIGUOUS, operation=operation, code="UnreadableAnswer", table=table)
     text = without_password(str(error)).rstrip(".")
     if configuration.raised_in(error, "credentials", "tokens"):
         return CallFailed(
-            f"{about} failed: the AWS credentials cannot be used: {text}.",
+            f"{about} failed: the AWS credentials cannot be used: {code(text)}.",
             kind=ErrorKind.PERMANENT, operation=operation, code=type(error).__name__, table=table,
-            hint="Check the job's AWS_ variables, and the profile and its credential_process in the AWS configuration.",
+            hint="Check the `AWS_…` variables, the profile, and its `credential_process` in the AWS configuration.",
         )  # fmt: skip
     kind = ErrorKind.UNREACHABLE if isinstance(error, EndpointConnectionError) else ErrorKind.AMBIGUOUS
     if not isinstance(error, HTTPClientError | BotoConnectionError | EndpointConnectionError):
         kind = ErrorKind.PERMANENT
     name = type(error).__name__
-    return CallFailed(f"{about} failed: {text}.", kind=kind, operation=operation, code=name, table=table)
+    return CallFailed(f"{about} failed: {code(text)}.", kind=kind, operation=operation, code=name, table=table)
+
+
+def _about(operation: str, table: str | None) -> str:
+    return f"{operation} of table {code(table)}" if table else operation
 
 
 _UNREADABLE = (ResponseParserError, AttributeError, KeyError, TypeError)
-"""What boto3 raises at a page of a proxy, or an emulator's answer in another protocol."""
+"""What boto3 raises when a proxy answers with a web page, or an emulator in another protocol."""
 
 
 def request_id(error: Exception) -> str | None:
-    """AWS's number of the request that it refused: its support asks for it."""
+    """The RequestId of a refused request; AWS's support asks for it."""
     if not isinstance(error, ClientError):
         return None
     return error.response.get("ResponseMetadata", {}).get("RequestId") or None
 
 
 class Answer(dict[str, Any]):
-    """What AWS answered, at any depth. A member that is missed is an answer that cannot be read, and no bug of ours.
+    """AWS's response, at any depth. To read a member that it lacks is an error of the call, and not a bug of ours.
 
     Args:
-        members: The answer.
-        call: Which call it answers, with its table.
+        members: The response.
+        call: The operation and the table.
     """
 
     def __init__(self, members: Mapping[str, Any], call: Mapping[str, str | None]) -> None:
@@ -192,8 +199,7 @@ class Answer(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         operation, table = str(self._call["operation"]), self._call["table"]
-        about = f"{operation} of table {table}" if table else operation
-        message = f"{about} failed: the endpoint's answer cannot be read, it lacks {name}."
+        message = f"{_about(operation, table)} failed: the response cannot be read, it lacks {code(name)}."
         raise CallFailed(message, kind=ErrorKind.AMBIGUOUS, operation=operation, code="UnreadableAnswer", table=table)
 
 
@@ -204,23 +210,23 @@ def _deep(value: Any, call: Mapping[str, str | None]) -> Any:
 
 
 def _answered(error: ClientError, *, about: str, operation: str, table: str | None, service: str) -> CallFailed:
-    answer = error.response
-    code, text = str(answer["Error"].get("Code", "")), str(answer["Error"].get("Message", ""))
-    kind, wait = _classify(code, text, int(answer["ResponseMetadata"].get("HTTPStatusCode", 400)))
+    response = error.response
+    error_code, text = str(response["Error"].get("Code", "")), str(response["Error"].get("Message", ""))
+    kind, wait = _classify(error_code, text, int(response["ResponseMetadata"].get("HTTPStatusCode", 400)))
     permission = None
-    if kind is ErrorKind.DENIED and code in _DENIED:
-        found = _ACTION.search(text)
-        # "KMS key access denied error" names no action: the key's own policy may be meant.
-        permission = found[1] if found else None if text.startswith("KMS") else f"{service}:{operation}"
+    if kind is ErrorKind.DENIED and error_code in _DENIED:
+        action = _ACTION.search(text)
+        # "KMS key access denied error" names no action: the key's own policy may be the cause.
+        permission = action[1] if action else None if text.startswith("KMS") else f"{service}:{operation}"
     request = request_id(error)
-    said = f"{code}: {text.rstrip('.')}" if text else code
+    quote = code(f"{error_code}: {text.rstrip('.')}" if text else error_code)
     return CallFailed(
-        f"{about} failed: {said} (RequestId {request})." if request else f"{about} failed: {said}.",
+        f"{about} failed: {quote} (RequestId {code(request)})." if request else f"{about} failed: {quote}.",
         kind=kind,
         wait=wait,
         until=_until(text),
         operation=operation,
-        code=code,
+        code=error_code,
         table=table,
         missing_permission=permission,
         hint=_hint(kind, permission, text),
@@ -228,11 +234,11 @@ def _answered(error: ClientError, *, about: str, operation: str, table: str | No
 
 
 _KMS_HINT = (
-    "The key's policy, or these credentials, must allow its use by way of DynamoDB (kms:CreateGrant, Decrypt …)."
+    "The key's policy, or these credentials, must allow its use through DynamoDB (`kms:CreateGrant`, `kms:Decrypt` …)."
 )
 
 
-def _classify(code: str, text: str, status: int) -> tuple[ErrorKind, int | None]:
+def _classify(error_code: str, text: str, status: int) -> tuple[ErrorKind, int | None]:
     for codes, kind in (
         (_MISSING, ErrorKind.MISSING),
         (_DENIED | _CREDENTIALS, ErrorKind.DENIED),
@@ -240,10 +246,10 @@ def _classify(code: str, text: str, status: int) -> tuple[ErrorKind, int | None]
         (_THROTTLED, ErrorKind.THROTTLED),
         (_UNSUPPORTED, ErrorKind.UNSUPPORTED),
     ):
-        if code in codes:
+        if error_code in codes:
             return kind, None
     for known in _TEXTS:
-        if known.code == code and re.search(known.pattern, text, re.IGNORECASE):
+        if known.code == error_code and re.search(known.pattern, text, re.IGNORECASE):
             return known.kind, known.wait
     return (ErrorKind.AMBIGUOUS if status >= HTTP_SERVER_ERROR else ErrorKind.PERMANENT), None
 
@@ -252,13 +258,13 @@ HTTP_SERVER_ERROR = 500
 
 
 def _until(text: str) -> float | None:
-    """The moment that an error text names."""
-    found = _NEXT.search(text)
-    if not found:
+    """The moment at which AWS takes the call again, if its text names one."""
+    match = _NEXT.search(text)
+    if not match:
         return None
-    if found["long"]:
-        return datetime.strptime(found["long"], "%A, %B %d, %Y %I:%M:%S %p UTC").replace(tzinfo=UTC).timestamp()
-    moment = found["iso"].replace(" UTC", "+00:00").replace("UTC", "+00:00").replace("Z", "+00:00").replace(" ", "T", 1)
+    if match["long"]:
+        return datetime.strptime(match["long"], "%A, %B %d, %Y %I:%M:%S %p UTC").replace(tzinfo=UTC).timestamp()
+    moment = match["iso"].replace(" UTC", "+00:00").replace("UTC", "+00:00").replace("Z", "+00:00").replace(" ", "T", 1)
     time = datetime.fromisoformat(moment)
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
@@ -267,14 +273,14 @@ def _hint(kind: ErrorKind, permission: str | None, text: str) -> str | None:
     if kind is ErrorKind.DENIED and text.startswith("KMS"):
         return _KMS_HINT
     if permission:
-        return f"Allow {permission} to these credentials; `dynatus policy` prints the least policy."
+        return f"Allow {code(permission)} for these credentials; `dynatus policy` prints the least policy."
     if kind is ErrorKind.EXPIRED:
-        return "The credentials ran out in the middle. Ask for longer ones (role-duration-seconds) and run it again."
+        return "The credentials expired. Ask for longer ones (`role-duration-seconds`), and run it again."
     return None
 
 
 def failure(error: DynatusError) -> Failure:
-    """An error as documents hold it."""
+    """An error as plan and result documents hold it."""
     if isinstance(error, CallFailed):
         reason = FailureReason.TIMEOUT if error.kind is ErrorKind.EXPIRED else error.reason
         return Failure(error.code, str(error), error.operation, error.missing_permission, reason)

@@ -1,4 +1,4 @@
-"""Which CloudFormation stack owns a table. Tags do not say it; CloudFormation does, by the table's name.
+"""Which CloudFormation stack owns a table. CloudFormation knows it by the table's name; tags do not tell.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html
 """
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.errors import InvalidInput
+from dynatus_ci.text import code
 
 _OF_DYNAMODB = "AWS::DynamoDB::"
-_LET_GO = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})
-"""A stack shows for 90 days what it had, also what it kept when it was deleted."""
+_RELEASED = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})
+"""CloudFormation shows a deleted stack for 90 days, with the resources that it deleted or retained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,10 @@ class Owner:
 
 
 def owner(aws: Aws, table: str) -> Owner | None:
-    """The stack that owns a table; None where CloudFormation says that no stack does.
+    """The stack that owns a table; None where no stack does.
 
     Raises:
-        CallFailed: CloudFormation may not be asked. Then nobody knows.
+        CallFailed: CloudFormation did not answer, or access is denied.
         InvalidInput: The endpoint is not AWS's, and has no CloudFormation.
     """
     try:
@@ -41,14 +42,14 @@ def owner(aws: Aws, table: str) -> Owner | None:
         if failed.code == "ValidationError" and "does not exist" in str(failed):
             return None
         if aws.endpoint:
-            message = f"{aws.endpoint} does not say which CloudFormation stack owns the table ({failed.code})."
-            raise InvalidInput(message, hint="Leave --owner out there.") from failed
+            message = f"{code(aws.endpoint)} cannot say which CloudFormation stack owns the table: {code(failed.code)}."
+            raise InvalidInput(message, hint="Leave out `--owner` there.") from failed
         raise
-    # The answer holds every resource of the stack. A function and a table may have the same name.
+    # The response holds every resource of the stack. A function and a table may have the same name.
     named = [
         resource
         for resource in answer["StackResources"]
-        if resource.get("PhysicalResourceId") == table and resource["ResourceStatus"] not in _LET_GO
+        if resource.get("PhysicalResourceId") == table and resource["ResourceStatus"] not in _RELEASED
     ]
     named.sort(key=lambda resource: not resource["ResourceType"].startswith(_OF_DYNAMODB))
     return next((Owner(it["StackName"], it["LogicalResourceId"], it["ResourceType"]) for it in named), None)

@@ -1,4 +1,4 @@
-"""The probe of a table as it lives: what is there under its name, and whether its next call is still to be made."""
+"""The actual probe of a table: what exists under its name, and what a failed call of it means."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ from dynatus_ci.aws.client import Aws
 from dynatus_ci.table import build, probe
 from dynatus_ci.table.aspects.base import Probe
 from dynatus_ci.table.model import Table
+from dynatus_ci.text import code
 
 
 @dataclass(frozen=True, slots=True)
 class FoundProbe:
-    """What is there, and its TableStatus. Tags cannot be read while it is CREATING, so then it is not known."""
+    """What exists under the probe's name, with its TableStatus.
+
+    Tags cannot be read while the table is CREATING, so until then it counts as ours.
+    """
 
     what: Probe
     status: str = ""
 
 
 def seen(aws: Aws, table: str) -> Probe:
-    """What is there, for a plan: a role that may not look for it plans all the same."""
+    """What exists, for a plan. Access denied does not fail the plan."""
     try:
         return look(aws, table).what
     except CallFailed as failed:
@@ -31,7 +35,7 @@ def seen(aws: Aws, table: str) -> Probe:
 
 
 def look(aws: Aws, table: str) -> FoundProbe:
-    """What is there.
+    """What exists.
 
     Raises:
         CallFailed: A read was denied, or did not succeed.
@@ -49,14 +53,14 @@ def look(aws: Aws, table: str) -> FoundProbe:
 
 
 def explained(failed: CallFailed, table: str) -> CallFailed:
-    """The same error, with what it means for the table."""
+    """The same error, with a hint about what it means for the table."""
     refused = failed.operation == "CreateTable" and (
         failed.kind is ErrorKind.PERMANENT or failed.code == "InternalFailure"
     )
     hints = [
         "AWS would refuse the new table in the same way." if refused else None,
-        f"Table {table} was left as it is.",
-        "For a moment both need room in the account's quotas." if failed.code == "LimitExceededException" else None,
+        f"Table {code(table)} was not changed.",
+        "For a moment both tables count towards the quotas." if failed.code == "LimitExceededException" else None,
         failed.hint,
     ]
     failed.hint = " ".join(filter(None, hints))

@@ -859,7 +859,7 @@ def test_a_table_stays_where_aws_refuses_the_new_one(world: World, code: str, hi
     assert (run.table.result, run.result.failure_reason) == (Outcome.FAILED, FailureReason.AWS_ERROR)
     assert run.table.error
     assert PROBE in run.table.error.message
-    assert f"Table {NAME} was left as it is." in run.table.error.message
+    assert f"Table `{NAME}` was not changed." in run.table.error.message
     assert hint in run.table.error.message
     assert [step.status for step in run.table.steps][:2] == [Status.FAILED, Status.NOT_RUN]
     keeps_its_table(story, run)
@@ -998,7 +998,7 @@ def test_a_deadline_names_the_last_refusal_of_aws(world: World) -> None:
     run = world.apply(definition())
     assert run.result.failure_reason is FailureReason.TIMEOUT
     assert run.table.error
-    assert "The last answer of AWS: CreateTable of table table-1 failed: ResourceInUse" in run.table.error.message
+    assert "The last answer of AWS: CreateTable of table `table-1` failed: `ResourceInUse" in run.table.error.message
 
 
 @pytest.mark.parametrize("call", [1, 2, 5, 20])

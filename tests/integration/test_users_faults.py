@@ -110,7 +110,7 @@ def test_an_answer_that_cannot_be_read_is_no_bug(
     with answering(body) as url:
         assert cli.main(["plan", str(definitions), "--endpoint-url", url]) == 1
     printed = capsys.readouterr()
-    assert "DescribeTable of table users failed: the endpoint's answer cannot be read" in printed.out
+    assert "failed: the response cannot be read" in printed.out
     assert "bug" not in printed.out + printed.err
 
 

@@ -165,7 +165,7 @@ def test_an_answer_has_its_class(row: Row) -> None:
     assert failed.wait == row.wait
     assert failed.until == (row.until.timestamp() if row.until else None)
     assert failed.missing_permission == row.permission
-    assert failed.message.startswith(f"{row.operation} of table orders failed: {row.code}")
+    assert failed.message.startswith(f"{row.operation} of table `orders` failed: `{row.code}")
     assert (failed.operation, failed.code, failed.table) == (row.operation, row.code, "orders")
 
 
@@ -186,14 +186,14 @@ LOCAL_ERRORS: list[tuple[Exception, ErrorKind]] = [
 def test_an_error_on_the_way_has_its_class(error: Exception, kind: ErrorKind) -> None:
     failed = call_errors.explain(error, operation="DescribeTable", table="orders")
     assert failed.kind is kind
-    assert "DescribeTable of table orders failed" in failed.message
+    assert "DescribeTable of table `orders` failed" in failed.message
 
 
 def test_the_number_of_the_request_is_in_the_error() -> None:
     error = answered(Row("ThrottlingException", "Rate exceeded.", ErrorKind.THROTTLED))
     error.response["ResponseMetadata"]["RequestId"] = "4EK7"
     failed = call_errors.explain(error, operation="ListTables", table=None)
-    assert str(failed) == "ListTables failed: ThrottlingException: Rate exceeded (RequestId 4EK7)."
+    assert str(failed) == "ListTables failed: `ThrottlingException: Rate exceeded` (RequestId `4EK7`)."
 
 
 def test_a_password_in_an_address_is_not_shown() -> None:
@@ -211,7 +211,7 @@ def test_a_member_that_an_answer_lacks_is_an_answer_that_cannot_be_read() -> Non
         (answer["Table"]["GlobalSecondaryIndexes"][0], "KeySchema"),
     ):
         with pytest.raises(
-            call_errors.CallFailed, match=rf"^DescribeTable of table orders failed: .* it lacks {name}\.$"
+            call_errors.CallFailed, match=rf"^DescribeTable of table `orders` failed: .* it lacks `{name}`\.$"
         ):
             part[name]
 
