@@ -987,7 +987,7 @@ def test_a_deadline_ends_the_run_and_names_what_is_left(world: World) -> None:
     assert world.clock.now() - began < 3 * MINUTE
     assert {step.status for step in run.table.steps} == {Status.DONE, Status.RUNNING, Status.NOT_RUN}
     assert run.table.error
-    assert run.table.error.message.endswith("The last answer of AWS: GlobalSecondaryIndexes by-c is BACKFILLING.")
+    assert run.table.error.message.endswith("The last answer of AWS: `GlobalSecondaryIndexes by-c` is BACKFILLING.")
     story.ends_well()
 
 
