@@ -130,5 +130,5 @@ def test_a_bug_at_one_table_hides_no_others_result_and_says_nothing_that_it_was_
     assert (broken.result, sound.result) == ("failed", "applied")
     assert made.failure_reason == "internal-error"
     assert broken.error is not None
-    assert "ValueError at test_python_api.py" in broken.error.message
+    assert "`ValueError` at `test_python_api.py" in broken.error.message
     assert "hunter2" not in broken.error.message + "".join(capsys.readouterr())
