@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -23,13 +24,14 @@ from dynatus_ci.report import ReportContext
 from dynatus_ci.review import Files, Gate, Refusal, Unfinished
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
-from dynatus_ci.text import code
+from dynatus_ci.text import code, plain
 
 MOST_REQUESTS = 48
 """What a run may ask of GitHub to find out what was reviewed; with what it tells meanwhile it stays below 60."""
 MOST_REQUESTS_OF_NOOP = 10
 """The same for a run that has nothing to do, and all that it asks."""
 
+_log = logging.getLogger(__name__)
 _EARLIER = "A backup that an earlier run made: "
 # Only in lines that begin with words of ours: elsewhere a value of a stranger's may look like a backup.
 _BACKUP = re.compile(rf"^(?:>   --backup-arn |- {_EARLIER}`)(arn:\S+:table/[\w.-]+/backup/[\w-]+)`?$", re.MULTILINE)
@@ -117,8 +119,11 @@ class ApplyPolicy:
             step: What would run next; None where no step can run now, or ever.
         """
         refusal = self.gate.may_run(change, step)
+        if refusal:
+            _log.info("Not allowed: %s", plain(refusal.message))
         if refusal or step is None:
             return refusal
+        _log.info("%s: %s is allowed.", change.table, step.operation)
         if step.risk is Risk.DESTRUCTIVE:
             self.look_at_tip(patient=False)
         if self.superseded is None:

@@ -1,10 +1,11 @@
 """The reviews that a run of apply rests on: read from pull requests' comments here, and marked as used.
 
-It reads and writes; whether a record counts, and what it allows, is decided in `approval`.
+It reads and writes; whether a record counts, and what it allows, is decided in `review`.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
@@ -14,11 +15,13 @@ from dynatus_ci.github.answers import Discussion, MergedPage, TrustedComment
 from dynatus_ci.github.plan_comment import FoundRecord, PlanComment
 from dynatus_ci.github.pull_request import MOST_COMMENTS, PullRequests
 from dynatus_ci.review import CommentFacts, Reviews, Scope, Unfinished
+from dynatus_ci.text import plain
 
 MARKING = 2
 """Requests that it takes to mark one record as used: reading leaves them over."""
 
 _ANY_MARKER = "<!-- dynatus-ci:"
+_log = logging.getLogger(__name__)
 
 
 class _Spent(Exception):
@@ -35,7 +38,7 @@ class _Read:
 
     @property
     def facts(self) -> CommentFacts:
-        """As `approval` judges it."""
+        """As the gate sees it."""
         found = self.comment.found
         if found is None:
             return CommentFacts(self.pull_request, other_scopes=self.other_scopes)
@@ -118,11 +121,20 @@ class ReviewHistory:
                 if read.comment.found or read.pull_request.own:
                     self._read.append(read)
                     self._ended = review.stops_history(read.facts, self._scope, branch=self._branch)
+                    self._log_decision(read)
                     return True
         except _Spent:
-            pass
+            _log.info("No older record is read: the requests that this run may make of GitHub are used up.")
         self._ended = True
         return False
+
+    def _log_decision(self, read: _Read) -> None:
+        number, labelled = read.pull_request.number, read.pull_request.labelled
+        reason = review.rejection_reason(read.facts, self._scope, branch=self._branch)
+        decision = f"does not count: {plain(reason)}" if reason else "counts, with the label" if labelled else "counts"
+        _log.info("The record at pull request #%d %s.", number, decision)
+        if self._ended:
+            _log.info("No record older than that at pull request #%d counts.", number)
 
     def choose(self, numbers: Collection[int]) -> None:
         """Let the newest record of these pull requests have the main comment, unless there is one already."""

@@ -30,7 +30,7 @@ from dynatus_ci.review.history import (
     untouched,
 )
 from dynatus_ci.review.record import Record, Scope, Unfinished, mark_used, new_record, scope, unfinished
-from dynatus_ci.review.verdicts import Files, Verdict, must_remove_label, superseded, verdict
+from dynatus_ci.review.verdict import Files, Verdict, must_remove_label, superseded, verdict
 
 __all__ = [
     "BY_PATTERN",

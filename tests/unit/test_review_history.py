@@ -148,6 +148,21 @@ def test_one_that_somebody_edited_is_not_believed_and_stops_the_history(github: 
     assert numbers(history(github)) == []
 
 
+def test_the_log_tells_which_records_count_and_what_ends_the_history(
+    github: GitHubStub, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in (1, 2, 3):
+        reviewed(github, number, day=number, merge=SHA if number == 3 else None)
+    edited = next(each for each in github.comments.values() if each["issue_url"] == "/issues/2")
+    github.editors[edited["id"]] = "mallory"
+    with caplog.at_level("INFO", "dynatus_ci.github.review_history"):
+        numbers(history(github))
+    log = [line.getMessage() for line in caplog.records]
+    assert log[0] == "The record at pull request #3 counts."
+    assert log[1].startswith("The record at pull request #2 does not count: ")
+    assert log[2] == "No record older than that at pull request #2 counts."
+
+
 def test_the_oldest_of_several_of_ours_is_the_one(github: GitHubStub) -> None:
     reviewed(github, 2, day=1)
     github.add_comment(2, record("another"))
