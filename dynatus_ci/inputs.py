@@ -1,7 +1,6 @@
-"""What the user asked for, checked once and frozen.
+"""The inputs of the action and the options of the command: parsed, checked, and with all their defaults.
 
-The action and the command read the same texts by the same rules here, and the defaults stand nowhere else. Pure: it
-looks at no disk and calls nobody.
+The command uses the same names and rules as the action.
 """
 
 from __future__ import annotations
@@ -15,10 +14,11 @@ from urllib.parse import urlsplit
 
 from dynatus_ci.aws import endpoints
 from dynatus_ci.errors import InvalidInput
+from dynatus_ci.text import code
 
 
 class Mode(StrEnum):
-    """What a run is for."""
+    """What a run does."""
 
     PLAN = "plan"
     APPLY = "apply"
@@ -27,23 +27,23 @@ class Mode(StrEnum):
 
 
 class Approval(StrEnum):
-    """What must have been reviewed before apply runs anything."""
+    """What must be reviewed before apply changes anything."""
 
     REVIEWED_PLAN = "reviewed-plan"
     NONE = "none"
 
 
 Text: TypeAlias = str | Sequence[str]
-"""An input as it arrives: one text, or (a repeatable option of the command) one text for each entry."""
+"""The text of an input. An option of the command that can be repeated has a list of texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What the user asked for. A field is called like its input, with `_` for `-`.
+    """All inputs. A field has the name of its input, with `_` for `-`.
 
     Args:
-        approval: None where it was not said; `approval_at` knows the default.
-        comment: This, `approval`, `pull_request` and `github_token` only the action has.
+        approval: None if it is not given. `approval_at` knows its default.
+        comment: Only the action has this one, `approval`, `pull_request` and `github_token`.
     """
 
     mode: Mode = Mode.PLAN
@@ -71,45 +71,45 @@ class Inputs:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """The action's inputs; paths stay as they are written.
+        """The inputs of the action. Paths stay as they are written.
 
-        The runner sends every input that action.yml declares as `INPUT_` and its name in capitals. Hyphens stay, and
-        an input that was not given is an empty text (actions/runner, Handler.cs). Only these variables are read: the
-        runner sets them itself, while any other spelling would be a variable of the job, or of an earlier step.
+        For each input of action.yml, the runner sets a variable: `INPUT_` and the name in capitals, with its hyphens.
+        An input that is not given is an empty text (actions/runner, Handler.cs). Other spellings are not read: they
+        would be variables of the job or of an earlier step.
 
         Raises:
-            InvalidInput: Names every input that cannot be used, and what is allowed.
+            InvalidInput: Has all wrong inputs, and what is allowed.
         """
         sent = {name: environ.get(f"INPUT_{name.upper()}", "") for name in NAMES}
         return cls.from_texts({name: text for name, text in sent.items() if text.strip()})
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, Text]) -> Self:
-        """Inputs by their names (`endpoint-url`), as the command's options have them.
+        """The inputs with these texts, by name (`endpoint-url`).
 
         Raises:
-            InvalidInput: Names every input that cannot be used, and what is allowed.
+            InvalidInput: Has all wrong inputs, and what is allowed.
         """
         inputs = cls(**_parse(texts))
         _check_mode(inputs)
         return inputs
 
     def approval_at(self, endpoint_url: str | None) -> Approval:
-        """What must be reviewed, where the tables are at this endpoint (None: AWS)."""
+        """What must be reviewed if the tables are at this endpoint. None is AWS."""
         if self.approval is not None:
             return self.approval
-        own = not endpoints.is_aws_endpoint(endpoint_url)
-        return Approval.NONE if own and urlsplit(endpoint_url).scheme == "http" else Approval.REVIEWED_PLAN
+        emulator = not endpoints.is_aws_endpoint(endpoint_url)
+        return Approval.NONE if emulator and urlsplit(endpoint_url).scheme == "http" else Approval.REVIEWED_PLAN
 
 
-# ---- how each input is read ------------------------------------------------------------------------------------------
+# --- parsing of each input --------------------------------------------------------------------------------------------
 
 
 def _choice(kind: type[StrEnum]) -> Callable[[Text], StrEnum]:
     def read(text: Text) -> StrEnum:
         value = _one(text)
         if value not in list(kind):
-            raise ValueError(f"{value!r} is none of {_spoken(kind)}")
+            raise ValueError(f"{code(value)} is not one of {_listed(kind)}")
         return kind(value)
 
     return read
@@ -118,7 +118,7 @@ def _choice(kind: type[StrEnum]) -> Callable[[Text], StrEnum]:
 def _flag(text: Text) -> bool:
     value = _one(text)
     if value not in {"true", "false"}:
-        raise ValueError(f"{value!r} is none of `true`, `false`")
+        raise ValueError(f"{code(value)} is not one of `true`, `false`")
     return value == "true"
 
 
@@ -126,7 +126,7 @@ def _matching(pattern: str, meaning: str) -> Callable[[Text], str]:
     def read(text: Text) -> str:
         value = _one(text)
         if not re.fullmatch(pattern, value):
-            raise ValueError(f"{value!r} is not {meaning}")
+            raise ValueError(f"{code(value)} is not {meaning}")
         return value
 
     return read
@@ -146,14 +146,14 @@ def _minutes(text: Text) -> float:
 def _line(text: Text) -> str:
     value = _one(text)
     if not value.isprintable():
-        raise ValueError(f"{value!r} is more than one line, or holds characters that cannot be seen")
+        raise ValueError(f"{code(value)} is more than one line, or has invisible characters")
     return value
 
 
 def _path(text: Text) -> str:
     value = _one(text)
     if "\0" in value or "\n" in value:
-        raise ValueError(f"{value!r} is not one path")
+        raise ValueError(f"{code(value)} is not one path")
     return value
 
 
@@ -176,23 +176,23 @@ def _params(text: Text) -> dict[str, str]:
             name, sign, value = line.partition("=")
             name = name.strip()
             if not sign or not re.fullmatch(r"[^\s=]+", name):
-                raise ValueError(f"entry {number} is not NAME=VALUE")  # never its text: it may hold a secret
+                raise ValueError(f"entry {number} is not `NAME=VALUE`")  # without its text, which may be a secret
             if name in params:
-                raise ValueError(f"{name!r} is given twice")
+                raise ValueError(f"{code(name)} is given twice")
             params[name] = value
     return params
 
 
 def _one(text: Text) -> str:
     if not isinstance(text, str):
-        raise ValueError("is given more than once")  # noqa: TRY004  # the user's fault, not the caller's
+        raise ValueError("is given more than once")  # noqa: TRY004  # the user is wrong, not the caller
     return text.strip()
 
 
 _READERS: Final[Mapping[str, Callable[[Text], object]]] = {
     "mode": _choice(Mode),
     "path": _path,
-    "region": _matching(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", "a region, such as eu-west-1"),
+    "region": _matching(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", "a region, such as `eu-west-1`"),
     "endpoint-url": _endpoint,
     "account": _matching(r"[0-9]{12}", "an account number of 12 digits"),
     "environment": _line,
@@ -230,7 +230,7 @@ def _parse(texts: Mapping[str, Text]) -> dict[str, Any]:
         try:
             values[name.replace("-", "_")] = _READERS[name](text)
         except ValueError as error:
-            secret = name == "github-token"  # the sentence would quote it
+            secret = name == "github-token"  # the message would repeat it
             faults.append(f"`{name}`: {'it is not a token' if secret else error}.")
     if faults:
         raise InvalidInput(" ".join(faults))
@@ -240,8 +240,8 @@ def _parse(texts: Mapping[str, Text]) -> dict[str, Any]:
 def _check_mode(inputs: Inputs) -> None:
     for name, modes in _ONLY_IN.items():
         if getattr(inputs, name) is not None and inputs.mode not in modes:
-            raise InvalidInput(f"`{name}` has no meaning with `mode: {inputs.mode}`; it goes with {_spoken(modes)}.")
+            raise InvalidInput(f"`{name}` has no meaning with `mode: {inputs.mode}`; it goes with {_listed(modes)}.")
 
 
-def _spoken(names: Iterable[str]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)

@@ -112,7 +112,7 @@ def test_the_command_gives_repeated_options_as_a_sequence() -> None:
         ("endpoint_url", "http://host/?a=b", "http://dynamodb:8000"),
         ("table_prefix", "a b", "beginning of a table name"),
         ("environment", "prod\nstaging", "more than one line"),
-        ("environment", "prod\u202e", "cannot be seen"),
+        ("environment", "prod\u202e", "invisible characters"),
         ("path", "a\nb", "not one path"),
         ("params", "novalue", "NAME=VALUE"),
         ("params", "a b=c", "NAME=VALUE"),
