@@ -15,6 +15,7 @@ from dynatus_ci.aws.client import Aws
 from dynatus_ci.aws.emulation import PLACEHOLDER_KEY, PLACEHOLDER_REGION
 from dynatus_ci.aws.endpoints import is_aws_endpoint
 from dynatus_ci.errors import AwsError, InvalidInput, WrongAccount
+from dynatus_ci.text import code
 
 if TYPE_CHECKING:
     import boto3
@@ -63,7 +64,7 @@ def connect(
         endpoints.check(url)
         own = not is_aws_endpoint(url)
         if chosen is None and not own:
-            raise InvalidInput("No AWS region is set.", hint="Set `region`, AWS_REGION, or a region in the profile.")
+            raise InvalidInput("No AWS region is set.", hint="Set `region`, `AWS_REGION`, or a region in the profile.")
         aws = Aws(
             session=boto3.Session(botocore_session=core, region_name=chosen or PLACEHOLDER_REGION),
             region=chosen or PLACEHOLDER_REGION,
@@ -100,11 +101,13 @@ def _identify(aws: Aws, *, expect_account: str | None, on_notice: Callable[[str]
         return
     if aws.account is None:
         raise InvalidInput(
-            f"`account` cannot be checked: {aws.endpoint} has no STS.", hint="Leave `account` out there."
+            f"`account` cannot be checked: {code(str(aws.endpoint))} has no STS.", hint="Leave out `account` there."
         )
     if aws.account != expect_account:
         ending = aws.account[-4:]
-        raise WrongAccount(f"The credentials belong to the account that ends in {ending}, not to the one in `account`.")
+        raise WrongAccount(
+            f"The credentials belong to the account that ends in {code(ending)}, not to the one in `account`."
+        )
 
 
 def _account(aws: Aws) -> str | None:
@@ -133,7 +136,7 @@ def _wait_for_endpoint(aws: Aws, on_notice: Callable[[str], None]) -> None:
         else:
             return
         if not notified:
-            on_notice(f"{aws.endpoint} refuses the connection; trying for up to {REFUSED_FOR:.0f} s.")
+            on_notice(f"{aws.endpoint} refuses the connection. Trying again for up to {REFUSED_FOR:.0f} s.")
             notified = True
         time.sleep(0.5)
 
@@ -143,10 +146,10 @@ def _unreachable(aws: Aws, failed: CallFailed) -> AwsError:
     hint = None
     if host.partition(":")[0] in {"localhost", "127.0.0.1", "[::1]"} and Path("/.dockerenv").exists():
         hint = (
-            "Inside the action's container localhost is the container itself: use the service's name, "
-            "such as http://dynamodb:8000."
+            "Inside the action's container `localhost` is the container itself. Use the name of the service, "
+            "such as `http://dynamodb:8000`."
         )
-    message = f"No response from {aws.endpoint}: the connection was refused for {REFUSED_FOR:.0f} s."
+    message = f"No response from {code(str(aws.endpoint))}: the connection was refused for {REFUSED_FOR:.0f} s."
     return AwsError(message, operation=failed.operation, code=failed.code, hint=hint)
 
 

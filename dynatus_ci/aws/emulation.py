@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws, pages
 from dynatus_ci.table import emulators
+from dynatus_ci.text import code
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -77,7 +78,8 @@ def refuse_case_conflict(aws: Aws, name: str) -> None:
     existing = [listed for page in pages(aws.read, "ListTables", table=name) for listed in page["TableNames"]]
     conflict = case_conflicts((*existing, name)).get(name)
     if conflict:
-        message = f"DynamoDB Local has a table {conflict}, and cannot have {name} beside it: it ignores case."
-        hint = "Delete that table there, or write its name as it is."
-        code = "NameTwin"
-        raise CallFailed(message, kind=ErrorKind.PERMANENT, operation="ListTables", code=code, table=name, hint=hint)
+        raise CallFailed(
+            f"DynamoDB Local has a table {code(conflict)}, and cannot have {code(name)} beside it: it ignores case.",
+            hint=f"Delete that table there, or write {code(conflict)}.",
+            kind=ErrorKind.PERMANENT, operation="ListTables", code="NameTwin", table=name,
+        )  # fmt: skip

@@ -1,7 +1,4 @@
-"""What an endpoint may be, and whose it is: AWS's own, or one of the user's (an emulator, a proxy).
-
-Imports nothing heavy.
-"""
+"""What an endpoint may be, and whose it is: AWS's own, or the user's (an emulator, a proxy)."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ AWS_SUFFIXES = (
 
 
 def is_aws_endpoint(url: str | None) -> bool:
-    """Whether the host is under a DNS suffix of AWS; None is boto3's own choice, so AWS's."""
+    """Whether the host is under a DNS suffix of AWS; None is boto3's default, so AWS."""
     if url is None:
         return True
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
@@ -32,10 +29,10 @@ def is_aws_endpoint(url: str | None) -> bool:
 
 
 def check(url: str) -> None:
-    """Refuse what is no address of an endpoint.
+    """Refuse what cannot be the address of an endpoint.
 
     Raises:
-        ValueError: Says what is wrong with it. A password in it is never shown.
+        ValueError: Says what is wrong. It never shows a password.
     """
     try:
         parts = urlsplit(url)

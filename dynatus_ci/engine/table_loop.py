@@ -138,7 +138,8 @@ class TableLoop:
     def _ask(self, change: TableChange, step: Step | None) -> None:
         refusal = self._table.run.may_run(change, step)
         what = f"{step.operation} ({step.reason})" if step else "the change"
-        _log.info("Table %s: %s %s", change.table, plain(what), f"may not run: {refusal}" if refusal else "may run.")
+        verdict = f"{what} may not run: {refusal}" if refusal else f"{what} may run."
+        _log.info("Table %s: %s", change.table, plain(verdict))
         if refusal:
             raise refused(refusal.reason, str(refusal))
 

@@ -310,7 +310,7 @@ def _table_change(
     steps: tuple[Step, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> TableChange:
-    live, place = comparison.actual.info if comparison.actual else None, comparison.desired.place
+    live, place = comparison.info, comparison.desired.place
     lost = any(d.risk is Risk.DESTRUCTIVE or d.effect in {Effect.RECREATE, Effect.DELETE} for d in differences)
     return TableChange(
         table=comparison.name,

@@ -116,5 +116,5 @@ def test_an_answer_that_cannot_be_read_is_no_bug(
 
 def test_a_region_that_boto3_does_not_know_may_be_misspelt() -> None:
     assert configuration.region_hint("eu-west-1") is None
-    assert configuration.region_hint("eu-wst-1") == "Is 'eu-wst-1' a region of AWS? Did you mean eu-west-1?"
-    assert configuration.region_hint("nowhere") == "Is 'nowhere' a region of AWS?"
+    assert configuration.region_hint("eu-wst-1") == "Is `eu-wst-1` a region of AWS? Did you mean `eu-west-1`?"
+    assert configuration.region_hint("nowhere") == "Is `nowhere` a region of AWS?"

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, ClassVar
 
 from dynatus_ci.table import emulators
-from dynatus_ci.table.model import Difference, Effect, Path, Phase, Risk, Step, Table, Value
+from dynatus_ci.table.model import Difference, Effect, Path, Phase, Risk, Step, Table, TableInfo, Value
 from dynatus_ci.table.validation.findings import Finding
 from dynatus_ci.table.validation.shapes import Shape
 
@@ -127,6 +127,11 @@ class Comparison:
     def creating(self) -> bool:
         """Whether there is no table yet."""
         return self.actual is None
+
+    @property
+    def info(self) -> TableInfo | None:
+        """The actual table's identity and state; None where the table is missing."""
+        return self.actual.info if self.actual else None
 
     def actual_at(self, path: Path) -> Value:
         """The live value at a path; None where it, or the table, is absent."""

@@ -194,7 +194,7 @@ def _to_provisioned(comparison: Comparison, served: Sequence[Difference]) -> Ste
 
 def _stored(comparison: Comparison, index: str) -> Value:
     """DynamoDB Local keeps an index's units while it is on demand, and then refuses the same ones as no change."""
-    live = comparison.actual.info if comparison.actual else None
+    live = comparison.info
     return live.stored_units.get((GLOBAL, index)) if live else None
 
 
@@ -301,7 +301,7 @@ def _scaling_notes(comparison: Comparison) -> Iterator[str]:
 
 
 def _decrease_note(comparison: Comparison, owner: Path) -> Iterator[str]:
-    live = comparison.actual.info if comparison.actual else None
+    live = comparison.info
     used = live.decreases_today.get(owner) if live else None
     if used is not None:
         left = max(DECREASES_A_DAY - used, 0)

@@ -219,5 +219,5 @@ def _kept(comparison: Comparison, name: str, index: Mapping[str, Value]) -> Valu
 
 def _backfill(comparison: Comparison) -> str:
     """How much there is to read, as DescribeTable counts it."""
-    live = comparison.actual.info if comparison.actual else None
+    live = comparison.info
     return f", built from about {live.items:,} items" if live and live.items else ""

@@ -110,7 +110,7 @@ class Stream(Aspect):
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
         """A stream that ends, and the ARN that its consumers read."""
-        live = comparison.actual.info if comparison.actual else None
+        live = comparison.info
         if live and live.stream_arn and any(difference.risk is not Risk.SAFE for difference in differences):
             yield (
                 f"The stream {live.stream_arn} ends; it stays readable for 24 hours. "
