@@ -1,4 +1,4 @@
-"""The tables of what other tools write name only what a definition has, and their examples are valid."""
+"""The dialects of other tools: every member in a hint exists, and every example is valid."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def inner(shape: shapes.Shape) -> Iterator[shapes.Shape]:
 SHAPES = list(inner(members.TABLE))
 
 
-def test_every_member_and_every_word_that_is_advised_exists() -> None:
+def test_every_member_and_word_in_a_hint_exists() -> None:
     known = {member for shape in SHAPES if isinstance(shape, shapes.Structure) for member in shape.members}
     assert {member for _, _, meant in NAMES for member in meant.members} <= known
     words = {word for shape in SHAPES if isinstance(shape, shapes.Choice) for word in shape.words}
@@ -79,7 +79,7 @@ def test_a_dialect_is_recognised_by_its_marks(names: list[str], title: str | Non
         ("${}", "#join [#param name]"),
     ],
 )
-def test_what_another_tool_would_fill_in_becomes_a_join(text: str, hint: str | None) -> None:
+def test_a_placeholder_of_another_tool_becomes_a_join(text: str, hint: str | None) -> None:
     found = dialects.placeholder_hint(text)
     assert found == hint or (found or "").endswith(f"Write `{hint}`.")
 
@@ -101,6 +101,6 @@ def test_what_another_tool_would_fill_in_becomes_a_join(text: str, hint: str | N
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_another_notation_is_recognised_by_its_beginning(text: str, title: str | None) -> None:
+def test_another_format_is_recognised_by_its_beginning(text: str, title: str | None) -> None:
     found: Any = dialects.other_format(text)
     assert (found[0] if found else None) == title

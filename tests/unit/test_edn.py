@@ -1,4 +1,4 @@
-"""The reader: Clojure's verdict on every golden case, places, hostile texts, and a small fuzz."""
+"""The reader: compared with Clojure on every golden case, places, hostile texts, and a small fuzz."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ STRICTER = {
     "utf16": BYTES,
     "invalid utf8 mid": BYTES,
 }
-"""Where Clojure accepts and we refuse, and why."""
+"""Cases that Clojure accepts and the reader refuses, and why."""
 
 TAG = "the reader keeps a tag and its value; that #inst and #uuid have no place is said when tags are resolved"
 KEY = "collections are equal here where they are written alike; as keys they are refused by the shapes"
@@ -96,7 +96,7 @@ LAXER = {
     **dict.fromkeys(("uuid bad", "uuid int", "uuid nodash", "uuid braces", "uuid nil", "discard bad tag val"), TAG),
     "map vec/list key": KEY,
 }
-"""Where Clojure refuses and we accept, and why."""
+"""Cases that Clojure refuses and the reader accepts, and why."""
 
 BOM = "a byte order mark begins a file; Clojure reads it as a symbol"
 LINE_END = "a line ends in a string as it ends elsewhere, whatever the editor writes"
@@ -106,7 +106,7 @@ OTHERWISE = {
     "BOM bytes": BOM,
     **dict.fromkeys((case["name"] for case in GOLDEN if case.get("text", "").startswith(("#inst", "#uuid"))), TAG),
 }
-"""Where both accept and the value differs, and why."""
+"""Cases that both accept with different values, and why."""
 
 
 def read(text: str) -> edn.Document:
@@ -121,7 +121,7 @@ def fault(text: str) -> Fault:
 
 
 def case_document(case: dict[str, Any]) -> edn.Document | None:
-    """The case as our reader takes it, all forms and nothing else; None where it is refused."""
+    """The case as the reader reads it; None if it is refused."""
     data = base64.b64decode(case["base64"]) if "base64" in case else case["text"].encode()
     try:
         return read(edn.decode(data, "t.edn"))
@@ -130,7 +130,7 @@ def case_document(case: dict[str, Any]) -> edn.Document | None:
 
 
 def value_of(node: Node) -> Any:
-    """A node as a value in which all that EDN tells apart is apart, and order counts where it does in EDN."""
+    """A node as a value that is equal only to what EDN calls equal."""
     if node.kind in {FormKind.VECTOR, FormKind.LIST}:
         return (node.kind.name, *map(value_of, node.value))
     if node.kind is FormKind.SET:
@@ -164,7 +164,7 @@ def _printed(case: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("case", [case for case in GOLDEN if _printed(case)], ids=lambda case: case["name"])
-def test_what_is_accepted_has_the_value_that_clojure_printed(case: dict[str, Any]) -> None:
+def test_an_accepted_case_has_the_value_that_clojure_printed(case: dict[str, Any]) -> None:
     document = case_document(case)
     assert document is not None
     _, _, printed = case["clojure"]["printed"].partition(" ")
@@ -298,7 +298,7 @@ def test_a_missing_quote_is_found_where_it_is_missing(text: str, place: str, mes
 
 
 @pytest.mark.parametrize("text", ['{:a "b"c :d [}', '{:a "b"\n "c" 010}', '["a"x ; don\'t "\n}'])
-def test_where_no_quote_is_missing_none_is_looked_for(text: str) -> None:
+def test_no_missing_quote_is_reported_if_all_strings_are_closed(text: str) -> None:
     assert fault(text).code != "unterminated-string"
 
 
@@ -330,13 +330,13 @@ def test_where_no_quote_is_missing_none_is_looked_for(text: str) -> None:
     ],
     ids=lambda value: value[:12],
 )
-def test_a_text_made_to_hurt_is_one_short_fault(text: str, code: str) -> None:
+def test_a_hostile_text_is_one_short_fault(text: str, code: str) -> None:
     found = fault(text)
     assert found.code == code
     assert len(str(found)) < 300
 
 
-def test_what_is_remembered_of_an_opener_is_looked_for_once() -> None:
+def test_the_indentation_of_a_collection_is_computed_once() -> None:
     document = read(" " * 300_000 + "[" + " " * 300_000 + "\n" + (" " * 300_000 + "1\n") + " 2\n" * 100 + "]")
     assert len(document.forms[0].value) == 101
 
@@ -355,17 +355,17 @@ def test_many_nested_sets_are_read_in_one_pass() -> None:
         ":a 'x=wJalrXUtnFEMI'",
     ],
 )
-def test_a_file_of_secrets_is_not_repeated(text: str) -> None:
+def test_a_message_does_not_repeat_secrets(text: str) -> None:
     assert "wJalrX" not in str(fault(text))
 
 
-def test_what_cannot_be_seen_is_replaced_and_named() -> None:
+def test_an_invisible_character_is_replaced_and_named() -> None:
     found = fault("{:a \u202e\x1b[31m::error::}")
     assert found.message == "`\ufffd…` cannot be read."
     assert found.hint == "It has the character `U+202E`."
 
 
-def test_nothing_of_a_message_breaks_its_line() -> None:
+def test_a_message_is_one_line() -> None:
     assert str(fault("a\x00::error file=x::y")).isprintable()
 
 
@@ -426,6 +426,6 @@ JSON = st.recursive(
 @pytest.mark.slow
 @settings(max_examples=100)
 @given(JSON)
-def test_what_edn_format_writes_is_read_back(value: Any) -> None:
+def test_the_output_of_edn_format_is_read_back(value: Any) -> None:
     (form,) = read(edn_format.dumps(value, keyword_keys=True)).forms
     assert unwrapped(form) == value

@@ -1,4 +1,4 @@
-"""`dynatus import` against an account that is played at the client's wire: what is written, and what is reported."""
+"""`dynatus import` with a fake account behind the client: which files are written, and which errors there are."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AWS_CASES = [
 
 
 class Account:
-    """Answers the reads of some tables in AWS's place, two names of ListTables a page."""
+    """A fake account that answers the reads of some tables. A page of ListTables has two names."""
 
     def __init__(self, cases: Sequence[Mapping[str, Any]]) -> None:
         self.cases = {case["table"]["TableName"]: case for case in cases}
@@ -132,7 +132,7 @@ def test_a_pattern_that_matches_nothing_is_reported(tmp_path: Path) -> None:
     assert errors(imported) == {"ordres": "No table has this name."}
 
 
-def test_an_existing_file_is_left_alone_and_named(tmp_path: Path) -> None:
+def test_an_existing_file_is_not_changed_and_is_an_error(tmp_path: Path) -> None:
     mine = tmp_path / "orders.edn"
     mine.write_text("; mine", encoding="utf-8")
     imported = importer.import_tables(Account([case("orders"), case("users")]).aws, [], out_dir=tmp_path)
@@ -141,7 +141,7 @@ def test_an_existing_file_is_left_alone_and_named(tmp_path: Path) -> None:
     assert (tmp_path / "users.edn").exists()
 
 
-def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_with_the_name_of_the_file_is_not_followed(tmp_path: Path) -> None:
     os.symlink(tmp_path / "elsewhere", tmp_path / "orders.edn")  # noqa: PTH211  # dangling on purpose
     imported = importer.import_tables(Account([case("orders")]).aws, [], out_dir=tmp_path)
     assert "exists" in errors(imported)["orders"]
@@ -157,7 +157,7 @@ def test_a_second_import_writes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", "tab\tle"])
-def test_what_is_no_table_name_becomes_no_path(tmp_path: Path, name: str) -> None:
+def test_an_invalid_table_name_is_not_used_as_a_path(tmp_path: Path, name: str) -> None:
     out = tmp_path / "out"
     imported = importer.import_tables(Account([case("fine"), case(name)]).aws, [], out_dir=out)
     assert list(errors(imported)) == [name]
@@ -189,7 +189,7 @@ def test_a_name_that_begins_with_a_dot_makes_no_hidden_file(tmp_path: Path) -> N
         ({"WarmThroughput": {"ReadUnitsPerSecond": 5, "Status": "UPDATING"}}, "`WarmThroughput` is `UPDATING`"),
     ],
 )
-def test_a_table_that_is_not_at_rest_is_reported_and_does_not_stop_others(
+def test_a_changing_table_is_an_error_and_does_not_stop_others(
     tmp_path: Path, members: dict[str, Any], told: str
 ) -> None:
     account = Account([case("busy", **members), case("calm")])
@@ -198,7 +198,7 @@ def test_a_table_that_is_not_at_rest_is_reported_and_does_not_stop_others(
     assert [path.name for path in tmp_path.iterdir()] == ["calm.edn"]
 
 
-def test_a_denied_read_is_reported_with_the_permission_and_does_not_stop_others(tmp_path: Path) -> None:
+def test_a_missing_permission_is_named_and_does_not_stop_others(tmp_path: Path) -> None:
     account = Account([case("secret"), case("open")])
     account.denied = {("secret", "ListTagsOfResource")}
     imported = importer.import_tables(account.aws, [], out_dir=tmp_path)
@@ -206,7 +206,7 @@ def test_a_denied_read_is_reported_with_the_permission_and_does_not_stop_others(
     assert [path.name for path in tmp_path.iterdir()] == ["open.edn"]
 
 
-def test_a_table_that_goes_meanwhile_is_reported(tmp_path: Path) -> None:
+def test_a_table_that_is_deleted_during_the_import_is_an_error(tmp_path: Path) -> None:
     account = Account([case("gone")])
     account.gone = {"gone"}
     assert errors(importer.import_tables(account.aws, [], out_dir=tmp_path)) == {
@@ -222,13 +222,13 @@ def test_a_table_that_goes_meanwhile_is_reported(tmp_path: Path) -> None:
         ({"ProvisionedThroughput": {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}}, "ReadCapacityUnits"),
     ],
 )
-def test_no_file_stays_that_our_own_reader_refuses(tmp_path: Path, members: dict[str, Any], told: str) -> None:
+def test_a_file_that_cannot_be_loaded_again_is_not_kept(tmp_path: Path, members: dict[str, Any], told: str) -> None:
     imported = importer.import_tables(Account([case("odd", **members)]).aws, [], out_dir=tmp_path)
     assert told in errors(imported)["odd"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_no_file_can_say_is_told_and_the_rest_is_written(tmp_path: Path) -> None:
+def test_unmanaged_settings_are_a_warning_and_the_rest_is_written(tmp_path: Path) -> None:
     vector = {"IndexName": "by-meaning", "VectorAttribute": {"AttributeName": "embedding"}, "IndexStatus": "ACTIVE"}
     strong = {"MultiRegionConsistency": "STRONG"}
     account = Account([case("orders", VectorIndexes=[vector], Compression={"On": True}, **strong), case("plain")])
@@ -241,7 +241,7 @@ def test_what_no_file_can_say_is_told_and_the_rest_is_written(tmp_path: Path) ->
     assert plain.warning is None
 
 
-def test_a_probe_that_was_left_behind_is_told_and_not_imported(tmp_path: Path) -> None:
+def test_a_probe_is_a_warning_and_not_imported(tmp_path: Path) -> None:
     left = case("orders.dynatus-probe")
     left["answers"]["ListTagsOfResource"] = {"Tags": [{"Key": "dynatus:probe-of", "Value": "orders@11111111"}]}
     _, imported = importer.import_tables(Account([case("orders"), left]).aws, [], out_dir=tmp_path)
@@ -250,7 +250,7 @@ def test_a_probe_that_was_left_behind_is_told_and_not_imported(tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["orders.edn"]
 
 
-def test_no_file_stays_that_would_change_its_table(tmp_path: Path) -> None:
+def test_a_file_whose_plan_has_a_change_is_not_kept(tmp_path: Path) -> None:
     odd = case("odd")
     odd["answers"]["ListTagsOfResource"] = {
         "Tags": [{"Key": "AWS:reserved", "Value": ""}, {"Key": "team", "Value": ""}]
@@ -260,14 +260,14 @@ def test_no_file_stays_that_would_change_its_table(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_cannot_be_written_is_reported(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     long = "n" * 255  # a name of a table, and with its suffix none of a file
     imported = importer.import_tables(Account([case(long), case("orders")]).aws, [], out_dir=tmp_path)
     assert "cannot be written" in errors(imported)[long]
     assert [path.name for path in tmp_path.iterdir()] == ["orders.edn"]
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(InvalidInput, match="cannot be created"):
         importer.import_tables(Account([case("orders")]).aws, [], out_dir=tmp_path / "file")
@@ -283,7 +283,7 @@ def test_tables_that_may_not_be_listed_are_an_error(tmp_path: Path) -> None:
 # --- a prefix --------------------------------------------------------------------------------------------------------
 
 
-def test_a_prefix_chooses_tables_and_is_left_out_of_their_files(tmp_path: Path) -> None:
+def test_a_prefix_chooses_tables_and_is_removed_in_their_files(tmp_path: Path) -> None:
     account = Account([case("prod-orders"), case("prod-users"), case("test-orders"), case("prod-")])
     imported = importer.import_tables(account.aws, [], out_dir=tmp_path, table_prefix="prod-")
     assert [(one.table, one.file and one.file.name) for one in imported] == [
@@ -297,7 +297,7 @@ def test_a_prefix_chooses_tables_and_is_left_out_of_their_files(tmp_path: Path) 
     ]
 
 
-def test_a_pattern_is_of_the_whole_name_also_with_a_prefix(tmp_path: Path) -> None:
+def test_a_pattern_matches_the_whole_name_also_with_a_prefix(tmp_path: Path) -> None:
     account = Account([case("prod-orders"), case("test-orders")])
     imported = importer.import_tables(account.aws, ["prod-o*", "test-*"], out_dir=tmp_path, table_prefix="prod-")
     assert errors(imported) == {"test-*": "No table with the prefix `prod-` has this name."}
@@ -333,14 +333,14 @@ def test_the_owner_is_named_on_top_of_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", ["DELETE_COMPLETE", "DELETE_SKIPPED"])
-def test_a_stack_that_let_the_table_go_is_no_owner(tmp_path: Path, status: str) -> None:
+def test_a_stack_that_no_longer_has_the_table_is_not_its_owner(tmp_path: Path, status: str) -> None:
     account = Account([case("orders")])
     account.stacks["orders"] = [resource("orders", "OrdersTable", status=status)]
     (imported,) = importer.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
     assert (imported.owner, imported.error) == (None, None)
 
 
-def test_a_table_whose_owner_may_not_be_asked_for_is_left_out(tmp_path: Path) -> None:
+def test_a_table_is_not_imported_if_its_owner_cannot_be_read(tmp_path: Path) -> None:
     account = Account([case("orders"), case("users")])
     account.denied = {("orders", "DescribeStackResources")}
     imported = importer.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
@@ -348,7 +348,7 @@ def test_a_table_whose_owner_may_not_be_asked_for_is_left_out(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["users.edn"]
 
 
-def test_an_endpoint_without_cloudformation_is_told_with_what_to_do(tmp_path: Path) -> None:
+def test_an_endpoint_without_cloudformation_is_an_error_with_a_hint(tmp_path: Path) -> None:
     account = Account([case("orders")])
     account.aws.endpoint = "http://localhost:8000"
     account.denied = {("orders", "DescribeStackResources")}
@@ -356,7 +356,7 @@ def test_an_endpoint_without_cloudformation_is_told_with_what_to_do(tmp_path: Pa
     assert errors(imported)["orders"].endswith("Leave --owner out there.")
 
 
-def test_without_the_question_cloudformation_is_not_asked(tmp_path: Path) -> None:
+def test_cloudformation_is_called_only_for_the_owner(tmp_path: Path) -> None:
     account = Account([case("orders")])
     account.denied = {("orders", "DescribeStackResources")}
     assert not errors(importer.import_tables(account.aws, [], out_dir=tmp_path))

@@ -1,4 +1,4 @@
-"""Inputs as the runner sends them: defaults, exact spelling, paths, secrets."""
+"""The inputs from the runner: defaults, exact spelling, paths, secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORKSPACE = "/github/workspace"
 
 
 def environ(**texts: str) -> dict[str, str]:
-    """What the runner sends: every input of action.yml, empty where it was not given."""
+    """The variables that the runner sets: one for each input of action.yml, empty if it is not given."""
     sent = {f"INPUT_{name.upper()}": "" for name in inputs.NAMES}
     given = {f"INPUT_{name.upper().replace('_', '-')}": text for name, text in texts.items()}
     return {"GITHUB_WORKSPACE": WORKSPACE, "GITHUB_REPOSITORY": "octocat/hello-world", **sent, **given}
@@ -66,7 +66,7 @@ def test_hyphenated_inputs_arrive_with_their_hyphens() -> None:
     assert (read.comment, read.pull_request, read.github_token) == (False, 17, "s3cret")
 
 
-def test_list_inputs_are_one_a_line_without_blank_lines() -> None:
+def test_a_list_has_one_entry_on_each_line_without_blank_lines() -> None:
     read = Inputs.from_environ(environ(allow_destructive="users\r\n\n  orders/by-*  \n", ignore_tags="team:*\n"))
     assert read.allow_destructive == ("users", "orders/by-*")
     assert read.ignore_tags == ("team:*",)
@@ -119,13 +119,13 @@ def test_the_command_gives_repeated_options_as_a_sequence() -> None:
         ("params", "a=1\na=2", "given twice"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_named_with_what_is_allowed(name: str, text: str, says: str) -> None:
+def test_a_wrong_input_is_an_error_that_says_what_is_allowed(name: str, text: str, says: str) -> None:
     message = refusal(**{name: text})
     assert f"`{name.replace('_', '-')}`" in message
     assert says in message
 
 
-def test_all_faults_are_said_at_once() -> None:
+def test_all_wrong_inputs_are_in_one_error() -> None:
     message = refusal(mode="plam", account="1", comment="x")
     assert [name for name in ("mode", "account", "comment") if f"`{name}`: " in message] == [
         "mode",
@@ -139,7 +139,7 @@ def test_all_faults_are_said_at_once() -> None:
     "variable",
     ["INPUT_allow-destructive", "INPUT_Allow-Destructive", "input_ALLOW-DESTRUCTIVE", "INPUT_ALLOW_DESTRUCTIVE"],
 )
-def test_a_variable_that_the_runner_does_not_set_is_no_input(variable: str) -> None:
+def test_a_variable_in_another_spelling_is_not_an_input(variable: str) -> None:
     assert Inputs.from_environ({**environ(), variable: "*"}) == Inputs()
     said = Inputs.from_environ({variable: "*", **environ(allow_destructive="orders"), "INPUT_UNHEARD-OF": "x"})
     assert said.allow_destructive == ("orders",)

@@ -1,4 +1,4 @@
-"""From files to definitions: every bad input with its place, environments, hostile folders, and the Python door."""
+"""The loader: bad definitions with the places of their faults, environments, hostile folders, and Python mappings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TABLE = """{{:TableName "{}"
 
 
 def write(folder: Path, **texts: str) -> Path:
-    """Files by name, without their suffix; `__` stands for a folder."""
+    """Write files by name, without their suffix. `__` separates a folder."""
     for name, text in texts.items():
         path = folder / (name.replace("__", "/") + ".edn")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def faults(path: str | Path, root: Path, **options: Any) -> list[Fault]:
 
 
 def shown(fault: Fault) -> str:
-    """A fault as the cases write it: as it is printed, without code spans."""
+    """A fault as the cases have it: without code spans, as it is printed."""
     printed = fault.to_dict()
     hint = f" | {printed['hint']}" if fault.hint else ""
     span = "{line}:{column}-{end_line}:{end_column}".format_map(printed)
@@ -94,7 +94,7 @@ def test_all_faults_of_all_files_are_reported_in_the_order_of_the_files(tmp_path
     ]
 
 
-def test_one_table_in_two_files_names_both_places_after_prefix_and_environment(tmp_path: Path) -> None:
+def test_a_table_with_two_definitions_is_a_fault_with_both_places(tmp_path: Path) -> None:
     write(tmp_path, a=TABLE.format("users"), b=TABLE.replace('"{}"', '#join [#profile {{:prod "users"}}]').format())
     (found,) = faults(".", tmp_path, environment="prod", table_prefix="p-")
     assert str(found) == (
@@ -103,7 +103,7 @@ def test_one_table_in_two_files_names_both_places_after_prefix_and_environment(t
     )
 
 
-def test_a_run_ends_early_where_everything_is_wrong(tmp_path: Path) -> None:
+def test_loading_stops_early_if_there_are_too_many_faults(tmp_path: Path) -> None:
     write(tmp_path, a="[" + "{:a 1} " * 3_000 + "]", b="{")
     found = faults(".", tmp_path)
     assert loader.MOST_FAULTS <= len(found) < loader.MOST_FAULTS + 10
@@ -148,7 +148,7 @@ def test_files_are_found_below_the_folder_in_name_order_and_hidden_ones_are_not(
     ]
 
 
-def test_names_are_relative_to_the_working_directory_where_they_lie_below_it(
+def test_names_of_files_below_the_working_directory_are_relative_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, work__resources__a=TABLE.format("users"), other__b=TABLE.format("orders"))
@@ -180,7 +180,7 @@ def test_names_that_differ_only_in_case_are_a_note(tmp_path: Path) -> None:
     assert str(note).startswith('b.edn:1:1: name-twin: "Users" differs from "users" only in case.')
 
 
-def test_an_environment_that_no_profile_names_is_a_note_only_where_there_are_profiles(tmp_path: Path) -> None:
+def test_an_environment_that_no_profile_has_is_a_note_only_if_there_are_profiles(tmp_path: Path) -> None:
     write(tmp_path, a=TABLE.format("users"))
     assert loader.load(".", root=tmp_path, environment="prod").notes == ()
     write(
@@ -191,7 +191,7 @@ def test_an_environment_that_no_profile_names_is_a_note_only_where_there_are_pro
     assert loader.load(".", root=tmp_path).notes == ()
 
 
-def test_a_parameter_that_nothing_asks_for_is_a_note(tmp_path: Path) -> None:
+def test_an_unused_parameter_is_a_note(tmp_path: Path) -> None:
     write(tmp_path, a=TABLE.format("users"))
     (note,) = loader.load(".", root=tmp_path, params={"stgae": "x"}).notes
     assert str(note) == 'unused-parameter: No #param uses the parameter "stgae".'
@@ -205,7 +205,7 @@ def test_more_indexes_than_usual_are_a_note(tmp_path: Path) -> None:
     assert note.code == "many-indexes"
 
 
-def test_500_files_are_loaded_whole(tmp_path: Path) -> None:
+def test_500_files_are_loaded(tmp_path: Path) -> None:
     write(tmp_path, **{f"t{number}": TABLE.format(f"table-{number}") for number in range(500)})
     loaded = loader.load(".", root=tmp_path)
     assert (loaded.files, len({definition.table for definition in loaded.definitions})) == (500, 500)
@@ -215,7 +215,7 @@ def test_500_files_are_loaded_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["missing", "missing.edn", "empty", "notes.txt", "empty/../missing"])
-def test_a_path_without_definitions_says_so(path: str, tmp_path: Path) -> None:
+def test_a_path_without_definitions_is_an_error(path: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text(TABLE.format("users"), encoding="utf-8")
     with pytest.raises(NoDefinitions) as caught:
@@ -246,7 +246,7 @@ def test_a_pipe_and_a_socket_are_refused_without_waiting(tmp_path: Path, monkeyp
     assert [fault.code for fault in faults("pipe.edn", tmp_path)] == ["not-a-file"]
 
 
-def test_a_file_that_is_swapped_for_a_link_after_it_was_looked_at_is_not_followed(
+def test_a_file_that_becomes_a_link_just_before_it_is_read_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, a=TABLE.format("users"))
@@ -256,7 +256,7 @@ def test_a_file_that_is_swapped_for_a_link_after_it_was_looked_at_is_not_followe
     assert [fault.code for fault in faults("b.edn", tmp_path)] == ["unreadable"]
 
 
-def test_a_linked_folder_is_not_followed_and_named(tmp_path: Path) -> None:
+def test_a_linked_folder_is_not_followed_but_is_a_note(tmp_path: Path) -> None:
     write(tmp_path, work__a=TABLE.format("users"), other__b="{")
     (tmp_path / "work/more").symlink_to("../other")
     (tmp_path / "work/self").symlink_to(".")
@@ -265,7 +265,7 @@ def test_a_linked_folder_is_not_followed_and_named(tmp_path: Path) -> None:
     assert [str(note.place) for note in loaded.notes] == ["work/more:1:1", "work/self:1:1"]
 
 
-def test_a_path_that_a_link_leads_out_of_the_working_directory_is_refused(tmp_path: Path) -> None:
+def test_a_path_out_of_the_working_directory_through_a_link_is_refused(tmp_path: Path) -> None:
     write(tmp_path, other__b=TABLE.format("users"), work__in__a=TABLE.format("users"))
     (tmp_path / "work/out").symlink_to("../other")
     (tmp_path / "work/inside").symlink_to("in")
@@ -283,7 +283,7 @@ def test_links_that_lead_in_circles_are_no_definitions(tmp_path: Path) -> None:
     assert [fault.code for fault in faults("round.edn", tmp_path)] == ["not-a-file"]
 
 
-def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_have_a_largest_size_each_and_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, a=" " * (files.MOST_BYTES + 1), b=TABLE.format("users"))
     assert [str(fault)[:19] for fault in faults(".", tmp_path)] == ["a.edn:1:1: too-larg"]
     monkeypatch.setattr(files, "MOST_BYTES_IN_ALL", 300)
@@ -293,7 +293,7 @@ def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert [fault.code for fault in faults(".", tmp_path)] == ["too-many-files"]
 
 
-def test_names_of_files_are_shown_without_what_forges_a_line(tmp_path: Path) -> None:
+def test_names_of_files_cannot_forge_a_line_of_the_log(tmp_path: Path) -> None:
     name = os.fsdecode(b"a\n::error::\xe2\x80\xae\xff.edn")
     (tmp_path / name).write_text("{", encoding="utf-8")
     (found,) = faults(".", tmp_path)
@@ -345,6 +345,6 @@ def test_faults_of_mappings_begin_with_the_table_and_the_path() -> None:
     assert not [fault for fault in caught.value.faults if fault.place]
 
 
-def test_what_is_no_mapping_is_a_fault_too() -> None:
+def test_a_definition_that_is_not_a_mapping_is_a_fault() -> None:
     with pytest.raises(InvalidDefinitions, match="not-a-map: definition 1"):
         loader.check(["users"])  # type: ignore[list-item]  # what a caller without types may do

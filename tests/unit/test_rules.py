@@ -1,4 +1,4 @@
-"""What the rules let pass, and that they say nothing of what has a fault already. What they refuse: bad-definitions."""
+"""What the rules accept, and that they skip values with a fault. What they refuse is in bad-definitions.toml."""
 
 from __future__ import annotations
 
@@ -123,15 +123,15 @@ def table(attributes: str = "i", **members: object) -> dict[str, Any]:
         {"TableName": "users", "Absent": True},
     ],
 )
-def test_what_dynamodb_takes_is_not_refused(definition: dict[str, Any]) -> None:
+def test_a_definition_that_dynamodb_accepts_has_no_finding(definition: dict[str, Any]) -> None:
     assert list(rules.findings(definition)) == []
 
 
-def test_a_table_that_goes_needs_a_name_that_can_be() -> None:
+def test_an_absent_table_needs_a_valid_name() -> None:
     assert [found.code for found in rules.findings({"TableName": "a/b", "Absent": True})] == ["table-name"]
 
 
-def test_rules_say_nothing_of_what_is_unknown_and_all_of_the_rest() -> None:
+def test_rules_skip_unknown_values_and_check_the_rest() -> None:
     wrong = table(TableName="x", KeySchema=key(), Tags=[{"Key": "aws:a", "Value": ""}])
     codes = ["table-name", "key-schema", "unused-attribute", "tag-text"]
     assert [found.code for found in rules.findings(wrong)] == codes
@@ -152,14 +152,14 @@ def unknown_somewhere(value: Any, chance: st.DataObject) -> Any:
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(definitions(), st.data())
-def test_what_is_unknown_makes_no_fault_of_a_valid_table(definition: dict[str, Any], chance: st.DataObject) -> None:
+def test_a_valid_table_with_unknown_values_has_no_finding(definition: dict[str, Any], chance: st.DataObject) -> None:
     required = dict.fromkeys(("TableName", "KeySchema", "AttributeDefinitions"), UNSURE)
     body = members.check(definition).body
     partial = {name: unknown_somewhere(value, chance) for name, value in body.items()}
     assert list(rules.findings({**required, **partial})) == []
 
 
-def test_an_undefined_attribute_is_named_once_at_its_first_use() -> None:
+def test_an_undefined_attribute_is_one_finding_at_its_first_use() -> None:
     definition = table("", GlobalSecondaryIndexes=[index()])
     found = [(finding.code, finding.path) for finding in rules.findings(definition)]
     assert found == [("undefined-attribute", ("KeySchema", 0, "AttributeName"))]
@@ -193,7 +193,7 @@ def test_every_finding_lies_inside_the_definition() -> None:
         assert len(finding.message) < 200
 
 
-def test_every_setting_is_asked() -> None:
+def test_the_rules_of_every_aspect_run() -> None:
     misused: dict[str, Any] = {
         "StreamSpecification": {"StreamEnabled": True},
         "SSESpecification": {"Enabled": True, "SSEType": "AES256"},
@@ -229,11 +229,11 @@ NUMBER = {"NumericGreaterThan": {"aws:MultiFactorAuthAge": [60, 5.5]}}
         ({"Condition": NUMBER}, {"Condition": {"NumericGreaterThan": {"aws:MultiFactorAuthAge": ["5.5", "60"]}}}),
     ],
 )
-def test_two_spellings_of_a_policy_are_one(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_two_spellings_of_a_policy_are_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert policy(**one) == policy(**other)
 
 
 @pytest.mark.parametrize("operator", ["StringNotEquals", "ArnLike"])
-def test_an_account_s_root_is_its_number_only_as_a_principal(operator: str) -> None:
+def test_an_account_number_equals_its_root_only_as_a_principal(operator: str) -> None:
     condition = {operator: {"aws:PrincipalArn": ROOT}}
     assert policy(Condition=condition)["Statement"][0]["Condition"] == condition

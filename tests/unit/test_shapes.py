@@ -1,4 +1,4 @@
-"""The members that a definition may have: what is taken and how it is normalised, from files and from Python."""
+"""The members of a definition: which values are valid, and how they are normalised, from files and from Python."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MINIMAL: dict[str, Any] = {
 
 
 def taken(**given: object) -> tuple[dict[str, Any], list[tuple[tuple[str | int, ...], str]]]:
-    """What of a minimal definition with these members is taken whole, and the findings."""
+    """The wholly valid members of a minimal definition with these members, and the findings."""
     body, findings, _ = members.check({**MINIMAL, **given})
     taken_whole = {key: body[key] for key in given if key in body and shapes.whole(body[key])}
     return taken_whole, [(found.path, found.code) for found in findings]
@@ -47,7 +47,7 @@ def taken(**given: object) -> tuple[dict[str, Any], list[tuple[tuple[str | int, 
         ({"TimeToLiveSpecification": {"Enabled": False, "AttributeName": None}}, {"Enabled": False}),
     ],
 )
-def test_values_are_taken_and_normalised(given: dict[str, Any], expected: object) -> None:
+def test_valid_values_are_normalised(given: dict[str, Any], expected: object) -> None:
     body, findings = taken(**given)
     if expected is None:
         assert [code for _, code in findings] == ["unknown-key"]
@@ -55,13 +55,13 @@ def test_values_are_taken_and_normalised(given: dict[str, Any], expected: object
         assert (body, findings) == ({next(iter(given)): expected}, [])
 
 
-def test_taken_values_are_plain() -> None:
+def test_parsed_values_are_plain() -> None:
     body, _ = taken(BillingMode=Keyword("provisioned"), Tags=[{"Key": Parameter.of("n", "k"), "Value": ""}])
     assert type(body["BillingMode"]) is str
     assert type(body["Tags"][0]["Key"]) is str
 
 
-def test_the_same_from_python_and_from_nil_is_absent() -> None:
+def test_a_member_that_is_nil_is_absent() -> None:
     body, findings = taken(Tags=None, LocalSecondaryIndexes=None)
     assert (body, findings) == ({}, [])
 
@@ -124,7 +124,7 @@ def test_the_same_from_python_and_from_nil_is_absent() -> None:
         ({"tableName": "x"}, ("tableName",), "unknown-key"),
     ],
 )
-def test_what_does_not_fit_has_one_finding_at_its_path(given: dict[str, Any], path: tuple[Any, ...], code: str) -> None:
+def test_an_invalid_value_has_one_finding_at_its_path(given: dict[str, Any], path: tuple[Any, ...], code: str) -> None:
     body, findings = taken(**given)
     assert (body, findings) == ({}, [(path, code)])
 
@@ -142,7 +142,7 @@ def test_what_does_not_fit_has_one_finding_at_its_path(given: dict[str, Any], pa
         ("point-in-time-recovery", "PointInTimeRecoverySpecification"),
     ],
 )
-def test_a_key_that_was_nearly_right_is_corrected(key: str, meant: str) -> None:
+def test_a_misspelt_key_is_corrected(key: str, meant: str) -> None:
     given = {name: value for name, value in MINIMAL.items() if name != meant}
     findings = members.check({**given, key: "x"}).findings
     assert findings[0].hint in {f"Did you mean `:{meant}`?", f"Write `:{meant}`."}
@@ -156,7 +156,7 @@ def test_a_misspelt_key_is_not_missing_too() -> None:
     assert codes == ["bad-key", "missing-key", "unknown-key", "unknown-key", "wrong-length"]
 
 
-def test_what_stands_under_a_misspelt_key_is_checked_and_found_by_the_path_of_the_file() -> None:
+def test_the_value_of_a_misspelt_key_is_checked_at_its_path_in_the_file() -> None:
     string_key = OtherKey('"tags"', "tags")
     checked = members.check({**MINIMAL, "billing_mode": "x", string_key: [{"key": "a", "value": 5}], "Tags": None})
     assert [(checked.as_written(found.path), found.code) for found in checked.findings] == [
@@ -169,7 +169,7 @@ def test_what_stands_under_a_misspelt_key_is_checked_and_found_by_the_path_of_th
     ]
 
 
-def test_a_member_in_two_spellings_is_taken_from_the_right_one() -> None:
+def test_of_two_spellings_of_a_member_the_right_one_counts() -> None:
     body, findings, _ = members.check({**MINIMAL, "table-name": 5})
     assert body["TableName"] == "users"
     assert [found.code for found in findings] == ["unknown-key"]
@@ -191,32 +191,32 @@ def test_a_parameters_value_is_never_repeated() -> None:
         assert "hunter2" not in f"{findings[0].message} {findings[0].hint}"
 
 
-def test_findings_end_where_nobody_reads_on() -> None:
+def test_a_definition_has_a_largest_number_of_findings() -> None:
     body, findings, _ = members.check({**MINIMAL, "Tags": [{"a": n} for n in range(10_000)]})
     assert not any(shapes.known(body, member) for member in body)
     assert len(findings) == shapes.MOST_FINDINGS + 1
     assert findings[-1].code == "too-many-faults"
 
 
-def test_a_table_that_goes_has_its_name_and_nothing_else() -> None:
+def test_an_absent_table_has_only_its_name() -> None:
     assert members.check({"TableName": "users", "Absent": True})[:2] == ({"TableName": "users", "Absent": True}, [])
     findings = members.check({**MINIMAL, "Absent": True}).findings
     assert [found.path for found in findings] == [("KeySchema",), ("AttributeDefinitions",)]
 
 
-def test_what_does_not_fit_is_there_as_unknown_and_the_rest_as_it_is() -> None:
+def test_invalid_values_become_unknown_and_the_rest_stays() -> None:
     body = members.check({**MINIMAL, "Tags": [5, {"Key": "a", "Value": "b"}], "StreamSpecification": {}}).body
     assert body["Tags"] == [shapes.INVALID, {"Key": "a", "Value": "b"}]
     assert body["StreamSpecification"] == {"StreamEnabled": shapes.UNSURE}
     assert "BillingMode" not in body
 
 
-def test_a_key_that_nobody_knows_may_hold_any_member_where_it_holds_anything() -> None:
+def test_an_unknown_key_with_a_collection_may_be_any_member() -> None:
     assert "BillingMode" not in members.check({**MINIMAL, "Colour": "red"}).body
     assert members.check({**MINIMAL, "Colour": {"a": 1}}).body["BillingMode"] is shapes.UNSURE
 
 
-def test_every_shape_is_reached_by_some_member() -> None:
+def test_every_shape_is_used_by_a_member() -> None:
     def inner(shape: shapes.Shape) -> Iterator[type]:
         yield type(shape)
         inside: Mapping[str, shapes.Shape] = getattr(shape, "members", {})

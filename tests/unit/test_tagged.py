@@ -1,4 +1,4 @@
-"""#profile, #join and #param: what they yield, and that they depend on nothing else."""
+"""#profile, #join and #param: their values, and that these depend on nothing else."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_profile_takes_the_branch_of_the_environment(environment: str | None, ex
         ("{:a [#param [n 1] #{#join [2]}]}", {}, {"a": [1, ["2"]]}),
     ],
 )
-def test_tags_yield(text: str, scope: dict[str, Any], expected: object) -> None:
+def test_a_tag_has_a_value(text: str, scope: dict[str, Any], expected: object) -> None:
     assert value(text, **scope) == expected
 
 
@@ -107,20 +107,20 @@ def test_tags_yield(text: str, scope: dict[str, Any], expected: object) -> None:
         ),
     ],
 )
-def test_faults_of_tags(text: str, codes: list[str]) -> None:
+def test_a_wrong_tag_is_a_fault(text: str, codes: list[str]) -> None:
     node, found, _ = resolve(text)
     assert found == codes
     unused = text.startswith("#profile {:default")
     assert (node.kind is FormKind.BROKEN) == (bool(codes) and text.startswith("#") and not unused)
 
 
-def test_a_value_keeps_the_place_it_came_from() -> None:
+def test_a_value_keeps_the_place_of_its_source() -> None:
     text = '{:a #profile {:default "x"} :b #join ["y"] :c #param [n 5] :d #param m}'
     node, _, _ = resolve(text, params={"m": "z"})
     assert [text[value.start : value.end] for _, value in node.value] == ['"x"', '#join ["y"]', "5", "#param m"]
 
 
-def test_all_names_that_branches_know_are_gathered_chosen_or_not() -> None:
+def test_the_environments_of_all_branches_are_collected() -> None:
     _, _, scope = resolve(
         "#profile {:a #profile {:b 1} :default #profile {#{:c :d} 1 :default #param [n #param [m 2]]}}"
     )
@@ -128,7 +128,7 @@ def test_all_names_that_branches_know_are_gathered_chosen_or_not() -> None:
     assert scope.used == {"n", "m"}
 
 
-def test_nothing_of_the_process_environment_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tags_do_not_read_the_process_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYNATUS_SECRET", "s3cret")
     for text in ("#param DYNATUS_SECRET", "#join [#param DYNATUS_SECRET]", "#env DYNATUS_SECRET"):
         node, codes, _ = resolve(text)
@@ -136,7 +136,7 @@ def test_nothing_of_the_process_environment_is_reached(monkeypatch: pytest.Monke
         assert node.value is None
 
 
-def test_the_module_imports_nothing_that_could_reach_out() -> None:
+def test_the_module_imports_nothing_with_access_to_files_or_network() -> None:
     tree = ast.parse(Path(tagged.__file__).read_text(encoding="utf-8"))
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
@@ -145,7 +145,7 @@ def test_the_module_imports_nothing_that_could_reach_out() -> None:
     }
 
 
-def test_a_join_makes_no_more_text_than_any_value_may_have() -> None:
+def test_one_join_has_a_largest_size() -> None:
     long = {"params": {"p": "x" * 1_000}}
     fits, over = "#join [" + "#param p " * 65 + "]", "#join [" + "#param p " * 66 + "]"
     assert value(fits, **long) == "x" * 65_000
@@ -153,7 +153,7 @@ def test_a_join_makes_no_more_text_than_any_value_may_have() -> None:
     assert value(f"[{over} 1]", **long) == ["too-large"]
 
 
-def test_a_short_file_cannot_make_more_text_than_all_files_may_hold() -> None:
+def test_all_joins_and_parameters_together_have_a_largest_size() -> None:
     long = {"params": {"p": "x" * 100_000}}
     assert value("[" + "#param p " * 600 + "]", **long)[0] == ("p", "x" * 100_000)
     assert value("[" + "#param p " * 700 + "]", **long)[0] == "too-large"

@@ -1,4 +1,4 @@
-"""A table of the account as a definition file: written as a person would, and read back as exactly that table."""
+"""The writer: an actual table becomes a file as a person would write it, and is read back as exactly that table."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_back(text: str) -> Table:
 
 
 def alive(definition: Table) -> Table:
-    """A definition as the table that agrees with it; on demand, where there is no limit it reads -1."""
+    """The actual table that agrees with a definition. An on-demand table without a limit has -1."""
     table = planner.as_actual(definition, "eu-west-1")
     assert table is not None
     if table.at(("BillingMode",)) == "PROVISIONED":
@@ -65,13 +65,13 @@ def bare() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_a_live_table_is_written_as_approved(path: Path) -> None:
+def test_an_actual_table_is_written_as_approved(path: Path) -> None:
     table, _ = live(path)
     assert writer.text(table) == path.with_suffix(".edn").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_what_is_written_plans_as_noop_and_asks_nothing_more(path: Path) -> None:
+def test_a_written_file_plans_as_noop(path: Path) -> None:
     table, facts = live(path)
     desired = read_back(path.with_suffix(".edn").read_text(encoding="utf-8"))
     assert not planner.questions(desired, table, facts)
@@ -81,7 +81,7 @@ def test_what_is_written_plans_as_noop_and_asks_nothing_more(path: Path) -> None
     assert not change.differences or facts.emulator
 
 
-def test_the_golden_tables_have_every_setting_that_is_written() -> None:
+def test_the_golden_tables_have_every_aspect() -> None:
     written = {member for path in CASES for member in writer.definition(live(path)[0])}
     assert {aspect.name for aspect in ASPECTS} - written == writer.UNWRITTEN
 
@@ -102,7 +102,7 @@ def test_the_text_does_not_depend_on_the_order_of_the_answer() -> None:
     assert writer.text(build.actual(case["table"], case["answers"])) == text
 
 
-def test_a_setting_that_was_not_read_is_left_out() -> None:
+def test_an_aspect_that_was_not_read_is_left_out() -> None:
     case = json.loads((LIVE / "every-setting.json").read_text(encoding="utf-8"))
     written = writer.definition(build.actual(case["table"], {}))
     assert not {aspect.name for aspect in ASPECTS if aspect.reader} & written.keys()
@@ -116,7 +116,7 @@ def test_nothing_in_a_file_is_hidden_or_reordered() -> None:
 
 @pytest.mark.slow
 @given(strategies.definitions())
-def test_a_file_says_all_that_a_table_is_and_nothing_else(definition: strategies.Definition) -> None:
+def test_a_file_has_exactly_the_values_of_its_table(definition: strategies.Definition) -> None:
     table, facts = build.desired(definition), AccountFacts(region=strategies.REGION, scaling={})
     written = read_back(writer.text(table))
     for desired, actual in ((written, table), (table, written)):
