@@ -353,7 +353,7 @@ def test_an_endpoint_without_cloudformation_is_an_error_with_a_hint(tmp_path: Pa
     account.aws.endpoint = "http://localhost:8000"
     account.denied = {("orders", "DescribeStackResources")}
     imported = importer.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
-    assert errors(imported)["orders"].endswith("Leave --owner out there.")
+    assert errors(imported)["orders"].endswith("Leave out `--owner` there.")
 
 
 def test_cloudformation_is_called_only_for_the_owner(tmp_path: Path) -> None:
