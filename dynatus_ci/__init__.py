@@ -1,7 +1,7 @@
-"""Dynatus CI: DynamoDB tables as EDN files; the account made to agree with them.
+"""Dynatus CI makes an AWS account's DynamoDB tables agree with EDN files. This is the public Python API.
 
-The public Python API. The first three functions answer as the Clojure library Dynatus does, except that a failed call
-is never reported as success and nothing that loses data runs unless it is named.
+`synchronize`, `execute_tables_sync` and `wait_for_table_active` return what the Clojure library Dynatus returns. But
+they never report a failed call as success, and run nothing destructive without approval.
 """
 
 from __future__ import annotations
@@ -46,4 +46,4 @@ __all__ = [
     "wait_for_table_active",
 ]
 
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # a program that imports this decides what it shows
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # the program that imports this decides what to show

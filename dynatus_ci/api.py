@@ -1,4 +1,4 @@
-"""What Python callers use (docs/python.md): their own boto3 client in, plain results out."""
+"""The functions for Python callers (docs/python.md): they pass their own boto3 client, and get plain results."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 DEFAULT_PATH = "resources/dynamo"
 Definition = Table | Mapping[str, Any]
-"""A `Table`, or a mapping in CreateTable's shape with the settings that CreateTable lacks beside it."""
+"""A `Table`, or a mapping with CreateTable's parameters and the settings that CreateTable lacks."""
 
 
 class Migration(TypedDict):
-    """What was done to a table: create, update, recreate, delete or noop."""
+    """A table and what was done to it: create, update, recreate, delete or noop."""
 
     table: str
     action: str
 
 
 class SyncResult(TypedDict):
-    """What `synchronize` answers: `count` where it went well, `reason` where it did not."""
+    """What `synchronize` returns: `count` if it succeeded, else `reason`."""
 
     sync: bool
     migrated: NotRequired[list[Migration]]
@@ -53,17 +53,17 @@ def synchronize(
     allow_destructive: Sequence[str] = (),
     session: boto3.Session | None = None,
 ) -> SyncResult:
-    """Make the account agree with the definitions at a path. Never raises for what AWS or the files say.
+    """Make the account agree with the definitions at a path. Errors of AWS or in the files do not raise.
 
     Args:
         client: A boto3 DynamoDB client.
         path: A folder, searched recursively, or a file.
-        allow_destructive: Patterns of tables (or `table/index`) that may lose data.
-        session: For STS, KMS and auto scaling; without it what only they know is left alone.
+        allow_destructive: Patterns of tables (or `table/index`) whose destructive changes are approved.
+        session: For STS, KMS and Application Auto Scaling; without it what only they know stays as it is.
 
     Returns:
-        `{"sync": True, "count": …, "migrated": […]}`, noops too; else `sync` False with a `reason`, and in `migrated`
-        what was finished.
+        `{"sync": True, "count": …, "migrated": […]}`, with noops. On an error `sync` is False, `reason` says why, and
+        `migrated` lists what was finished.
     """
     try:
         tables = load_definitions(path)
@@ -91,10 +91,10 @@ def execute_tables_sync(
     allow_destructive: Sequence[str] = (),
     session: boto3.Session | None = None,
 ) -> list[Migration]:
-    """Make the account agree with some definitions; one entry for each, in their order.
+    """Make the account agree with some definitions. Returns one entry for each, in their order.
 
     Raises:
-        DynatusError: A table was refused, or a call failed; the other tables were gone on with.
+        DynatusError: A table was refused, or a call failed. The other tables are finished first.
     """
     tables = _tables(definitions)
     result = apply_tables(client, tables, allow_destructive=allow_destructive, session=session)
@@ -105,19 +105,19 @@ def execute_tables_sync(
 def wait_for_table_active(
     client: DynamoDBClient, table: str, timeout: float = 300, *, session: boto3.Session | None = None
 ) -> bool | None:
-    """Wait until a table and its indexes are ACTIVE; a table that is missing yet is waited for, too.
+    """Wait until a table exists and it and its indexes are ACTIVE.
 
     Args:
         client: A boto3 DynamoDB client.
-        table: Its name.
+        table: The table's name.
         timeout: Seconds.
-        session: As elsewhere; nothing is asked of it here.
+        session: Not used here; every function takes it.
 
     Returns:
         True, or None when the time is over.
 
     Raises:
-        DynatusError: The call is denied, or fails.
+        DynatusError: Access is denied, or the call fails.
     """
     aws, clock = Aws(session=session, given=client, region=client.meta.region_name), waits.SystemClock()
     poll = waits.Poll(clock=clock, deadline=clock.now() + timeout, stop=Flag())
@@ -136,10 +136,10 @@ def load_definitions(
     params: Mapping[str, str] | None = None,
     table_prefix: str = "",
 ) -> tuple[Table, ...]:
-    """The tables that the files at a path define, in the order of the files.
+    """Load the tables that the files at a path define, in the order of the files.
 
     Raises:
-        NoDefinitions: There is no such file.
+        NoDefinitions: There are no files.
         InvalidDefinitions: All faults of all files, each with its place.
     """
     return loader.load(path, environment=environment, params=params, table_prefix=table_prefix).tables
@@ -152,7 +152,7 @@ def plan_tables(
     options: Options = Options(),  # noqa: B008  # frozen
     session: boto3.Session | None = None,
 ) -> Plan:
-    """What would be done. Read-only; a table that cannot be read carries its error.
+    """Plan some definitions. Read-only; a table that cannot be read carries its error.
 
     Raises:
         InvalidDefinitions: A definition is wrong.
@@ -171,25 +171,25 @@ def apply_tables(
     options: Options = Options(),  # noqa: B008  # frozen
     session: boto3.Session | None = None,
 ) -> Result:
-    """Make the account agree with some definitions, and say what was done to each table.
+    """Make the account agree with some definitions, and return what was done to each table.
 
     Args:
         client: A boto3 DynamoDB client.
         definitions: The tables.
-        reviewed: Only differences of this plan run; without it, what is planned now.
-        allow_destructive: Patterns of tables (or `table/index`) that may lose data.
-        on_event: Told what happens, one event at a time.
-        options: Tags to leave alone, parallelism, deadline; give the same to `plan_tables`.
-        session: For STS, KMS and auto scaling; without it what only they know is left alone.
+        reviewed: A plan; only its differences run. Without it, everything that is planned now runs.
+        allow_destructive: Patterns of tables (or `table/index`) whose destructive changes are approved.
+        on_event: Called with each event, one at a time.
+        options: Tags to ignore, parallelism, deadline; pass the same to `plan_tables`.
+        session: For STS, KMS and Application Auto Scaling; without it what only they know stays as it is.
 
     Returns:
-        The result; a refused or failed table is in it, and is not raised (see `Result.result`).
+        The result. A refused or failed table is in it, and does not raise (see `Result.result`).
     """
     aws, tables = connection.from_client(client, session), _tables(definitions)
-    judged = None
+    records = None
     if reviewed is not None:
-        judged = review.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint)
-    gate = review.Gate(judged, tuple(allow_destructive))
+        records = review.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint)
+    gate = review.Gate(records, tuple(allow_destructive))
     return engine.apply(
         aws,
         tables,
@@ -201,22 +201,23 @@ def apply_tables(
 
 
 def raise_for(result: Result) -> None:
-    """Raise what kept a result from being a success.
+    """Raise the first error of a result.
 
     Raises:
-        Refused: Something was not reviewed or not named.
+        Refused: Something was not reviewed or not approved.
         AwsError: A call failed.
     """
     for table in result.tables:
-        if table.result is Outcome.REFUSED and table.error:
-            raise Refused(table.error.message, reason=table.error.reason)
-        if table.result is Outcome.FAILED and table.error:
+        error = table.error
+        if table.result is Outcome.REFUSED and error:
+            raise Refused(error.message, reason=error.reason)
+        if table.result is Outcome.FAILED and error:
             raise AwsError(
-                table.error.message,
-                operation=table.error.operation or "apply",
-                code=table.error.code,
+                error.message,
+                operation=error.operation or "apply",
+                code=error.code,
                 table=table.table,
-                missing_permission=table.error.missing_permission,
+                missing_permission=error.missing_permission,
             )
 
 
@@ -245,6 +246,6 @@ def _answer(result: Result, tables: Sequence[Table]) -> SyncResult:
 
 
 def _migrated(results: Iterable[TableResult], tables: Sequence[Table]) -> list[Migration]:
-    """What was finished, in the order of the definitions."""
+    """The finished tables, in the order of the definitions."""
     finished = {r.table: r.action for r in results if r.result in {Outcome.APPLIED, Outcome.NOOP} and r.action}
     return [{"table": t.name, "action": finished[t.name].value} for t in tables if t.name in finished]

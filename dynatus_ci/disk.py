@@ -1,7 +1,7 @@
-"""Files of a folder that strangers may have filled: reached through no link, and never a pipe or a device.
+"""Reading and writing in a folder that strangers may have filled: never through a link, never a pipe or a device.
 
-A pull request brings links as it brings files. One that is followed lets it choose what a job reads or overwrites, and
-a pipe lets a job wait for ever. Each part of a path is opened from the one before, so nothing can be swapped between.
+A pull request can bring links. To follow one would let it choose what a job reads or overwrites; a pipe would make the
+job wait forever. Each part of a path is opened relative to the one before, so nobody can swap one in between.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 _LINK = "a symbolic link leads there"
-_SPECIAL = "it is no regular file"
+_SPECIAL = "it is not a regular file"
 
 
 def read(root: Path, path: PurePath, *, most: int) -> bytes:
-    """The bytes of a file, `most` at most.
+    """Read at most `most` bytes of a file.
 
     Args:
         root: The folder.
         path: The file's path in it.
-        most: How many bytes are read.
+        most: The most bytes to read.
 
     Raises:
-        OSError: It is not there, no regular file, or reached through a link.
+        OSError: It does not exist, is not a regular file, or is reached through a link.
     """
     with _parent(root, path) as folder:
         handle = _opened(path.name, os.O_RDONLY, folder)
@@ -35,15 +35,15 @@ def read(root: Path, path: PurePath, *, most: int) -> bytes:
 
 
 def write(root: Path, path: PurePath, data: bytes) -> None:
-    """Write a file. A new one, and a new folder, belongs to the owner of the folder that it is in.
+    """Write a file. New files and folders belong to the owner of the folder that they are in.
 
     Args:
         root: The folder.
-        path: The file's path in it; folders that are missing are made.
-        data: What it shall hold.
+        path: The file's path in it; missing folders are created.
+        data: The file's content.
 
     Raises:
-        OSError: It cannot be written, is no regular file, or is reached through a link.
+        OSError: It cannot be written, is not a regular file, or is reached through a link.
     """
     with _parent(root, path, make=True) as folder:
         try:
@@ -58,7 +58,6 @@ def write(root: Path, path: PurePath, data: bytes) -> None:
 
 @contextmanager
 def _parent(root: Path, path: PurePath, *, make: bool = False) -> Iterator[int]:
-    """The folder that a file is in."""
     handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in path.parent.parts:
@@ -87,9 +86,8 @@ def _folder(name: str, within: int, *, make: bool) -> int:
 
 
 def _opened(name: str, flags: int, folder: int) -> int:
-    """A file that is there already."""
     _refuse_link(name, folder)
-    # O_NONBLOCK: a pipe is refused at once, instead of waited for.
+    # O_NONBLOCK: to open a pipe must not wait for a writer.
     handle = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
@@ -98,16 +96,16 @@ def _opened(name: str, flags: int, folder: int) -> int:
 
 
 def _refuse_link(name: str, folder: int) -> None:
-    """Say in plain words why a link is not followed; the flags alone would say "too many levels"."""
+    """Refuse a link in plain words; the flags alone would give "too many levels of symbolic links"."""
     mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     if stat.S_ISLNK(mode):
         raise OSError(errno.ELOOP, _LINK)
-    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):  # opening these fails with an error of its own
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):  # to open one fails with another error
         raise OSError(errno.EINVAL, _SPECIAL)
 
 
 def _belong(handle: int, folder: int) -> None:
-    """The action runs as root, and the steps after it do not."""
+    """Give a new file to the folder's owner: the action runs as root, and the steps after it do not."""
     if os.geteuid() == 0:
         owner = os.fstat(folder)
         os.fchown(handle, owner.st_uid, owner.st_gid)

@@ -1,6 +1,6 @@
-"""From inputs to a plan, and plan documents as files: what the command and the action do alike.
+"""From inputs to a plan, and plan documents as files: what the command and the action have in common.
 
-It prints nothing and knows no GitHub: what there is to say meanwhile goes to whoever it was told.
+It prints nothing and does not know GitHub. Warnings and notices go to callbacks.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from dynatus_ci.errors import Fault, InvalidInput
 from dynatus_ci.inputs import Inputs
 from dynatus_ci.review import Gate
 from dynatus_ci.table.model import Plan, Table
+from dynatus_ci.text import code
 
 LARGEST_DOCUMENT = 64 << 20
-"""Bytes of a plan document that are read."""
+"""The most bytes of a plan document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planning:
-    """How a run comes from its inputs to a plan.
+    """Loads definitions, connects and plans, as the inputs say.
 
     Args:
         inputs: What the user asked for.
-        on_warning: Told what in the definitions is worth a warning.
-        on_notice: Told what the connection has to say.
-        root: The workspace of a job, which paths are relative to and strangers may have written to; if left out paths
-            are relative to the working directory, and everything is the user's own.
+        on_warning: Called with each warning about the definitions.
+        on_notice: Called with what the connection reports.
+        root: The workspace of a job: paths are relative to it, and strangers may have written to it. Without it, paths
+            are relative to the working directory, and all files are the user's own.
         profile: The profile of boto3's configuration.
     """
 
@@ -46,7 +47,7 @@ class Planning:
 
     @property
     def options(self) -> Options:
-        """How the engine is to plan and apply."""
+        """How the engine must plan and apply."""
         return Options(
             ignore_tags=self.inputs.ignore_tags,
             max_parallel=self.inputs.max_parallel,
@@ -55,15 +56,15 @@ class Planning:
         )
 
     def tables(self, path: str | None = None) -> tuple[Table, ...]:
-        """The tables of `load`."""
+        """The tables that the definitions at a path define."""
         return self.load(path).tables
 
     def load(self, path: str | None = None) -> Loaded:
-        """The definitions at a path; at that of the inputs if left out.
+        """Load the definitions at a path; the default is the path of the inputs.
 
         Raises:
-            InvalidDefinitions: All their faults.
-            NoDefinitions: There is none.
+            InvalidDefinitions: All faults of the files.
+            NoDefinitions: There are no files.
         """
         loaded = loader.load(
             path or self.inputs.path,
@@ -77,7 +78,7 @@ class Planning:
         return loaded
 
     def connect(self) -> Aws:
-        """The connection to the account."""
+        """Connect to the account."""
         return connection.connect(
             region=self.inputs.region,
             endpoint_url=self.inputs.endpoint_url,
@@ -88,7 +89,7 @@ class Planning:
         )
 
     def plan(self, tables: Sequence[Table]) -> Plan:
-        """What would happen, against AWS or the baseline."""
+        """Plan against AWS, or against the baseline."""
         if self.inputs.baseline:
             before = self.tables(self.inputs.baseline)
             return engine.plan_against(before, tables, region=self.inputs.region, endpoint=self.inputs.endpoint_url)
@@ -96,7 +97,7 @@ class Planning:
 
 
 def gate(reviewed: Plan | None, aws: Aws, *, patterns: tuple[str, ...]) -> Gate:
-    """The gate of a plan document; without one all is approved, but what loses something must be named."""
+    """The gate of a plan document. Without one only destructive changes need an approval."""
     if reviewed is None:
         return Gate(None, patterns)
     return Gate(review.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint), patterns)
@@ -108,10 +109,10 @@ def read(path: PurePath, *, name: str, root: Path | None = None) -> Plan:
     Args:
         path: Where it is.
         name: What the user calls it.
-        root: The folder that `path` is in, which strangers may have filled; without one everything is the user's own.
+        root: The folder of `path`, if strangers may have filled it.
 
     Raises:
-        InvalidInput: There is none that can be read.
+        InvalidInput: It cannot be read.
     """
     try:
         if root is None:
@@ -120,16 +121,16 @@ def read(path: PurePath, *, name: str, root: Path | None = None) -> Plan:
         else:
             text = disk.read(root, path, most=LARGEST_DOCUMENT + 1)
         if len(text) > LARGEST_DOCUMENT:
-            raise InvalidInput(f"{name} is larger than any plan.")
+            raise InvalidInput(f"{name} is too large for a plan document.")
         return Plan.from_dict(json.loads(text))
     except OSError as error:
         raise InvalidInput(f"{name} cannot be read ({error.strerror}).") from error
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{name} cannot be read as a plan ({error}).") from error
+        raise InvalidInput(f"{name} cannot be read as a plan document: {code(str(error))}.") from error
 
 
 def write(plan: Plan, path: PurePath, *, name: str, root: Path | None = None) -> None:
-    """Write the whole document of a plan; the arguments are those of `read`.
+    """Write the document of a plan; the arguments are those of `read`.
 
     Raises:
         InvalidInput: It cannot be written there.

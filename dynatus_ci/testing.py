@@ -1,4 +1,4 @@
-"""For the users' own tests: their tables, from their definitions, on a DynamoDB Local in a container.
+"""For the users' own tests: their tables, created from their definitions, on DynamoDB Local in a container.
 
     @pytest.fixture(scope="session")
     def dynamodb():
@@ -6,7 +6,7 @@
             testing.dynamodb_tables(client, "resources/dynamo")
             yield client
 
-Never touches an account: with a client of AWS's own endpoints it refuses.
+It never touches an account: it refuses a client of AWS's own endpoints.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dynatus_ci import api
 from dynatus_ci.aws import emulation
 from dynatus_ci.aws.endpoints import is_aws_endpoint
 from dynatus_ci.errors import InvalidInput
+from dynatus_ci.text import code
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -30,13 +31,13 @@ PORT = 8000
 
 @contextmanager
 def dynamodb_local(image: str = IMAGE) -> Iterator[DynamoDBClient]:
-    """An empty DynamoDB Local for as long as the context lasts; all keys and regions share its tables.
+    """Run an empty DynamoDB Local for as long as the context lasts. All keys and regions share its tables.
 
     Args:
-        image: Which image; pin one where runs must be the same.
+        image: Which image; pin one if runs must be the same.
 
     Yields:
-        A boto3 client of it.
+        A boto3 client for it.
 
     Raises:
         InvalidInput: The package testcontainers is not installed.
@@ -45,7 +46,7 @@ def dynamodb_local(image: str = IMAGE) -> Iterator[DynamoDBClient]:
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415  # users need it for this alone
         from testcontainers.core.wait_strategies import HttpWaitStrategy  # noqa: PLC0415
     except ImportError as missing:
-        hint = "Run `pip install testcontainers`, or give dynamodb_tables a client of an emulator that runs already."
+        hint = "Run `pip install testcontainers`, or pass `dynamodb_tables` a client of an emulator that already runs."
         raise InvalidInput("The package testcontainers is not installed.", hint=hint) from missing
     server = DockerContainer(image).with_exposed_ports(PORT).with_command("-jar DynamoDBLocal.jar -sharedDb -inMemory")
     with server.waiting_for(HttpWaitStrategy(PORT).for_status_code(400)):  # its answer to a request without credentials
@@ -60,14 +61,14 @@ def dynamodb_tables(
     params: Mapping[str, str] | None = None,
     table_prefix: str = "",
 ) -> tuple[str, ...]:
-    """Make the tables that definitions ask for, on an emulator, and wait until they are ACTIVE.
+    """Create the tables of some definitions on an emulator, and wait until they are ACTIVE.
 
     Args:
         client: A boto3 client of the emulator.
         path: A folder, searched recursively, or a file.
         environment: The branch of #profile.
         params: The values of #param.
-        table_prefix: What comes before each table name.
+        table_prefix: The beginning of each table name.
 
     Returns:
         The names of the tables.
@@ -78,7 +79,7 @@ def dynamodb_tables(
     """
     if is_aws_endpoint(client.meta.endpoint_url):
         raise InvalidInput(
-            f"{client.meta.endpoint_url} is AWS, and no emulator.", hint="Set endpoint_url at the client."
+            f"{code(client.meta.endpoint_url)} is AWS, not an emulator.", hint="Set `endpoint_url` on the client."
         )
     tables = api.load_definitions(path, environment=environment, params=params, table_prefix=table_prefix)
     api.raise_for(api.apply_tables(client, tables))

@@ -203,7 +203,7 @@ def test_a_pipe_is_no_reviewed_plan(repo: Scene) -> None:
     os.mkfifo(repo.home / "plan.json")
     ran = run(repo, "apply", reviewed="plan.json")
     assert ran.ending == (1, "failed", "invalid-input")
-    assert "it is no regular file" in ran.log
+    assert "it is not a regular file" in ran.log
 
 
 def test_an_apply_on_a_full_disk_closes_its_record_and_tells_in_the_comment(repo: Scene) -> None:

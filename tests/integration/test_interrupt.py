@@ -23,7 +23,7 @@ with stop.listening():
     while not (stop.flag.is_set() and {ends}):
         print("work", file=sys.stderr)  # a signal in the middle of a print finds its buffer taken
 """
-STOPPED = "Stopped. A call may be under way still; plan again to see what it did."
+STOPPED = "Stopped. A call may still be under way; plan again to see what it did."
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def test_a_wrong_definition_raises_its_faults(emulator: str, definitions: Path) 
 
 def test_an_account_of_aws_is_never_touched(definitions: Path) -> None:
     client = boto3.client("dynamodb", region_name="eu-west-1")
-    with pytest.raises(InvalidInput, match="no emulator"):
+    with pytest.raises(InvalidInput, match="not an emulator"):
         testing.dynamodb_tables(client, definitions)
 
 

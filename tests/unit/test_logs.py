@@ -53,7 +53,7 @@ def test_a_bug_is_shown_with_the_whole_way_to_it_and_without_its_message() -> No
     with logs.shown(lambda _, text: shown.append(text), level=logging.WARNING):
         LOG.error("A bug.", exc_info=caught())
     (text,) = shown
-    assert "builtins.KeyError\nafter which came\n" in text
+    assert "builtins.KeyError\nwhich was followed by\n" in text
     assert "in failing\n    raise RuntimeError(SECRET) from inner" in text
     assert text.endswith("builtins.RuntimeError")
     assert SECRET not in text
