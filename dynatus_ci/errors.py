@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from dynatus_ci.text import code, plain
+from dynatus_ci.text import code, option, plain
 
 
 class FailureReason(StrEnum):
@@ -148,7 +148,7 @@ class NoDefinitions(DynatusError):
     def __init__(self, path: str) -> None:
         super().__init__(
             f"There is no definition file (`*.edn`) at {code(path)}.",
-            hint="Set `path` to the folder or file of the definitions.",
+            hint=f"Set {option('path')} to the folder or file of the definitions.",
         )
         self.path = path
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from dynatus_ci.aws import endpoints
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.text import code
+from dynatus_ci.text import code, option
 
 
 class Mode(StrEnum):
@@ -231,7 +231,7 @@ def _parse(texts: Mapping[str, Text]) -> dict[str, Any]:
             values[name.replace("-", "_")] = _READERS[name](text)
         except ValueError as error:
             secret = name == "github-token"  # the message would repeat it
-            faults.append(f"`{name}`: {'it is not a token' if secret else error}.")
+            faults.append(f"{option(name)}: {'it is not a token' if secret else error}.")
     if faults:
         raise InvalidInput(" ".join(faults))
     return values
@@ -240,7 +240,8 @@ def _parse(texts: Mapping[str, Text]) -> dict[str, Any]:
 def _check_mode(inputs: Inputs) -> None:
     for name, modes in _ONLY_IN.items():
         if getattr(inputs, name) is not None and inputs.mode not in modes:
-            raise InvalidInput(f"`{name}` has no meaning with `mode: {inputs.mode}`; it goes with {_listed(modes)}.")
+            message = f"{option(name)} has no meaning with `mode: {inputs.mode}`; it goes with {_listed(modes)}."
+            raise InvalidInput(message)
 
 
 def _listed(names: Iterable[str]) -> str:

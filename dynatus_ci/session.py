@@ -5,18 +5,20 @@ It prints nothing and does not know GitHub. Warnings and notices go to callbacks
 
 from __future__ import annotations
 
+import fnmatch
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from dynatus_ci import disk, engine, review
 from dynatus_ci.aws import connection
 from dynatus_ci.aws.client import Aws
-from dynatus_ci.definitions import loader
+from dynatus_ci.definitions import files, loader
 from dynatus_ci.definitions.loader import Loaded
 from dynatus_ci.engine import Options
-from dynatus_ci.errors import Fault, InvalidInput
+from dynatus_ci.errors import Fault, InvalidDefinitions, InvalidInput
 from dynatus_ci.inputs import Inputs
 from dynatus_ci.review import Gate
 from dynatus_ci.table.model import Plan, Table
@@ -101,6 +103,21 @@ def gate(reviewed: Plan | None, aws: Aws, *, patterns: tuple[str, ...]) -> Gate:
     if reviewed is None:
         return Gate(None, patterns)
     return Gate(review.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint), patterns)
+
+
+def useless_patterns(plan: Plan, patterns: Iterable[str]) -> tuple[str, ...]:
+    """The patterns of `allow-destructive` that match no table of a plan: most often a mistyped name."""
+    tables = [change.table for change in plan.tables]
+    return tuple(pattern for pattern in patterns if not fnmatch.filter(tables, pattern.partition("/")[0]))
+
+
+def sources(faults: Iterable[Fault], root: Path = Path()) -> dict[str, str]:
+    """The texts of the files with faults, read as carefully as the first time; what cannot be read is left out."""
+    texts = {}
+    for name in dict.fromkeys(fault.place.file for fault in faults if fault.place):
+        with suppress(InvalidDefinitions):
+            texts[name] = files.read(files.File(name, root / name)).decode("utf-8", "replace")
+    return texts
 
 
 def read(path: PurePath, *, name: str, root: Path | None = None) -> Plan:

@@ -1,20 +1,84 @@
-"""What a person sees while tables change: one live line for each table on a terminal, plain lines elsewhere."""
+"""How the command reads and writes: what the terminal can show, and progress while tables change.
+
+On a terminal each table has one live line; elsewhere there are plain lines.
+"""
 
 from __future__ import annotations
 
+import codecs
+import io
+import json
 import os
+import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from dynatus_ci import report
-from dynatus_ci.errors import InvalidInput
+from dynatus_ci.errors import DynatusError, InvalidInput
+from dynatus_ci.text import as_options, plain, visible
+
+COLOURS = ("auto", "always", "never")
 
 Told = Callable[[str, str], None]
 """Takes a table and what is happening to it."""
+
+_ASCII = {
+    "→": "->",
+    "↻": "@",
+    "·": "-",
+    "…": "...",
+    "\N{MINUS SIGN}": "-",
+    "–": "-",
+    "—": "-",
+    "×": "x",
+    "‘": "'",
+    "’": "'",
+    "“": '"',
+    "”": '"',
+    "✅": "OK:",
+    "🔴": "!",
+    "🟡": "~",
+}
+"""What stands for the characters of our own texts where the output's encoding lacks them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a stream shows text: with colours, and its width in columns (None: it is no terminal)."""
+
+    colour: bool
+    width: int | None
+
+
+def look(stream: TextIO, choice: str, environ: Mapping[str, str] = os.environ) -> Look:
+    """How to write to a stream, by the option --color, the variables that many programs know, and what the stream is.
+
+    https://no-color.org, https://force-color.org, https://bixense.com/clicolors
+    """
+    is_terminal = stream.isatty()
+    width = shutil.get_terminal_size().columns if is_terminal else None
+    forced = any(environ.get(name, "0") not in {"", "0"} for name in ("FORCE_COLOR", "CLICOLOR_FORCE"))
+    auto = not environ.get("NO_COLOR") and (forced or (is_terminal and environ.get("TERM") != "dumb"))
+    return Look({"always": True, "never": False}.get(choice, auto), width)
+
+
+def degrade_to_ascii() -> None:
+    """From now on, write in ASCII what the encoding of standard output or standard error lacks."""
+    codecs.register_error("dynatus-ascii", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="dynatus-ascii")
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_ASCII.get(letter, "?") for letter in error.object[error.start : error.end]), error.end
 
 
 def show(text: str) -> None:
@@ -34,10 +98,39 @@ def show(text: str) -> None:
         raise InvalidInput(f"Standard output cannot be written: {error.strerror}.") from error
 
 
+def show_json(document: Mapping[str, Any]) -> None:
+    """Print a JSON document on standard output. What its encoding lacks is escaped, so no value changes."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(document, indent=2)
+    show(text)
+
+
 def say(text: str) -> None:
     """Print lines on standard error; whatever they hold, it is only text."""
+    _write_error("\n".join(map(visible, text.split("\n"))))
+
+
+def say_error(error: DynatusError) -> None:
+    """Print an error on standard error, in the words of the command."""
+    say(f"dynatus: {spoken(str(error))}")
+
+
+def spoken(sentences: str) -> str:
+    """Sentences in the words of the command, without code spans."""
+    return "\n".join(plain(line) for line in as_options(sentences).split("\n"))
+
+
+def write(text: str, stream: TextIO) -> None:
+    """Print a report, which may hold colours, on standard output or standard error."""
+    (_write_error if stream is sys.stderr else show)(text.rstrip("\n"))
+
+
+def _write_error(text: str) -> None:
     with suppress(OSError):  # nobody reads it any more, or the disk is full: that must not end a run
-        print("\n".join(map(report.visible, text.split("\n"))), file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)
 
 
 def can_ask() -> bool:
@@ -47,7 +140,7 @@ def can_ask() -> bool:
 
 def confirm(question: str) -> bool:
     """Ask on standard error; only `yes` is a yes."""
-    print(f"{question} Only `yes` is a yes: ", end="", file=sys.stderr, flush=True)
+    print(f"{question} ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() == "yes"
 
 
@@ -55,17 +148,18 @@ def confirm(question: str) -> bool:
 def progress() -> Iterator[Told]:
     """Show progress on standard error for as long as the context lasts."""
     console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda table, text: say(f"{table}: {text}")
+    if not (console.is_terminal and sys.stderr.isatty()):  # FORCE_COLOR alone makes rich take a pipe for a terminal
+        yield lambda table, text: say(f"{table}: {spoken(text)}")
         return
+    spinner = SpinnerColumn("dots" if console.encoding.startswith("utf") else "line")
     # markup off: names and texts come from definitions
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    columns = (spinner, TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as shown:
         tasks: dict[str, TaskID] = {}
 
         def told(table: str, text: str) -> None:
             if table not in tasks:
                 tasks[table] = shown.add_task("", total=None)
-            shown.update(tasks[table], description=report.visible(f"{table}  {text}"))
+            shown.update(tasks[table], description=visible(f"{table}  {spoken(text)}"))
 
         yield told

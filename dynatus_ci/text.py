@@ -18,6 +18,10 @@ _HIDDEN = re.compile(
 )
 """Controls, line and paragraph separators, bidi and other invisible format characters, halves of surrogate pairs."""
 
+_INPUT = re.compile(r"(?<!`)``([a-z]+(?:-[a-z]+)*)``(?!`)")
+_OPTIONS = {"params": "--param", "path": "PATH"}
+"""Inputs that the command calls differently."""
+
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 
 
@@ -67,3 +71,16 @@ def parts(sentence: str) -> Iterator[tuple[bool, str]]:
 def longest_backticks(text: str, *, least: int) -> int:
     """How many backticks are more than any run of them in the text."""
     return max(least, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+
+
+def option(name: str) -> str:
+    """The name of an input in a sentence: the action calls it `region`, the command `--region`.
+
+    Two backticks tell it from a value of one; Markdown shows both alike.
+    """
+    return f"``{name}``"
+
+
+def as_options(sentence: str) -> str:
+    """A sentence for users of the command: the names of inputs as options."""
+    return _INPUT.sub(lambda found: f"`{_OPTIONS.get(found[1], f'--{found[1]}')}`", sentence)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from dynatus_ci import report
+from dynatus_ci import report, session
 from dynatus_ci.action.job import ActionResult, Job, Problem, definition
-from dynatus_ci.definitions import files
 from dynatus_ci.errors import FailureReason, InvalidDefinitions
 from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.report import Report
@@ -54,15 +52,6 @@ def show_faults(job: Job, invalid: InvalidDefinitions) -> Report:
     """Show all faults: as annotations, in the log and in the summary; the report of them, for a comment too."""
     for fault in invalid.faults:
         job.annotate(Level.ERROR, fault.sentence, place=fault.place, title=fault.code)
-    view = report.faults(invalid.faults, job.context(), sources=dict(_sources(job.run.workspace, invalid)))
+    view = report.faults(invalid.faults, job.context(), sources=session.sources(invalid.faults, job.run.workspace))
     job.show("Faults in the definitions", view, log=report.faults_text(invalid.faults, job.context()))
     return view
-
-
-def _sources(workspace: Path, invalid: InvalidDefinitions) -> Iterator[tuple[str, str]]:
-    """The texts of the files with faults, read as carefully as the first time; what cannot be read is left out."""
-    for name in dict.fromkeys(fault.place.file for fault in invalid.faults if fault.place):
-        try:
-            yield name, files.read(files.File(name, workspace / name)).decode("utf-8", "replace")
-        except InvalidDefinitions:
-            continue

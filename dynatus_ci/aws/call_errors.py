@@ -147,7 +147,8 @@ def explain(error: Exception, *, operation: str, table: str | None, service: str
         return _answered(error, about=about, operation=operation, table=table, service=service)
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         hint = (
-            "Set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or use `aws-actions/configure-aws-credentials` first."
+            "Set `AWS_PROFILE`, or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`. "
+            "In a workflow, use `aws-actions/configure-aws-credentials` first."
         )
         return CallFailed(
             f"{about} failed: there are no AWS credentials.",

@@ -15,7 +15,7 @@ from dynatus_ci.aws.client import Aws
 from dynatus_ci.aws.emulation import PLACEHOLDER_KEY, PLACEHOLDER_REGION
 from dynatus_ci.aws.endpoints import is_aws_endpoint
 from dynatus_ci.errors import AwsError, InvalidInput, WrongAccount
-from dynatus_ci.text import code
+from dynatus_ci.text import code, option
 
 if TYPE_CHECKING:
     import boto3
@@ -64,7 +64,8 @@ def connect(
         endpoints.check(url)
         own = not is_aws_endpoint(url)
         if chosen is None and not own:
-            raise InvalidInput("No AWS region is set.", hint="Set `region`, `AWS_REGION`, or a region in the profile.")
+            hint = f"Set {option('region')}, `AWS_REGION`, or a region in the profile."
+            raise InvalidInput("No AWS region is set.", hint=hint)
         aws = Aws(
             session=boto3.Session(botocore_session=core, region_name=chosen or PLACEHOLDER_REGION),
             region=chosen or PLACEHOLDER_REGION,
@@ -101,12 +102,12 @@ def _identify(aws: Aws, *, expect_account: str | None, on_notice: Callable[[str]
         return
     if aws.account is None:
         raise InvalidInput(
-            f"`account` cannot be checked: {code(str(aws.endpoint))} has no STS.", hint="Leave out `account` there."
+            f"{option('account')} cannot be checked: {code(str(aws.endpoint))} has no STS.", hint="Leave it out there."
         )
     if aws.account != expect_account:
         ending = aws.account[-4:]
         raise WrongAccount(
-            f"The credentials belong to the account that ends in {code(ending)}, not to the one in `account`."
+            f"The credentials belong to the account that ends in {code(ending)}, not to the one in {option('account')}."
         )
 
 
@@ -146,7 +147,7 @@ def _unreachable(aws: Aws, failed: CallFailed) -> AwsError:
     hint = None
     if host.partition(":")[0] in {"localhost", "127.0.0.1", "[::1]"} and Path("/.dockerenv").exists():
         hint = (
-            "Inside the action's container `localhost` is the container itself. Use the name of the service, "
+            "Inside a container `localhost` is the container itself. Use the name of the service, "
             "such as `http://dynamodb:8000`."
         )
     message = f"No response from {code(str(aws.endpoint))}: the connection was refused for {REFUSED_FOR:.0f} s."

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from dynatus_ci.definitions.edn import FormKind, Node, Source, Span
 from dynatus_ci.errors import Fault
-from dynatus_ci.text import code, quoted, shorten
+from dynatus_ci.text import code, option, quoted, shorten
 
 DEFAULT = "default"
 MOST_LISTED = 20
@@ -24,7 +24,9 @@ MOST_TEXT = 64 << 20
 repeat a long parameter thousands of times."""
 
 _INSTEAD: Mapping[str, str] = {
-    **dict.fromkeys(("env", "hostname", "user", "prop"), "Write `#param NAME`, and pass its value with `params`."),
+    **dict.fromkeys(
+        ("env", "hostname", "user", "prop"), f"Write `#param NAME`, and pass its value with {option('params')}."
+    ),
     "or": "Write `#param [NAME default]`.",
     **dict.fromkeys(
         ("long", "boolean", "double", "keyword"), "Write `#param NAME`: it has the type that its place needs."
@@ -204,7 +206,7 @@ class _Resolver:
         if default is not None:
             return self.evaluate(default)
         given = code(f"{shorten(name)}=VALUE")
-        hint = f"Pass {given} with `params`."
+        hint = f"Pass {given} with {option('params')}."
         if self._scope.params:
             hint = f"The parameters of this run are {listed(sorted(self._scope.params))}."
         raise _Wrong(node, f"Unknown parameter {code(quoted(name))}.", code="unknown-parameter", hint=hint)

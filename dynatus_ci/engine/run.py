@@ -17,7 +17,7 @@ from dynatus_ci.review import Refusal
 from dynatus_ci.table.aspects.base import Memory
 from dynatus_ci.table.model import Action, Failure, Path, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome
-from dynatus_ci.text import plain
+from dynatus_ci.text import option, plain
 
 MayRun = Callable[[TableChange, Step | None], Refusal | None]
 """The gate: why a table may not be changed; None where it may.
@@ -164,5 +164,5 @@ class TableRun:
         if self.run.detach and self.progress.only_running:
             raise StopTable(Outcome.PENDING, resume=now)
         last = f" The last answer of AWS: {self.last_answer.rstrip('.')}." if self.last_answer else ""
-        message = f"The time that apply may take (`wait-minutes`) is over. Run it again to go on.{last}"
+        message = f"The time that apply may take ({option('wait-minutes')}) is over. Run it again to go on.{last}"
         raise StopTable(Outcome.FAILED, Failure("Timeout", message, reason=FailureReason.TIMEOUT), resume=now)

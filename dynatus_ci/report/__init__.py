@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import jinja2
 
@@ -27,7 +28,11 @@ from dynatus_ci.report.quantities import plural
 from dynatus_ci.report.safe_markdown import hide_accounts
 from dynatus_ci.table.model import Plan, TableChange
 from dynatus_ci.table.outcome import Result
-from dynatus_ci.text import code, visible
+from dynatus_ci.text import as_options, code, visible
+
+_GUTTER = 10
+_NARROWEST = 20
+"""Columns of a line of a file: what stands before it, and the least that is shown of it."""
 
 __all__ = [
     "SUMMARY",
@@ -78,7 +83,12 @@ def losses(change: TableChange) -> str:
 
 
 def faults(
-    found: Sequence[Fault], context: ReportContext, *, sources: Mapping[str, str] | None = None, definitions: int = 0
+    found: Sequence[Fault],
+    context: ReportContext,
+    *,
+    sources: Mapping[str, str] | None = None,
+    definitions: int = 0,
+    width: int = 110,
 ) -> Report:
     """All faults with the lines they are in.
 
@@ -87,8 +97,10 @@ def faults(
         context: The run.
         sources: File → its text.
         definitions: How many tables the files define.
+        width: The columns for a line of a file, its number included.
     """
-    report = fault_report.build(found, context, sources=sources or {}, definitions=definitions)
+    excerpt = max(width - _GUTTER, _NARROWEST)
+    report = fault_report.build(found, context, sources=sources or {}, definitions=definitions, width=excerpt)
     return layout.finish(report, None, context)
 
 
@@ -115,8 +127,13 @@ def text(report: Report, *, colour: bool = False, width: int | None = None) -> s
 
 def faults_text(found: Sequence[Fault], context: ReportContext | None = None) -> str:
     """One line for each fault, `file:line:column: code: sentence`; empty where there is none."""
-    lines = "".join(f"{visible(str(fault))}\n" for fault in found)
-    return hide_accounts(lines) if context and context.in_github else lines
+    if context and context.in_github:
+        return hide_accounts("".join(f"{visible(str(fault))}\n" for fault in found))
+    return "".join(f"{visible(str(_for_command(fault)))}\n" for fault in found)
+
+
+def _for_command(fault: Fault) -> Fault:
+    return replace(fault, message=as_options(fault.message), hint=fault.hint and as_options(fault.hint))
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
@@ -15,7 +15,7 @@ from dynatus_ci.report.safe_markdown import link
 from dynatus_ci.report.wording import Consequence
 from dynatus_ci.table.model import Action, Plan, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
-from dynatus_ci.text import code, visible
+from dynatus_ci.text import code, option, visible
 
 _MARKS = {
     Outcome.FAILED: "🔴",
@@ -28,13 +28,12 @@ _MARKS = {
 """The signs of results, the worst first."""
 _PAST = {Action.DELETE: "deleted", Action.RECREATE: "recreated", Action.CREATE: "created"}
 _STOPPED = {
-    FailureReason.CANCELLED: "The run was cancelled. ",
-    FailureReason.TIMEOUT: "The time that apply may take is over (`wait-minutes`). ",
+    FailureReason.TIMEOUT: f"The time that apply may take is over ({option('wait-minutes')}). ",
     FailureReason.QUOTA: "An AWS quota is used up for now. ",
 }
 _REVIEW = (
     "To approve what would run now, plan it in a new pull request that touches the definitions, "
-    "or as a file (`out`, then `reviewed`)."
+    f"or as a file ({option('out')}, then {option('reviewed')})."
 )
 _REFUSED = {
     FailureReason.NOT_MERGED: f"{_REVIEW} To take over existing tables, set `approval: none` for the first run.",
@@ -95,6 +94,9 @@ def _verdict(result: Result) -> str:
         return "superseded, and stopped" if result.changed else "superseded, nothing ran"
     if result.result in {Outcome.NOOP, Outcome.PLANNED, Outcome.VALID}:
         return "nothing to do"
+    if result.failure_reason is FailureReason.CANCELLED:
+        stopped = sum(map(_is_cancelled, result.tables))
+        return f"cancelled, {stopped:,} of {plural(len(result.tables), 'table')} not finished"
     number = sum(table.result is result.result for table in result.tables)
     if result.result is Outcome.APPLIED:
         return f"✅ {plural(number, 'table')} changed"
@@ -111,9 +113,12 @@ def _intro(result: Result, context: ReportContext) -> str:
 
 
 def _alerts(result: Result, context: ReportContext) -> Iterator[Alert]:
-    failed = [_went_wrong(table) for table in result.tables if table.result is Outcome.FAILED]
+    cancelled = [table for table in result.tables if _is_cancelled(table)]
+    failed = [t for t in result.tables if t.result is Outcome.FAILED and t not in cancelled]
     if failed:
-        yield Alert("CAUTION", "Failed", tuple(map(AlertLine, failed)))
+        yield Alert("CAUTION", "Failed", tuple(AlertLine(_went_wrong(table)) for table in failed))
+    if cancelled:
+        yield Alert("CAUTION", "Cancelled", (AlertLine(_where_it_stopped(cancelled)),))
     unapproved = _unapproved(result, context)
     listed = {lost.change.table for lost in unapproved}
     refused = [table for table in result.tables if table.result is Outcome.REFUSED]
@@ -160,6 +165,19 @@ def _went_wrong(table: TableResult) -> str:
     done = len(table.steps) - left
     progress = f" {plural(done, 'step')} done, {left:,} left." if done else ""
     return f"{why}{progress}{_until(table)}"
+
+
+def _is_cancelled(table: TableResult) -> bool:
+    return table.error is not None and table.error.reason is FailureReason.CANCELLED
+
+
+def _where_it_stopped(cancelled: Sequence[TableResult]) -> str:
+    """One sentence for all tables of a cancelled run: the reason is the same for each."""
+    stops = [
+        f"{code(table.table)} after {len(table.steps) - len(_left(table))} of {plural(len(table.steps), 'step')}"
+        for table in cancelled
+    ]
+    return f"The calls that were under way were finished. Stopped: {', '.join(stops)}."
 
 
 def _goes_on(table: TableResult) -> str:
@@ -241,7 +259,7 @@ def _state(table: TableResult) -> str:
         return "unchanged"
     if table.result is Outcome.APPLIED:
         return _PAST.get(table.action or Action.UPDATE, "updated")
-    return f"{table.action or 'read'} {table.result}"
+    return f"{table.action or 'read'} {'cancelled' if _is_cancelled(table) else table.result}"
 
 
 def _section(table: TableResult, change: TableChange, *, context: ReportContext) -> Section:

@@ -31,11 +31,12 @@ class _TextLine:
     indent: int = 0
     prefix: str = ""
     prefix_style: str = ""
+    wraps: bool = True
 
     def render(self, console: Console, width: int | None) -> Iterator[Text]:
         head = Text(" " * self.indent).append(self.prefix, style=_STYLES.get(self.prefix_style, ""))
         hang = self.indent + len(self.prefix)
-        wrapped = self.body.wrap(console, max(width - hang, _NARROWEST)) if width else [self.body]
+        wrapped = self.body.wrap(console, max(width - hang, _NARROWEST)) if width and self.wraps else [self.body]
         for number, part in enumerate(wrapped):
             part.rstrip()
             yield head + part if number == 0 else Text(" " * hang) + part
@@ -85,7 +86,7 @@ def _report(report: Report) -> Iterator[_TextLine]:
     yield _BLANK
     for section in report.sections:
         yield from _fault(section.excerpt) if section.excerpt else _table(section, brief=report.brief)
-    if report.brief and report.sections:
+    if report.brief and report.sections and not (report.sections[-1].excerpt and report.sections[-1].excerpt.source):
         yield _BLANK
     for alert in report.alerts:
         yield from _alert(alert)
@@ -101,8 +102,14 @@ def _report(report: Report) -> Iterator[_TextLine]:
 def _fault(fault: Excerpt) -> Iterator[_TextLine]:
     where = f"{visible(fault.file)}:{fault.place}: " if fault.file else ""
     yield _say((where, "bold"), (visible(fault.code), "failed"), f": {plain(fault.sentence)}")
-    for line in fault.source.split("\n") if fault.source else ():
-        yield _say((visible(line), "dim"), indent=2)
+    if not fault.source:
+        return
+    source, carets = fault.source.split("\n")
+    number = source.partition("|")[0]
+    for line, style in ((source, ""), (carets, "failed")):
+        body = Text(visible(line[len(number) + 1 :]), style=_STYLES.get(style, ""))
+        yield _TextLine(body, indent=2, prefix=f"{line[: len(number)]}|", prefix_style="dim", wraps=False)
+    yield _BLANK
 
 
 def _table(section: Section, *, brief: bool) -> Iterator[_TextLine]:

@@ -12,20 +12,21 @@ from dynatus_ci.report.layout import Alert, AlertLine, Excerpt, Report, ReportCo
 from dynatus_ci.report.quantities import plural
 from dynatus_ci.text import visible
 
-_WIDTH = 100
 
-
-def build(found: Sequence[Fault], context: ReportContext, *, sources: Mapping[str, str], definitions: int) -> Report:
-    """All faults, file by file."""
+def build(
+    found: Sequence[Fault], context: ReportContext, *, sources: Mapping[str, str], definitions: int, width: int
+) -> Report:
+    """All faults, file by file. A line of a file is cut to a width in columns."""
     files = len({_file(fault) for fault in found})
     number = f"{plural(len(found), 'error')} in {plural(files, 'file')}"
     return Report(
         title=layout.title("definitions", context, number if found else "valid"),
         intro="" if found else f"{plural(definitions, 'definition')}, no errors.",
-        sections=tuple(_sections(found, sources)),
+        sections=tuple(_sections(found, sources, width)),
         brief=True,
         unit="fault",
         next=("Nothing was changed. Dynatus checks all files before it calls AWS.",) if found else (),
+        verdict=f"{number}." if found else "",
     )
 
 
@@ -37,29 +38,29 @@ def error(failure: DynatusError, context: ReportContext) -> Report:
     )
 
 
-def _sections(faults: Sequence[Fault], sources: Mapping[str, str]) -> Iterator[Section]:
+def _sections(faults: Sequence[Fault], sources: Mapping[str, str], width: int) -> Iterator[Section]:
     """One section for each fault, so that a file with many can be cut. The first names the file."""
     lines = {name: re.split(r"\r\n|\r|\n", source) for name, source in sources.items()}
     last = None
     for fault in faults:
         name = _file(fault)
-        yield Section(() if name == last else (name,), excerpt=_excerpt(fault, lines.get(name, [])))
+        yield Section(() if name == last else (name,), excerpt=_excerpt(fault, lines.get(name, []), width))
         last = name
 
 
-def _excerpt(fault: Fault, lines: list[str]) -> Excerpt:
+def _excerpt(fault: Fault, lines: list[str], width: int) -> Excerpt:
     place = fault.place
     if place is None:
         return Excerpt("", "", fault.code, fault.sentence)
-    source = _caret(place, lines[place.line - 1]) if place.line <= len(lines) else ""
+    source = _caret(place, lines[place.line - 1], width) if place.line <= len(lines) else ""
     return Excerpt(place.file, f"{place.line}:{place.column}", fault.code, fault.sentence, source)
 
 
-def _caret(place: Place, line: str) -> str:
+def _caret(place: Place, line: str, width: int) -> str:
     """The line, cut to a width around the fault, and carets below what is wrong."""
-    start = max(0, min(place.column - 1 - _WIDTH // 2, len(line) - _WIDTH))
-    shown = line[start : start + _WIDTH].replace("\t", " ")
-    before, after = "…" if start else "", "…" if start + _WIDTH < len(line) else ""
+    start = max(0, min(place.column - 1 - width // 2, len(line) - width))
+    shown = line[start : start + width].replace("\t", " ")
+    before, after = "…" if start else "", "…" if start + width < len(line) else ""
     end = place.end_column if place.end_line == place.line else len(line) + 1
     first = place.column - 1 - start
     length = max(1, _columns(shown[first : end - 1 - start]))

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from dynatus_ci.report.safe_markdown import hide_accounts, link
 from dynatus_ci.table.model import Plan, Risk
-from dynatus_ci.text import code
+from dynatus_ci.text import as_options, code
 
 PRODUCT = "Dynatus CI"
 DOCUMENTATION = "https://github.com/org/dynatus-action/blob/v1/docs/review.md"
@@ -367,7 +367,7 @@ def finish(report: Report, plan: Plan | None, context: ReportContext) -> Report:
         whole_url=link(context.summary_url or ""),
     )
     if not context.in_github:
-        return whole
+        return _map_texts(whole, as_options)
     account = plan.account if plan else None
     return _map_texts(whole, lambda text: hide_accounts(text, account))
 

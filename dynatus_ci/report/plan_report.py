@@ -17,7 +17,7 @@ from dynatus_ci.table import order
 from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange
-from dynatus_ci.text import code, visible
+from dynatus_ci.text import code, option, visible
 
 SLOT_SECONDS = 60
 """A table that waits for longer lets another one begin, so `max-parallel` does not slow down index builds."""
@@ -37,11 +37,11 @@ _ABSENT: dict[str | None, str] = {
 }
 _APPROVALS = {
     "none": "Apply runs without a review here (`approval: none`).",
-    "reviewed": "Apply runs this plan from its file (`reviewed`), and nothing else.",
+    "reviewed": f"Apply runs this plan from its file ({option('reviewed')}), and nothing else.",
 }
 _RECORDED = "Merging approves this plan. Apply then runs these changes, and nothing else."
 _UNRECORDED = (
-    "No record of this plan was written. To apply it, save it to a file (`out`, then `reviewed`), "
+    f"No record of this plan was written. To apply it, save it to a file ({option('out')}, then {option('reviewed')}), "
     "or set `approval: none`."
 )
 

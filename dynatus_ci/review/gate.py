@@ -11,6 +11,7 @@ from dynatus_ci.errors import FailureReason, sentence
 from dynatus_ci.review import record as records
 from dynatus_ci.review.history import OpenReview, Review, Reviews
 from dynatus_ci.table.model import Difference, Plan, Risk, Step, TableChange
+from dynatus_ci.text import option
 
 LABEL = "dynatus:allow-destructive"
 """The label that approves the destructive differences of a pull request's records."""
@@ -194,7 +195,7 @@ def not_named(change: TableChange, differences: list[Difference], *, label: bool
     return Refusal(
         FailureReason.DESTRUCTIVE_BLOCKED,
         f"{change.table}: nobody named what is lost for good by this change of {_settings(differences)}.",
-        f"Add {patterns} to `allow-destructive`{or_label}.",
+        f"Add {patterns} to {option('allow-destructive')}{or_label}.",
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.review.record import Entry, Record, Scope, new_record, reviewed_ids
 from dynatus_ci.table.model import Difference, Plan
+from dynatus_ci.text import option
 
 MOST_RECORDS = 20
 
@@ -172,7 +173,8 @@ def reviews(comments: Sequence[CommentFacts], scope: Scope, *, branch: str) -> R
             known,
             FailureReason.PLAN_MISSING,
             rejected[0],
-            "Open a pull request that plans this change, or approve a plan as a file (`out`, then `reviewed`).",
+            "Open a pull request that plans this change, "
+            f"or approve a plan as a file ({option('out')}, then {option('reviewed')}).",
         )
     stopped = [comment for comment in comments if stops_history(comment, scope, branch=branch)]
     because = f"{rejection_reason(stopped[0], scope, branch=branch)}, so no older plan counts" if stopped else None

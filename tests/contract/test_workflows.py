@@ -83,7 +83,7 @@ def test_the_pipeline_for_gitlab_agrees_with_the_published_schema() -> None:
 def test_other_pipelines_plan_to_a_file_and_apply_that_file(pipeline: Path) -> None:
     lines = re.findall(r"(?:- |sh ')(dynatus [^'\n]+)", pipeline.read_text(encoding="utf-8"))
     shells = [re.split(r" > | \$\{", line)[0] for line in lines]  # without what the shell makes of the rest
-    asked = [cli._parser().parse_args(shlex.split(line)[1:]) for line in shells]  # noqa: SLF001  # to parse without running
+    asked = [cli.options.parsers()[0].parse_args(shlex.split(line)[1:]) for line in shells]
     assert {options.environment for options in asked} == {"production"}  # it is part of what was reviewed
     assert [options.out for options in asked if getattr(options, "out", None)] == ["plan.json"]
     assert [options.reviewed for options in asked if getattr(options, "reviewed", None)] == ["plan.json"]

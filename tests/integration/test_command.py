@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.scene import table
+from dynatus_ci.interrupt import INTERRUPTED
+from tests.scene import table, tags
 from tests.simulator import Clock, Simulator
 
 FULL = Path("/dev/full")
@@ -35,7 +38,8 @@ def dynatus(*arguments: str | Path, **streams: object) -> subprocess.CompletedPr
     """The command, with nobody at standard input."""
     command = [sys.executable, "-m", "dynatus_ci", *map(str, arguments)]
     given: dict[str, object] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.run(command, text=True, check=False, timeout=120, env=dict(os.environ), **{**given, **streams})  # type: ignore[call-overload, no-any-return]  # streams are files or PIPE
+    given["env"] = dict(os.environ)
+    return subprocess.run(command, text=True, check=False, timeout=120, **{**given, **streams})  # type: ignore[call-overload, no-any-return]  # streams are files or PIPE
 
 
 def test_a_result_that_standard_output_cannot_take_is_told_on_standard_error(
@@ -84,3 +88,34 @@ def test_what_the_gate_said_of_each_step_is_shown_where_it_is_asked_for(account:
     refused = dynatus("apply", *where)
     assert refused.returncode == 1
     assert "may not run: " in refused.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_what_the_encoding_of_the_output_lacks_is_written_in_ascii(
+    account: Simulator, definitions: Path, encoding: str
+) -> None:
+    where = (definitions, "--endpoint-url", account.endpoint_url)
+    assert dynatus("apply", *where, "--yes").returncode == 0
+    changed = table(DeletionProtectionEnabled="true", **tags(team="ü"))
+    (definitions / "users.edn").write_text(changed, encoding="utf-8")
+    environ = {**os.environ, "PYTHONIOENCODING": encoding}
+    text = dynatus("plan", *where, env=environ, encoding=encoding)
+    assert (text.returncode, text.stderr.count("Traceback")) == (0, 0), text.stderr
+    assert ("->" in text.stdout) is (encoding != "utf-8")
+    document = json.loads(dynatus("plan", *where, "--format", "json", env=environ, encoding=encoding).stdout)
+    assert "ü" in json.dumps(document, ensure_ascii=False)
+
+
+def test_ctrl_c_ends_an_apply_as_cancelled_and_says_so_once(definitions: Path) -> None:
+    (definitions / "orders.edn").write_text(table("orders"), encoding="utf-8")
+    with Simulator(clock=Clock(scale=0.1)) as slow:
+        command = [sys.executable, "-m", "dynatus_ci", "apply", str(definitions), "--yes"]
+        command += ["--endpoint-url", slow.endpoint_url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr
+            next(line for line in process.stderr if line.startswith(("orders:", "users:")))
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert "Apply: cancelled, 2 of 2 tables not finished." in out
+    assert out.count("were finished") == 1

@@ -138,12 +138,15 @@ def test_a_reviewed_plan_that_was_changed_by_hand_is_not_taken(moto: DynamoDBCli
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "required: COMMAND"),
-        (["plan", "--endpont-url", "x"], "unrecognized arguments"),
+        ([], "usage: dynatus"),
+        (
+            ["plan", "--endpont-url", "x"],
+            "--endpont-url is not an option of dynatus plan. Did you mean --endpoint-url?",
+        ),
         (["plan", "nowhere", "--endpoint-url", "http://127.0.0.1:9"], "There is no definition file"),
         (["plan", str(EXAMPLES)], "No AWS region is set"),
         (["apply", str(EXAMPLES)], "--yes or --reviewed"),
-        (["apply", str(EXAMPLES), "--yes", "--wait-minutes", "0"], "`wait-minutes`"),
+        (["apply", str(EXAMPLES), "--yes", "--wait-minutes", "0"], "--wait-minutes: "),
         (["plan", str(EXAMPLES), "--account", "12"], "12 digits"),
     ],
 )

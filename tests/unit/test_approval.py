@@ -312,7 +312,7 @@ def test_without_approval_only_what_is_destructive_must_be_named() -> None:
     refusal = Gate().may_run(drop, drop.steps[0])
     assert refusal is not None
     assert refusal.reason is blocked
-    assert refusal.hint == "Add `users/by-a` to `allow-destructive`."
+    assert refusal.hint == "Add `users/by-a` to ``allow-destructive``."
 
 
 def test_the_label_is_offered_where_there_is_a_pull_request_to_put_it_on() -> None:

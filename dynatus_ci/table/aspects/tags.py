@@ -17,7 +17,7 @@ from dynatus_ci.table.model import Difference, Step, Value
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Sequence, Structure, Text, whole_items
-from dynatus_ci.text import code, quoted
+from dynatus_ci.text import code, option, quoted
 
 MOST = 50
 LOCKED = 2
@@ -93,8 +93,8 @@ class Tags(Aspect):
         if not differences or len(desired) + len(ignored) <= MOST:
             return None
         return (
-            f"The file has {len(desired)} tags and `ignore-tags` leaves {len(ignored)} others alone. A table can have "
-            f"at most {MOST}: {', '.join(ignored)}."
+            f"The file has {len(desired)} tags and {option('ignore-tags')} leaves {len(ignored)} others alone. "
+            f"A table can have at most {MOST}: {', '.join(ignored)}."
         )
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:

@@ -1,0 +1,319 @@
+"""What each subcommand of `dynatus` does. Each function takes the arguments and returns the exit status."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from dynatus_ci import engine, iam, importer, report, review, session, terminal
+from dynatus_ci.aws.client import Aws
+from dynatus_ci.cli import options as cli_options
+from dynatus_ci.definitions import loader
+from dynatus_ci.errors import DynatusError, FailureReason, Fault, InvalidDefinitions, InvalidInput
+from dynatus_ci.importer import Imported
+from dynatus_ci.inputs import NAMES, Inputs, Text
+from dynatus_ci.interrupt import INTERRUPTED, Stop
+from dynatus_ci.report import Report, ReportContext
+from dynatus_ci.review import Gate
+from dynatus_ci.session import Planning
+from dynatus_ci.table.model import FORMAT, Plan, Risk, Table
+from dynatus_ci.table.outcome import Outcome, Result
+from dynatus_ci.terminal import say, show
+
+DRIFT_FOUND = 2
+CHANGES_PLANNED = 2
+APPROVAL_NEEDED = 3
+
+
+def validate(options: argparse.Namespace) -> int:
+    """Find what DynamoDB would refuse, without any call."""
+    planning = _planning(options, mode="validate")
+    tables, faults, errors = _load_all(planning, options.paths or [planning.inputs.path])
+    if errors and not (faults or tables):
+        raise errors[0]
+    if options.format == "json":
+        terminal.show_json({"format": FORMAT, "faults": [fault.to_dict() for fault in faults]})
+    elif options.format == "markdown":
+        sources = session.sources(faults)
+        view = report.faults(faults, _context(planning.inputs), sources=sources, definitions=len(tables))
+        show(report.markdown(view))
+    else:
+        show_faults(options, faults, stream=sys.stdout)
+    if planning.inputs.baseline and options.format != "json" and not faults:
+        _print(options, {}, report.plan(planning.plan(tables), _context(planning.inputs)))
+    if not faults:
+        say(f"{report.plural(len(tables), 'definition')} {'is' if len(tables) == 1 else 'are'} valid.")
+    for error in errors:
+        terminal.say_error(error)
+    return 1 if faults or errors else 0
+
+
+def show_faults(options: argparse.Namespace, faults: Sequence[Fault], *, stream: TextIO) -> None:
+    """Show faults: on a terminal with the lines of the files, else one line for each, for other programs."""
+    if not faults:
+        return
+    look = terminal.look(stream, options.color)
+    width = look.width or 0
+    view = report.faults(faults, ReportContext(path=""), sources=session.sources(faults), width=width)
+    if width:
+        terminal.write(report.text(view, colour=look.colour, width=width), stream)
+    else:
+        terminal.write(report.faults_text(faults), stream)
+        say(view.verdict)
+
+
+def _load_all(planning: Planning, paths: Sequence[str]) -> tuple[list[Table], list[Fault], list[DynatusError]]:
+    """The tables of some paths and all faults; one path without definitions hides no other's."""
+    tables: list[Table] = []
+    faults: list[Fault] = []
+    errors: list[DynatusError] = []
+    for path in paths:
+        try:
+            tables += planning.tables(path)
+        except InvalidDefinitions as invalid:
+            faults += invalid.faults
+        except DynatusError as error:
+            errors.append(error)
+    return tables, [*faults, *_defined_twice(tables)], errors
+
+
+def _defined_twice(tables: Sequence[Table]) -> Iterator[Fault]:
+    """Tables that two of the paths define; within one path the loader says so."""
+    first: dict[str, Table] = {}
+    for table in tables:
+        before = first.setdefault(table.name, table)
+        if before is not table:
+            yield loader.duplicate_table(table.name, table.place, before.place)
+
+
+def plan(options: argparse.Namespace) -> int:
+    """Show what apply would change."""
+    planning = _planning(options, mode="plan")
+    planned, patterns, out = planning.plan(planning.tables()), planning.inputs.allow_destructive, planning.inputs.out
+    approved = frozenset(Gate(None, patterns).approved_by(planned))
+    _print(options, planned.to_dict(), report.plan(planned, _context(planning.inputs, approved=approved)))
+    _warn_of_patterns(planned, patterns)
+    if out:
+        session.write(planned, Path(out), name=f"--out: {out!r}")
+    verdict = review.verdict(planned, approved, recorded=False)
+    if verdict.result in {Outcome.FAILED, Outcome.REFUSED}:
+        return 1
+    if not (options.detailed_exitcode and planned.changes):
+        return 0
+    destructive = {difference.id for difference in planned.differences if difference.risk is Risk.DESTRUCTIVE}
+    return CHANGES_PLANNED if destructive <= approved else APPROVAL_NEEDED
+
+
+def _warn_of_patterns(planned: Plan, patterns: Sequence[str]) -> None:
+    """A pattern that approves nothing is most often a mistyped name."""
+    tables = [change.table for change in planned.tables]
+    for pattern in session.useless_patterns(planned, patterns):
+        hint = cli_options.meant(pattern, [*map(review.words, planned.differences), *tables])
+        warning = f"Warning: `--allow-destructive {pattern}` matches no table of these definitions. {hint or ''}"
+        say(terminal.spoken(warning).rstrip())
+
+
+def drift(options: argparse.Namespace) -> int:
+    """Show where the account differs from the definitions."""
+    planning = _planning(options, mode="drift")
+    planned = planning.plan(planning.tables())
+    _print(options, planned.to_dict(), report.drift(planned, _context(planning.inputs)))
+    if any(change.error for change in planned.tables):
+        return 1
+    return DRIFT_FOUND if planned.changes else 0
+
+
+def show_plan(options: argparse.Namespace) -> int:
+    """Print a plan that was saved."""
+    saved = session.read(Path(options.file), name=f"The plan {options.file!r}")
+    inputs = _planning(options, mode="plan").inputs
+    context = ReportContext(path="", named=frozenset(Gate(None, inputs.allow_destructive).approved_by(saved)))
+    _print(options, saved.to_dict(), report.plan(saved, context))
+    _warn_of_patterns(saved, inputs.allow_destructive)
+    return 0
+
+
+# --- apply -----------------------------------------------------------------------------------------------------------
+
+
+def apply(options: argparse.Namespace) -> int:
+    """Change the account to match the definitions."""
+    planning = _planning(options, mode="apply")
+    file, interactive = planning.inputs.reviewed, terminal.can_ask()
+    if not (interactive or options.yes or file):
+        raise InvalidInput(
+            "Standard input is not a terminal, so apply cannot ask for confirmation.",
+            hint="Pass --yes or --reviewed PLAN.json.",
+        )
+    reviewed = session.read(Path(file), name=f"--reviewed: {file!r}") if file else None
+    tables, aws = planning.tables(), planning.connect()
+    planned = engine.plan(aws, tables, options=planning.options)
+    gate = session.gate(reviewed, aws, patterns=planning.inputs.allow_destructive)
+    context = _context(planning.inputs, approved=frozenset(gate.approved_by(planned)))
+    _show_plan_first(options, report.plan(planned, context))
+    _warn_of_patterns(planned, planning.inputs.allow_destructive)
+    if interactive and not (options.yes or reviewed) and not _confirmed(planned, gate):
+        say("Nothing was changed.")
+        return 1
+    result = _run(planning, tables, aws=aws, planned=planned, gate=gate)
+    try:
+        _print(options, result.to_dict(), report.result(result, context))
+    except (DynatusError, BrokenPipeError):
+        say(report.text(report.result(result, context)))  # what was done must be told somewhere
+        raise
+    if result.failure_reason is FailureReason.CANCELLED:
+        return INTERRUPTED
+    return 1 if result.result in {Outcome.FAILED, Outcome.REFUSED} else 0
+
+
+def _show_plan_first(options: argparse.Namespace, view: Report) -> None:
+    """Before anything runs. Standard output takes one document: with another format the plan is no part of it."""
+    stream = sys.stdout if options.format == "text" else sys.stderr
+    look = terminal.look(stream, options.color)
+    terminal.write(report.text(view, colour=look.colour, width=look.width), stream)
+
+
+def _confirmed(planned: Plan, gate: Gate) -> bool:
+    """Whether the user wants it, who hears first what will be left out. Where nothing can run nobody is asked."""
+    changes = [change for change in planned.tables if change.changes]
+    refused = [c for c in changes if gate.may_run(c, next(iter(c.steps), None))]
+    if refused:
+        names = ", ".join(change.table for change in refused)
+        say(f"Not approved, so {'this table' if len(refused) == 1 else 'these tables'} will be left unchanged: {names}")
+    return len(refused) == len(changes) or terminal.confirm("Type `yes` to apply:")
+
+
+def _run(planning: Planning, tables: Sequence[Table], *, aws: Aws, planned: Plan, gate: Gate) -> Result:
+    stop = Stop(impatient=True)
+    stop.applying = True
+    with terminal.progress() as told, stop.listening():
+        return engine.apply(
+            aws,
+            tables,
+            plan=planned,
+            may_run=gate.may_run,
+            options=planning.options,
+            on_event=lambda event: told(event.table, event.text),
+            stop=stop.flag,
+        )
+
+
+# --- import, policy, completion --------------------------------------------------------------------------------------
+
+
+def import_(options: argparse.Namespace) -> int:
+    """Write existing tables as definitions."""
+    planning = _planning(options)
+    imported = importer.import_tables(
+        planning.connect(),
+        options.patterns,
+        out_dir=Path(options.folder),
+        table_prefix=planning.inputs.table_prefix,
+        ask_owner=options.owner,
+    )
+    for table in imported:
+        if table.error:
+            say(f"{table.table}: {terminal.spoken(str(table.error))}")
+        if table.file:
+            show(str(table.file))
+        if table.warning:
+            say(f"{table.table}: {terminal.spoken(table.warning)}")
+    for line in _summary_of_import(imported, folder=options.folder, ask_owner=options.owner):
+        say(line)
+    return 1 if any(table.error for table in imported) else 0
+
+
+def _summary_of_import(imported: Sequence[Imported], *, folder: str, ask_owner: bool) -> Iterator[str]:
+    """How many files were written, how many tables were left out, and whose the tables are."""
+    written = [table for table in imported if table.file]
+    owned = [table for table in written if table.owner]
+    for table in owned:
+        yield f"{table.table} belongs to {table.owner}."
+    if owned:
+        yield "Release a table from its stack before dynatus changes it: see docs/adopt.md."
+    elif ask_owner and written:
+        yield "No CloudFormation stack owns these tables."
+    left_out = len(imported) - len(written)
+    yield f"{report.plural(len(written), 'file')} written to {folder}" + (
+        f", {left_out} left out." if left_out else "."
+    )
+
+
+def policy(options: argparse.Namespace) -> int:
+    """Print the least IAM policy for these definitions, or for import."""
+    planning = _planning(options)
+    region, account = planning.inputs.region, planning.inputs.account
+    if options.role == "import":
+        if options.path:
+            raise InvalidInput("--mode import takes no PATH.", hint="Choose tables with --table-prefix.")
+        terminal.show_json(iam.import_policy(region=region, account=account, table_prefix=planning.inputs.table_prefix))
+        return 0
+    tables = planning.tables()
+    if region is None and any(table.at(("Replicas",)) for table in tables):
+        say("Without --region, an entry of :Replicas for the table's own region counts as a replica.")
+    terminal.show_json(iam.policy(tables, mode=options.role, region=region, account=account, recreate=options.recreate))
+    return 0
+
+
+def completion(options: argparse.Namespace) -> int:
+    """Print a shell's completion script."""
+    import shtab  # noqa: PLC0415  # no other command needs it
+
+    whole, commands = cli_options.parsers()
+    for command in commands.values():
+        for argument in command._actions:  # noqa: SLF001  # argparse has no other list of them
+            if argument.metavar in cli_options.FILES:
+                argument.complete = shtab.FILE  # type: ignore[attr-defined]  # shtab looks for it
+    show(shtab.complete(whole, options.shell))
+    return 0
+
+
+RUN: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
+    "validate": validate,
+    "plan": plan,
+    "apply": apply,
+    "drift": drift,
+    "show": show_plan,
+    "import": import_,
+    "policy": policy,
+    "completion": completion,
+}
+
+
+# --- shared ----------------------------------------------------------------------------------------------------------
+
+
+def _planning(options: argparse.Namespace, *, mode: str | None = None) -> Planning:
+    """The options as the action's inputs, by the same names and rules."""
+    named = {**vars(options), "mode": mode}
+    given: dict[str, Text] = {name: value for name, value in named.items() if name in NAMES and value}
+    return Planning(
+        inputs=Inputs.from_texts(given),
+        on_warning=lambda fault: say(report.faults_text([fault]).rstrip("\n")),
+        on_notice=lambda notice: say(terminal.spoken(notice)),
+        profile=vars(options).get("profile"),
+    )
+
+
+def _context(inputs: Inputs, *, approved: frozenset[str] = frozenset()) -> ReportContext:
+    return ReportContext(
+        mode=inputs.mode.value,
+        path=inputs.path,
+        environment=inputs.environment,
+        baseline=inputs.baseline,
+        approval="reviewed" if inputs.reviewed else "none",
+        named=approved,
+    )
+
+
+def _print(options: argparse.Namespace, document: Mapping[str, Any], view: Report) -> None:
+    if options.format == "json":
+        terminal.show_json(document)
+    elif options.format == "markdown":
+        show(report.markdown(view))
+    else:
+        look = terminal.look(sys.stdout, options.color)
+        terminal.write(report.text(view, colour=look.colour, width=look.width), sys.stdout)

@@ -1,0 +1,171 @@
+"""The arguments of the command, and how its output looks on a terminal and elsewhere."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from dynatus_ci import cli, terminal
+from dynatus_ci.cli import options
+from dynatus_ci.terminal import Look
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "tables"
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("choice", "environ", "colour"),
+    [
+        ("auto", {}, True),
+        ("auto", {"NO_COLOR": "1"}, False),
+        ("auto", {"NO_COLOR": ""}, True),
+        ("auto", {"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        ("auto", {"TERM": "dumb"}, False),
+        ("always", {"NO_COLOR": "1"}, True),
+        ("never", {"FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_a_terminal_gets_colours_unless_somebody_says_no(choice: str, environ: dict[str, str], colour: bool) -> None:
+    assert terminal.look(Terminal(), choice, environ).colour is colour
+
+
+@pytest.mark.parametrize(
+    ("choice", "environ", "colour"),
+    [
+        ("auto", {}, False),
+        ("auto", {"FORCE_COLOR": "1"}, True),
+        ("auto", {"CLICOLOR_FORCE": "1"}, True),
+        ("auto", {"FORCE_COLOR": "0"}, False),
+        ("always", {}, True),
+    ],
+)
+def test_a_pipe_gets_no_colours_unless_somebody_says_so(choice: str, environ: dict[str, str], colour: bool) -> None:
+    assert terminal.look(io.StringIO(), choice, environ) == Look(colour, None)
+
+
+def test_no_arguments_print_the_help_and_are_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 1
+    printed = capsys.readouterr()
+    assert not printed.out
+    assert all(name in printed.err for name in options.COMMANDS)
+
+
+@pytest.mark.parametrize("name", options.COMMANDS)
+def test_the_help_of_a_command_has_an_example_and_its_exit_statuses(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([name, "--help"])
+    printed = capsys.readouterr().out
+    assert printed.isascii()
+    assert f"example:\n  dynatus {name}" in printed
+    assert "exit status:\n  0 " in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["plann"], "plann is not a command of dynatus. Did you mean plan?"),
+        (["xyz"], "The commands are validate, plan"),
+        (["plan", "--formt", "json"], "--formt is not an option of dynatus plan. Did you mean --format?"),
+        (["plan", "--endpoint-urll=http://x"], "Did you mean --endpoint-url?"),
+        (["plan", "--qqqqq"], "See dynatus plan --help."),
+        (["plan", "here", "there"], "dynatus plan does not take the argument there."),
+        (["plan", "--format", "yaml"], "invalid choice: 'yaml'"),
+    ],
+)
+def test_a_mistyped_argument_gets_a_suggestion(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 1
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("pattern", "warning"),
+    [
+        ("ordrs", "`--allow-destructive ordrs` matches no table of these definitions. Did you mean `orders`?"),
+        ("ord*", ""),
+        ("orders/by-user", ""),
+    ],
+)
+def test_a_pattern_that_approves_nothing_gets_a_warning(
+    pattern: str, warning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["plan", str(EXAMPLES), "--baseline", str(EXAMPLES), "--allow-destructive", pattern]) == 0
+    printed = capsys.readouterr().err
+    assert ("Warning" in printed) is bool(warning)
+    assert warning.replace("`", "") in printed
+
+
+def test_a_saved_plan_is_printed_as_it_was_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, out = tmp_path / "before.edn", tmp_path / "plan.json"
+    before.write_text((EXAMPLES / "users.edn").read_text(encoding="utf-8"), encoding="utf-8")
+    assert cli.main(["plan", str(EXAMPLES), "--baseline", str(before), "--out", str(out)]) == 0
+    plan = capsys.readouterr().out
+    assert cli.main(["show", str(out)]) == 0
+    assert plan.splitlines()[:10] == capsys.readouterr().out.splitlines()[:10]
+    assert cli.main(["show", str(out), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(out.read_text(encoding="utf-8"))
+    assert cli.main(["show", str(out), "--format", "markdown"]) == 0
+    assert "| Table |" in capsys.readouterr().out
+    assert cli.main(["show", str(EXAMPLES / "users.edn")]) == 1
+    assert "cannot be read as a plan" in capsys.readouterr().err
+
+
+TABLE = (
+    '{{:TableName "sessions" :BillingMode "PAY_PER_REQUEST" :KeySchema [{{:AttributeName "{0}" :KeyType "HASH"}}]'
+    ' :AttributeDefinitions [{{:AttributeName "{0}" :AttributeType "S"}}]}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"), [([], 0), (["--detailed-exitcode"], 3), (["--allow-destructive", "sessions"], 0)]
+)
+def test_a_change_that_needs_an_approval_is_exit_3_where_it_is_asked_for(
+    arguments: list[str], status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, after = tmp_path / "before.edn", tmp_path / "after.edn"
+    before.write_text(TABLE.format("id"), encoding="utf-8")
+    after.write_text(TABLE.format("user"), encoding="utf-8")
+    assert cli.main(["plan", str(after), "--baseline", str(before), *arguments]) == status
+    if "--allow-destructive" in arguments:
+        assert cli.main(["plan", str(after), "--baseline", str(before), *arguments, "--detailed-exitcode"]) == 2
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_validate_shows_the_line_with_carets_on_a_terminal(
+    width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "users.edn"
+    file.write_text(TABLE.format("id").replace(":BillingMode", f"{' ' * 60} :BillngMode"), encoding="utf-8")
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert cli.main(["validate", str(file)]) == 1
+    lines = screen.getvalue().splitlines()
+    carets = next(line for line in lines if "^" in line)
+    source = lines[lines.index(carets) - 1]
+    assert source[carets.index("^") : carets.rindex("^") + 1] == ":BillngMode"
+    assert max(len(source), len(carets)) <= width
+    assert lines[-1] == "1 error in 1 file."
+
+
+@pytest.mark.parametrize("shell", options.SHELLS)
+def test_a_completion_script_knows_commands_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "validate" in script
+    assert "detailed-exitcode" in script
