@@ -127,7 +127,7 @@ def test_a_wrong_input_is_an_error_that_says_what_is_allowed(name: str, text: st
 
 def test_all_wrong_inputs_are_in_one_error() -> None:
     message = refusal(mode="plam", account="1", comment="x")
-    assert [name for name in ("mode", "account", "comment") if f"`{name}`: " in message] == [
+    assert [name for name in ("mode", "account", "comment") if f"``{name}``: " in message] == [
         "mode",
         "account",
         "comment",
