@@ -126,8 +126,9 @@ def _from_python(definition: object, number: int) -> tuple[dict[str, Any], list[
         message = f"definition {number}: A definition is a mapping, not {value_types.kind(definition)}."
         return {}, [Fault(None, "not-a-map", message)]
     body, findings = _checked(definition)
-    name = shapes.known(body, "TableName") or f"definition {number}"
-    return body, [_python_fault(name, finding) for finding in findings]
+    name = shapes.known(body, "TableName")
+    owner = code(shorten(name)) if name else f"definition {number}"
+    return body, [_python_fault(owner, finding) for finding in findings]
 
 
 def _checked(definition: Mapping[Any, Any], prefix: str = "") -> tuple[dict[str, Any], list[Finding]]:
@@ -140,9 +141,9 @@ def _checked(definition: Mapping[Any, Any], prefix: str = "") -> tuple[dict[str,
     return body, [replace(finding, path=checked.as_written(finding.path)) for finding in findings]
 
 
-def _python_fault(table: str, finding: Finding) -> Fault:
+def _python_fault(owner: str, finding: Finding) -> Fault:
     steps = "".join(f"[{step}]" if isinstance(step, int) else f".{shorten(step)}" for step in finding.path)
-    where = f"{code(shorten(table))}: {code(steps.lstrip('.'))}" if steps else code(shorten(table))
+    where = f"{owner}: {code(steps.lstrip('.'))}" if steps else owner
     return Fault(None, finding.code, f"{where}: {finding.message}", finding.hint)
 
 
