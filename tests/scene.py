@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from dynatus_ci import action, review
 from dynatus_ci.definitions.files import git_blob
-from dynatus_ci.github.client import Pace
+from dynatus_ci.github.transport import Pace
 from dynatus_ci.table.model import digest
 from tests import github_stub
 from tests.github_stub import GitHubStub

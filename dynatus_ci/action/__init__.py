@@ -17,7 +17,7 @@ from dynatus_ci import logs, report, session
 from dynatus_ci.action import apply, checks, plan
 from dynatus_ci.action.job import ActionResult, Job, Problem, add_summary
 from dynatus_ci.errors import Bug, Cancelled, DynatusError, FailureReason, InvalidDefinitions, InvalidInput
-from dynatus_ci.github.client import Pace
+from dynatus_ci.github.transport import Pace
 from dynatus_ci.github.workflow_commands import Level, Runner
 from dynatus_ci.inputs import Mode
 from dynatus_ci.interrupt import Stop

@@ -10,9 +10,9 @@ from typing import Any, Self
 from dynatus_ci import report, review
 from dynatus_ci.errors import DynatusError, FailureReason, Fault, Place
 from dynatus_ci.github import event as events
-from dynatus_ci.github.client import Pace
 from dynatus_ci.github.event import Run
 from dynatus_ci.github.pull_request import PullRequests
+from dynatus_ci.github.transport import Pace
 from dynatus_ci.github.workflow_commands import Level, OutputValue, Runner
 from dynatus_ci.inputs import Inputs
 from dynatus_ci.interrupt import Stop

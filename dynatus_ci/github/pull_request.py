@@ -25,7 +25,7 @@ from dynatus_ci.github.answers import (
     TrustedComment,
     Unwritten,
 )
-from dynatus_ci.github.client import FAILURES, NOTHING, Client, Pace, asking, renamed, unexpected
+from dynatus_ci.github.transport import FAILURES, NOTHING, Client, Pace, asking, renamed, unexpected
 
 READ: Final = "pull-requests: read"
 WRITE: Final = "pull-requests: write"

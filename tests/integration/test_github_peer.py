@@ -18,8 +18,8 @@ import requests
 
 from dynatus_ci.errors import GitHubError
 from dynatus_ci.github.answers import Comment, Unwritten
-from dynatus_ci.github.client import Pace
 from dynatus_ci.github.pull_request import PullRequests
+from dynatus_ci.github.transport import Pace
 
 pytestmark = pytest.mark.github_peer
 

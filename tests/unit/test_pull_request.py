@@ -13,8 +13,8 @@ import pytest
 from dynatus_ci.errors import GitHubError, NotAllowed
 from dynatus_ci.github import pull_request
 from dynatus_ci.github.answers import Actor, Comment, GitObject, PullRequest, Tip, TrustedComment, Unwritten
-from dynatus_ci.github.client import Pace
 from dynatus_ci.github.pull_request import PullRequests
+from dynatus_ci.github.transport import Pace
 from tests import github_stub
 from tests.github_stub import BOT, Answer, Fault, GitHubStub
 
