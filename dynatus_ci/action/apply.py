@@ -84,7 +84,7 @@ def _reviewed(job: Job, path: str) -> Plan:
 
 
 class ApplyPolicy:
-    """What may run: what was reviewed, what was named, and whether this commit's run is the one that decides.
+    """What may run: what was reviewed and approved, and whether this commit's run is the one that decides.
 
     `may_run` is the one place that decides. It is asked by several tables at once, and holds no lock.
 
@@ -130,7 +130,7 @@ class ApplyPolicy:
             return None
         self.stopped = True
         self._job.stop.flag.set()
-        return Refusal(FailureReason.CANCELLED, f"{change.table}: {self.superseded}")
+        return Refusal(FailureReason.CANCELLED, f"{code(change.table)}: {self.superseded}")
 
     def look_at_tip(self, *, patient: bool) -> None:
         """Find out whether the branch has other definitions by now. Without a branch, or a review, nobody asks.
@@ -149,7 +149,7 @@ class ApplyPolicy:
         self.superseded = review.superseded(run.sha, tip=tip.commit, read=self._files_read(), there=there, here=here)
 
     def open(self) -> None:
-        """Read what was reviewed; until then the gate asks only that what loses something is named."""
+        """Read what was reviewed; until then the gate only asks for an approval of what is destructive."""
         patterns = self.gate.patterns
         if self.approval != Approval.REVIEWED_PLAN:
             self.gate = session.gate(self._reviewed, self._aws, patterns=patterns)
@@ -282,7 +282,7 @@ class ApplyRun:
             self._name_backup(event.table, event.backup)
 
     def _name_backup(self, table: str, arn: str) -> None:
-        """A backup is named in summary and comment before anything is deleted: an error here keeps the table."""
+        """Tell of a backup in summary and comment before anything is deleted: an error here keeps the table."""
         made = self._backups[table] = TableResult(table, None, Outcome.NOOP, backup=arn)
         self._job.runner.add_summary(self._markdown(Result(self._plan, (made,)), running=True) + "\n")
         self._tell(Result(self._plan, tuple(reversed(self._backups.values()))), naming=arn)
@@ -309,7 +309,7 @@ class ApplyRun:
         return self._job.context(
             approval=self._policy.approval,
             comment_url=history.url if history else None,
-            label_on=" and ".join(f"pull request #{number}" for number in gate.sources(self._plan, unnamed=True)),
+            label_on=" and ".join(f"pull request #{number}" for number in gate.sources(self._plan, unapproved=True)),
             named=frozenset(approved_by),
             approved_by=approved_by,
             unreviewed=frozenset(id_ for change in self._plan.tables for id_ in gate.unreviewed(change)),

@@ -53,7 +53,7 @@ class CommentOutcome:
 
     Args:
         recorded: Whether it holds a record that a label can name.
-        labelled: Whether the label names what that record destroys.
+        labelled: Whether the label approves what is destructive in that record.
         label_removed: Whether the label was taken off, because it was given for something else.
         note: Why there is no comment, or no record in it.
         failed: Set where GitHub did not take what had to be written.

@@ -166,7 +166,7 @@ def step_line(step: Step, *, status: str = "", took: float | None = None) -> Ste
 
 def failed(table: str, why: Failure) -> str:
     """Why a table could not be read or changed, as a sentence."""
-    return f"{code(table)}: {why.message.removeprefix(f'{table}: ')}"
+    return f"{code(table)}: {why.message.removeprefix(f'{code(table)}: ')}"
 
 
 def takes(steps: Iterable[Step]) -> str:

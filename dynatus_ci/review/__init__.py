@@ -1,4 +1,4 @@
-"""The gate: is what would run now what was reviewed, and is what loses something named?
+"""The gate: was what would run now reviewed, and is what is destructive approved?
 
 Everything that decides is here, and pure: what it needs is fetched elsewhere and comes in as values. It must not
 touch a network, a clock, a file or the environment, and it trusts no text: a record that does not decode is no record.

@@ -1,4 +1,4 @@
-"""The gate: is what would run now what was reviewed, and is what loses something named?"""
+"""The gate: was what would run now reviewed, and is what is destructive approved?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dynatus_ci.errors import FailureReason, sentence
 from dynatus_ci.review import record as records
 from dynatus_ci.review.history import OpenReview, Review, Reviews
 from dynatus_ci.table.model import Difference, Plan, Risk, Step, TableChange
-from dynatus_ci.text import option
+from dynatus_ci.text import code, option
 
 LABEL = "dynatus:allow-destructive"
 """The label that approves the destructive differences of a pull request's records."""
@@ -35,7 +35,7 @@ class Gate:
     """Decides what may run.
 
     Args:
-        reviews: What was reviewed; None with `approval: none`, where only what is destructive must be named.
+        reviews: What was reviewed; None with `approval: none`, where only what is destructive needs an approval.
         patterns: The patterns of `allow-destructive`.
     """
 
@@ -51,26 +51,25 @@ class Gate:
             change: What the table needs now.
             step: What would run next; None where no step can run now, or ever.
         """
-        # The change as a whole comes first: that a part was not reviewed is said before another part is not named.
+        # The change as a whole comes first: a missing review is told before a missing approval.
         steps = (step, *change.steps) if step else ()
-        return next((refusal for each in (None, *steps) if (refusal := self.judge(change, each))), None)
+        return next((refusal for planned in (None, *steps) if (refusal := self.judge(change, planned))), None)
 
     def judge(self, change: TableChange, step: Step | None) -> Refusal | None:
         """Why one step may not run; None where it may.
 
         Args:
             change: What the table needs now.
-            step: One of its steps; None asks for the change as a whole, also for one that is refused always and so has
-                no steps: that nobody reviewed it is said first.
+            step: One of its steps; None asks for the change as a whole, which has no steps where it never runs.
         """
         served = _served(change, step) if step else records.to_do(change)
         deletes = step is not None and step.operation == "DeleteTable"
         unexplained = [(d, why) for d in served if (why := self._unexplained(change, d, deletes=deletes))]
         if unexplained:
             return self._not_reviewed(change, [d for d, _ in unexplained], why=unexplained[0][1])
-        unnamed = [difference for difference in served if not self._named(change, difference)]
-        if change.refusal is None and unnamed:
-            return not_named(change, unnamed, label=self._has_labels)
+        unapproved = [difference for difference in served if not self._approved(change, difference)]
+        if change.refusal is None and unapproved:
+            return not_approved(change, unapproved, label=self._has_labels)
         return always_refused(change)
 
     def unreviewed(self, change: TableChange) -> tuple[str, ...]:
@@ -84,20 +83,20 @@ class Gate:
         return {id_: approval for id_, approval in approvals if approval}
 
     def wants_more(self, plan: Plan) -> bool:
-        """Whether older records could still explain or name something."""
+        """Whether older records could still explain or approve something."""
         return any(
-            self._unexplained(change, difference, deletes=False) or not self._named(change, difference)
+            self._unexplained(change, difference, deletes=False) or not self._approved(change, difference)
             for change in plan.tables
             for difference in records.to_do(change)
         )
 
-    def sources(self, plan: Plan, *, unnamed: bool = False) -> tuple[int, ...]:
-        """The pull requests whose records explain what a plan does, or only what it destroys and nobody named."""
+    def sources(self, plan: Plan, *, unapproved: bool = False) -> tuple[int, ...]:
+        """The pull requests whose records explain what a plan does, or only what is destructive and not approved."""
         found = {
             review.pull_request.number
             for change in plan.tables
             for difference in records.to_do(change)
-            if not (unnamed and self._named(change, difference))
+            if not (unapproved and self._approved(change, difference))
             for review in islice(self._explaining(change, difference), 1)
             if review.pull_request
         }
@@ -112,7 +111,7 @@ class Gate:
         if self.reviews is None:
             return None
         used_up = any(review.record.older is not None for review in self.reviews.known)
-        why = f"{self.reviews.absent}{', or what named it is used up' if used_up else ''}"
+        why = f"{self.reviews.absent}{', or the plan that held it is used up' if used_up else ''}"
         for review in self.reviews.open_for(difference):
             mismatch = _mismatch(review, change, difference=difference, deletes=deletes)
             if mismatch is None:
@@ -120,7 +119,7 @@ class Gate:
             why = mismatch or why
         return why
 
-    def _named(self, change: TableChange, difference: Difference) -> bool:
+    def _approved(self, change: TableChange, difference: Difference) -> bool:
         return difference.risk is not Risk.DESTRUCTIVE or self._approval(change, difference) is not None
 
     def _approval(self, change: TableChange, difference: Difference) -> str | None:
@@ -139,12 +138,12 @@ class Gate:
     def _not_reviewed(self, change: TableChange, differences: list[Difference], *, why: str) -> Refusal:
         reviews = self.reviews or Reviews()
         because = f"; {reviews.because}" if reviews.because else ""
-        message = f"{change.table}: not reviewed as it would run now: {_settings(differences)} ({why}{because})."
+        message = f"{code(change.table)}: the change of {_settings(differences)} was not reviewed: {why}{because}."
         return Refusal(reviews.reason, message, reviews.hint)
 
 
 def covered(difference: Difference, patterns: Iterable[str]) -> bool:
-    """Whether a pattern names the difference: its table and all of it, or `table/index`; globs allowed."""
+    """Whether a pattern matches the difference's table, or as `table/index` its index; globs are allowed."""
     index = records.index_name(difference)
     for pattern in patterns:
         table, slash, rest = pattern.partition("/")
@@ -154,7 +153,7 @@ def covered(difference: Difference, patterns: Iterable[str]) -> bool:
 
 
 def words(difference: Difference) -> str:
-    """The pattern that names exactly this difference's table, or its index."""
+    """The pattern that matches exactly this difference's table, or its index."""
     index = records.index_name(difference)
     return f"{difference.table}/{index}" if index and not records.deletes_table(difference) else difference.table
 
@@ -163,18 +162,18 @@ def always_refused(change: TableChange) -> Refusal | None:
     """The refusal of what never runs (docs/architecture.md#what-never-runs)."""
     if change.refusal is None:
         return None
-    return Refusal(FailureReason.DESTRUCTIVE_BLOCKED, f"{change.table}: {change.refusal}")
+    return Refusal(FailureReason.DESTRUCTIVE_BLOCKED, f"{code(change.table)}: {change.refusal}")
 
 
 def _served(change: TableChange, step: Step) -> tuple[Difference, ...]:
-    """What a step serves; a step that does not say so, or names what is not there, serves all of the table."""
+    """What a step serves; all of the table where the step does not say, or refers to what is not there."""
     served = change.served_by(step)
     known = {difference.id for difference in served}
     return served if served and known == set(step.differences) else change.differences
 
 
 def _mismatch(found: OpenReview, change: TableChange, *, difference: Difference, deletes: bool) -> str | None:
-    """Why an open review does not explain a difference: "" where it does not name it, None where it explains it."""
+    """Why an open review does not explain a difference: "" where it does not hold it, None where it explains it."""
     reviewed = found.entry.reviewed(found.ids)
     if reviewed is None:
         return ""
@@ -182,24 +181,24 @@ def _mismatch(found: OpenReview, change: TableChange, *, difference: Difference,
         return f"it was reviewed as {reviewed.risk.value} and is {difference.risk.value} now"
     if deletes or difference.risk is Risk.DESTRUCTIVE or records.deletes_table(difference):
         if change.table_id is None or found.entry.table_id != records.identity(change):
-            return "another table stands behind this name than the one reviewed"
+            return "this is another table than the one that was reviewed"
         if records.lost_index(difference) not in {None, reviewed.index}:
-            return "another index stands behind this name than the one reviewed"
+            return "this is another index than the one that was reviewed"
     return None
 
 
-def not_named(change: TableChange, differences: list[Difference], *, label: bool) -> Refusal:
-    """The refusal of what loses something that nobody named, with the words that would."""
-    patterns = ", ".join(sorted({f"`{words(difference)}`" for difference in differences}))
+def not_approved(change: TableChange, differences: list[Difference], *, label: bool) -> Refusal:
+    """The refusal of what is destructive and not approved, with what would approve it."""
+    patterns = ", ".join(sorted({code(words(difference)) for difference in differences}))
     or_label = f", or the label `{LABEL}` to the pull request that planned it" if label else ""
     return Refusal(
         FailureReason.DESTRUCTIVE_BLOCKED,
-        f"{change.table}: nobody named what is lost for good by this change of {_settings(differences)}.",
+        f"{code(change.table)}: the destructive change of {_settings(differences)} is not approved.",
         f"Add {patterns} to {option('allow-destructive')}{or_label}.",
     )
 
 
 def _settings(differences: Iterable[Difference]) -> str:
-    """Settings in words. Names inside a setting (tag keys) are strangers' text and stay out, but for an index's."""
-    names = {records.index_name(d) or (d.path[0] if d.path else "the table itself") for d in differences}
-    return ", ".join(sorted(names))
+    """The settings or indexes, as a sentence."""
+    names = {records.index_name(difference) or next(iter(difference.path), "") for difference in differences}
+    return ", ".join(code(name) if name else "the table itself" for name in sorted(names))

@@ -110,7 +110,7 @@ class Review:
 
     @property
     def labelled(self) -> bool:
-        """Whether the label names this record's destructive differences."""
+        """Whether the label approves this record's destructive differences."""
         return self.pull_request is not None and self.pull_request.labelled
 
 
@@ -129,14 +129,14 @@ class Reviews:
 
     Args:
         because: Why there is nothing more; None where what there is does not hold the difference.
-        absent: What is said of a difference that nothing here names.
+        absent: What is said of a difference that no plan here holds.
     """
 
     known: tuple[Review, ...] = ()
     reason: FailureReason = FailureReason.PLAN_CHANGED
     because: str | None = None
     hint: str | None = None
-    absent: str = "no reviewed plan names it"
+    absent: str = "it is in no reviewed plan"
 
     @property
     def counted(self) -> tuple[Review, ...]:

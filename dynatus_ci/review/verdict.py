@@ -72,7 +72,7 @@ def _not_approved(plan: Plan, approved: Collection[str]) -> Iterator[tuple[str, 
         blocking = [difference for difference in destructive if difference.id not in approved]
         # Where nobody may look whether the table is empty, it may be, and then nothing is lost.
         if blocking and not change.unproven:
-            yield change.table, gate.not_named(change, blocking, label=True)
+            yield change.table, gate.not_approved(change, blocking, label=True)
 
 
 def superseded(

@@ -302,7 +302,7 @@ def test_what_is_refused_always_is_refused_for_its_own_reason_whether_it_is_name
     for gate in (Gate(), Gate(patterns=named)):
         refusal = gate.may_run(REFUSED, None)
         assert refusal is not None
-        assert str(refusal) == "users: it has replicas"
+        assert str(refusal) == "`users`: it has replicas"
 
 
 def test_without_approval_only_what_is_destructive_must_be_named() -> None:

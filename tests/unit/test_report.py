@@ -321,7 +321,7 @@ def test_a_superseded_apply_names_the_commit_that_applies() -> None:
 
 
 def test_a_refusal_found_at_apply_is_told_though_the_plan_did_not_know_it() -> None:
-    error = Failure("destructive-blocked", "users: It holds items now.", reason=FailureReason.DESTRUCTIVE_BLOCKED)
+    error = Failure("destructive-blocked", "`users`: It holds items now.", reason=FailureReason.DESTRUCTIVE_BLOCKED)
     table = table_result(creation("users"), *[Status.REFUSED] * 2, result=Outcome.REFUSED, error=error)
     shown = report.markdown(report.result(Result(plan(creation("users")), (table,), Outcome.REFUSED), APPLY))
     assert "- `users`: It holds items now." in shown
