@@ -1,6 +1,6 @@
 """The GitHub door: inputs in, one of four modes, and its ending as outputs, summary, annotations and a comment.
 
-Glue only: what may run is decided in `approval`, what is written by `report`, what is done by `engine`.
+Glue only: what may run is decided in `review`, what is written by `report`, what is done by `engine`.
 """
 
 from __future__ import annotations

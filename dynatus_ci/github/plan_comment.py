@@ -2,7 +2,7 @@
 
 Plan writes a new record into it. Apply tells there what it does, and keeps the record, or marks it as used. Only the
 text of a comment that we wrote, and that nobody else edited, is believed or written back; GitHub is asked for both in
-one answer. What a record allows is decided in `approval`.
+one answer. What a record allows is decided in `review`.
 """
 
 from __future__ import annotations
