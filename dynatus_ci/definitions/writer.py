@@ -83,7 +83,7 @@ def _settings(table: Table) -> Iterator[tuple[str, Value]]:
     shapes = {Tags.name: _tags, Policy.name: _policy, Replicas.name: _replicas}
     for aspect in ASPECTS:
         value = table.at((aspect.name,))
-        if value is None or value == aspect.initial or aspect.name in UNWRITTEN:
+        if value is None or value == aspect.initial or aspect.name in UNWRITTEN or aspect.of_table:
             continue
         shaped = shapes[aspect.name](value) if aspect.name in shapes else value
         if shaped:

@@ -8,41 +8,29 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dynatus_ci.report.quantities import plural, size
 from dynatus_ci.table import aspects, phrases, replacement
-from dynatus_ci.table.aspects import ASPECTS, keys
+from dynatus_ci.table.aspects import keys
 from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import Action, Difference, Effect, Path, Risk, Table, TableChange, Value
 from dynatus_ci.text import code
-
-_NAMES = {
-    "KeySchema": "key",
-    "BillingMode": "billing mode",
-    "ProvisionedThroughput": "capacity",
-    "OnDemandThroughput": "on-demand limits",
-    **{setting.name: setting.title for setting in ASPECTS if not setting.named},
-}
-MEMBERS = {
-    GLOBAL: "index",
-    LOCAL: "local index",
-    **{setting.name: setting.title for setting in ASPECTS if setting.named},
-}
-"""What one member of a setting is called where its members have names."""
 
 
 def name(path: Path) -> str:
     """What a path is called, as a sentence: `stream`, or `index` and the index's name."""
     if not path:
         return "table"
-    setting, *named = path
-    if not named or setting not in MEMBERS:
-        return _NAMES.get(setting, code(" / ".join(path)))
-    owner = f"{MEMBERS[setting]} {code(named[0])}"
-    return f"{owner} {name((named[1],))}" if named[1:] else owner
+    aspect, members = aspects.of(path[:1]), path[1:]
+    if aspect and not aspect.named:
+        return aspect.title
+    if aspect is None or not members:
+        return code(" / ".join(path))
+    owner = f"{aspect.title} {code(members[0])}"
+    return f"{owner} {name(members[1:])}" if members[1:] else owner
 
 
 def sides(difference: Difference) -> tuple[dict[Path, str], dict[Path, str]] | None:
@@ -74,26 +62,6 @@ def diff(actual: Value, desired: Value) -> tuple[str, ...]:
 
 # --- what goes -------------------------------------------------------------------------------------------------------
 
-# Of keys, indexes and capacity; each other aspect has its own sentence (`Setting.consequence`). By the first member of
-# the path, for an index followed by the member inside it, or by the effect. {table} is one table or several.
-_CONSEQUENCES = {
-    "BillingMode": "{table} will switch to provisioned capacity. Requests above it will be throttled.",
-    "ProvisionedThroughput": "The capacity of {table} will be lowered{change}. Requests above it will be throttled.",
-    "OnDemandThroughput": (
-        "The on-demand limits of {table} will be lowered{change}. Requests above them will be throttled."
-    ),
-    "GlobalSecondaryIndexes delete": "Index {member} of {table}{held} will be deleted. Queries on it will fail.",
-    "GlobalSecondaryIndexes rebuild-index": (
-        "Index {member} of {table}{held} will be deleted and built again. Queries on it fail until it is built."
-    ),
-    "GlobalSecondaryIndexes ProvisionedThroughput": (
-        "The capacity of index {member} of {table} will be lowered{change}. Requests above it will be throttled."
-    ),
-    "GlobalSecondaryIndexes OnDemandThroughput": (
-        "The on-demand limits of index {member} of {table} will be lowered{change}. "
-        "Requests above them will be throttled."
-    ),
-}
 _OTHER_CONSEQUENCE = "{name} of {table} will change."
 _LISTED_TABLES = 3
 
@@ -188,11 +156,10 @@ def _held(changes: Sequence[TableChange]) -> str:
 
 
 def _template(difference: Difference) -> str:
-    aspect, path = aspects.of(difference.path), difference.path
-    if aspect:
-        return aspect.consequence(difference).replace("Table {table}", "{table}").replace("table {table}", "{table}")
-    case = path[2] if path[2:] else difference.effect.value
-    return _CONSEQUENCES.get(f"{path[0]} {case}") or _CONSEQUENCES.get(path[0], _OTHER_CONSEQUENCE)
+    aspect = aspects.of(difference.path)
+    if aspect is None:
+        return _OTHER_CONSEQUENCE
+    return aspect.consequence(difference).replace("Table {table}", "{table}").replace("table {table}", "{table}")
 
 
 # --- what changes, for the overview ----------------------------------------------------------------------------------
@@ -220,7 +187,7 @@ def overview(change: TableChange) -> str:
         real = [difference for difference in real if difference.path]
     for member in (GLOBAL, "Replicas"):
         parts += _named(member, [difference for difference in real if _is_member(difference, member)])
-    rest = [difference for difference in real if not any(_is_member(difference, each) for each in MEMBERS)]
+    rest = [difference for difference in real if not _is_named(difference)]
     new = change.action is Action.CREATE
     parts += dict.fromkeys(name(difference.path) if new else _part(difference) for difference in rest)
     tags = [difference for difference in real if _is_member(difference, "Tags")]
@@ -231,6 +198,11 @@ def overview(change: TableChange) -> str:
 def is_cause(difference: Difference) -> bool:
     """Whether a table is deleted and created again because of it."""
     return difference.effect is Effect.RECREATE and difference.path != ()
+
+
+def _is_named(difference: Difference) -> bool:
+    aspect = aspects.of(difference.path[:1])
+    return aspect is not None and aspect.named and not difference.path[2:]
 
 
 def _is_member(difference: Difference, member: str) -> bool:
@@ -250,7 +222,7 @@ def _named(member: str, differences: Sequence[Difference]) -> list[str]:
         if len(found) <= _SHOWN_NAMES:
             parts += [f"{sign} {name(difference.path)}" for difference in found]
         else:
-            parts += [f"{sign} {count}" for count in _counted(len(found), MEMBERS[member])]
+            parts += [f"{sign} {count}" for count in _counted(len(found), _title(member))]
     return [*parts, *(_part(difference) for difference in differences if _sign(difference) == _CHANGED)]
 
 
@@ -313,29 +285,26 @@ def _access_paths(table: Table) -> dict[Path, str]:
         ((member, index), value) for member in (LOCAL, GLOBAL) for index, value in (table.at((member,)) or {}).items()
     ]
     return {
-        ("KeySchema",): _key(table.at(("KeySchema",)) or {"KeySchema": []}),
+        ("KeySchema",): keys.key_words(table.at(("KeySchema",)) or {"KeySchema": []}),
         **{path: _keys_and_projection(value) for path, value in indexes},
         **({("StreamSpecification",): str(stream.get("StreamViewType"))} if stream.get("StreamEnabled") else {}),
     }
 
 
+def _title(member: str) -> str:
+    aspect = aspects.of((member,))
+    return aspect.title if aspect else member
+
+
 def _path_label(path: Path) -> str:
-    return " ".join([{"KeySchema": "key", "StreamSpecification": "stream"}.get(path[0]) or MEMBERS[path[0]], *path[1:]])
+    return " ".join([_title(path[0]), *path[1:]])
 
 
 def _keys_and_projection(value: Mapping[str, Value]) -> str:
-    return _index({member: value[member] for member in ("KeySchema", "AttributeDefinitions", "Projection")})
+    return keys.index_words({member: value[member] for member in ("KeySchema", "AttributeDefinitions", "Projection")})
 
 
 # --- values in a few words -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Phrasing:
-    """How to put a value with these members into words. A value with another member is shown as JSON instead."""
-
-    members: frozenset[str]
-    say: Callable[[Mapping[str, Value]], str]
 
 
 def _phrases(path: Path, value: Value) -> dict[Path, str] | None:
@@ -348,7 +317,10 @@ def _phrases(path: Path, value: Value) -> dict[Path, str] | None:
     if path:
         return {path: phrase}
     types = {"AttributeDefinitions": value.get("AttributeDefinitions") or []}
-    return {path: phrase, **{(LOCAL, one["IndexName"]): _index({**types, **one}) for one in value.get(LOCAL) or []}}
+    return {
+        path: phrase,
+        **{(LOCAL, one["IndexName"]): keys.index_words({**types, **one}) for one in value.get(LOCAL) or []},
+    }
 
 
 def _phrase(path: Path, value: Value) -> str | None:
@@ -356,24 +328,11 @@ def _phrase(path: Path, value: Value) -> str | None:
         return phrases.on(value)
     if isinstance(value, str | int):
         return str(value) or '""'
-    phrasing = _phrasing(path)
-    if phrasing is None or not isinstance(value, Mapping) or not value.keys() <= phrasing.members:
+    aspect = aspects.kind_of(path)
+    said, words = (aspect.said, aspect.words) if aspect else (_TABLE, _table)
+    if (path and not aspect) or not isinstance(value, Mapping) or not value.keys() <= said or not said:
         return None
-    return phrasing.say(value)
-
-
-def _phrasing(path: Path) -> _Phrasing | None:
-    aspect = aspects.of(path) or aspects.of(path[2:])
-    if aspect:
-        return _Phrasing(aspect.said, aspect.words) if aspect.said else None
-    match path:
-        case ():
-            return _TABLE
-        case (("GlobalSecondaryIndexes" | "LocalSecondaryIndexes"), _):
-            return _INDEX
-        case (_, _, member):
-            return _PHRASINGS.get(member)
-    return _PHRASINGS.get(path[0])
+    return words(value)
 
 
 def _table(value: Mapping[str, Value]) -> str:
@@ -381,41 +340,11 @@ def _table(value: Mapping[str, Value]) -> str:
     key = value["KeySchema"] if isinstance(value["KeySchema"], Mapping) else value
     billing = [value.get("BillingMode", ""), phrases.units(value.get("ProvisionedThroughput"))]
     return phrases.joined(
-        f"key {_key(key)}", " ".join(filter(None, billing)), phrases.at_most(value.get("OnDemandThroughput"))
+        f"key {keys.key_words(key)}", " ".join(filter(None, billing)), phrases.at_most(value.get("OnDemandThroughput"))
     )
 
 
-def _index(value: Mapping[str, Value]) -> str:
-    projection = value["Projection"]
-    include = ", ".join(map(phrases.attribute, projection.get("NonKeyAttributes") or ()))
-    warm = phrases.units(value.get("WarmThroughput"))
-    return phrases.joined(
-        _key(value),
-        f"{projection['ProjectionType']} {include}".rstrip(),
-        phrases.units(value.get("ProvisionedThroughput")),
-        phrases.at_most(value.get("OnDemandThroughput")),
-        f"warm {warm}" if warm else "",
-    )
-
-
-def _key(value: Mapping[str, Value]) -> str:
-    """The partition key's attributes, then the sort key's, with their types. Several of one kind are joined by `+`."""
-    types = keys.types(value.get("AttributeDefinitions") or [])
-    named = ([e["AttributeName"] for e in value["KeySchema"] if e["KeyType"] == kind] for kind in ("HASH", "RANGE"))
-    typed = (" + ".join(f"{phrases.attribute(name)} ({types.get(name, '?')})" for name in names) for names in named)
-    return ", ".join(filter(None, typed))
-
-
-_KEYED = frozenset({"KeySchema", "AttributeDefinitions"})
-_THROUGHPUT = frozenset({"ProvisionedThroughput", "OnDemandThroughput"})
-_TABLE = _Phrasing(_KEYED | _THROUGHPUT | {LOCAL, "BillingMode"}, _table)
-# The insights of an index are a setting of their own.
-_INDEX = _Phrasing(_KEYED | _THROUGHPUT | {"Projection", "WarmThroughput", "ContributorInsightsSpecification"}, _index)
-_PHRASINGS = {
-    "KeySchema": _Phrasing(_KEYED, _key),
-    "ProvisionedThroughput": _Phrasing(frozenset(phrases.UNITS), phrases.units),
-    "OnDemandThroughput": _Phrasing(frozenset(phrases.UNITS), phrases.units),
-}
+_TABLE = keys.KEYED | {"BillingMode", "ProvisionedThroughput", "OnDemandThroughput", LOCAL}
 
 
 def _json(value: Value, indent: int | None = None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from dynatus_ci.errors import Place
 from dynatus_ci.table import unmanaged
-from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys
+from dynatus_ci.table.aspects import ASPECTS, indexes, keys
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.model import Path, Table, TableInfo, Value
@@ -23,24 +23,10 @@ def desired(definition: Mapping[str, Any], *, place: Place | None = None) -> Tab
     name = definition["TableName"]
     if definition.get("Absent"):
         return Table(name, place=place, absent=True)
-    types = keys.types(definition["AttributeDefinitions"])
-    mode = definition.get("BillingMode") or "PROVISIONED"
-    provisioned = mode == "PROVISIONED"
     values: dict[str, Value] = {
-        "KeySchema": keys.keyed(definition["KeySchema"], types),
-        "AttributeDefinitions": keys.definitions(types),
-        "BillingMode": mode,
+        "AttributeDefinitions": keys.definitions(keys.types(definition["AttributeDefinitions"])),
+        **{aspect.name: aspect.desired(definition) for aspect in ASPECTS if aspect.mentioned(definition)},
     }
-    for member in ("ProvisionedThroughput",) if provisioned else ("OnDemandThroughput",):
-        if definition.get(member):
-            values[member] = dict(definition[member])
-    if keys.LOCAL in definition:
-        values[keys.LOCAL] = keys.local_indexes(definition[keys.LOCAL] or [], types)
-    if indexes.GLOBAL in definition:
-        values[indexes.GLOBAL] = indexes.desired(definition[indexes.GLOBAL] or [], types, provisioned=provisioned)
-    for aspect in ASPECTS:
-        if definition.get(aspect.name) is not None:
-            values[aspect.name] = aspect.normalise(definition[aspect.name])
     return Table(name, values, place=place)
 
 
@@ -52,14 +38,7 @@ def actual(description: Mapping[str, Any], answers: Mapping[str, Mapping[str, An
         answers: Operation → answer (all pages in one). A setting whose reader is not here was not read.
     """
     present = _present(description)
-    types = keys.types(description.get("AttributeDefinitions") or [])
-    values: dict[str, Value] = {
-        "KeySchema": keys.keyed(description["KeySchema"], types),
-        keys.LOCAL: keys.local_indexes(description.get(keys.LOCAL) or [], types),
-        **capacity.read(description),
-    }
-    provisioned = values["BillingMode"] == "PROVISIONED"
-    values[indexes.GLOBAL] = indexes.actual(present.get(indexes.GLOBAL) or [], types, provisioned=provisioned)
+    values: dict[str, Value] = {}
     transitions = dict(_transitions(description))
     failures: dict[Path, str] = {}
     for aspect, answer in _answered(answers):
@@ -92,7 +71,6 @@ def _answered(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Aspect
 def _transitions(description: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     if description.get("TableStatus") in {"CREATING", "UPDATING", "DELETING"}:
         yield (), description["TableStatus"]
-    yield from indexes.transitions(description)
     yield from unmanaged.transitions(description)
 
 

@@ -6,7 +6,7 @@ docs/dynamodb.md#the-order-of-steps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dynatus_ci.table import emulators, order, probe, replacement, unmanaged
@@ -26,7 +26,9 @@ from dynatus_ci.table.model import (
     TableInfo,
 )
 
+BILLING_MODE = capacity.BillingMode()
 ENCRYPTION = Encryption()
+GLOBAL_INDEXES = indexes.GlobalIndexes()
 UNREAD = "NOT READABLE YET"
 """What stands as a transition at a setting whose reader does not find the table yet."""
 STRONG = "MultiRegionConsistency"
@@ -62,7 +64,7 @@ def change(desired: Table, actual: Table | None, facts: AccountFacts) -> TableCh
         found = _deletion(comparison)
     elif comparison.actual is None:
         found = _creation(comparison)
-    elif tuple(keys.differences(comparison, risk=Risk.SAFE)):
+    elif any(_recreating(comparison)):
         found = _recreation(comparison)
     else:
         found = _update(comparison)
@@ -73,7 +75,7 @@ def questions(desired: Table, actual: Table | None, facts: AccountFacts) -> Miss
     """What must be asked first, beyond the table itself; account-wide facts only when they are needed."""
     deleting = actual is not None and actual.transitions.get(()) == "DELETING"
     comparison = Comparison(desired, None if deleting else actual, facts)
-    goes = comparison.actual is not None and (desired.absent or any(keys.differences(comparison, risk=Risk.SAFE)))
+    goes = comparison.actual is not None and (desired.absent or any(_recreating(comparison)))
     base = _missing(comparison) if goes else comparison
     unasked = not desired.absent and facts.scaling is None and not facts.scaling_denied
     keys_of = (aspect.unknown_key(base) for aspect in _readable(base))
@@ -97,7 +99,7 @@ def as_actual(definition: Table | None, region: str) -> Table | None:
     values = {aspect.name: aspect.initial for aspect in ASPECTS} | dict(definition.values)
     arn = f"arn:aws:dynamodb:{region}:ACCOUNT:table/{definition.name}"
     live = TableInfo(table_id="", arn=arn, status="ACTIVE")
-    return replace(definition, values={keys.LOCAL: {}, indexes.GLOBAL: {}, **values}, info=live)
+    return replace(definition, values=values, info=live)
 
 
 def _deletion(comparison: Comparison) -> TableChange:
@@ -113,9 +115,16 @@ def _recreation(comparison: Comparison) -> TableChange:
     risk = replacement.risk(comparison)
     itself, *rest = replacement.creation(comparison)
     itself = replace(itself, effect=Effect.RECREATE, risk=risk)
-    found = (itself, *keys.differences(comparison, risk=risk), *rest)
+    found = (itself, *(replace(cause, risk=risk) for cause in _recreating(comparison)), *rest)
     supported, unsupported = _split(_missing(comparison), found)
     return _replacing(comparison, Action.RECREATE, (*supported, *unsupported), tuple(_building(comparison, supported)))
+
+
+def _recreating(comparison: Comparison) -> Iterator[Difference]:
+    """The differences that need a new table."""
+    for aspect in ASPECTS:
+        if aspect.fixed and aspect.managed(comparison.desired):
+            yield from aspect.differences(comparison)
 
 
 def _replacing(
@@ -148,28 +157,19 @@ def _building(comparison: Comparison, differences: tuple[Difference, ...]) -> It
     unsupported = frozenset(aspect.name for aspect in ASPECTS if not _keeps(comparison, (aspect.name,)))
     create = replacement.create_step(missing, differences, unsupported)
     left = tuple(difference for difference in differences if difference.id not in create.differences)
-    after = _setting_steps(missing, ASPECTS, left)
+    after = _steps(missing, ASPECTS, left)
     yield create
     yield from (replace(step, after=create.differences) for step in _in_order(after, differences))
 
 
 def _update(comparison: Comparison) -> TableChange:
     aspects = tuple(_readable(comparison))
-    of_indexes, of_capacity = (
-        indexes.differences(comparison),
-        capacity.differences(comparison, covered_by=_makers(comparison)),
-    )
-    of_settings = (difference for aspect in aspects for difference in aspect.differences(comparison))
-    found = (*of_indexes, *of_capacity, *of_settings, *_out_of_reach(comparison))
+    differences = (difference for aspect in aspects for difference in aspect.differences(comparison))
+    found = (*_covered(comparison, differences), *_out_of_reach(comparison))
     supported, unsupported = _split(comparison, found)
     steps = _in_order(_steps(comparison, aspects, supported), supported)
-    created = [difference for difference in supported if difference.path[0] == indexes.GLOBAL]
     alone = _left_alone(comparison) if supported else None
-    refusal = (
-        indexes.refusal(comparison, created)
-        or capacity.refusal(comparison, supported)
-        or _refusal(comparison, supported)
-    )
+    refusal = _refusal(comparison, supported)
     change = _table_change(
         comparison,
         Action.UPDATE if supported else Action.NOOP,
@@ -180,17 +180,7 @@ def _update(comparison: Comparison) -> TableChange:
     return _with_left(replace(change, refusal=alone or refusal), comparison)
 
 
-def _of_billing_mode(difference: Difference) -> bool:
-    return difference.path == capacity.MODE
-
-
-# By aspect, which differences must be done before its steps. New indexes and limits are those of the billing mode.
-_FOLLOWS: Mapping[str, Callable[[Difference], bool]] = {
-    indexes.GLOBAL: _of_billing_mode,
-    capacity.MODE[0]: _of_billing_mode,
-    **{aspect.name: aspect.follows for aspect in ASPECTS},
-}
-_POSITIONS = {name: position for position, name in enumerate(_FOLLOWS)}
+_POSITIONS = {aspect.name: position for position, aspect in enumerate(ASPECTS)}
 
 
 def _in_order(steps: Iterable[Step], differences: Sequence[Difference]) -> tuple[Step, ...]:
@@ -201,7 +191,7 @@ def _in_order(steps: Iterable[Step], differences: Sequence[Difference]) -> tuple
 
 def _before(step: Step, differences: Sequence[Difference]) -> tuple[str, ...]:
     others = (difference for difference in differences if difference.path and difference.id not in step.differences)
-    return tuple(difference.id for difference in others if _FOLLOWS[step.aspect](difference))
+    return tuple(difference.id for difference in others if ASPECTS[_POSITIONS[step.aspect]].follows(difference))
 
 
 def _with_left(change: TableChange, comparison: Comparison) -> TableChange:
@@ -213,14 +203,6 @@ def _with_left(change: TableChange, comparison: Comparison) -> TableChange:
 
 
 def _steps(comparison: Comparison, aspects: Sequence[Aspect], differences: tuple[Difference, ...]) -> Iterator[Step]:
-    yield from indexes.steps(comparison, [d for d in differences if d.path[0] == indexes.GLOBAL and len(d.path) == 2])
-    yield from capacity.steps(comparison, [d for d in differences if capacity.owns(d.path)])
-    yield from _setting_steps(comparison, aspects, differences)
-
-
-def _setting_steps(
-    comparison: Comparison, aspects: Sequence[Aspect], differences: tuple[Difference, ...]
-) -> Iterator[Step]:
     for aspect in aspects:
         found = _of(aspect, differences)
         if aspect.left(comparison, found) is None:
@@ -228,8 +210,8 @@ def _setting_steps(
 
 
 def _of(aspect: Aspect, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
-    """The differences of a setting, of the table or inside an index."""
-    return tuple(difference for difference in differences if aspect.owns(difference.path))
+    """The differences that an aspect's steps carry out."""
+    return tuple(difference for difference in differences if aspect.serves(difference.path))
 
 
 def _readable(comparison: Comparison) -> Iterator[Aspect]:
@@ -248,11 +230,21 @@ def _out_of_reach(comparison: Comparison) -> Iterator[Difference]:
             yield from aspect.differences(missing)
 
 
+def _covered(comparison: Comparison, differences: Iterable[Difference]) -> Iterator[Difference]:
+    """The same; who approved the creation of a table or an index approved its capacity."""
+    makers = _makers(comparison)
+    for difference in differences:
+        owner = difference.path[:2] if len(difference.path) > 2 else ()
+        covered = BILLING_MODE.serves(difference.path)
+        yield replace(difference, covered_by=makers.get(owner, ())) if covered else difference
+
+
 def _makers(comparison: Comparison) -> dict[Path, tuple[str, ...]]:
     """For the table and each index, the ids of the differences that would have made it."""
-    missing = _missing(comparison)
-    made = {(): (Difference(comparison.name, (), None, replacement.body(comparison)).id,)}
-    return made | {difference.path: (difference.id,) for difference in indexes.differences(missing)}
+    made: dict[Path, tuple[str, ...]] = {(): (Difference(comparison.name, (), None, replacement.body(comparison)).id,)}
+    if not GLOBAL_INDEXES.managed(comparison.desired):
+        return made
+    return made | {index.path: (index.id,) for index in GLOBAL_INDEXES.differences(_missing(comparison))}
 
 
 def _refusal(comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
@@ -340,8 +332,10 @@ def _notes(comparison: Comparison, aspects: Sequence[Aspect], differences: tuple
     )
     if unread:
         yield f"Not readable yet, so not compared: {', '.join(sorted(unread))}. Apply waits for it."
-    yield from indexes.notes(comparison, differences)
-    yield from capacity.notes(comparison, differences)
+    for kind, what in ((indexes.GLOBAL, "indexes"), (keys.LOCAL, "local indexes")):
+        live = comparison.actual_at((kind,))
+        if live and not comparison.desired.manages(kind):
+            yield f"Live {what} that the file does not mention, left alone: {', '.join(sorted(live))}."
     for aspect in aspects:
         yield from aspect.notes(comparison, _of(aspect, differences))
 

@@ -45,7 +45,7 @@ def creation(comparison: Comparison) -> tuple[Difference, ...]:
     itself = Difference(comparison.name, (), None, body(comparison), Effect.CREATE)
     aspects = (difference for aspect in ASPECTS if aspect.managed(comparison.desired)
                 for difference in aspect.differences(missing))  # fmt: skip
-    return (itself, *indexes.differences(missing), *aspects)
+    return (itself, *aspects)
 
 
 def create_step(comparison: Comparison, differences: tuple[Difference, ...], unsupported: frozenset[str]) -> Step:
@@ -80,7 +80,7 @@ def unmentioned(comparison: Comparison) -> Iterator[str]:
         return
     for aspect in ASPECTS:
         live = comparison.actual_at((aspect.name,))
-        shown = aspect.reader is None and aspect.name != "WarmThroughput"
+        shown = aspect.reader is None and aspect.name != "WarmThroughput" and not aspect.of_table
         if shown and not aspect.managed(comparison.desired) and not matches(aspect.initial, live):
             yield aspect.name
     for kind in (indexes.GLOBAL, keys.LOCAL):

@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 
 from dynatus_ci.table import unmanaged
-from dynatus_ci.table.aspects import ASPECTS
+from dynatus_ci.table.aspects import ASPECTS, indexes
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.replicas import REPLICA
 from dynatus_ci.table.validation import members, shapes
@@ -152,7 +152,7 @@ def test_what_only_answers_have_is_in_no_request(dynamodb: ServiceModel) -> None
         described |= set(dynamodb.shape_for(name).members)  # type: ignore[attr-defined]  # a structure
     sidecars = {"TimeToLiveDescription"}
     assert not shapes.ANSWERED.keys() & (members.TABLE.members.keys() | REPLICA.members.keys())
-    of_a_definition = {*members.TABLE.members, *members.INDEX.members, *REPLICA.members, *shapes.UNMANAGED}
+    of_a_definition = {*members.TABLE.members, *indexes.INDEX.members, *REPLICA.members, *shapes.UNMANAGED}
     inside_throughputs = {"ReadCapacityUnits", "WriteCapacityUnits", "ReadUnitsPerSecond", "WriteUnitsPerSecond"}
     assert described - of_a_definition - inside_throughputs == shapes.ANSWERED.keys() - sidecars
 

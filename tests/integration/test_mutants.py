@@ -31,6 +31,7 @@ from dynatus_ci.table.aspects import (
     ttl,
 )
 from dynatus_ci.table.aspects.base import Emptiness
+from dynatus_ci.table.aspects.indexes import GlobalIndexes
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.model import Difference, Phase, Risk, Step
 from tests import strategies
@@ -102,7 +103,7 @@ def several_concerns_in_a_call(patch: Patch) -> None:
 
 
 def an_index_is_done_when_its_table_is_active(patch: Patch) -> None:
-    patch.setattr(indexes, "transitions", lambda _: iter(()))
+    patch.setattr(GlobalIndexes, "transitions", lambda *_: iter(()))
 
 
 def waits_for_nothing(patch: Patch) -> None:
@@ -157,12 +158,12 @@ def an_alias_is_not_looked_up(patch: Patch) -> None:
 
 
 def lost_indexes_are_called_safe(patch: Patch) -> None:
-    real = indexes.differences
+    real = GlobalIndexes.differences
 
     def safe(*args: Any) -> Iterator[Difference]:
         return (replace(difference, risk=Risk.SAFE) for difference in real(*args))
 
-    patch.setattr(indexes, "differences", safe)
+    patch.setattr(GlobalIndexes, "differences", safe)
 
 
 def every_table_is_called_empty(patch: Patch) -> None:

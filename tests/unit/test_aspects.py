@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TypeAlias
 
 import hypothesis
@@ -12,11 +13,13 @@ from dynatus_ci.table import build, planner
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.aspects.base import AccountFacts, Aspect
 from dynatus_ci.table.aspects.protection import Protection
+from dynatus_ci.table.aspects.warm_throughput import WarmThroughput
 from dynatus_ci.table.model import Phase, canonical
 from dynatus_ci.table.validation import members, shapes
 from tests import strategies
 from tests.simulator import lifecycle, simulator, update  # noqa: F401  # simulator registers the operations
 from tests.simulator.operations import OPERATIONS
+from tests.unit.test_planner import CASES
 
 Pair: TypeAlias = tuple[strategies.Definition, strategies.Definition]
 FACTS = AccountFacts(region=strategies.REGION, scaling={})
@@ -62,6 +65,17 @@ def test_the_property_tests_draw_every_aspect_with_several_values() -> None:
 
     collect()
     assert [name for name, drawn in values.items() if len(drawn) < 2] == []
+
+
+def test_the_property_tests_know_the_initial_value_of_every_aspect() -> None:
+    every_table_has = {aspect.name for aspect in ASPECTS if aspect.of_table}
+    assert {aspect.name for aspect in ASPECTS} - strategies.INITIAL.keys() - every_table_has == {WarmThroughput.name}
+
+
+def test_a_golden_plan_changes_every_aspect() -> None:
+    changed = {path.partition("/")[0] for case in CASES
+               for path, *_ in json.loads(case.read_text(encoding="utf-8"))["expected"]["differences"]}  # fmt: skip
+    assert {aspect.name for aspect in ASPECTS} - changed == set()
 
 
 @EACH

@@ -1,11 +1,14 @@
-"""The settings of a table that have a life of their own; loader, observer, planner, report and IAM policy walk it."""
+"""The aspects of a table, in the order of their steps within a phase: docs/architecture.md#how-to-add-an-aspect."""
 
 from __future__ import annotations
 
 from dynatus_ci.table.aspects.backups import PointInTimeRecovery
 from dynatus_ci.table.aspects.base import Aspect, matches
+from dynatus_ci.table.aspects.capacity import BillingMode, Capacity, Limits
 from dynatus_ci.table.aspects.encryption import Encryption
+from dynatus_ci.table.aspects.indexes import GlobalIndexes
 from dynatus_ci.table.aspects.insights import Insights
+from dynatus_ci.table.aspects.keys import Key, LocalIndexes
 from dynatus_ci.table.aspects.kinesis import Kinesis
 from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.protection import Protection
@@ -18,6 +21,12 @@ from dynatus_ci.table.aspects.warm_throughput import WarmThroughput
 from dynatus_ci.table.model import Path, Table, Value
 
 ASPECTS: tuple[Aspect, ...] = (
+    Key(),
+    LocalIndexes(),
+    GlobalIndexes(),
+    BillingMode(),
+    Capacity(),
+    Limits(),
     Protection(),
     Stream(),
     TableClass(),
@@ -34,13 +43,18 @@ ASPECTS: tuple[Aspect, ...] = (
 
 
 def of(path: Path) -> Aspect | None:
-    """The setting that a path is about; None where the planner's own couplings are (keys, indexes, capacity)."""
+    """The aspect that a path is about; None for the table itself, and for what no release knows."""
     return next((aspect for aspect in ASPECTS if aspect.owns(path)), None)
 
 
+def kind_of(path: Path) -> Aspect | None:
+    """The aspect that knows the value at a path; of an index's member, that of the table's member of the same name."""
+    return of(path[2:]) or of(path)
+
+
 def satisfied(path: Path, actual: Value, expected: Value) -> bool:
-    """Whether the live value at a path is what a step expects; of a member of an index its setting decides, too."""
-    aspect = of(path) or of(path[2:])
+    """Whether the actual value at a path is what a step expects."""
+    aspect = kind_of(path)
     return aspect.satisfied(actual, expected) if aspect else matches(actual, expected)
 
 

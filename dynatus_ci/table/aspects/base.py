@@ -182,6 +182,10 @@ class Aspect:
     """What may stand there."""
     title: ClassVar[str]
     """What people call it in a sentence; where it has `named` members, what they call one of them."""
+    fixed: ClassVar[bool] = False
+    """Whether only a new table can have another value."""
+    of_table: ClassVar[bool] = False
+    """Whether every table has it: CreateTable and `replacement` treat it as a part of the table itself."""
     named: ClassVar[bool] = False
     """Whether its paths go on with a name: a tag's key, a replica's region."""
     phase: ClassVar[Phase] = Phase.CHANGE
@@ -213,9 +217,21 @@ class Aspect:
         """What AWS would refuse about this setting of a definition, as far as the file alone shows it."""
         yield from ()
 
+    def mentioned(self, definition: Mapping[str, Any]) -> bool:
+        """Whether a definition has a value for it."""
+        return definition.get(self.name) is not None
+
+    def desired(self, definition: Mapping[str, Any]) -> Value:
+        """The value of a definition that mentions it, in normal form."""
+        return self.normalise(definition[self.name])
+
     def owns(self, path: Path) -> bool:
         """Whether a difference at a path is one of this setting."""
         return path[:1] == (self.name,)
+
+    def serves(self, path: Path) -> bool:
+        """Whether its steps carry out a difference at a path."""
+        return self.owns(path)
 
     def managed(self, desired: Table) -> bool:
         """Whether a definition mentions this setting."""

@@ -7,14 +7,15 @@ docs/dynamodb.md#billing-mode
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from dynatus_ci.table import emulators
+from dynatus_ci.table import emulators, phrases
 from dynatus_ci.table.aspects import indexes, scaling, warm_throughput
-from dynatus_ci.table.aspects.base import Comparison, matches
-from dynatus_ci.table.aspects.indexes import GLOBAL
+from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
+from dynatus_ci.table.aspects.indexes import GLOBAL, THROUGHPUT, billing_mode
 from dynatus_ci.table.aspects.scaling import PROVISIONED
 from dynatus_ci.table.model import Difference, Effect, Path, Risk, Step, Value, limits
+from dynatus_ci.table.validation.shapes import Choice
 
 MODE = ("BillingMode",)
 LIMITS = "OnDemandThroughput"
@@ -23,76 +24,8 @@ UNLIMITED: Value = {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}
 DECREASES_A_DAY = 4
 
 
-def read(description: Mapping[str, Any]) -> dict[str, Value]:
-    """The live billing mode and what belongs to it. The summary is absent on a table that was never on demand."""
-    mode = (description.get("BillingModeSummary") or {}).get("BillingMode", "PROVISIONED")
-    if mode == "PROVISIONED":
-        return {"BillingMode": mode, PROVISIONED: indexes.units(description)}
-    return {"BillingMode": mode, LIMITS: indexes.limits(description)}
-
-
-def differences(comparison: Comparison, *, covered_by: Mapping[Path, tuple[str, ...]]) -> Iterator[Difference]:
-    """The mode, then capacity and limits of the table and of the indexes that stay.
-
-    Args:
-        comparison: The two sides.
-        covered_by: For the table `()` and each index, the ids of the differences that would have made it.
-    """
-    mode = comparison.desired.at(MODE)
-    if mode != comparison.actual_at(MODE):
-        risk = Risk.DISRUPTIVE if mode == "PROVISIONED" else Risk.SAFE
-        yield comparison.difference(MODE, mode, risk=risk, covered_by=covered_by.get((), ()))
-    for owner in _owners(comparison):
-        for member in (PROVISIONED, LIMITS, WARM) if owner else (PROVISIONED, LIMITS):
-            yield from _difference(comparison, (*owner, member), covered_by.get(owner, ()))
-
-
-def steps(comparison: Comparison, served: Sequence[Difference]) -> Iterator[Step]:
-    """A switch carries all that it needs; else what rises goes together, and each decrease alone: it has a quota."""
-    mode = [difference for difference in served if difference.path == MODE]
-    capacity = [difference for difference in served if _member(difference.path) == PROVISIONED]
-    limits = [difference for difference in served if _member(difference.path) == LIMITS]
-    table_limits = [difference for difference in limits if len(difference.path) == 1]
-    if mode and mode[0].desired == "PROVISIONED":
-        yield _to_provisioned(comparison, (*mode, *capacity))
-    elif mode:
-        yield _to_on_demand(comparison, (*mode, *table_limits))
-        limits = [difference for difference in limits if difference not in table_limits]
-    else:
-        yield from _capacity(comparison, capacity)
-    yield from _limits(comparison, limits)
-    yield from _warm(comparison, [difference for difference in served if _member(difference.path) == WARM])
-
-
-def refusal(comparison: Comparison, found: Sequence[Difference]) -> str | None:
-    """Vector indexes keep a table on demand.
-
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/VectorSearch.Requirements.html
-    """
-    vectors = sorted(comparison.actual.info.vectors) if comparison.actual and comparison.actual.info else []
-    if vectors and any(difference.path == MODE and difference.desired == "PROVISIONED" for difference in found):
-        return f"The table has the vector index {vectors[0]}, which AWS has on demand only. Delete that index first."
-    return None
-
-
-def notes(comparison: Comparison, found: Sequence[Difference]) -> Iterator[str]:
-    """Auto scaling, decreases that are left today, and what cannot be lowered."""
-    yield from _scaling_notes(comparison)
-    for difference in found:
-        if _member(difference.path) == PROVISIONED and _lowers(difference.actual, wanted(comparison, difference.path)):
-            yield from _decrease_note(comparison, difference.path[:-1])
-    for name, index in comparison.desired.indexes().items():
-        live = comparison.actual_at((GLOBAL, name))
-        if live and WARM in index:
-            yield from warm_throughput.lower_note(f"index {name}", live.get(WARM), index[WARM])
-    unmentioned = _unmentioned(comparison)
-    if unmentioned and any(d.path == MODE and d.desired == "PROVISIONED" for d in found):
-        yield f"Indexes that the file does not mention get the table's capacity: {', '.join(unmentioned)}."
-
-
-def owns(path: Path) -> bool:
-    """Whether a difference at a path is planned here."""
-    return _member(path) is not None
+def _to_be_provisioned(differences: Sequence[Difference]) -> bool:
+    return any(difference.path == MODE and difference.desired == "PROVISIONED" for difference in differences)
 
 
 def _member(path: Path) -> str | None:
@@ -125,19 +58,19 @@ def _owners(comparison: Comparison) -> list[Path]:
     return [(), *((GLOBAL, name) for name in comparison.desired.indexes() if name in live and name not in going)]
 
 
-def _difference(comparison: Comparison, path: Path, covered_by: tuple[str, ...]) -> Iterator[Difference]:
+def _difference(comparison: Comparison, path: Path) -> Iterator[Difference]:
     desired, actual = comparison.desired.at(path), _live(comparison, path)
     if desired is None:
         return
     if path[-1] == WARM:
         if warm_throughput.higher(warm_throughput.warm_floor(comparison, path[:-1]), desired):
-            yield comparison.difference(path, desired, covered_by=covered_by)
+            yield comparison.difference(path, desired)
         return
     if not matches(actual, wanted(comparison, path)):
         risk = Risk.DISRUPTIVE if _lowers(actual, wanted(comparison, path)) else Risk.SAFE
         kept = path[-1] != LIMITS or keeps_limits(comparison, {**(actual or {}), **desired})
         effect = Effect.IN_PLACE if kept else Effect.UNSUPPORTED
-        yield comparison.difference(path, desired, effect=effect, risk=risk, covered_by=covered_by)
+        yield comparison.difference(path, desired, effect=effect, risk=risk)
 
 
 def wanted(comparison: Comparison, path: Path) -> Value:
@@ -307,3 +240,153 @@ def _decrease_note(comparison: Comparison, owner: Path) -> Iterator[str]:
         left = max(DECREASES_A_DAY - used, 0)
         what = f"index {owner[1]}" if owner else "the table"
         yield f"{left} of {DECREASES_A_DAY} decreases of {what} left today (UTC); after them one an hour."
+
+
+class BillingMode(Aspect):
+    """The billing mode. It plans for capacity and limits too: UpdateTable changes them together."""
+
+    name = "BillingMode"
+    title = "billing mode"
+    shape = Choice(("PROVISIONED", "PAY_PER_REQUEST"))
+    of_table = True
+
+    def mentioned(self, definition: Mapping[str, Any]) -> bool:
+        return True
+
+    def desired(self, definition: Mapping[str, Any]) -> Value:
+        return definition.get(self.name) or "PROVISIONED"
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        return billing_mode(description)
+
+    def serves(self, path: Path) -> bool:
+        return _member(path) is not None
+
+    def follows(self, difference: Difference) -> bool:
+        """Limits are those of the billing mode."""
+        return difference.path == MODE
+
+    def consequence(self, difference: Difference) -> str:
+        return "Table {table} will switch to provisioned capacity. Requests above it will be throttled."
+
+    def differences(self, comparison: Comparison) -> Iterator[Difference]:
+        """The mode, then capacity and limits of the table and of the indexes that stay."""
+        if comparison.creating:
+            return
+        mode = comparison.desired.at(MODE)
+        if mode != comparison.actual_at(MODE):
+            risk = Risk.DISRUPTIVE if mode == "PROVISIONED" else Risk.SAFE
+            yield comparison.difference(MODE, mode, risk=risk)
+        for owner in _owners(comparison):
+            for member in (PROVISIONED, LIMITS, WARM) if owner else (PROVISIONED, LIMITS):
+                yield from _difference(comparison, (*owner, member))
+
+    def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """A switch carries all that it needs. Else rises go together, and each decrease alone: it has a quota."""
+        mode = [difference for difference in differences if difference.path == MODE]
+        capacity = [difference for difference in differences if _member(difference.path) == PROVISIONED]
+        limits = [difference for difference in differences if _member(difference.path) == LIMITS]
+        table_limits = [difference for difference in limits if len(difference.path) == 1]
+        if mode and mode[0].desired == "PROVISIONED":
+            yield _to_provisioned(comparison, (*mode, *capacity))
+        elif mode:
+            yield _to_on_demand(comparison, (*mode, *table_limits))
+            limits = [difference for difference in limits if difference not in table_limits]
+        else:
+            yield from _capacity(comparison, capacity)
+        yield from _limits(comparison, limits)
+        yield from _warm(comparison, [difference for difference in differences if _member(difference.path) == WARM])
+
+    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+        """Vector indexes keep a table on demand.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/VectorSearch.Requirements.html
+        """
+        vectors = sorted(comparison.actual.info.vectors) if comparison.actual and comparison.actual.info else []
+        if vectors and any(
+            difference.path == MODE and difference.desired == "PROVISIONED" for difference in differences
+        ):
+            return (
+                f"The table has the vector index {vectors[0]}, which AWS has on demand only. Delete that index first."
+            )
+        return None
+
+    def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
+        """Auto scaling, decreases that are left today, and what cannot be lowered."""
+        yield from _scaling_notes(comparison)
+        for difference in differences:
+            if _member(difference.path) == PROVISIONED and _lowers(
+                difference.actual, wanted(comparison, difference.path)
+            ):
+                yield from _decrease_note(comparison, difference.path[:-1])
+        for name, index in comparison.desired.indexes().items():
+            live = comparison.actual_at((GLOBAL, name))
+            if live and WARM in index:
+                yield from warm_throughput.lower_note(f"index {name}", live.get(WARM), index[WARM])
+        unmentioned = _unmentioned(comparison)
+        if unmentioned and _to_be_provisioned(differences):
+            yield f"Indexes that the file does not mention get the table's capacity: {', '.join(unmentioned)}."
+
+
+class _Throughput(Aspect):
+    """The capacity or the limits of the table and of each index; the billing mode plans for them."""
+
+    said = frozenset(phrases.UNITS)
+    of_table = True
+    mode: ClassVar[str]
+    """The billing mode that has them."""
+
+    def mentioned(self, definition: Mapping[str, Any]) -> bool:
+        return (definition.get("BillingMode") or "PROVISIONED") == self.mode and bool(definition.get(self.name))
+
+    def normalise(self, value: Value) -> Value:
+        return dict(value)
+
+    def observe(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, Value]]:
+        if billing_mode(description) == self.mode:
+            yield from super().observe(description, answer)
+
+    def owns(self, path: Path) -> bool:
+        return path == (self.name,) or (path[:1] == (GLOBAL,) and path[2:] == (self.name,))
+
+    def serves(self, path: Path) -> bool:
+        return False
+
+    def words(self, value: Mapping[str, Value]) -> str:
+        return phrases.units(value)
+
+    def differences(self, comparison: Comparison) -> Iterator[Difference]:
+        yield from ()
+
+    def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        yield from ()
+
+    def consequence(self, difference: Difference) -> str:
+        index, them = "index {member} of " if difference.path[1:] else "", "it" if self.name == PROVISIONED else "them"
+        return (
+            f"The {self.title} of {index}{{table}} will be lowered{{change}}. Requests above {them} will be throttled."
+        )
+
+
+class Capacity(_Throughput):
+    """Provisioned throughput."""
+
+    name = PROVISIONED
+    title = "capacity"
+    shape = THROUGHPUT[PROVISIONED]
+    mode = "PROVISIONED"
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        return indexes.units(description)
+
+
+class Limits(_Throughput):
+    """The limits of a table that is on demand."""
+
+    name = LIMITS
+    title = "on-demand limits"
+    shape = THROUGHPUT[LIMITS]
+    mode = "PAY_PER_REQUEST"
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        return indexes.limits(description)

@@ -7,41 +7,34 @@ docs/dynamodb.md#global-secondary-indexes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dynatus_ci.table import model, unmanaged
 from dynatus_ci.table.aspects import keys, scaling, warm_throughput
-from dynatus_ci.table.aspects.base import SHAPE, Comparison
+from dynatus_ci.table.aspects.base import SHAPE, Aspect, Comparison
 from dynatus_ci.table.aspects.insights import Insights
+from dynatus_ci.table.aspects.warm_throughput import WarmThroughput
 from dynatus_ci.table.model import Difference, Effect, Path, Phase, Risk, Step, Value
+from dynatus_ci.table.validation import shapes
+from dynatus_ci.table.validation.shapes import Shape, Structure, Whole
 
 GLOBAL = "GlobalSecondaryIndexes"
 INSIGHTS = Insights()
 BACKFILL_SECONDS = 540
+THROUGHPUT: dict[str, Shape] = {
+    "ProvisionedThroughput": Structure(
+        {"ReadCapacityUnits": Whole(1), "WriteCapacityUnits": Whole(1)},
+        required=("ReadCapacityUnits", "WriteCapacityUnits"),
+    ),
+    "OnDemandThroughput": Structure({"MaxReadRequestUnits": Whole(), "MaxWriteRequestUnits": Whole()}),
+}
+"""The capacity of a table, and of each of its indexes."""
+INDEX = Structure(
+    {**keys.INDEX, **THROUGHPUT, WarmThroughput.name: WarmThroughput.shape, INSIGHTS.name: INSIGHTS.shape},
+    required=tuple(keys.INDEX),
+)
 MOST = 20
-
-
-def desired(
-    indexes: Sequence[Mapping[str, Any]], types_by_name: Mapping[str, str], *, provisioned: bool
-) -> dict[str, Value]:
-    """A definition's indexes by name, in normal form."""
-    return {
-        index["IndexName"]: {
-            **_shape(index, types_by_name),
-            **({"ProvisionedThroughput": dict(index["ProvisionedThroughput"])} if provisioned else {}),
-            **{name: dict(index[name]) for name in ("OnDemandThroughput", "WarmThroughput") if index.get(name)},
-            **({INSIGHTS.name: INSIGHTS.normalise(index[INSIGHTS.name])} if INSIGHTS.name in index else {}),
-        }
-        for index in sorted(indexes, key=lambda index: str(index["IndexName"]))
-    }
-
-
-def actual(
-    indexes: Sequence[Mapping[str, Any]], types_by_name: Mapping[str, str], *, provisioned: bool
-) -> dict[str, Value]:
-    """The live indexes by name, in normal form: read-only members left out, a missing limit as -1."""
-    return {index["IndexName"]: _actual(index, types_by_name, provisioned=provisioned) for index in indexes}
 
 
 def whole(index: Mapping[str, Value]) -> Value:
@@ -55,45 +48,6 @@ def to_rebuild(comparison: Comparison) -> frozenset[str]:
         return frozenset()
     wanted = comparison.desired.indexes()
     return frozenset(name for name in comparison.actual.indexes() if name not in wanted or comparison.rebuilds(name))
-
-
-def differences(comparison: Comparison) -> Iterator[Difference]:
-    """Indexes that come, go or are built again."""
-    if not comparison.desired.manages(GLOBAL):
-        return
-    wanted, live = comparison.desired.indexes(), comparison.actual.indexes() if comparison.actual else {}
-    going = to_rebuild(comparison)
-    for name in sorted({*wanted, *live}):
-        path = (GLOBAL, name)
-        if name not in wanted:
-            yield comparison.difference(path, None, effect=Effect.DELETE, risk=Risk.DESTRUCTIVE)
-        elif name not in live:
-            yield comparison.difference(path, whole(wanted[name]), effect=Effect.CREATE)
-        elif name in going:
-            yield comparison.difference(path, whole(wanted[name]), effect=Effect.REBUILD_INDEX, risk=Risk.DESTRUCTIVE)
-
-
-def steps(comparison: Comparison, served: Sequence[Difference]) -> Iterator[Step]:
-    """All deletes, then all creates: so quotas and attributes with a new type have room. One index a call."""
-    for difference in served:
-        if difference.actual is not None:
-            yield _delete(comparison, difference)
-    for difference in served:
-        if difference.desired is not None:
-            yield _create(comparison, difference)
-
-
-def refusal(comparison: Comparison, found: Sequence[Difference]) -> str | None:
-    """What is in the way of a new index: a vector index, or a local index that the file does not mention.
-
-    Only a new table loses a local index. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html
-    """
-    coming = {d.path[1]: d.desired for d in found if d.desired is not None and len(d.path) == 2}
-    refusals = (
-        unmanaged.refusal(comparison.actual, name, index) or _beside_local(comparison, name, index)
-        for name, index in coming.items()
-    )
-    return next((sentence for sentence in refusals if sentence), None)
 
 
 def _beside_local(comparison: Comparison, new: str, index: Value) -> str | None:
@@ -110,22 +64,6 @@ def _beside_local(comparison: Comparison, new: str, index: Value) -> str | None:
     return None
 
 
-def notes(comparison: Comparison, found: Sequence[Difference]) -> Iterator[str]:
-    """Indexes that are not mentioned, how long a backfill takes, and the way to rebuild without downtime."""
-    live = comparison.actual.indexes() if comparison.actual else {}
-    if live and not comparison.desired.manages(GLOBAL):
-        yield f"Live indexes that the file does not mention, left alone: {', '.join(sorted(live))}."
-    local = comparison.actual_at((keys.LOCAL,))
-    if local and not comparison.desired.manages(keys.LOCAL):
-        yield f"Live local indexes that the file does not mention, left alone: {', '.join(sorted(local))}."
-    for difference in found:
-        if difference.effect is Effect.REBUILD_INDEX:
-            yield (
-                f"While index {difference.path[1]} is built again, queries on it fail. Without downtime: create it "
-                "under a new name now, move its readers, and delete the old one in a later change."
-            )
-
-
 def parameters(name: str, index: Mapping[str, Value]) -> dict[str, Value]:
     """An index as CreateTable and UpdateTable take it; a limit of -1 is left out there."""
     limits = model.limits(index.get("OnDemandThroughput"))
@@ -138,20 +76,17 @@ def parameters(name: str, index: Mapping[str, Value]) -> dict[str, Value]:
     }
 
 
-def transitions(description: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """The indexes that are not ACTIVE, and what is raised inside one."""
-    for index in description.get(GLOBAL) or []:
-        path = (GLOBAL, index["IndexName"])
-        status = index.get("IndexStatus", "ACTIVE")
-        if status != "ACTIVE":
-            yield path, "BACKFILLING" if status == "CREATING" and index.get("Backfilling") else status
-        warming = (index.get("WarmThroughput") or {}).get("Status")
-        if warming not in {None, "ACTIVE"}:
-            yield (*path, "WarmThroughput"), warming
-
-
 def _shape(index: Mapping[str, Any], types_by_name: Mapping[str, str]) -> dict[str, Value]:
     return {**keys.keyed(index["KeySchema"], types_by_name), "Projection": keys.projection(index["Projection"])}
+
+
+def _desired(index: Mapping[str, Any], types_by_name: Mapping[str, str], *, provisioned: bool) -> Value:
+    return {
+        **_shape(index, types_by_name),
+        **({"ProvisionedThroughput": dict(index["ProvisionedThroughput"])} if provisioned else {}),
+        **{name: dict(index[name]) for name in ("OnDemandThroughput", "WarmThroughput") if index.get(name)},
+        **({INSIGHTS.name: INSIGHTS.normalise(index[INSIGHTS.name])} if INSIGHTS.name in index else {}),
+    }
 
 
 def _actual(index: Mapping[str, Any], types_by_name: Mapping[str, str], *, provisioned: bool) -> Value:
@@ -161,6 +96,12 @@ def _actual(index: Mapping[str, Any], types_by_name: Mapping[str, str], *, provi
         **({"ProvisionedThroughput": units(index)} if provisioned else {"OnDemandThroughput": limits(index)}),
         **({"WarmThroughput": warm} if warm else {}),
     }
+
+
+def billing_mode(description: Mapping[str, Any]) -> str:
+    """The summary is absent on a table that was never on demand."""
+    mode: str = (description.get("BillingModeSummary") or {}).get("BillingMode", "PROVISIONED")
+    return mode
 
 
 def units(description: Mapping[str, Any]) -> Value:
@@ -221,3 +162,104 @@ def _backfill(comparison: Comparison) -> str:
     """How much there is to read, as DescribeTable counts it."""
     live = comparison.info
     return f", built from about {live.items:,} items" if live and live.items else ""
+
+
+class GlobalIndexes(Aspect):
+    """Global secondary indexes by name. Their capacity is planned with the table's: see `capacity`."""
+
+    name = GLOBAL
+    title = "index"
+    named = True
+    shape = shapes.Sequence(INDEX)
+    # The insights of an index are an aspect of their own.
+    said = keys.KEYED | INDEX.members.keys() - {"IndexName"}
+    of_table = True
+    initial = keys.NONE
+
+    def desired(self, definition: Mapping[str, Any]) -> Value:
+        types = keys.types(definition["AttributeDefinitions"])
+        provisioned = definition.get("BillingMode") != "PAY_PER_REQUEST"
+        ordered = sorted(definition[self.name], key=lambda index: str(index["IndexName"]))
+        return {index["IndexName"]: _desired(index, types, provisioned=provisioned) for index in ordered}
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        """Read-only members are left out, and a missing limit is -1."""
+        types = keys.types(description.get("AttributeDefinitions") or [])
+        provisioned = billing_mode(description) == "PROVISIONED"
+        live = description.get(self.name) or []
+        return {index["IndexName"]: _actual(index, types, provisioned=provisioned) for index in live}
+
+    def owns(self, path: Path) -> bool:
+        """Other members of an index are aspects of their own."""
+        return path[:1] == (self.name,) and path[2:] in {(), ("WarmThroughput",)}
+
+    def serves(self, path: Path) -> bool:
+        return path[:1] == (self.name,) and len(path) == 2
+
+    def follows(self, difference: Difference) -> bool:
+        """A new index has the table's billing mode."""
+        return difference.path == ("BillingMode",)
+
+    def words(self, value: Mapping[str, Value]) -> str:
+        return keys.index_words(value)
+
+    def consequence(self, difference: Difference) -> str:
+        if difference.desired is None:
+            return "Index {member} of {table}{held} will be deleted. Queries on it will fail."
+        return "Index {member} of {table}{held} will be deleted and built again. Queries on it fail until it is built."
+
+    def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        """The indexes that are not ACTIVE, and what is raised inside one."""
+        for index in description.get(GLOBAL) or []:
+            path = (GLOBAL, index["IndexName"])
+            status = index.get("IndexStatus", "ACTIVE")
+            if status != "ACTIVE":
+                yield path, "BACKFILLING" if status == "CREATING" and index.get("Backfilling") else status
+            warming = (index.get("WarmThroughput") or {}).get("Status")
+            if warming not in {None, "ACTIVE"}:
+                yield (*path, "WarmThroughput"), warming
+
+    def differences(self, comparison: Comparison) -> Iterator[Difference]:
+        """Indexes that come, go or are built again."""
+        wanted, live = comparison.desired.indexes(), comparison.actual.indexes() if comparison.actual else {}
+        going = to_rebuild(comparison)
+        for name in sorted({*wanted, *live}):
+            path = (GLOBAL, name)
+            if name not in wanted:
+                yield comparison.difference(path, None, effect=Effect.DELETE, risk=Risk.DESTRUCTIVE)
+            elif name not in live:
+                yield comparison.difference(path, whole(wanted[name]), effect=Effect.CREATE)
+            elif name in going:
+                yield comparison.difference(
+                    path, whole(wanted[name]), effect=Effect.REBUILD_INDEX, risk=Risk.DESTRUCTIVE
+                )
+
+    def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """All deletes, then all creates: so quotas and attributes with a new type have room. One index a call."""
+        for difference in differences:
+            if difference.actual is not None:
+                yield _delete(comparison, difference)
+        for difference in differences:
+            if difference.desired is not None:
+                yield _create(comparison, difference)
+
+    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+        """What is in the way of a new index: a vector index, or a local index that the file does not mention.
+
+        Only a new table loses a local index. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html
+        """
+        coming = {d.path[1]: d.desired for d in differences if d.desired is not None and len(d.path) == 2}
+        refusals = (
+            unmanaged.refusal(comparison.actual, name, index) or _beside_local(comparison, name, index)
+            for name, index in coming.items()
+        )
+        return next((sentence for sentence in refusals if sentence), None)
+
+    def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
+        """The way to rebuild without downtime."""
+        for difference in differences:
+            if difference.effect is Effect.REBUILD_INDEX:
+                yield (
+                    f"While index {difference.path[1]} is built again, queries on it fail. Without downtime: create it "
+                    "under a new name now, move its readers, and delete the old one in a later change."
+                )

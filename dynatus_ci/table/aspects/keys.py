@@ -1,15 +1,41 @@
-"""Keys with their types, and what has no way to change but a new table: the key schema and the local indexes."""
+"""KeySchema and LocalSecondaryIndexes: only a new table can have others.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html
+docs/dynamodb.md#what-a-definition-may-hold
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dynatus_ci.table.aspects.base import Comparison
-from dynatus_ci.table.model import Difference, Effect, Risk, Value
+from dynatus_ci.table import phrases
+from dynatus_ci.table.aspects.base import Aspect, Comparison
+from dynatus_ci.table.model import Difference, Effect, Risk, Step, Value
+from dynatus_ci.table.validation import shapes
+from dynatus_ci.table.validation.shapes import INDEX_NAME, Choice, Shape, Structure, Text
 
 LOCAL = "LocalSecondaryIndexes"
 KEY = ("KeySchema",)
+KEY_SCHEMA = shapes.Sequence(
+    Structure(
+        {"AttributeName": Text(1, 255), "KeyType": Choice(("HASH", "RANGE"))},
+        required=("AttributeName", "KeyType"),
+    ),
+    least=1,
+    ordered=True,
+)
+PROJECTION = Structure(
+    {
+        "ProjectionType": Choice(("ALL", "KEYS_ONLY", "INCLUDE")),
+        "NonKeyAttributes": shapes.Sequence(Text(1, 255), least=1, most=20),
+    },
+    required=("ProjectionType",),
+)
+INDEX: dict[str, Shape] = {"IndexName": INDEX_NAME, "KeySchema": KEY_SCHEMA, "Projection": PROJECTION}
+"""What every index has."""
+NONE: Value = {}
+KEYED = frozenset({"KeySchema", "AttributeDefinitions"})
 
 
 def types(definitions: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -29,6 +55,27 @@ def keyed(key_schema: Sequence[Mapping[str, Any]], types_by_name: Mapping[str, s
         "KeySchema": [{"AttributeName": e["AttributeName"], "KeyType": e["KeyType"]} for e in key_schema],
         "AttributeDefinitions": definitions({name: types_by_name.get(name) for name in names}),
     }
+
+
+def key_words(value: Mapping[str, Value]) -> str:
+    """The partition key's attributes, then the sort key's, with their types. Several of one kind are joined by `+`."""
+    kinds = types(value.get("AttributeDefinitions") or [])
+    named = ([e["AttributeName"] for e in value["KeySchema"] if e["KeyType"] == kind] for kind in ("HASH", "RANGE"))
+    typed = (" + ".join(f"{phrases.attribute(name)} ({kinds.get(name, '?')})" for name in names) for names in named)
+    return ", ".join(filter(None, typed))
+
+
+def index_words(value: Mapping[str, Value]) -> str:
+    """The key, the projection and the capacity of an index."""
+    include = ", ".join(map(phrases.attribute, value["Projection"].get("NonKeyAttributes") or ()))
+    warm = phrases.units(value.get("WarmThroughput"))
+    return phrases.joined(
+        key_words(value),
+        f"{value['Projection']['ProjectionType']} {include}".rstrip(),
+        phrases.units(value.get("ProvisionedThroughput")),
+        phrases.at_most(value.get("OnDemandThroughput")),
+        f"warm {warm}" if warm else "",
+    )
 
 
 def projection(value: Mapping[str, Any]) -> dict[str, Value]:
@@ -54,14 +101,68 @@ def local_parameters(name: str, index: Mapping[str, Value]) -> dict[str, Value]:
     return {"IndexName": name, "KeySchema": index["KeySchema"], "Projection": index["Projection"]}
 
 
-def differences(comparison: Comparison, *, risk: Risk) -> Iterator[Difference]:
-    """What asks for a new table: another key, another type of it, other local indexes."""
-    desired = comparison.desired.at(KEY)
-    if comparison.actual_at(KEY) != desired:
-        yield comparison.difference(KEY, desired, effect=Effect.RECREATE, risk=risk)
-    if not comparison.desired.manages(LOCAL):
-        return
-    wanted, live = comparison.desired.at((LOCAL,)), comparison.actual_at((LOCAL,)) or {}
-    for name in sorted({*wanted, *live}):
-        if wanted.get(name) != live.get(name):
-            yield comparison.difference((LOCAL, name), wanted.get(name), effect=Effect.RECREATE, risk=risk)
+class Key(Aspect):
+    """The key, with the types of its attributes."""
+
+    name = "KeySchema"
+    title = "key"
+    shape = KEY_SCHEMA
+    said = KEYED
+    fixed = True
+    of_table = True
+
+    def desired(self, definition: Mapping[str, Any]) -> Value:
+        return keyed(definition[self.name], types(definition["AttributeDefinitions"]))
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        return keyed(description[self.name], types(description.get("AttributeDefinitions") or []))
+
+    def words(self, value: Mapping[str, Value]) -> str:
+        return key_words(value)
+
+    def differences(self, comparison: Comparison) -> Iterator[Difference]:
+        """A table that is missing is one difference, its key included."""
+        desired = comparison.desired.at(KEY)
+        if not comparison.creating and comparison.actual_at(KEY) != desired:
+            yield comparison.difference(KEY, desired, effect=Effect.RECREATE, risk=Risk.DESTRUCTIVE)
+
+    def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """The table is made again; see `replacement`."""
+        yield from ()
+
+
+class LocalIndexes(Aspect):
+    """Local secondary indexes by name."""
+
+    name = LOCAL
+    title = "local index"
+    named = True
+    shape = shapes.Sequence(Structure(INDEX, required=tuple(INDEX)))
+    said = KEYED | {"Projection"}
+    fixed = True
+    of_table = True
+    initial = NONE
+
+    def desired(self, definition: Mapping[str, Any]) -> Value:
+        return local_indexes(definition[self.name], types(definition["AttributeDefinitions"]))
+
+    def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
+        kinds = types(description.get("AttributeDefinitions") or [])
+        return local_indexes(description.get(self.name) or [], kinds)
+
+    def words(self, value: Mapping[str, Value]) -> str:
+        return index_words(value)
+
+    def differences(self, comparison: Comparison) -> Iterator[Difference]:
+        """A table that is missing is one difference, its local indexes included."""
+        if comparison.creating:
+            return
+        desired, actual = comparison.desired.at((LOCAL,)), comparison.actual_at((LOCAL,)) or {}
+        for name in sorted({*desired, *actual}):
+            if desired.get(name) != actual.get(name):
+                path, value = (LOCAL, name), desired.get(name)
+                yield comparison.difference(path, value, effect=Effect.RECREATE, risk=Risk.DESTRUCTIVE)
+
+    def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """The table is made again; see `replacement`."""
+        yield from ()

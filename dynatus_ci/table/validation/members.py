@@ -10,68 +10,30 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from dynatus_ci.table.aspects import ASPECTS
-from dynatus_ci.table.aspects.insights import Insights
-from dynatus_ci.table.aspects.warm_throughput import WarmThroughput
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import (
-    INDEX_NAME,
     UNSURE,
     Choice,
     Cursor,
     Flag,
     Path,
     Sequence,
-    Shape,
     Structure,
     Text,
     TooManyFindings,
-    Whole,
 )
 from dynatus_ci.table.validation.value_types import OtherKey
 
-KEY_SCHEMA = Sequence(
-    Structure(
-        {"AttributeName": Text(1, 255), "KeyType": Choice(("HASH", "RANGE"))},
-        required=("AttributeName", "KeyType"),
-    ),
-    least=1,
-    ordered=True,
-)
-PROJECTION = Structure(
-    {
-        "ProjectionType": Choice(("ALL", "KEYS_ONLY", "INCLUDE")),
-        "NonKeyAttributes": Sequence(Text(1, 255), least=1, most=20),
-    },
-    required=("ProjectionType",),
-)
-PROVISIONED_THROUGHPUT = Structure(
-    {"ReadCapacityUnits": Whole(1), "WriteCapacityUnits": Whole(1)},
-    required=("ReadCapacityUnits", "WriteCapacityUnits"),
-)
-ON_DEMAND_THROUGHPUT = Structure({"MaxReadRequestUnits": Whole(), "MaxWriteRequestUnits": Whole()})
-
-_INDEX: dict[str, Shape] = {"IndexName": INDEX_NAME, "KeySchema": KEY_SCHEMA, "Projection": PROJECTION}
-_THROUGHPUT: dict[str, Shape] = {
-    "ProvisionedThroughput": PROVISIONED_THROUGHPUT,
-    "OnDemandThroughput": ON_DEMAND_THROUGHPUT,
-    WarmThroughput.name: WarmThroughput.shape,
-}
-INDEX = Structure({**_INDEX, **_THROUGHPUT, Insights.name: Insights.shape}, required=tuple(_INDEX))
 TABLE = Structure(
     {
         "TableName": Text(1, 1024),
-        "KeySchema": KEY_SCHEMA,
         "AttributeDefinitions": Sequence(
             Structure(
                 {"AttributeName": Text(1, 255), "AttributeType": Choice(("S", "N", "B"))},
                 required=("AttributeName", "AttributeType"),
             )
         ),
-        "BillingMode": Choice(("PROVISIONED", "PAY_PER_REQUEST")),
-        **_THROUGHPUT,
-        "GlobalSecondaryIndexes": Sequence(INDEX),
-        "LocalSecondaryIndexes": Sequence(Structure(_INDEX, required=tuple(_INDEX))),
         **{aspect.name: aspect.shape for aspect in ASPECTS},
     },
     required=("TableName", "KeySchema", "AttributeDefinitions"),
