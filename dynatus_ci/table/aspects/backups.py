@@ -36,7 +36,6 @@ class PointInTimeRecovery(Aspect):
     initial = OFF
 
     def normalise(self, value: Value) -> Value:
-        """Off has one form."""
         return dict(value) if value.get("PointInTimeRecoveryEnabled") else OFF
 
     def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
@@ -55,7 +54,6 @@ class PointInTimeRecovery(Aspect):
         return {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": period}
 
     def risk(self, actual: Value, desired: Value) -> Risk:
-        """The window that is lost."""
         if not actual["PointInTimeRecoveryEnabled"]:
             return Risk.SAFE
         before, after = (side.get("RecoveryPeriodInDays", LONGEST_PERIOD) for side in (actual, desired))
@@ -63,24 +61,20 @@ class PointInTimeRecovery(Aspect):
         return Risk.DESTRUCTIVE if shorter else Risk.SAFE
 
     def words(self, value: Mapping[str, Value]) -> str:
-        """Off, or on and for how long."""
         return phrases.switched(value, "PointInTimeRecoveryEnabled", "RecoveryPeriodInDays", _days)
 
     def consequence(self, difference: Difference) -> str:
-        """The window goes, or gets shorter."""
         if difference.desired["PointInTimeRecoveryEnabled"]:
             return "Table {table} keeps a shorter recovery window{change}. What lies before it is lost."
         return "Point-in-time recovery of {table} goes off. Its recovery window is lost."
 
     def reason(self, actual: Value, desired: Value) -> str:
-        """On, off, or for how long."""
         if not desired["PointInTimeRecoveryEnabled"]:
             return "turn point-in-time recovery off"
         period = desired.get("RecoveryPeriodInDays")
         return f"keep point-in-time recovery on{f' for {period} days' if period else ''}"
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
-        """A call of its own, synchronous."""
         for difference in differences:
             parameters = {"TableName": comparison.name, self.name: difference.desired}
             step = self.step("UpdateContinuousBackups", parameters, difference)

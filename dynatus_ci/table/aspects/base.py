@@ -1,7 +1,7 @@
-"""What every setting with a life of its own can do; each file beside this one is one of them.
+"""What every aspect of a table can do: docs/architecture.md#how-to-add-an-aspect.
 
-A setting says how it is read, normalised and compared, what a difference of it risks, and which calls carry it out.
-To add one: a file here, an entry in `ASPECTS`, a case file in the tests.
+An aspect says how it is read, normalised and compared, what its differences risk, which calls change it, and in which
+words people read it.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Comparison:
         return self.actual.info if self.actual else None
 
     def actual_at(self, path: Path) -> Value:
-        """The live value at a path; None where it, or the table, is absent."""
+        """The actual value at a path; None where it, or the table, is absent."""
         return self.actual.at(path) if self.actual else None
 
     def was_at(self, index: str, member: str) -> Value:
@@ -174,7 +174,7 @@ class Comparison:
 
 
 class Aspect:
-    """A setting of a table. The defaults fit a member of DescribeTable that UpdateTable changes alone."""
+    """One aspect of a table. The defaults fit a member of DescribeTable that UpdateTable changes alone."""
 
     name: ClassVar[str]
     """The member's name in a definition."""
@@ -214,7 +214,7 @@ class Aspect:
         return value
 
     def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
-        """What AWS would refuse about this setting of a definition, as far as the file alone shows it."""
+        """What AWS would refuse about this aspect of a definition, as far as the file alone shows it."""
         yield from ()
 
     def mentioned(self, definition: Mapping[str, Any]) -> bool:
@@ -226,7 +226,7 @@ class Aspect:
         return self.normalise(definition[self.name])
 
     def owns(self, path: Path) -> bool:
-        """Whether a difference at a path is one of this setting."""
+        """Whether a difference at a path is one of this aspect."""
         return path[:1] == (self.name,)
 
     def serves(self, path: Path) -> bool:
@@ -234,23 +234,23 @@ class Aspect:
         return self.owns(path)
 
     def managed(self, desired: Table) -> bool:
-        """Whether a definition mentions this setting."""
+        """Whether a definition mentions this aspect."""
         return desired.manages(self.name)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
-        """The live value in normal form, from DescribeTable's table and the reader's answer. None means absent."""
+        """The actual value in normal form, from DescribeTable's table and the reader's answer. None means absent."""
         raise NotImplementedError
 
     def observe(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, Value]]:
-        """All live values that this setting is about, with their paths."""
+        """All actual values that this aspect is about, with their paths."""
         yield (self.name,), self.read(description, answer)
 
     def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-        """What is under way at this setting."""
+        """What is under way at this aspect."""
         yield from ()
 
     def failures(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-        """What AWS accepted and could not do at this setting: its word for that, and its reason."""
+        """What AWS accepted and could not do at this aspect: its word for that, and its reason."""
         yield from ()
 
     def failure(self, failures: Mapping[Path, str], path: Path, expected: Value) -> str | None:
@@ -258,7 +258,7 @@ class Aspect:
         return failures.get(path)
 
     def risk(self, actual: Value, desired: Value) -> Risk:
-        """What it risks to go from the live to the desired value."""
+        """What it risks to go from the actual to the desired value."""
         return Risk.SAFE
 
     def reason(self, actual: Value, desired: Value) -> str:
@@ -281,7 +281,7 @@ class Aspect:
         return f"Table {{table}}: {self.title} changes."
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
-        """How the two sides differ at this setting. On a new table its initial value is no difference."""
+        """How the two sides differ at this aspect. On a new table its initial value is no difference."""
         path = (self.name,)
         desired = comparison.desired.at(path)
         actual = self.initial if comparison.creating else comparison.actual_at(path)
@@ -289,7 +289,7 @@ class Aspect:
             yield comparison.difference(path, desired, risk=self.risk(actual, desired))
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
-        """The calls that carry this setting's differences out, in order."""
+        """The calls that carry this aspect's differences out, in order."""
         for difference in differences:
             yield self.step("UpdateTable", comparison.update_table(**self.parameters(difference.desired)), difference)
 
@@ -302,11 +302,11 @@ class Aspect:
         return {self.name: value}
 
     def satisfied(self, actual: Value, expected: Value) -> bool:
-        """Whether a live value is what a step expects."""
+        """Whether an actual value is what a step expects."""
         return matches(actual, expected)
 
     def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
-        """Why AWS would never take these differences, of a live table or a new one; None where it would."""
+        """Why AWS would never take these differences, of an actual table or a new one; None where it would."""
         return None
 
     def left(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
@@ -314,7 +314,7 @@ class Aspect:
         return None
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
-        """What people should know of this setting besides its differences."""
+        """What people should know of this aspect besides its differences."""
         yield from ()
 
     def unknown_key(self, comparison: Comparison) -> str | None:
@@ -328,7 +328,7 @@ class Aspect:
         *served: Difference,
         expects: Mapping[Path, Value] | None = None,
     ) -> Step:
-        """A step of this setting that serves some differences; without `expects` their desired values must show."""
+        """A step of this aspect that serves some differences; without `expects` their desired values must show."""
         wanted = {difference.path: difference.desired for difference in served}
         return Step(
             operation=operation,
@@ -344,7 +344,7 @@ class Aspect:
 
 
 def matches(actual: Value, desired: Value) -> bool:
-    """Whether the live value has all that is desired; members that are not written are not compared."""
+    """Whether the actual value has all that is desired; members that are not written are not compared."""
     if isinstance(desired, Mapping) and isinstance(actual, Mapping):
         return all(name in actual and matches(actual[name], value) for name, value in desired.items())
     return bool(actual == desired and isinstance(actual, bool) == isinstance(desired, bool))

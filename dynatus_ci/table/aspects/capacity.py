@@ -303,13 +303,9 @@ class BillingMode(Aspect):
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/VectorSearch.Requirements.html
         """
         vectors = sorted(comparison.actual.info.vectors) if comparison.actual and comparison.actual.info else []
-        if vectors and any(
-            difference.path == MODE and difference.desired == "PROVISIONED" for difference in differences
-        ):
-            return (
-                f"The table has the vector index {vectors[0]}, which AWS has on demand only. Delete that index first."
-            )
-        return None
+        if not vectors or not _to_be_provisioned(differences):
+            return None
+        return f"The table has the vector index {vectors[0]}, which AWS has on demand only. Delete that index first."
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
         """Auto scaling, decreases that are left today, and what cannot be lowered."""

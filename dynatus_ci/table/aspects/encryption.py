@@ -18,7 +18,7 @@ OFF: Value = {"Enabled": False}
 
 
 MANAGED_KEY = "alias/aws/dynamodb"
-"""Of the key that AWS manages; its policy lets everybody in the account use it through DynamoDB."""
+"""The alias of the key that AWS manages. Its policy lets everybody in the account use it through DynamoDB."""
 
 
 class Encryption(Aspect):
@@ -74,13 +74,12 @@ class Encryption(Aspect):
             yield (self.name,), status
 
     def words(self, value: Mapping[str, Value]) -> str:
-        """Whose key."""
         if not value["Enabled"]:
             return "AWS owned key"
         return f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "AWS managed key"
 
     def consequence(self, difference: Difference) -> str:
-        """A customer's key has a policy of its own, and the one that AWS manages ends at the account."""
+        """A customer's key has its own policy. Other accounts cannot use the key that AWS manages."""
         if not difference.desired["Enabled"]:
             return "Table {table} goes back to the key that AWS owns{change}."
         if "KMSMasterKeyId" not in difference.desired:
@@ -96,7 +95,7 @@ class Encryption(Aspect):
             yield comparison.difference(path, desired, risk=self.risk(actual, desired))
 
     def risk(self, actual: Value, desired: Value) -> Risk:
-        """Whoever uses the table must be allowed to use the key, too; the one that AWS manages ends at the account."""
+        """Readers and writers need access to the new key. Other accounts cannot use the key that AWS manages."""
         return Risk.DISRUPTIVE
 
     def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
@@ -132,7 +131,6 @@ class Encryption(Aspect):
         return difference.path[0] == "Replicas" and difference.desired is None
 
     def reason(self, actual: Value, desired: Value) -> str:
-        """With which key."""
         if not desired["Enabled"]:
             return "go back to the key that AWS owns"
         return f"encrypt with {desired.get('KMSMasterKeyId', 'the KMS key that AWS manages')}"
@@ -149,7 +147,6 @@ class Encryption(Aspect):
         return key if key and key not in comparison.facts.keys else None
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
-        """A key that could not be compared."""
         key = comparison.desired.at((self.name, "KMSMasterKeyId"))
         if key and comparison.facts.keys.get(key, key) is None:
             yield f"Cannot verify that {key} is the live KMS key: kms:DescribeKey is not allowed. It is left alone."
@@ -164,7 +161,7 @@ class Encryption(Aspect):
 
 
 def _elsewhere(key: str, region: str) -> str | None:
-    """That a key's ARN is of another region than the table."""
+    """Why a key is refused: its ARN is of another region than the table."""
     where = key.split(":")[3] if key.startswith("arn:") and key.count(":") >= 5 else ""
     if not where or not region or where == region:
         return None

@@ -44,7 +44,6 @@ class Insights(Aspect):
         return desired.manages(self.name) or any(self.name in index for index in desired.indexes().values())
 
     def normalise(self, value: Value) -> Value:
-        """Off has one form."""
         return dict(value) if value.get("Enabled") else OFF
 
     def observe(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, Value]]:
@@ -81,15 +80,12 @@ class Insights(Aspect):
         return (*target, self.name)
 
     def words(self, value: Mapping[str, Value]) -> str:
-        """Off, or on and which keys."""
         return phrases.switched(value, "Enabled", "Mode")
 
     def consequence(self, difference: Difference) -> str:
-        """Of the table, or of one index."""
         return f"Contributor insights of {'index {member} of ' if difference.path[1:] else ''}{{table}} go off."
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
-        """Of the table, then of each index."""
         for path in self._targets(comparison.desired):
             desired, actual = comparison.desired.at(path), self._kept(comparison, path)
             if not matches(actual, desired):
@@ -97,7 +93,6 @@ class Insights(Aspect):
                 yield replace(found, actual=actual if found.actual else None)
 
     def risk(self, actual: Value, desired: Value) -> Risk:
-        """Off: its reports end."""
         return Risk.SAFE if desired["Enabled"] else Risk.DISRUPTIVE
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:

@@ -41,7 +41,6 @@ class Kinesis(Aspect):
     seconds = (2, 7)
 
     def normalise(self, value: Value) -> Value:
-        """None for no destination."""
         return dict(value) if value.get("StreamArn") else None
 
     def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
@@ -64,7 +63,6 @@ class Kinesis(Aspect):
         return None
 
     def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-        """On its way on or off."""
         for destination in answer.get("KinesisDataStreamDestinations") or []:
             if destination.get("DestinationStatus") in {"ENABLING", "DISABLING", "UPDATING"}:
                 yield (self.name,), destination["DestinationStatus"]
@@ -77,7 +75,7 @@ class Kinesis(Aspect):
                 yield path, phrases.failed(FAILED, destination.get("DestinationStatusDescription"))
 
     def failure(self, failures: Mapping[Path, str], path: Path, expected: Value) -> str | None:
-        """That of the stream in question."""
+        """The failure of the expected stream."""
         return failures.get((*path, expected["StreamArn"])) if expected else None
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
@@ -89,16 +87,14 @@ class Kinesis(Aspect):
                 yield f"The Kinesis destination {difference.desired['StreamArn']} is {failed}. Apply enables it again."
 
     def risk(self, actual: Value, desired: Value) -> Risk:
-        """The stream that is left gets no more changes."""
+        """The old stream gets no more changes."""
         moved = actual and (desired is None or desired["StreamArn"] != actual["StreamArn"])
         return Risk.DISRUPTIVE if moved else Risk.SAFE
 
     def words(self, value: Mapping[str, Value]) -> str:
-        """Where to, and how precise its times are."""
         return ", ".join(value.values())
 
     def consequence(self, difference: Difference) -> str:
-        """Consumers get nothing more."""
         return "The Kinesis stream of {table} goes off. Its consumers get nothing more."
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:

@@ -53,25 +53,22 @@ class Policy(Aspect):
         yield from policies.findings(policy, (self.name,))
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
-        """None where there is none."""
         return self.normalise(answer.get("Policy"))
 
     def consequence(self, difference: Difference) -> str:
-        """What it allowed is allowed no more."""
         return "The resource policy of {table} is removed. Who depends on it loses access."
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
-        """A policy is the same as a whole or not at all."""
+        """Policies are compared as a whole."""
         desired, actual = comparison.desired.at((self.name,)), comparison.actual_at((self.name,))
         if desired != actual:
             yield comparison.difference((self.name,), desired, risk=self.risk(actual, desired))
 
     def risk(self, actual: Value, desired: Value) -> Risk:
-        """Without it, those whom it let in are out."""
+        """Removing the policy is disruptive; adding or changing it is safe."""
         return Risk.SAFE if desired else Risk.DISRUPTIVE
 
     def reason(self, actual: Value, desired: Value) -> str:
-        """Put or remove."""
         return "put the resource policy" if desired else "remove the resource policy"
 
     def parameters(self, value: Value) -> dict[str, Value]:
@@ -79,7 +76,6 @@ class Policy(Aspect):
         return {self.name: canonical(value)} if value else {}
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
-        """By the table's ARN."""
         if comparison.actual is None or comparison.actual.info is None:
             return
         arn = comparison.actual.info.arn

@@ -30,15 +30,13 @@ class Protection(Aspect):
         return bool(description.get("DeletionProtectionEnabled"))
 
     def risk(self, actual: Value, desired: Value) -> Risk:
-        """Off: somebody may then delete the table."""
+        """Without it, anybody who may call DeleteTable can delete the table."""
         return Risk.SAFE if desired else Risk.DISRUPTIVE
 
     def consequence(self, difference: Difference) -> str:
-        """Nobody is hindered any more."""
         return "Deletion protection of {table} goes off."
 
     def reason(self, actual: Value, desired: Value) -> str:
-        """On or off."""
         return f"turn deletion protection {'on' if desired else 'off'}"
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:

@@ -115,7 +115,7 @@ class Replicas(Aspect):
                 yield (self.name, replica["RegionName"]), phrases.failed(FAILED, reason)
 
     def words(self, value: Mapping[str, Value]) -> str:
-        """What is other there than in the table."""
+        """The replica's overrides."""
         overrides = phrases.joined(
             value.get("TableClassOverride", ""),
             f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "",
@@ -126,7 +126,7 @@ class Replicas(Aspect):
         return overrides or "like the table"
 
     def consequence(self, difference: Difference) -> str:
-        """Readers in that region lose the table, for a while or for good."""
+        """Readers in that region lose the table, for some time or for good."""
         if difference.desired is None:
             return "The replica of {table} in {member} is deleted. Readers there lose the table."
         return "The replica of {table} in {member} is deleted and created again."
@@ -161,7 +161,7 @@ class Replicas(Aspect):
         return difference.path == ("BillingMode",)
 
     def satisfied(self, actual: Value, expected: Value) -> bool:
-        """One whose creation failed is an entry and no replica."""
+        """A replica in CREATION_FAILED does not satisfy a step."""
         failed = isinstance(actual, Mapping) and actual.get(STATUS) == FAILED
         return not failed and super().satisfied(actual, expected)
 
@@ -187,7 +187,7 @@ class Replicas(Aspect):
         )
 
     def unknown_key(self, comparison: Comparison) -> str | None:
-        """Which key AWS manages, where a replica without a key comes and the table has one that may be a customer's."""
+        """The key that AWS manages, if a replica without a key is added to a table that is encrypted with KMS."""
         comes = (d for d in self.differences(comparison) if d.desired is not None and "KMSMasterKeyId" not in d.desired)
         asked = MANAGED_KEY in comparison.facts.keys
         return MANAGED_KEY if not asked and _kept_key(comparison) and any(comes) else None
@@ -210,7 +210,7 @@ class Replicas(Aspect):
         )
 
     def _without_scaling(self, comparison: Comparison) -> list[str]:
-        """What will be there when the replica is made, and must scale its writes by then, and does not."""
+        """The table and indexes that must scale their writes before the replica is created, and do not."""
         scaling = comparison.facts.scaling
         if comparison.desired.at(("BillingMode",)) != "PROVISIONED" or scaling is None:
             return []
@@ -224,7 +224,7 @@ class Replicas(Aspect):
         return [resource for resource in resources if not _scales_writes(scaling, resource)]
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
-        """Replicas that are not well, and keys that only their own region shows."""
+        """Unhealthy replicas, and KMS keys that this region does not show."""
         for region, status in sorted(_unhealthy(comparison).items()):
             yield f"The replica in {region} is {status}."
         if MANAGED_KEY in comparison.facts.keys and comparison.facts.keys[MANAGED_KEY] is None:
@@ -347,7 +347,7 @@ def _at_last(comparison: Comparison, path: Path) -> Value:
 
 
 def _unhealthy(comparison: Comparison) -> dict[str, str]:
-    """By region, the states that need somebody's hand."""
+    """Region → state, of the replicas that somebody must repair."""
     replicas = comparison.actual_at((Replicas.name,)) or {}
     return {region: members[STATUS] for region, members in replicas.items() if STATUS in members}
 

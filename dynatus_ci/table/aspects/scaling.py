@@ -1,4 +1,4 @@
-"""What Application Auto Scaling leaves of a capacity that a definition asks for.
+"""Capacities that Application Auto Scaling manages stay as they are, within its bounds.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.html
 docs/dynamodb.md#application-auto-scaling
@@ -13,12 +13,7 @@ PROVISIONED = "ProvisionedThroughput"
 
 
 def wanted(comparison: Comparison, owner: Path) -> Value:
-    """The provisioned units of the table `()` or an index as they are to be: what scales in its bounds stays as it is.
-
-    Args:
-        comparison: The two sides.
-        owner: The table or the index.
-    """
+    """The units to send for the table `()` or an index. Units that auto scaling keeps within its bounds stay."""
     path = (*owner, PROVISIONED)
     desired = comparison.desired.at(path)
     actual = comparison.was_at(owner[1], PROVISIONED) if owner else comparison.actual_at(path)
@@ -33,12 +28,12 @@ def wanted(comparison: Comparison, owner: Path) -> Value:
 
 
 def bounds(comparison: Comparison, owner: Path, member: str) -> Bounds | None:
-    """What auto scaling keeps a member of a capacity within; None where it does not manage it."""
+    """The bounds of auto scaling for a member of a capacity; None if it does not manage it."""
     resource = f"table/{comparison.name}" + (f"/index/{owner[1]}" if owner else "")
     dimension = f"dynamodb:{'index' if owner else 'table'}:{member}"
     return (comparison.facts.scaling or {}).get((resource, dimension))
 
 
 def _scaled(comparison: Comparison, owner: Path, member: str, units: int) -> bool:
-    covered_by = bounds(comparison, owner, member)
-    return covered_by is not None and units in covered_by
+    limits = bounds(comparison, owner, member)
+    return limits is not None and units in limits

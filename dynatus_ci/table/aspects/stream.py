@@ -64,11 +64,9 @@ class Stream(Aspect):
         return Risk.DISRUPTIVE if actual["StreamEnabled"] else Risk.SAFE
 
     def words(self, value: Mapping[str, Value]) -> str:
-        """Off, or on and its view."""
         return phrases.switched(value, "StreamEnabled", "StreamViewType")
 
     def consequence(self, difference: Difference) -> str:
-        """Consumers read a stream by its ARN."""
         if difference.desired["StreamEnabled"]:
             return "The stream of {table} is replaced. It gets a new ARN; consumers must follow."
         return "The stream of {table} goes off. Its consumers stop."
@@ -81,7 +79,6 @@ class Stream(Aspect):
             yield replace(difference, effect=Effect.UNSUPPORTED) if stuck else difference
 
     def reason(self, actual: Value, desired: Value) -> str:
-        """On, or off."""
         return "turn the stream on" if desired["StreamEnabled"] else "turn the stream off"
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:

@@ -29,5 +29,4 @@ class TableClass(Aspect):
         return (description.get("TableClassSummary") or {}).get("TableClass", "STANDARD")
 
     def reason(self, actual: Value, desired: Value) -> str:
-        """Which class."""
         return f"change the table class to {desired}"

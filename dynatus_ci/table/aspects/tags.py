@@ -43,7 +43,6 @@ class Tags(Aspect):
     seconds = (1, 3)
 
     def normalise(self, value: Value) -> Value:
-        """A mapping from key to value, in key order."""
         return {tag["Key"]: tag["Value"] for tag in sorted(value, key=lambda tag: str(tag["Key"]))}
 
     def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
@@ -73,11 +72,9 @@ class Tags(Aspect):
             yield Finding(path, "tag-text", message, hint)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
-        """All pages of the list."""
         return self.normalise(answer.get("Tags") or [])
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
-        """One for each tag."""
         desired = comparison.desired.at((self.name,))
         actual = comparison.actual_at((self.name,)) or {}
         for key in sorted({*desired, *actual}):
@@ -111,7 +108,6 @@ class Tags(Aspect):
         yield from (step.not_before(LOCKED) for step in ordered[1:])
 
     def parameters(self, value: Value) -> dict[str, Value]:
-        """As CreateTable takes them."""
         return {self.name: [{"Key": key, "Value": text} for key, text in value.items()]}
 
     def _tag(self, arn: str, coming: tuple[Difference, ...]) -> Step:

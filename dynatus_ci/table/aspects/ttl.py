@@ -67,19 +67,16 @@ class TimeToLive(Aspect):
             yield (self.name,), status
 
     def risk(self, actual: Value, desired: Value) -> Risk:
-        """Where it goes on, items that are past their time are deleted, as the file says."""
+        """When it goes on, AWS deletes items whose time is past."""
         return Risk.DISRUPTIVE if desired["Enabled"] else Risk.SAFE
 
     def words(self, value: Mapping[str, Value]) -> str:
-        """Off, or by which attribute."""
         return f"by {phrases.attribute(value['AttributeName'])}" if value["Enabled"] else "off"
 
     def consequence(self, difference: Difference) -> str:
-        """Items go."""
         return "Time to live of {table} deletes expired items by {attribute}. They do not come back."
 
     def reason(self, actual: Value, desired: Value) -> str:
-        """On by which attribute, or off."""
         return f"expire items by {desired['AttributeName']}" if desired["Enabled"] else "stop expiring items"
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:

@@ -30,12 +30,12 @@ def live(answer: Mapping[str, Any]) -> Value:
 
 
 def higher(actual: Value, desired: Value) -> bool:
-    """Whether a member is wanted higher than it is."""
+    """Whether a member is to be raised."""
     return any((actual or {}).get(member, 0) < units for member, units in desired.items())
 
 
 def warm_floor(comparison: Comparison, owner: Path) -> Value:
-    """What the table `()` or an index is warm for once its billing mode and capacity are as the file says."""
+    """The warm throughput that the table `()` or an index has after the changes of billing mode and capacity."""
     live = comparison.actual_at((*owner, "WarmThroughput")) or {}
     capacity = scaling.wanted(comparison, owner) or {}
     brought = LEAST_ON_DEMAND if comparison.desired.at(("BillingMode",)) == ON_DEMAND else {}
@@ -51,7 +51,7 @@ def raised(actual: Value, desired: Value) -> Value:
 
 
 def lower_note(what: str, actual: Value, desired: Value) -> Iterator[str]:
-    """The sentence on members that are wanted lower than they are."""
+    """A note for each member that the file lowers: AWS only raises them."""
     for member, units in desired.items():
         if units < (actual or {}).get(member, 0):
             yield f"WarmThroughput.{member} of {what} is {actual[member]} and cannot be lowered to {units}."
@@ -101,23 +101,19 @@ class WarmThroughput(Aspect):
             yield (self.name,), status
 
     def words(self, value: Mapping[str, Value]) -> str:
-        """As a rate."""
         return f"{phrases.units(value)} a second"
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
-        """Only what is to be raised."""
         desired = comparison.desired.at((self.name,))
         if higher(warm_floor(comparison, ()), desired):
             yield comparison.difference((self.name,), desired)
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
-        """Sent with no member below the live value."""
         for difference in differences:
             sent = {self.name: raised(warm_floor(comparison, ()), difference.desired)}
             yield self.step("UpdateTable", comparison.update_table(**sent), difference)
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
-        """What is wanted lower than it is."""
         yield from lower_note("the table", comparison.actual_at((self.name,)), comparison.desired.at((self.name,)))
 
     def satisfied(self, actual: Value, expected: Value) -> bool:
@@ -127,5 +123,4 @@ class WarmThroughput(Aspect):
         return all(actual.get(member, 0) >= units for member, units in expected.items())
 
     def reason(self, actual: Value, desired: Value) -> str:
-        """Raise."""
         return "raise the warm throughput"
