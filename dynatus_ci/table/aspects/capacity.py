@@ -302,7 +302,7 @@ class BillingMode(Aspect):
 
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/VectorSearch.Requirements.html
         """
-        vectors = sorted(comparison.actual.info.vectors) if comparison.actual and comparison.actual.info else []
+        vectors = sorted(comparison.info.vectors) if comparison.info else []
         if not vectors or not _to_be_provisioned(differences):
             return None
         return f"The table has the vector index {vectors[0]}, which AWS has on demand only. Delete that index first."
