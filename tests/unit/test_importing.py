@@ -377,7 +377,7 @@ def test_the_command_prints_the_files_and_says_whose_the_tables_are(
     assert printed.out.splitlines() == ["tables/orders.edn", "tables/users.edn"]
     assert printed.err.splitlines() == [
         "prod-orders belongs to the CloudFormation stack shop (resource OrdersTable, AWS::DynamoDB::Table).",
-        "A stack that owns a table must let it go before dynatus changes it: see docs/adopt.md.",
+        "Release a table from its stack before dynatus changes it: see docs/adopt.md.",
         "2 files written to tables.",
     ]
 
