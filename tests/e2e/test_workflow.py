@@ -101,6 +101,8 @@ def test_drift_opens_an_issue_that_its_repair_closes(repo: Hosted, cloud: Aws) -
         log = repo.on_schedule("drift.yml")
         assert (log.jobs, log.outputs("failure-reason")) == ({"DynamoDB drift": "failure"}, ["drift"])
         assert repo.issues == [(title, True, 1)]
+        # The text of the issue is the report.
+        assert "### DynamoDB drift" in (repo.ground / "issues.json").read_text(encoding="utf-8")
         log = repo.on_schedule("apply.yml")  # the repair is in no pull request's record
         assert (log.jobs, log.outputs("failure-reason")) == ({"DynamoDB apply": "failure"}, ["plan-missing"])
         log = repo.on_dispatch("drift-repair.yml")
