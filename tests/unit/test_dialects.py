@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dynatus_ci import text
 from dynatus_ci.definitions import loader
 from dynatus_ci.errors import InvalidDefinitions
 from dynatus_ci.table.validation import dialects, members, shapes
@@ -40,7 +41,8 @@ def test_names_and_marks_are_written_as_they_are_compared() -> None:
     assert [word for word in dialects.WORDS if not (word.isalpha() and word.isupper())] == []
 
 
-EXAMPLES = sorted({meant.instead for _, _, meant in NAMES if meant.instead and meant.instead.startswith(":")})
+INSTEAD = {text.plain(meant.instead) for _, _, meant in NAMES if meant.instead}
+EXAMPLES = sorted(instead for instead in INSTEAD if instead.startswith(":"))
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
