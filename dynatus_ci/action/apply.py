@@ -86,7 +86,8 @@ def _reviewed(job: Job, path: str) -> Plan:
 class ApplyPolicy:
     """What may run: what was reviewed and approved, and whether this commit's run is the one that decides.
 
-    `may_run` is the one place that decides. It is asked by several tables at once, and holds no lock.
+    `may_run` asks the gate, and before a destructive step also whether the branch has moved. Several tables ask it at
+    once, and it holds no lock.
 
     Args:
         job: The run.

@@ -1,4 +1,4 @@
-"""The GitHub edge: what the runner says (`run`), what is said through it (`runner`) and in pull requests.
+"""The GitHub edge: what the runner says (`event`), what is told through it (`workflow_commands`), pull requests.
 
 Nothing here decides about a plan or an approval.
 """

@@ -1,7 +1,7 @@
 """What a report shows, before it becomes Markdown or text for a terminal.
 
-`plan_report`, `apply_report` and `fault_report` build a `Report`; `markdown` templates and `console` lay it out. Fields
-that their docstring calls sentences hold values in code spans (see `safe_markdown.code`); other texts are plain values.
+`plan_report`, `apply_report` and `fault_report` build a `Report`; the templates and `console` turn it into text. Fields
+that their docstring calls sentences hold values in code spans (see `text.code`); other texts are plain values.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What differences, values and losses are called. The aspects of a table say their own part; this puts it together.
 
-Both sides of a difference are put into words here, so that a change reads `before → after`. A value that no words were
-written for is shown as JSON.
+Both sides of a difference are put into words here, so that a change reads `before → after`. If an aspect has no words
+for a value, the report shows it as a diff of JSON.
 """
 
 from __future__ import annotations

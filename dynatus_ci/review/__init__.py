@@ -18,7 +18,6 @@ from dynatus_ci.review.codec import (
 )
 from dynatus_ci.review.gate import BY_PATTERN, LABEL, Gate, Refusal, covered, words
 from dynatus_ci.review.history import (
-    MOST_RECORDS,
     CommentFacts,
     PullRequestFacts,
     Review,
@@ -36,7 +35,6 @@ __all__ = [
     "BY_PATTERN",
     "COMMENT_BUDGET",
     "LABEL",
-    "MOST_RECORDS",
     "CommentFacts",
     "Files",
     "Gate",

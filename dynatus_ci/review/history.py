@@ -10,8 +10,6 @@ from dynatus_ci.review.record import Entry, Record, Scope, new_record, reviewed_
 from dynatus_ci.table.model import Difference, Plan
 from dynatus_ci.text import option
 
-MOST_RECORDS = 20
-
 
 @dataclass(frozen=True, slots=True)
 class PullRequestFacts:

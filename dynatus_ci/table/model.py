@@ -19,7 +19,7 @@ Value: TypeAlias = Any
 """A JSON value in AWS's own shape, normalised; treated as immutable. None means absent."""
 
 Path: TypeAlias = tuple[str, ...]
-"""Where a value stands: the setting, then for named members the name, then the member inside."""
+"""Where a value stands: the aspect, then for named members the name, then the member inside."""
 
 FORMAT = 1
 
@@ -111,11 +111,11 @@ class Table:
 
     Args:
         name: The final table name, prefix included.
-        values: Setting → normalised value. A setting that is missing here is not managed (in a definition) or was not
+        values: Aspect → normalised value. An aspect that is missing here is not managed (in a definition) or was not
             read (of a live table); one that is None is absent.
         transitions: Path → AWS's word for what is under way there; the path `()` is the table itself.
         failures: Path → AWS's word, and its reason, for what it accepted and could not do there.
-        live: What only a live table has; None for a definition.
+        info: What only an actual table has; None for a definition.
         place: Where the definition stands; None for a live table and for definitions from Python.
         absent: Whether the definition says that the table is to go.
     """
@@ -155,10 +155,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A setting, its live and its desired value, and what it risks: what people review and approve.
+    """One part of a table, its actual and its desired value, and what it risks: what people review.
 
-    `within` are the ids of wider differences whose review covers this one: whoever approved the creation of an index
-    approved its capacity. They follow from the definition and are not part of the document.
+    `covered_by` are the ids of wider differences whose review covers this one: who reviewed the creation of an index
+    reviewed its capacity. They follow from the definition and are not part of the document.
     """
 
     table: str
@@ -271,7 +271,7 @@ class TableChange:
         refusal: Why the change never runs (docs/architecture.md#what-never-runs); None where it may.
         left: What remains after the run that makes the table, and why; None where nothing does. Not in the document.
         unproven: Whether it is destructive only because nobody may look whether the table is empty.
-        live: The live table's identity and size, for the report; not in the document.
+        info: The actual table's identity and size, for the report; not in the document.
         actual: The table as it was observed, for the report; not in the document.
         desired: The definition, for the report; not in the document.
     """

@@ -1,6 +1,6 @@
 """From two tables to one change: the action, the differences, and the steps in the order they run.
 
-Read-only and pure: the same two tables and the same situation give the same change.
+Read-only and pure: the same two tables and the same facts give the same change.
 docs/dynamodb.md#the-order-of-steps
 """
 
@@ -344,7 +344,7 @@ def _unsupported_notes(comparison: Comparison, differences: Sequence[Difference]
     names = sorted({emulators.kind(d.path) for d in differences if d.effect is Effect.UNSUPPORTED})
     if names:
         endpoint = emulators.NAMES.get(comparison.facts.emulator or "", "This endpoint")
-        yield f"{endpoint} cannot keep {', '.join(names)}; on AWS it would be set."
+        yield f"{endpoint} does not support {', '.join(names)}. On AWS it would be set."
 
 
 def _with_notes(found: TableChange, notes: Sequence[str]) -> TableChange:

@@ -19,7 +19,7 @@ NEVER_KEPT = (
     "contributor insights, Kinesis destination, scaling targets, alarms."
 )
 WRITERS_STOP = (
-    "Writers must stop first: what is written after the backup's start is in no backup. Items are not copied back."
+    "Writers must stop first: the backup does not hold what they write after it has started. Items are not copied back."
 )
 
 

@@ -345,7 +345,7 @@ def test_nothing_of_a_new_table_is_at_risk() -> None:
     steps = (StepResult(made.steps[0], Status.DONE, 2.0), StepResult(expiry, Status.DONE, 1.0))
     table = TableResult("events", Action.CREATE, Outcome.APPLIED, steps)
     shown = report.markdown(report.result(Result(plan(made), (table,), Outcome.APPLIED), APPLY))
-    assert "expire items by `expires_at` · **done**" in shown
+    assert "enable time to live by `expires_at` · **done**" in shown
     assert "🟡" not in shown
 
 
@@ -360,7 +360,7 @@ def test_what_an_emulator_cannot_keep_is_told_once_and_is_no_difference() -> Non
     live = shop.described(shop.AFTER["carts"].body)
     shown = report.markdown(report.plan(plan(planner.change(shop.desired("carts"), live, LOCAL)), GITHUB))
     assert shown.count("Tags") == 1
-    assert "`carts`: DynamoDB Local cannot keep Tags; on AWS it would be set." in shown
+    assert "`carts`: DynamoDB Local does not support Tags. On AWS it would be set." in shown
     assert "no changes" in shown
 
 

@@ -65,14 +65,14 @@ class PointInTimeRecovery(Aspect):
 
     def consequence(self, difference: Difference) -> str:
         if difference.desired["PointInTimeRecoveryEnabled"]:
-            return "Table {table} keeps a shorter recovery window{change}. What lies before it is lost."
-        return "Point-in-time recovery of {table} goes off. Its recovery window is lost."
+            return "Table {table} will keep a shorter recovery window{change}. Older recovery points are lost."
+        return "Point-in-time recovery of {table} will be turned off. Its recovery window is lost."
 
     def reason(self, actual: Value, desired: Value) -> str:
         if not desired["PointInTimeRecoveryEnabled"]:
             return "turn point-in-time recovery off"
         period = desired.get("RecoveryPeriodInDays")
-        return f"keep point-in-time recovery on{f' for {period} days' if period else ''}"
+        return f"turn on point-in-time recovery{f' for {period} days' if period else ''}"
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
         for difference in differences:

@@ -266,10 +266,11 @@ class Aspect:
         return f"set {self.name}"
 
     said: ClassVar[frozenset[str]] = frozenset()
-    """The members that `words` tells of; a value with any other is shown whole."""
+    """The members that `words` puts into words. A value with another member is shown as a diff of JSON, as is each
+    value where this is empty."""
 
     def words(self, value: Mapping[str, Value]) -> str:
-        """A value in a few words, as reports show it."""
+        """A value in a few words, as plain text: `by expires_at`. Reports mark it as a value."""
         raise NotImplementedError
 
     def consequence(self, difference: Difference) -> str:
@@ -336,7 +337,7 @@ class Aspect:
             reason=self.reason(served[0].actual, served[0].desired),
             differences=tuple(difference.id for difference in served),
             expects=wanted if expects is None else expects,
-            waits_for=f"{self.name} as written",
+            waits_for=f"{self.title} set",
             seconds=self.seconds,
             aspect=self.name,
             phase=self.phase,

@@ -202,7 +202,7 @@ def _step(
         reason=reason,
         differences=tuple(difference.id for difference in served),
         expects={difference.path: wanted(comparison, difference.path) for difference in served},
-        waits_for="table and indexes ACTIVE, values as written",
+        waits_for="table and indexes ACTIVE, capacity set",
         seconds=seconds,
         aspect=aspect,
     )

@@ -83,7 +83,8 @@ class Insights(Aspect):
         return phrases.switched(value, "Enabled", "Mode")
 
     def consequence(self, difference: Difference) -> str:
-        return f"Contributor insights of {'index {member} of ' if difference.path[1:] else ''}{{table}} go off."
+        index = "index {member} of " if difference.path[1:] else ""
+        return f"Contributor insights of {index}{{table}} will be turned off."
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
         for path in self._targets(comparison.desired):

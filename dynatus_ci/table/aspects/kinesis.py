@@ -95,7 +95,7 @@ class Kinesis(Aspect):
         return ", ".join(value.values())
 
     def consequence(self, difference: Difference) -> str:
-        return "The Kinesis stream of {table} goes off. Its consumers get nothing more."
+        return "The Kinesis stream of {table} will be disabled. Its consumers get no more records."
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
         """The old destination goes before the new one comes."""

@@ -56,7 +56,7 @@ class Policy(Aspect):
         return self.normalise(answer.get("Policy"))
 
     def consequence(self, difference: Difference) -> str:
-        return "The resource policy of {table} is removed. Who depends on it loses access."
+        return "The resource policy of {table} will be removed. Whoever depends on it loses access."
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
         """Policies are compared as a whole."""

@@ -34,7 +34,7 @@ class Protection(Aspect):
         return Risk.SAFE if desired else Risk.DISRUPTIVE
 
     def consequence(self, difference: Difference) -> str:
-        return "Deletion protection of {table} goes off."
+        return "Deletion protection of {table} will be turned off."
 
     def reason(self, actual: Value, desired: Value) -> str:
         return f"turn deletion protection {'on' if desired else 'off'}"

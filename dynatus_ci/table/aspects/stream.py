@@ -68,8 +68,8 @@ class Stream(Aspect):
 
     def consequence(self, difference: Difference) -> str:
         if difference.desired["StreamEnabled"]:
-            return "The stream of {table} is replaced. It gets a new ARN; consumers must follow."
-        return "The stream of {table} goes off. Its consumers stop."
+            return "The stream of {table} will be replaced. Consumers must be switched to its new ARN."
+        return "The stream of {table} will be disabled. Its consumers get no more records."
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
         """Moto cannot turn a stream on a second time, so another view is out of its reach."""

@@ -120,7 +120,7 @@ class Tags(Aspect):
 
     def _call(self, operation: str, parameters: dict[str, Value], verb: str, served: tuple[Difference, ...]) -> Step:
         reason = f"{verb} tag{'s' if len(served) > 1 else ''} {', '.join(d.path[1] for d in served)}"
-        return replace(self.step(operation, parameters, *served), reason=reason, waits_for="tags as written")
+        return replace(self.step(operation, parameters, *served), reason=reason, waits_for="tags set")
 
     def _left_alone(self, comparison: Comparison, key: str) -> bool:
         patterns = ("aws:*", *comparison.facts.ignore_tags)

@@ -74,10 +74,10 @@ class TimeToLive(Aspect):
         return f"by {phrases.attribute(value['AttributeName'])}" if value["Enabled"] else "off"
 
     def consequence(self, difference: Difference) -> str:
-        return "Time to live of {table} deletes expired items by {attribute}. They do not come back."
+        return "Time to live will permanently delete expired items of {table}, by {attribute}."
 
     def reason(self, actual: Value, desired: Value) -> str:
-        return f"expire items by {desired['AttributeName']}" if desired["Enabled"] else "stop expiring items"
+        return f"enable time to live by {desired['AttributeName']}" if desired["Enabled"] else "disable time to live"
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
         """Off must name the live attribute."""
@@ -98,7 +98,7 @@ class TimeToLive(Aspect):
         return replace(
             self.step("UpdateTimeToLive", parameters, difference, expects={difference.path: expected}),
             reason=self.reason(None, expected),
-            waits_for="expiry on" if expected["Enabled"] else "expiry off",
+            waits_for="time to live enabled" if expected["Enabled"] else "time to live disabled",
             seconds=(COOLDOWN, 3_600) if cooldown else self.seconds,
             cooldown=cooldown,
         )
