@@ -72,7 +72,9 @@ class PointInTimeRecovery(Aspect):
         if not desired["PointInTimeRecoveryEnabled"]:
             return "turn point-in-time recovery off"
         period = desired.get("RecoveryPeriodInDays")
-        return f"turn on point-in-time recovery{f' for {period} days' if period else ''}"
+        if (actual or {}).get("PointInTimeRecoveryEnabled"):
+            return f"keep recovery points for {_days(period)}"
+        return f"turn on point-in-time recovery{f' ({_days(period)})' if period else ''}"
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
         for difference in differences:
