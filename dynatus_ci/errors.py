@@ -15,7 +15,11 @@ from dynatus_ci.text import code, option, plain
 
 
 class FailureReason(StrEnum):
-    """The values of the output `failure-reason`. They never change."""
+    """The values of the output `failure-reason`. None is renamed or removed.
+
+    A new one also goes into action.yml and docs/troubleshooting.md, at the same place in the list. If it is a refusal,
+    it goes into the table of docs/review.md, too.
+    """
 
     INVALID_INPUT = "invalid-input"
     INVALID_DEFINITION = "invalid-definition"
@@ -192,7 +196,10 @@ class WrongAccount(DynatusError):
 
 
 class Refused(DynatusError):
-    """Apply may not run this: it is not reviewed, not merged, or destructive and not approved."""
+    """Apply may not run this: it is not reviewed, not merged, or destructive and not approved.
+
+    Callers from Python get it. Inside a run a refusal is a `review.Refusal`.
+    """
 
     def __init__(self, message: str, *, reason: FailureReason, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)

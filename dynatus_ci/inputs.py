@@ -41,9 +41,10 @@ Text: TypeAlias = str | Sequence[str]
 class Inputs:
     """All inputs. A field has the name of its input, with `_` for `-`.
 
+    Only the action has `approval`, `comment`, `github_token`, `note`, `pull_request` and `report`.
+
     Args:
         approval: None if it is not given. `approval_at` knows its default.
-        comment: Only the action has this one, `approval`, `pull_request` and `github_token`.
     """
 
     mode: Mode = Mode.PLAN
@@ -239,7 +240,7 @@ def _parse(texts: Mapping[str, Text]) -> dict[str, Any]:
 
 def _check_mode(inputs: Inputs) -> None:
     for name, modes in _ONLY_IN.items():
-        if getattr(inputs, name) is not None and inputs.mode not in modes:
+        if getattr(inputs, name.replace("-", "_")) is not None and inputs.mode not in modes:
             message = f"{option(name)} has no meaning with `mode: {inputs.mode}`; it goes with {_listed(modes)}."
             raise InvalidInput(message)
 

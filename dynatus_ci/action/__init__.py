@@ -1,6 +1,6 @@
-"""The GitHub door: inputs in, one of four modes, and its ending as outputs, summary, annotations and a comment.
+"""The action: reads the inputs, runs one of four modes, and writes outputs, summary, annotations and the comment.
 
-Glue only: what may run is decided in `review`, what is written by `report`, what is done by `engine`.
+What may run is decided in `review`. `report` writes the texts, and `engine` does the work.
 """
 
 from __future__ import annotations
