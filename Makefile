@@ -41,7 +41,7 @@ check: lint unit ## both: what to run before a commit
 
 .PHONY: test
 test: lint $(BIN)/actionlint ## everything; what a machine lacks (Docker, act, Node …) is skipped, and named at the end
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: soak
 soak: .venv/.dev ## the long property tests; SEED=… repeats a run
