@@ -10,9 +10,9 @@ from tests import hostile_workspace
 from tests.scene import scene, table, tags
 
 
-@pytest.mark.parametrize("names", [{"PYTHONPATH"}, {"PYTHONIOENCODING", "PYTHONOPTIMIZE"}, None], ids=str)
+@pytest.mark.parametrize("names", [("PYTHONPATH",), ("PYTHONIOENCODING", "PYTHONOPTIMIZE"), None], ids=str)
 def test_no_file_of_the_workspace_takes_part_in_a_run_whatever_the_variables_say(
-    tmp_path: Path, names: set[str] | None
+    tmp_path: Path, names: tuple[str, ...] | None
 ) -> None:
     chosen = {name: value for name, value in hostile_workspace.variables().items() if names is None or name in names}
     with scene(tmp_path, hostile_workspace.Subprocess()) as repo:
