@@ -147,11 +147,11 @@ def test_a_fork_is_compared_without_credentials_and_planned_by_a_maintainer(repo
     assert log.jobs == {"Compare the definitions": "success"}
     (summary,) = log.summaries
     assert "1 to update" in summary
-    assert "This approves nothing" in summary
+    assert "It approves nothing" in summary
     assert repo.github.bodies(1) == []
     log = repo.on_dispatch("fork-plan.yml", pull_request="1")
     assert (log.jobs, log.outputs("result")) == ({"Plan the pull request": "success"}, ["planned"])
-    assert "new table, time to live" in repo.comment(1)
+    assert "+ table · time to live" in repo.comment(1)
     assert tables(cloud, repo.account) == []
 
 
