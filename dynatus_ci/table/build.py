@@ -49,15 +49,16 @@ def actual(description: Mapping[str, Any], answers: Mapping[str, Mapping[str, An
     return Table(description["TableName"], values, transitions, failures, info=_live(description))
 
 
-def _present(description: Mapping[str, Any]) -> dict[str, Any]:
+def _present(description: Mapping[str, Any]) -> Mapping[str, Any]:
     """Without the indexes and replicas that are being deleted: of these, `transitions` tells until they are gone."""
+    # The description is copied only where it must be: it knows which call to blame for a member that it lacks.
     statuses = {indexes.GLOBAL: "IndexStatus", Replicas.name: "ReplicaStatus"}
     kept = {
         kind: [one for one in description[kind] if one.get(status) != "DELETING"]
         for kind, status in statuses.items()
-        if description.get(kind)
+        if any(one.get(status) == "DELETING" for one in description.get(kind) or ())
     }
-    return {**description, **kept}
+    return {**description, **kept} if kept else description
 
 
 def _answered(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Aspect, Mapping[str, Any]]]:

@@ -52,7 +52,7 @@ def alive(definition: Table) -> Table:
 
 def limits(owner: Mapping[str, Any]) -> dict[str, Any]:
     none = {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}
-    return {"OnDemandThroughput": none | owner.get("OnDemandThroughput", {})}
+    return {"OnDemandThroughput": none | (owner.get("OnDemandThroughput") or {})}
 
 
 def bare() -> dict[str, Any]:
