@@ -992,9 +992,9 @@ def test_where_git_does_not_have_the_definitions_only_the_tips_own_run_goes_on(
 ) -> None:
     """They are generated, of another checkout, or behind a link: git has the same at the path in each commit."""
     if git_has == "a link":
-        (repo.home / "shared").mkdir()
+        (repo.home / "generated").mkdir()
         (repo.home / PATH).parent.mkdir()
-        (repo.home / PATH).symlink_to("../shared")
+        (repo.home / PATH).symlink_to("../generated")
     landed = repo.land
 
     def land(sha: str, *, base: str = "main") -> None:
