@@ -157,9 +157,7 @@ def _held(changes: Sequence[TableChange]) -> str:
 
 def _template(difference: Difference) -> str:
     aspect = aspects.of(difference.path)
-    if aspect is None:
-        return _OTHER_CONSEQUENCE
-    return aspect.consequence(difference).replace("Table {table}", "{table}").replace("table {table}", "{table}")
+    return aspect.consequence(difference) if aspect else _OTHER_CONSEQUENCE
 
 
 # --- what changes, for the overview ----------------------------------------------------------------------------------
@@ -181,14 +179,13 @@ def overview(change: TableChange) -> str:
     causes = [difference for difference in real if is_cause(difference)]
     if causes:
         return _SEPARATOR.join(_part(difference) for difference in causes)
-    parts = [f"{_NEW} table"] if change.action is Action.CREATE else []
-    if change.action is Action.CREATE:
-        parts += [f"{_NEW} {name(path)}" for path in _local_indexes(real)]
+    new, parts = change.action is Action.CREATE, []
+    if new:
+        parts += [f"{_NEW} table", *(f"{_NEW} {name(path)}" for path in _local_indexes(real))]
         real = [difference for difference in real if difference.path]
     for member in (GLOBAL, "Replicas"):
         parts += _named(member, [difference for difference in real if _is_member(difference, member)])
     rest = [difference for difference in real if not _is_named(difference)]
-    new = change.action is Action.CREATE
     parts += dict.fromkeys(name(difference.path) if new else _part(difference) for difference in rest)
     tags = [difference for difference in real if _is_member(difference, "Tags")]
     parts += [name(tags[0].path)] if len(tags) == 1 else _counted(len(tags), "tag")

@@ -56,9 +56,8 @@ def change(desired: Table, actual: Table | None, facts: AccountFacts) -> TableCh
         actual: The live table; None where it is missing.
         facts: What is known around them.
     """
-    deleting = actual is not None and actual.transitions.get(()) == "DELETING"
-    comparison = Comparison(desired, None if deleting else actual, facts)
-    if comparison.actual and comparison.actual.info and comparison.actual.info.status in UNUSABLE:
+    comparison = _comparison(desired, actual, facts)
+    if comparison.info and comparison.info.status in UNUSABLE:
         return _unusable(comparison)
     if desired.absent:
         found = _deletion(comparison)
@@ -68,13 +67,13 @@ def change(desired: Table, actual: Table | None, facts: AccountFacts) -> TableCh
         found = _recreation(comparison)
     else:
         found = _update(comparison)
+    deleting = actual is not None and comparison.creating
     return _with_notes(found, ["The table is being deleted now; that is waited for."] if deleting else [])
 
 
 def questions(desired: Table, actual: Table | None, facts: AccountFacts) -> MissingFacts:
     """What must be asked first, beyond the table itself; account-wide facts only when they are needed."""
-    deleting = actual is not None and actual.transitions.get(()) == "DELETING"
-    comparison = Comparison(desired, None if deleting else actual, facts)
+    comparison = _comparison(desired, actual, facts)
     goes = comparison.actual is not None and (desired.absent or any(_recreating(comparison)))
     base = _missing(comparison) if goes else comparison
     unasked = not desired.absent and facts.scaling is None and not facts.scaling_denied
@@ -100,6 +99,12 @@ def as_actual(definition: Table | None, region: str) -> Table | None:
     arn = f"arn:aws:dynamodb:{region}:ACCOUNT:table/{definition.name}"
     live = TableInfo(table_id="", arn=arn, status="ACTIVE")
     return replace(definition, values=values, info=live)
+
+
+def _comparison(desired: Table, actual: Table | None, facts: AccountFacts) -> Comparison:
+    """The two sides; a table that is being deleted counts as missing."""
+    deleting = actual is not None and actual.transitions.get(()) == "DELETING"
+    return Comparison(desired, None if deleting else actual, facts)
 
 
 def _deletion(comparison: Comparison) -> TableChange:
@@ -352,6 +357,6 @@ def _with_notes(found: TableChange, notes: Sequence[str]) -> TableChange:
 
 
 def _unusable(comparison: Comparison) -> TableChange:
-    status = comparison.actual.info.status if comparison.actual and comparison.actual.info else ""
+    status = comparison.info.status if comparison.info else ""
     message = f"Table {comparison.name} is {status}; DynamoDB takes no change of it until that is mended."
     return replace(_table_change(comparison, Action.NOOP), action=None, error=Failure(code=status, message=message))

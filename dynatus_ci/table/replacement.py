@@ -161,7 +161,7 @@ def needs_backup(comparison: Comparison) -> bool:
 
 def backup_name(comparison: Comparison) -> str:
     """A name that tells which table it was; names of backups need not be unique (3 to 255 characters)."""
-    table_id = comparison.actual.info.table_id if comparison.actual and comparison.actual.info else ""
+    table_id = comparison.info.table_id if comparison.info else ""
     return f"dynatus-{digest([comparison.name, table_id])[:8]}-{comparison.name}"[:255]
 
 

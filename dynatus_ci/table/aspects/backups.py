@@ -65,7 +65,7 @@ class PointInTimeRecovery(Aspect):
 
     def consequence(self, difference: Difference) -> str:
         if difference.desired["PointInTimeRecoveryEnabled"]:
-            return "Table {table} will keep a shorter recovery window{change}. Older recovery points are lost."
+            return "{table} will keep a shorter recovery window{change}. Older recovery points are lost."
         return "Point-in-time recovery of {table} will be turned off. Its recovery window is lost."
 
     def reason(self, actual: Value, desired: Value) -> str:

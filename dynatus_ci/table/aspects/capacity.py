@@ -212,12 +212,16 @@ def _names(group: Sequence[Difference]) -> str:
     return ", ".join("the table" if len(difference.path) == 1 else difference.path[1] for difference in group)
 
 
+def _owner_words(owner: Path) -> str:
+    return f"index {owner[1]}" if owner else "the table"
+
+
 def _scaling_notes(comparison: Comparison) -> Iterator[str]:
     for owner in _owners(comparison):
         actual, desired = comparison.actual_at((*owner, PROVISIONED)), comparison.desired.at((*owner, PROVISIONED))
         if not actual or not desired or actual == desired:
             continue
-        what = f"index {owner[1]}" if owner else "the table"
+        what = _owner_words(owner)
         if comparison.facts.scaling_denied:
             yield (
                 f"Cannot verify whether auto scaling manages the capacity of {what}: "
@@ -237,8 +241,7 @@ def _decrease_note(comparison: Comparison, owner: Path) -> Iterator[str]:
     live = comparison.info
     used = live.decreases_today.get(owner) if live else None
     if used is not None:
-        left = max(DECREASES_A_DAY - used, 0)
-        what = f"index {owner[1]}" if owner else "the table"
+        left, what = max(DECREASES_A_DAY - used, 0), _owner_words(owner)
         yield f"{left} of {DECREASES_A_DAY} decreases of {what} left today (UTC); after them one an hour."
 
 
@@ -267,7 +270,7 @@ class BillingMode(Aspect):
         return difference.path == MODE
 
     def consequence(self, difference: Difference) -> str:
-        return "Table {table} will switch to provisioned capacity. Requests above it will be throttled."
+        return "{table} will switch to provisioned capacity. Requests above it will be throttled."
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
         """The mode, then capacity and limits of the table and of the indexes that stay."""

@@ -81,10 +81,10 @@ class Encryption(Aspect):
     def consequence(self, difference: Difference) -> str:
         """A customer's key has its own policy. Other accounts cannot use the key that AWS manages."""
         if not difference.desired["Enabled"]:
-            return "Table {table} goes back to the key that AWS owns{change}."
+            return "{table} goes back to the key that AWS owns{change}."
         if "KMSMasterKeyId" not in difference.desired:
-            return "Table {table} is encrypted with the key that AWS manages{change}. Other accounts lose access."
-        return "Table {table} is encrypted with another key{change}. Readers and writers need access to it."
+            return "{table} is encrypted with the key that AWS manages{change}. Other accounts lose access."
+        return "{table} is encrypted with another key{change}. Readers and writers need access to it."
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
         """Keys are compared as ARNs; a key that cannot be looked up is left alone."""

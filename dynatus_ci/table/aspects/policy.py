@@ -76,9 +76,9 @@ class Policy(Aspect):
         return {self.name: canonical(value)} if value else {}
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
-        if comparison.actual is None or comparison.actual.info is None:
+        if comparison.info is None:
             return
-        arn = comparison.actual.info.arn
+        arn = comparison.info.arn
         for difference in differences:
             if difference.desired is None:
                 yield self.step("DeleteResourcePolicy", {"ResourceArn": arn}, difference)

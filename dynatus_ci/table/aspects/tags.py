@@ -96,9 +96,9 @@ class Tags(Aspect):
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
         """AWS checks the limit on what is there and what comes, so at 50 the old ones go first."""
-        if not differences or comparison.actual is None or comparison.actual.info is None:
+        if not differences or comparison.info is None:
             return
-        arn, actual = comparison.actual.info.arn, comparison.actual_at((self.name,)) or {}
+        arn, actual = comparison.info.arn, comparison.actual_at((self.name,)) or {}
         coming = tuple(difference for difference in differences if difference.desired is not None)
         going = tuple(difference for difference in differences if difference.desired is None)
         kept = {key for key in (*actual, *(d.path[1] for d in coming)) if not key.startswith("aws:")}
