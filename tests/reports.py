@@ -35,9 +35,9 @@ APPLY = replace(GITHUB, mode="apply", comment_url="https://github.com/acme/shop/
 TERMINAL = ReportContext()
 
 
-def all_destructive(plan: Plan) -> frozenset[str]:
-    """The ids of a plan's destructive differences: with them approved, nothing is blocked."""
-    return frozenset(difference.id for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE)
+def all_destructive(plan: Plan) -> dict[str, str]:
+    """All destructive differences of a plan, approved: nothing is blocked. What approved them is not said."""
+    return {difference.id: "" for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE}
 
 
 def table_result(change: TableChange, *statuses: Status, result: Outcome, **more: object) -> TableResult:
@@ -108,7 +108,7 @@ def all_or_refused(change: TableChange, gate: Gate) -> TableResult:
 GATE = reviewed_without(("StreamSpecification",), "users")
 GATED_APPLY = replace(
     APPLY,
-    named=frozenset(GATE.approved_by(RED)),
+    approved_by=dict.fromkeys(GATE.approved_by(RED), ""),
     unreviewed=frozenset(i for t in RED.tables for i in GATE.unreviewed(t)),
 )
 

@@ -311,7 +311,6 @@ class ApplyRun:
             approval=self._policy.approval,
             comment_url=history.url if history else None,
             label_on=" and ".join(f"pull request #{number}" for number in gate.sources(self._plan, unapproved=True)),
-            named=frozenset(approved_by),
             approved_by=approved_by,
             unreviewed=frozenset(id_ for change in self._plan.tables for id_ in gate.unreviewed(change)),
             superseded=self._policy.superseded,

@@ -29,7 +29,7 @@ def run(job: Job) -> ActionResult:
     view = report.plan(plan, context)
     job.show("Plan", view)
     unwritten = _write_file(job, plan, out=job.inputs.out) if job.inputs.out else None
-    verdict = review.verdict(plan, context.named, recorded=outcome.recorded)
+    verdict = review.verdict(plan, context.approved_by, recorded=outcome.recorded)
     places = {change.table: definition(change) for change in plan.tables}
     problems = verdict.problems.items()
     ending = ActionResult(
@@ -164,7 +164,6 @@ def _context(job: Job, plan: Plan, *, outcome: CommentOutcome) -> ReportContext:
         record=outcome.recorded,
         label_on="this pull request" if outcome.recorded else "",
         label_removed=outcome.label_removed,
-        named=frozenset(approved_by),
         approved_by=approved_by,
         notes=(outcome.note,) if outcome.note else (),
     )

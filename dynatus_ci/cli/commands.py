@@ -130,7 +130,8 @@ def show_plan(options: argparse.Namespace) -> int:
     """Print a plan that was saved."""
     saved = session.read(Path(options.file), name=f"The plan {options.file!r}")
     inputs = _planning(options, mode="plan").inputs
-    context = ReportContext(path="", named=frozenset(Gate(None, inputs.allow_destructive).approved_by(saved)))
+    approved = Gate(None, inputs.allow_destructive).approved_by(saved)
+    context = ReportContext(path="", approved_by=dict.fromkeys(approved, ""))
     _print(options, saved.to_dict(), report.plan(saved, context))
     _warn_of_patterns(saved, inputs.allow_destructive)
     return 0
@@ -305,7 +306,7 @@ def _context(inputs: Inputs, *, approved: frozenset[str] = frozenset()) -> Repor
         environment=inputs.environment,
         baseline=inputs.baseline,
         approval="reviewed" if inputs.reviewed else "none",
-        named=approved,
+        approved_by=dict.fromkeys(approved, ""),
     )
 
 

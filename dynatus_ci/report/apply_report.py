@@ -136,10 +136,9 @@ def _alerts(result: Result, context: ReportContext) -> Iterator[Alert]:
 
 def _approvals(plan: Plan, context: ReportContext) -> Iterator[str]:
     """What approved the destructive changes."""
-    ids = [lost.difference.id for lost in plan_report.losses(plan)]
-    approvals = dict.fromkeys(context.approved_by[id_] for id_ in ids if id_ in context.approved_by)
-    if approvals:
-        yield f"Destructive changes were approved by {' and '.join(approvals)}."
+    by = plan_report.approvals(plan_report.losses(plan), context)
+    if by:
+        yield f"Destructive changes were approved by {by}."
 
 
 def _refusals(result: Result) -> dict[str, FailureReason]:
@@ -156,7 +155,7 @@ def _unapproved(result: Result, context: ReportContext) -> list[Consequence]:
         for lost in plan_report.losses(result.plan)
         if refusals.get(lost.change.table) is FailureReason.DESTRUCTIVE_BLOCKED
     ]
-    return [lost for lost in blocked if lost.difference.id not in context.named]
+    return [lost for lost in blocked if lost.difference.id not in context.approved_by]
 
 
 def _went_wrong(table: TableResult) -> str:

@@ -44,8 +44,8 @@ class ReportContext:
         record: Whether the plan's record was written into its comment.
         label_on: Where the label approves, in words, such as `this pull request`; empty where a label cannot.
         label_removed: Whether this plan took the label off.
-        named: Ids of the differences that `allow-destructive` or the label names.
-        approved_by: Difference id → what approved it, as a sentence.
+        approved_by: Id of each approved destructive difference → what approved it, as a sentence. An empty text where
+            the report does not say it.
         unreviewed: Ids of the differences that nobody reviewed.
         superseded: Why the run of another commit applies instead of this one, as a sentence.
         running: Whether the apply is still running.
@@ -70,7 +70,6 @@ class ReportContext:
     record: bool = False
     label_on: str = ""
     label_removed: bool = False
-    named: frozenset[str] = frozenset()
     approved_by: Mapping[str, str] = field(default_factory=dict)
     unreviewed: frozenset[str] = frozenset()
     superseded: str | None = None

@@ -6,7 +6,8 @@ import heapq
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Self
 
 from dynatus_ci import review
 from dynatus_ci.report import grouping, layout, wording
@@ -49,12 +50,13 @@ _UNRECORDED = (
 def build(plan: Plan, context: ReportContext) -> Report:
     """The report of a plan, before it runs."""
     changed = _worst_first(plan)
-    blocked = _blocked(plan, context)
+    lost = _Losses.of(plan, context)
+    blocked = _blocked(plan, context, lost)
     return Report(
         title=layout.title("plan", context, blocked or counts(plan)),
         intro=_intro(plan, context, blocked=blocked),
-        alerts=tuple(_alerts(plan, context)),
-        next=tuple(_next(plan, context)),
+        alerts=tuple(_alerts(plan, context, lost)),
+        next=tuple(_next(plan, context, lost)),
         columns=("Table", "Change", "What changes", "Takes"),
         rows=grouped_rows(
             Row(
@@ -67,7 +69,7 @@ def build(plan: Plan, context: ReportContext) -> Report:
             for change in changed
         ),
         sections=(*grouped_sections(section(change, context) for change in changed), *_unchanged(plan)),
-        verdict=_verdict(plan, context),
+        verdict=_verdict(plan, lost),
     )
 
 
@@ -98,6 +100,12 @@ def losses(plan: Plan) -> list[Consequence]:
 def difference(change: TableChange) -> str:
     """What differs between the account and the definition of one table, as a sentence."""
     return _ABSENT.get(change.action) or wording.overview(change)
+
+
+def approvals(approved: Iterable[Consequence], context: ReportContext) -> str:
+    """What approved some destructive changes, as a sentence; empty where nothing is known of that."""
+    known = (context.approved_by.get(lost.difference.id) for lost in approved)
+    return " and ".join(dict.fromkeys(filter(None, known)))
 
 
 def counts(plan: Plan) -> str:
@@ -171,7 +179,7 @@ def failed(table: str, why: Failure) -> str:
 
 def takes(steps: Iterable[Step]) -> str:
     """How long some steps take, one after the other."""
-    return duration(*_seconds(steps))
+    return duration(*_range([list(steps)], 1))
 
 
 def approval_request(
@@ -227,9 +235,27 @@ def _refused(plan: Plan) -> int:
     return sum(bool(change.refusal) for change in plan.tables)
 
 
-def _unapproved(plan: Plan, context: ReportContext) -> list[Consequence]:
-    """What is destructive for certain, and not approved."""
-    return [lost for lost in losses(plan) if lost.difference.id not in context.named and not lost.change.unproven]
+@dataclass(frozen=True, slots=True)
+class _Losses:
+    """What a plan destroys: approved, not approved, and not approved but destroyed only if a table holds items."""
+
+    approved: tuple[Consequence, ...]
+    unapproved: tuple[Consequence, ...]
+    unproven: tuple[Consequence, ...]
+
+    @classmethod
+    def of(cls, plan: Plan, context: ReportContext) -> Self:
+        lost = losses(plan)
+        others = [each for each in lost if each.difference.id not in context.approved_by]
+        return cls(
+            approved=tuple(each for each in lost if each.difference.id in context.approved_by),
+            unapproved=tuple(each for each in others if not each.change.unproven),
+            unproven=tuple(each for each in others if each.change.unproven),
+        )
+
+    @property
+    def count(self) -> int:
+        return len(self.approved) + len(self.unapproved) + len(self.unproven)
 
 
 def _agreeing(plan: Plan) -> str:
@@ -248,61 +274,50 @@ def _intro(plan: Plan, context: ReportContext, *, blocked: str) -> str:
     if not plan.changes and not _unread(plan):
         return _agreeing(plan)
     numbers = counts(plan) if blocked else ""
-    steps = [change for change in plan.tables if change.steps]
-    total = f"takes {duration(*total_seconds(steps, context.max_parallel))} in all" if steps[1:] else ""
+    several = sum(bool(change.steps) for change in plan.tables) > 1
+    total = f"takes {duration(*total_seconds(plan.tables, context.max_parallel))} in all" if several else ""
     sentence = " · ".join(filter(None, [numbers, total]))
     return sentence[:1].upper() + sentence[1:]
 
 
-def _blocked(plan: Plan, context: ReportContext) -> str:
+def _blocked(plan: Plan, context: ReportContext, lost: _Losses) -> str:
     """Why the check is red, or that there is nothing to do; empty where the plan may run."""
     if _unread(plan):
         return f"failed, {plural(_unread(plan), 'table')} could not be read"
     if _refused(plan):
         return f"{plural(_refused(plan), 'table')} refused"
-    lost = len(_unapproved(plan, context))
-    if lost and context.label_on:
-        return f"blocked by {plural(lost, 'destructive change')}"
+    if lost.unapproved and context.label_on:
+        return f"blocked by {plural(len(lost.unapproved), 'destructive change')}"
     return "" if plan.changes else "no changes"
 
 
-def _verdict(plan: Plan, context: ReportContext) -> str:
+def _verdict(plan: Plan, lost: _Losses) -> str:
     """The last line on a terminal, which does not scroll away."""
-    lost = losses(plan)
-    missing = len(_unapproved(plan, context))
-    approved = "approved" if not missing else "not approved" if missing == len(lost) else f"{missing} not approved"
-    destructive = f" · {plural(len(lost), 'destructive change')}, {approved}" if lost else ""
+    missing = len(lost.unapproved)
+    approved = "approved" if not missing else "not approved" if missing == lost.count else f"{missing} not approved"
+    destructive = f" · {plural(lost.count, 'destructive change')}, {approved}" if lost.count else ""
     return f"Plan: {counts(plan)}{destructive}." if plan.changes else "No changes."
 
 
-def _alerts(plan: Plan, context: ReportContext) -> Iterator[Alert]:
+def _alerts(plan: Plan, context: ReportContext, lost: _Losses) -> Iterator[Alert]:
     yield from _unreadable(plan)
     refused = tuple(AlertLine(f"{code(c.table)}: {c.refusal}") for c in plan.tables if c.refusal)
     if refused:
         yield Alert("CAUTION", "Refused, and no approval changes that", refused)
-    blocking = _unapproved(plan, context)
-    if blocking:
-        title = f"{plural(len(blocking), 'destructive change')}, not approved"
-        yield approval_request(blocking, plan, context, title=title)
-    yield from _approved_losses(plan, context)
+    if lost.unapproved:
+        title = f"{plural(len(lost.unapproved), 'destructive change')}, not approved"
+        yield approval_request(lost.unapproved, plan, context, title=title)
+    if lost.approved:
+        by = approvals(lost.approved, context)
+        title = f"{plural(len(lost.approved), 'destructive change')}, approved{f' by {by}' if by else ''}"
+        yield Alert("CAUTION", title, tuple(_sentences(lost.approved)))
+    if lost.unproven:
+        title = f"{plural(len(lost.unproven), 'table')} deleted only if empty, unless approved"
+        yield approval_request(lost.unproven, plan, context, title=title, aim="To approve the deletion with items")
     disturbed = [each for change in plan.tables for each in wording.disruptive(change)]
     if disturbed:
         yield Alert("WARNING", plural(len(disturbed), "disruptive change"), tuple(_sentences(disturbed)))
     yield from _too_slow(plan, context)
-
-
-def _approved_losses(plan: Plan, context: ReportContext) -> Iterator[Alert]:
-    """What is destructive and approved, and what is destructive only if a table turns out to hold items."""
-    approved = [lost for lost in losses(plan) if lost.difference.id in context.named]
-    if approved:
-        by = dict.fromkeys(context.approved_by.get(lost.difference.id, "") for lost in approved)
-        who = f" by {' and '.join(filter(None, by))}" if any(by) else ""
-        title = f"{plural(len(approved), 'destructive change')}, approved{who}"
-        yield Alert("CAUTION", title, tuple(_sentences(approved)))
-    perhaps = [lost for lost in losses(plan) if lost.change.unproven and lost.difference.id not in context.named]
-    if perhaps:
-        title = f"{plural(len(perhaps), 'table')} deleted only if empty, unless approved"
-        yield approval_request(perhaps, plan, context, title=title, aim="To approve the deletion with items")
 
 
 def _too_slow(plan: Plan, context: ReportContext) -> Iterator[Alert]:
@@ -324,7 +339,7 @@ def _unreadable(plan: Plan) -> Iterator[Alert]:
         yield Alert("CAUTION", "Could not be read", lines)
 
 
-def _next(plan: Plan, context: ReportContext) -> Iterator[str]:
+def _next(plan: Plan, context: ReportContext, lost: _Losses) -> Iterator[str]:
     if context.label_removed:
         label = code(review.LABEL)
         yield f"The label {label} was removed, because what is destructive has changed since somebody added it."
@@ -335,9 +350,9 @@ def _next(plan: Plan, context: ReportContext) -> Iterator[str]:
     elif context.baseline:
         yield "This compares two sets of files and not AWS. It approves nothing."
     elif not context.in_github:
-        options = " with the options above" if _unapproved(plan, context) else ""
+        options = " with the options above" if lost.unapproved else ""
         yield f"To make these changes, run `dynatus apply`{options}."
-    elif _unapproved(plan, context) and context.label_on:
+    elif lost.unapproved and context.label_on:
         yield "This check stays red until the destructive changes are approved. Merging then approves the plan."
     else:
         yield _APPROVALS.get(context.approval) or (_RECORDED if context.record else _UNRECORDED)
@@ -389,10 +404,13 @@ def _unchanged(plan: Plan) -> Iterator[Section]:
 
 def total_seconds(changes: Iterable[TableChange], max_parallel: int) -> tuple[int, int | None]:
     """How long the whole plan takes, [least, most], with so many tables at once; most is None where it grows."""
-    steps = [change.steps for change in changes if change.steps]
-    least = _finished(steps, max_parallel, lambda step: step.seconds_itself[0])
-    grows = any(step.seconds[1] is None for each in steps for step in each)
-    return least, None if grows else _finished(steps, max_parallel, lambda step: step.seconds_itself[1] or 0)
+    return _range([change.steps for change in changes if change.steps], max_parallel)
+
+
+def _range(tables: Sequence[Sequence[Step]], max_parallel: int) -> tuple[int, int | None]:
+    least = _finished(tables, max_parallel, lambda step: step.seconds_itself[0])
+    grows = any(step.seconds[1] is None for steps in tables for step in steps)
+    return least, None if grows else _finished(tables, max_parallel, lambda step: step.seconds_itself[1] or 0)
 
 
 def _finished(tables: Iterable[Sequence[Step]], max_parallel: int, itself: Callable[[Step], int]) -> int:
@@ -405,13 +423,6 @@ def _finished(tables: Iterable[Sequence[Step]], max_parallel: int, itself: Calla
         heapq.heappush(free, start + sum(min(one, SLOT_SECONDS) for one in each))
         end = max(end, start + sum(each))
     return end
-
-
-def _seconds(steps: Iterable[Step]) -> tuple[int, int | None]:
-    listed = list(steps)
-    least = _finished([listed], 1, lambda step: step.seconds_itself[0])
-    grows = any(step.seconds[1] is None for step in listed)
-    return least, None if grows else _finished([listed], 1, lambda step: step.seconds_itself[1] or 0)
 
 
 # --- drift -----------------------------------------------------------------------------------------------------------

@@ -51,8 +51,8 @@ COMMENT = report.characters(60_000)
 CASES: dict[str, Callable[[], Report | str]] = {
     "first-plan.md": lambda: report.plan(FIRST, GITHUB),
     "red-plan.md": lambda: report.plan(RED, GITHUB),
-    "labelled-plan.md": lambda: report.plan(RED, replace(GITHUB, named=all_destructive(RED))),
-    "updates-plan.md": lambda: report.plan(UPDATES, replace(GITHUB, named=all_destructive(UPDATES))),
+    "labelled-plan.md": lambda: report.plan(RED, replace(GITHUB, approved_by=all_destructive(RED))),
+    "updates-plan.md": lambda: report.plan(UPDATES, replace(GITHUB, approved_by=all_destructive(UPDATES))),
     "empty-plan.md": lambda: report.plan(EMPTY, GITHUB),
     "unproven-plan.md": lambda: report.plan(UNPROVEN, GITHUB),
     "emulator-plan.md": lambda: report.plan(
@@ -62,7 +62,7 @@ CASES: dict[str, Callable[[], Report | str]] = {
     "no-changes.md": lambda: report.plan(NOTHING, GITHUB),
     "big-plan.md": lambda: report.plan(BIG, GITHUB),
     "refused-apply.md": lambda: report.result(refused(), GATED_APPLY),
-    "partial-apply.md": lambda: report.result(partial(), replace(APPLY, named=all_destructive(RED))),
+    "partial-apply.md": lambda: report.result(partial(), replace(APPLY, approved_by=all_destructive(RED))),
     "running-apply.md": lambda: report.result(running(), replace(APPLY, running=True)),
     "applied.md": lambda: report.result(applied(), APPLY),
     "drift.md": lambda: report.drift(RED, replace(GITHUB, mode="drift")),
@@ -72,9 +72,9 @@ CASES: dict[str, Callable[[], Report | str]] = {
     "red-plan.txt": lambda: report.plan(RED, TERMINAL),
     "no-changes.txt": lambda: report.plan(NOTHING, TERMINAL),
     "updates-plan.txt": lambda: report.plan(UPDATES, TERMINAL),
-    "refused-apply.txt": lambda: report.result(refused(), replace(TERMINAL, named=GATED_APPLY.named)),
+    "refused-apply.txt": lambda: report.result(refused(), replace(TERMINAL, approved_by=GATED_APPLY.approved_by)),
     "applied.txt": lambda: report.result(applied(), TERMINAL),
-    "partial-apply.txt": lambda: report.result(partial(), replace(TERMINAL, named=all_destructive(RED))),
+    "partial-apply.txt": lambda: report.result(partial(), replace(TERMINAL, approved_by=all_destructive(RED))),
     "drift.txt": lambda: report.drift(RED, TERMINAL),
     "faults.txt": lambda: report.faults_text(FAULTS),
     "faults-whole.txt": lambda: report.faults(FAULTS, TERMINAL),
@@ -234,9 +234,8 @@ def test_a_repository_makes_links_of_files_and_of_the_commit() -> None:
 
 
 def test_a_plan_says_who_approved_what_is_destructive() -> None:
-    named = all_destructive(RED)
-    by = dict.fromkeys(named, "the label on pull request #41")
-    shown = report.markdown(report.plan(RED, replace(GITHUB, named=named, approved_by=by)))
+    by = dict.fromkeys(all_destructive(RED), "the label on pull request #41")
+    shown = report.markdown(report.plan(RED, replace(GITHUB, approved_by=by)))
     assert "**4 destructive changes, approved by the label on pull request `#41`**" in shown
 
 
