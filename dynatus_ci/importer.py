@@ -106,7 +106,7 @@ def _import(how: _Import, name: str) -> Imported:
 
 def _observed(aws: Aws, name: str) -> Table:
     """The table with all its aspects. A table that is changing is an error: its file would soon be wrong."""
-    description = observe.describe(aws, name)
+    description = aws.describe(name)
     if description is None:
         raise InvalidInput("The table was deleted during the import.")
     status = description.get("TableStatus", "ACTIVE")

@@ -97,6 +97,20 @@ class Aws:
         slot = operation if operation in SLOW_READERS else "read"
         return self._call(self._client("dynamodb", slot, _READS), operation, table=table, **parameters)
 
+    def describe(self, table: str) -> dict[str, Any] | None:
+        """DescribeTable's `Table`; None where there is no such table.
+
+        Raises:
+            CallFailed: The call was denied, or did not succeed.
+        """
+        try:
+            description: dict[str, Any] = self.read("DescribeTable", table=table, TableName=table)["Table"]
+        except CallFailed as failed:
+            if failed.kind is ErrorKind.MISSING:
+                return None
+            raise
+        return description
+
     def read_pages(self, operation: str, items: str, *, table: str | None = None, **parameters: Any) -> dict[str, Any]:
         """All pages of a list as one answer, with the items under their own name."""
         listed = pages(self.read, operation, table=table, **parameters)

@@ -30,7 +30,7 @@ def table(aws: Aws, desired: Table) -> Table | None:
     Raises:
         CallFailed: A read was denied, or did not succeed.
     """
-    description = describe(aws, desired.name)
+    description = aws.describe(desired.name)
     if description is None:
         if aws.emulator == emulators.DYNAMODB_LOCAL and not desired.absent:
             emulation.refuse_case_conflict(aws, desired.name)
@@ -42,17 +42,6 @@ def table(aws: Aws, desired: Table) -> Table | None:
     unread = [it.name for it in managed if it.reader and it.reader not in read and it.name not in cannot_keep(aws)]
     actual = build.actual(description, read)
     return replace(actual, transitions={**actual.transitions, **{(name,): planner.UNREAD for name in unread}})
-
-
-def describe(aws: Aws, name: str) -> dict[str, Any] | None:
-    """DescribeTable's `Table`; None where there is no such table."""
-    try:
-        description: dict[str, Any] = aws.read("DescribeTable", table=name, TableName=name)["Table"]
-    except CallFailed as failed:
-        if failed.kind is ErrorKind.MISSING:
-            return None
-        raise
-    return description
 
 
 def answers(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Aspect]) -> dict[str, dict[str, Any]]:

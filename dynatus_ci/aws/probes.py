@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws
@@ -40,7 +39,7 @@ def look(aws: Aws, table: str) -> FoundProbe:
     Raises:
         CallFailed: A read was denied, or did not succeed.
     """
-    description = _describe(aws, table)
+    description = aws.describe(probe.name(table))
     if description is None:
         return FoundProbe(Probe.ABSENT)
     status = str(description.get("TableStatus", "ACTIVE"))
@@ -69,16 +68,5 @@ def explained(failed: CallFailed, table: str) -> CallFailed:
 
 def table(aws: Aws, of: str) -> Table | None:
     """The probe as a table; None where there is none."""
-    description = _describe(aws, of)
+    description = aws.describe(probe.name(of))
     return build.actual(description, {}) if description else None
-
-
-def _describe(aws: Aws, table: str) -> dict[str, Any] | None:
-    name = probe.name(table)
-    try:
-        description: dict[str, Any] = aws.read("DescribeTable", table=name, TableName=name)["Table"]
-    except CallFailed as failed:
-        if failed.kind is ErrorKind.MISSING:
-            return None
-        raise
-    return description

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from dynatus_ci.aws import client, observe
+from dynatus_ci.aws import client
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.engine import Options
 from dynatus_ci.engine.steps import MOST_ATTEMPTS
@@ -1058,7 +1058,7 @@ def test_a_throttled_reader_is_never_read_as_off(world: World) -> None:
 @pytest.mark.parametrize("minutes", [0.5, 3, 20])
 def test_a_new_table_may_stay_unseen_for_minutes(world: World, minutes: float) -> None:
     anew(world, leaps=False)
-    described = observe.describe
+    described = Aws.describe
 
     def late(aws: Aws, name: str) -> dict[str, Any] | None:
         table = world.simulator.tables.get(name)
@@ -1066,7 +1066,7 @@ def test_a_new_table_may_stay_unseen_for_minutes(world: World, minutes: float) -
         return None if unseen else described(aws, name)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(observe, "describe", late)
+        patch.setattr(Aws, "describe", late)
         run = world.apply(definition())
     assert run.table.result is Outcome.APPLIED
     assert [call.operation for call in run.writes] == ["CreateTable"]
@@ -1127,7 +1127,7 @@ def test_a_replica_whose_creation_fails_is_not_done(world: World) -> None:
 def test_a_step_in_doubt_of_a_table_that_cannot_be_compared_is_not_called_done(world: World) -> None:
     story = begin(world, (definition(), definition(Tags=[{"Key": "team", "Value": "a"}])))
     world.simulator.faults.add(Kind.DROP_BEFORE, operations=["TagResource"])
-    described = observe.describe
+    described = Aws.describe
 
     def unusable(aws: Aws, name: str) -> dict[str, Any] | None:
         table = described(aws, name)
@@ -1135,7 +1135,7 @@ def test_a_step_in_doubt_of_a_table_that_cannot_be_compared_is_not_called_done(w
         return {**table, "TableStatus": "INACCESSIBLE_ENCRYPTION_CREDENTIALS"} if table and tried else table
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(observe, "describe", unusable)
+        patch.setattr(Aws, "describe", unusable)
         run = story.run()
     assert run.table.result is Outcome.FAILED
     assert [step.status for step in run.table.steps] == [Status.RUNNING]

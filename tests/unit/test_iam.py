@@ -90,7 +90,12 @@ def operations(service: str) -> set[str]:
     return set(botocore.session.get_session().get_service_model(service).operation_names)
 
 
-CALLING = (*(PACKAGE / "engine").glob("*.py"), PACKAGE / "aws" / "observe.py", *(PACKAGE / "table").rglob("*.py"))
+CALLING = (
+    *(PACKAGE / "engine").glob("*.py"),
+    PACKAGE / "aws" / "client.py",
+    PACKAGE / "aws" / "observe.py",
+    *(PACKAGE / "table").rglob("*.py"),
+)
 """The modules that name the calls of plan and apply."""
 CALLING_FOR_IMPORT = (PACKAGE / "importer.py", PACKAGE / "aws" / "owners.py")
 """What import calls beside the observer."""
