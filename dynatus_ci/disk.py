@@ -17,6 +17,33 @@ _LINK = "a symbolic link leads there"
 _SPECIAL = "it is not a regular file"
 
 
+class NotRegular(OSError):
+    """A link, a pipe, a device or a folder is where a regular file must be."""
+
+
+def opened(name: str | Path, flags: int, folder: int | None = None) -> int:
+    """Open a regular file, as a handle of the system. What it is, is looked at before it is opened and again after it.
+
+    Args:
+        name: The file.
+        flags: Those of `os.open`.
+        folder: The open folder that the name is in; None for the working directory.
+
+    Raises:
+        NotRegular: It is something else, or a link.
+        OSError: It cannot be opened.
+    """
+    _refuse_special(os.lstat(name, dir_fd=folder).st_mode)
+    # It may have been replaced since: follow no link, and do not wait for the writer of a pipe.
+    handle = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        _refuse_special(os.fstat(handle).st_mode)
+    except NotRegular:
+        os.close(handle)
+        raise
+    return handle
+
+
 def read(root: Path, path: PurePath, *, most: int) -> bytes:
     """Read at most `most` bytes of a file.
 
@@ -29,7 +56,7 @@ def read(root: Path, path: PurePath, *, most: int) -> bytes:
         OSError: It does not exist, is not a regular file, or is reached through a link.
     """
     with _parent(root, path) as folder:
-        handle = _opened(path.name, os.O_RDONLY, folder)
+        handle = opened(path.name, os.O_RDONLY, folder)
     with os.fdopen(handle, "rb") as file:
         return file.read(most)
 
@@ -50,7 +77,7 @@ def write(root: Path, path: PurePath, data: bytes) -> None:
             handle = os.open(path.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder)
             _belong(handle, folder)
         except FileExistsError:
-            handle = _opened(path.name, os.O_WRONLY, folder)
+            handle = opened(path.name, os.O_WRONLY, folder)
     with os.fdopen(handle, "wb") as file:
         file.truncate()
         file.write(data)
@@ -77,7 +104,8 @@ def _folder(name: str, within: int, *, make: bool) -> int:
         if not make:
             raise
     except OSError:
-        _refuse_link(name, within)
+        # In plain words: the flags alone would give "too many levels of symbolic links".
+        _refuse_special(os.lstat(name, dir_fd=within).st_mode, folder=True)
         raise
     os.mkdir(name, dir_fd=within)
     handle = os.open(name, flags, dir_fd=within)
@@ -85,23 +113,12 @@ def _folder(name: str, within: int, *, make: bool) -> int:
     return handle
 
 
-def _opened(name: str, flags: int, folder: int) -> int:
-    _refuse_link(name, folder)
-    # O_NONBLOCK: to open a pipe must not wait for a writer.
-    handle = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, _SPECIAL)
-    return handle
-
-
-def _refuse_link(name: str, folder: int) -> None:
-    """Refuse a link in plain words; the flags alone would give "too many levels of symbolic links"."""
-    mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+def _refuse_special(mode: int, *, folder: bool = False) -> None:
+    """Refuse a link, and what is no regular file; where a folder is meant, a folder or a file is for others to tell."""
     if stat.S_ISLNK(mode):
-        raise OSError(errno.ELOOP, _LINK)
-    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):  # to open one fails with another error
-        raise OSError(errno.EINVAL, _SPECIAL)
+        raise NotRegular(errno.ELOOP, _LINK)
+    if not (stat.S_ISREG(mode) or (folder and stat.S_ISDIR(mode))):
+        raise NotRegular(errno.EINVAL, _SPECIAL)
 
 
 def _belong(handle: int, folder: int) -> None:

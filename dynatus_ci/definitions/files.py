@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from dynatus_ci import disk
 from dynatus_ci.errors import Fault, InvalidDefinitions, InvalidInput, NoDefinitions, Place
 from dynatus_ci.text import code, shorten
 
@@ -125,23 +125,16 @@ def read(file: File) -> bytes:
         InvalidDefinitions: The file is not a regular file, is too large, or cannot be read.
     """
     try:
-        _refuse_special(file, os.lstat(file.path).st_mode)
-        # The file may have been replaced since lstat: follow no link, and wait for no pipe.
-        handle = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as stream:
-            _refuse_special(file, os.fstat(handle).st_mode)
+        with os.fdopen(disk.opened(file.path, os.O_RDONLY), "rb") as stream:
             data = stream.read(MOST_BYTES + 1)
+    except disk.NotRegular:
+        hint = "Replace it with a regular file. Definitions are not read through a symbolic link."
+        _fail(file, "This is not a regular file.", code="not-a-file", hint=hint)
     except OSError as broken:
         _fail(file, f"This file cannot be read: {broken.strerror}.", code="unreadable")
     if len(data) > MOST_BYTES:
         _fail(file, f"This file is larger than {MOST_BYTES:,} bytes.", code="too-large")
     return data
-
-
-def _refuse_special(file: File, mode: int) -> None:
-    if not stat.S_ISREG(mode):
-        hint = "Replace it with a regular file. Definitions are not read through a symbolic link."
-        _fail(file, "This is not a regular file.", code="not-a-file", hint=hint)
 
 
 def _fail(file: File, message: str, *, code: str, hint: str | None = None) -> NoReturn:

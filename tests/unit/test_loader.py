@@ -252,7 +252,7 @@ def test_a_file_that_becomes_a_link_just_before_it_is_read_is_not_followed(
     write(tmp_path, a=TABLE.format("users"))
     regular = os.lstat(tmp_path / "a.edn")
     (tmp_path / "b.edn").symlink_to("a.edn")
-    monkeypatch.setattr(os, "lstat", lambda _: regular)
+    monkeypatch.setattr(os, "lstat", lambda *_, **__: regular)
     assert [fault.code for fault in faults("b.edn", tmp_path)] == ["unreadable"]
 
 
