@@ -5,11 +5,11 @@ It prints nothing and does not know GitHub. Warnings and notices go to callbacks
 
 from __future__ import annotations
 
-import fnmatch
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from dynatus_ci import disk, engine, review
@@ -108,7 +108,9 @@ def gate(reviewed: Plan | None, aws: Aws, *, patterns: tuple[str, ...]) -> Gate:
 def useless_patterns(plan: Plan, patterns: Iterable[str]) -> tuple[str, ...]:
     """The patterns of `allow-destructive` that match no table of a plan: most often a mistyped name."""
     tables = [change.table for change in plan.tables]
-    return tuple(pattern for pattern in patterns if not fnmatch.filter(tables, pattern.partition("/")[0]))
+    return tuple(
+        pattern for pattern in patterns if not any(fnmatchcase(table, pattern.partition("/")[0]) for table in tables)
+    )
 
 
 def sources(faults: Iterable[Fault], root: Path = Path()) -> dict[str, str]:
