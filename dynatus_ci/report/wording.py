@@ -120,9 +120,11 @@ def consequence(group: Sequence[Consequence]) -> str:
     """What some consequences of one group say, as a sentence."""
     first = group[0]
     path, desired, changed = first.difference.path, first.difference.desired, change(first.difference)
+    named = tables([each.change.table for each in group])
     # Values go into their places once, so that none can be taken for a place.
     said = first.template.format(
-        table=tables([each.change.table for each in group]),
+        table=named,
+        whole_table=named if group[1:] else f"Table {named}",
         member=code(path[1]) if path[1:] else "",
         name=name(path).capitalize(),
         held=_held([each.change for each in group]),
@@ -140,7 +142,7 @@ def _consequences(change: TableChange, risk: Risk) -> tuple[Consequence, ...]:
     # A table that is proven empty holds nothing, whatever AWS last counted.
     held = "{held}" if risk is Risk.DESTRUCTIVE else ""
     notes = tuple(note for note in change.notes if note != replacement.NEVER_KEPT)
-    template = f"Table {{table}}{held} will be deleted{again}."
+    template = f"{{whole_table}}{held} will be deleted{again}."
     return tuple(Consequence(change, difference, template, notes) for difference in risky[:1])
 
 

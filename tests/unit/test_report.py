@@ -190,6 +190,14 @@ def test_tables_with_the_same_change_share_a_row_a_sentence_and_a_section() -> N
     assert "<summary>🔴 20 tables: update, 7 steps" in shown
 
 
+def test_tables_that_are_deleted_share_a_sentence() -> None:
+    names = [f"old-{n}" for n in range(5)]
+    deleted = plan(*(replace(change("archive", as_name=name), notes=()) for name in names))
+    shown = report.markdown(report.plan(deleted, GITHUB))
+    assert "\n> - 5 tables (`old-0`, `old-1`, `old-2`, 2 more) (" in shown
+    assert "counted up to six hours ago) will be deleted.\n" in shown
+
+
 def test_a_plan_asks_for_the_shortest_patterns_that_approve_it() -> None:
     assert "  service-0*-table/email-index\n> ```" in report.markdown(report.plan(BIG, GITHUB))
 

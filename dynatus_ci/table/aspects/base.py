@@ -279,7 +279,7 @@ class Aspect:
         A sentence with places: {table}, {member} (the name in its path), {change} (in brackets, from what to what;
         empty where there are no words for it), {attribute}.
         """
-        return f"Table {{table}}: {self.title} changes."
+        return f"{{table}}: {self.title} changes."
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
         """How the two sides differ at this aspect. On a new table its initial value is no difference."""
