@@ -60,7 +60,8 @@ class Account:
         self.lag = True  # tags and policies are read late
         self.stale = False  # DescribeTable may be late after CreateTable and UpdateTable
         self.index_limit, self.table_limit, self.work_limit, self.insight_rules = 20, 2500, 500, 100
-        self.tag_page, self.scan_page, self.target_page = 10, 100, 50
+        self.tag_page, self.target_page = 10, 50
+        self.scan_page = 1_000_000  # items on a page of a scan, where 1 MB holds more
         self.tables: dict[str, Table] = {}
         self.backups: dict[str, Backup] = {}
         self.kms_keys: list[Key] = []

@@ -35,7 +35,7 @@ def table(account: Account, table: Table) -> Json:
         "WarmThroughput": _warm(table.warm),
         "DeletionProtectionEnabled": table.protected,
         "ItemCount": table.item_count,
-        "TableSizeBytes": table.item_count * 100,
+        "TableSizeBytes": table.item_bytes,
     }
     optional = {
         "BillingModeSummary": _billing(table),
@@ -62,7 +62,7 @@ def table(account: Account, table: Table) -> Json:
 
 def recount(account: Account, table: Table) -> None:
     """Take the numbers of items anew, which AWS does about every six hours."""
-    table.item_count, table.counted = len(table.items.by_key), account.now
+    table.item_count, table.item_bytes, table.counted = len(table.items), table.items.bytes, account.now
 
 
 def _count_items(account: Account, table: Table) -> None:

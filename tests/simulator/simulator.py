@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from tests.simulator import faults as demand
+from tests.simulator import items as data
 from tests.simulator import operations, shapes
 from tests.simulator.account import Account
 from tests.simulator.clock import Clock
@@ -19,6 +20,7 @@ from tests.simulator.journal import Call, Journal
 from tests.simulator.server import DroppedError, Request, Server
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from mypy_boto3_application_autoscaling.client import ApplicationAutoScalingClient
@@ -105,6 +107,18 @@ class Simulator(Account):
             raise
         finally:
             self.journal.end(call, self.clock.now())
+
+    def fill(self, table: str, items: Iterable[Json]) -> None:
+        """Put items (as the wire has them) into a table, also such as its indexes would refuse."""
+        with self._lock:
+            self.catch_up()
+            data.fill(self, table, items)
+
+    def make_items(self, table: str, count: int, make: Callable[[int], Json]) -> None:
+        """Give a table that many items, which need no memory: `make` makes item number N when somebody reads it."""
+        with self._lock:
+            self.catch_up()
+            data.make_items(self, table, count, make)
 
     def settle(self) -> None:
         """Let everything happen that is due by now, before a test looks at `tables` itself."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.simulator.storage import Items
+
 Json = dict[str, Any]
 PROVISIONED, PAY_PER_REQUEST = "PROVISIONED", "PAY_PER_REQUEST"
 ON_DEMAND_WARM = (12000, 4000)  # what every on-demand table is warm for
@@ -131,17 +133,6 @@ class Replica:
 
 
 @dataclass
-class Items:
-    """The items, by key; shown short, because a call's effect is told by comparing two shows of a table."""
-
-    by_key: dict[str, Json] = field(default_factory=dict)
-    writes: int = 0
-
-    def __repr__(self) -> str:
-        return f"<{len(self.by_key)} items after {self.writes} writes>"
-
-
-@dataclass
 class Table:
     """A table. `lifecycle` is CREATING, DELETING or empty; `busy` names what keeps it UPDATING."""
 
@@ -178,6 +169,7 @@ class Table:
     replica_work: bool = False
     history: dict[str, list[float]] = field(default_factory=dict)  # when quotas were used, by their name
     items: Items = field(default_factory=Items)
+    item_bytes: int = field(default=0, repr=False)
     item_count: int = field(default=0, repr=False)  # not state that a call changes: see Simulator._state
     counted: float = field(default=0.0, repr=False)
     stale_until: float = field(default=0.0, repr=False)  # until then DescribeTable answers `stale` (None: not found)

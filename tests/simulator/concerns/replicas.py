@@ -94,7 +94,7 @@ def _create(account: Account, table: Table, region: str, body: Json) -> None:
 
     def appear() -> None:
         table.replicas[region] = replica
-        account.later(account.duration("replica with items" if table.items.by_key else "replica", table.name), ready)
+        account.later(account.duration("replica with items" if table.items else "replica", table.name), ready)
 
     account.occupy(table, "replica", account.duration("replica appears", table.name), appear)
 

@@ -95,7 +95,7 @@ def _backup(account: Account, table: Table, name: str, kind: str) -> Backup:
         "KeySchema": table.key_schema,
         "TableCreationDateTime": table.created,
         "ProvisionedThroughput": {"ReadCapacityUnits": table.capacity.read, "WriteCapacityUnits": table.capacity.write},
-        "ItemCount": len(table.items.by_key),
+        "ItemCount": len(table.items),
         "BillingMode": table.billing,
     }
     return Backup(arn, name, account.now, "CREATING", kind, source)
