@@ -7,7 +7,7 @@ so that nobody has to guess later which words are ours. `plain` takes the spans 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 LONGEST_QUOTE = 40
 """The most characters of a value that a message repeats."""
@@ -47,6 +47,11 @@ def code(text: str) -> str:
     fence = "`" * longest_backticks(text, least=1)
     pad = " " if text.strip() and (text[0] in "` " or text[-1] in "` ") else ""
     return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def codes(texts: Iterable[str]) -> str:
+    """Several values, each in a code span, with commas between them."""
+    return ", ".join(map(code, texts))
 
 
 def plain(sentence: str) -> str:

@@ -114,16 +114,16 @@ class FactCache:
         unsupported = frozenset(aws.unsupported)
         return replace(self._known, emulator=aws.emulator, unsupported=unsupported, backups=backups)
 
-    def answer(self, questions: MissingFacts, name: str, facts: AccountFacts) -> AccountFacts:
+    def answer(self, missing: MissingFacts, name: str, facts: AccountFacts) -> AccountFacts:
         """The facts with the missing ones read. Whether the table is empty is read anew each time."""
         with self._lock:
-            if questions.scaling and self._known.scaling is None and not self._known.scaling_denied:
+            if missing.scaling and self._known.scaling is None and not self._known.scaling_denied:
                 self._known = _scaling(self._aws, self._known)
-            if questions.key and questions.key not in self._known.keys:
-                self._known = _with_key(self._aws, questions.key, self._known)
-        emptiness = emptiness_of(self._aws, name) if questions.emptiness else facts.emptiness
-        found = probes.seen(self._aws, name) if questions.probe else facts.probe
-        if questions.emptiness:
+            if missing.key and missing.key not in self._known.keys:
+                self._known = _with_key(self._aws, missing.key, self._known)
+        emptiness = emptiness_of(self._aws, name) if missing.emptiness else facts.emptiness
+        found = probes.seen(self._aws, name) if missing.probe else facts.probe
+        if missing.emptiness:
             _check_backups(self._aws)
         return replace(self.facts(), emptiness=emptiness, probe=found, memory=facts.memory)
 

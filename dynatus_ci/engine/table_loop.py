@@ -36,10 +36,8 @@ def observe_and_plan(
     """
     actual = observe.table(aws, desired)
     facts = replace(cache.facts(), memory=memory)
-    questions = planner.questions(desired, actual, facts)
-    while questions:
-        facts = cache.answer(questions, desired.name, facts)
-        questions = planner.questions(desired, actual, facts)
+    while missing := planner.missing_facts(desired, actual, facts):
+        facts = cache.answer(missing, desired.name, facts)
     return actual, planner.change(desired, actual, facts)
 
 

@@ -14,7 +14,7 @@ from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import probe
 from dynatus_ci.table.model import Failure, Path, Step, Table
 from dynatus_ci.table.outcome import Outcome, Status
-from dynatus_ci.text import code
+from dynatus_ci.text import code, codes
 
 
 def for_step(table: TableRun, step: Step, before: Table | None) -> bool:
@@ -43,7 +43,7 @@ def for_step(table: TableRun, step: Step, before: Table | None) -> bool:
     if ended is WaitOutcome.FAILED:
         table.progress.ended(Status.FAILED)
         about = f"{step.operation} of table {code(table.desired.name)}"
-        message = f"{about} was accepted, and then failed: {code(watch.failure)}."
+        message = f"{about} was accepted, and then failed: {watch.failure}."
         raise StopTable(Outcome.FAILED, Failure("ChangeFailed", message, step.operation))
     return ended is WaitOutcome.DONE
 
@@ -55,7 +55,7 @@ def for_backup(table: TableRun, arn: str) -> bool:
     def available() -> WaitOutcome | None:
         answer = table.aws.read("DescribeBackup", table=table.desired.name, BackupArn=arn)
         status = answer["BackupDescription"]["BackupDetails"]["BackupStatus"]
-        table.last_answer = f"the backup {code(arn)} is {status}"
+        table.last_answer = f"the backup {code(arn)} is {code(status)}"
         return WaitOutcome.DONE if status == "AVAILABLE" else None
 
     if table.poll().until(available) is not WaitOutcome.DONE:
@@ -112,7 +112,7 @@ def _reporter(table: TableRun, reason: str) -> Callable[[Mapping[Path, str]], No
     def report(under_way: Mapping[Path, str]) -> None:
         nonlocal last
         table.last_answer = _words(under_way)
-        statuses = ", ".join(sorted(set(under_way.values())))
+        statuses = codes(sorted(set(under_way.values())))
         minutes = int((table.now() - began) // 60)
         text = f"{reason}: {statuses}" + (f", {minutes} min so far" if minutes else "")
         if text != last:
@@ -124,4 +124,4 @@ def _reporter(table: TableRun, reason: str) -> Callable[[Mapping[Path, str]], No
 
 def _words(under_way: Mapping[Path, str]) -> str:
     names = {path: code(" ".join(path)) if path else "the table" for path in under_way}
-    return ", ".join(f"{names[path]} is {status}" for path, status in under_way.items())
+    return ", ".join(f"{names[path]} is {code(status)}" for path, status in under_way.items())

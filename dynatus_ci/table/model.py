@@ -1,7 +1,10 @@
 """The nouns of this product: a table, a difference, a step, a table's change, a plan, a result.
 
-All are frozen and compare by value. A definition file and a live table become the same `Table`; the report, the gate
-and the executor read the same `Difference` and `Step` objects. This module holds no rule of DynamoDB.
+All are frozen and compare by value. A definition file and a table of the account become the same `Table`. The report,
+the gate and the engine read the same `Difference` and `Step`. This module holds no rule of DynamoDB.
+
+Reasons, notes, refusals and messages are sentences of `text`: their values stand in code spans. Documents (`to_dict`)
+hold the same sentences without the spans.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from enum import IntEnum, StrEnum, auto
 from typing import Any, TypeAlias
 
 from dynatus_ci.errors import FailureReason, InvalidInput, Place
+from dynatus_ci.text import plain
 
 Value: TypeAlias = Any
 """A JSON value in AWS's own shape, normalised; treated as immutable. None means absent."""
@@ -234,9 +238,9 @@ class Step:
         return {
             "operation": self.operation,
             "parameters": dict(self.parameters),
-            "waits_for": self.waits_for,
+            "waits_for": self.waits_for and plain(self.waits_for),
             "risk": self.risk.value,
-            "reason": self.reason,
+            "reason": plain(self.reason),
             "seconds": list(self.seconds),
             "differences": list(self.differences),
         }
@@ -256,7 +260,7 @@ class Failure:
         """The failure as documents hold it (docs/architecture.md#documents)."""
         return {
             "code": self.code,
-            "message": self.message,
+            "message": plain(self.message),
             "operation": self.operation,
             "missing_permission": self.missing_permission,
         }
@@ -316,7 +320,7 @@ class TableChange:
             "table_id": self.table_id,
             "differences": [difference.to_dict() for difference in self.differences],
             "steps": [step.to_dict() for step in self.steps],
-            "notes": list(self.notes),
+            "notes": [plain(note) for note in self.notes],
             "error": self.error.to_dict() if self.error else None,
         }
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from dynatus_ci.table.model import Value, limits
+from dynatus_ci.text import code
 
 _PLAIN_NAME = re.compile(r"[\w.:/-]+")
 UNITS = {
@@ -54,4 +55,4 @@ def joined(*parts: str, by: str = " · ") -> str:
 
 def failed(status: str, reason: str | None) -> str:
     """AWS's word for a change that it could not make, and its reason where it gives one."""
-    return f"{status} ({reason.rstrip('.')})" if reason else status
+    return f"{code(status)} ({code(reason.rstrip('.'))})" if reason else code(status)

@@ -16,6 +16,7 @@ from dynatus_ci.table.aspects.base import Comparison, Probe
 from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.tags import MOST, Tags
 from dynatus_ci.table.model import Path, Step, Value, canonical, digest
+from dynatus_ci.text import code
 
 SUFFIX = ".dynatus-probe"
 TAG = "dynatus:probe-of"
@@ -64,8 +65,8 @@ def refusal(comparison: Comparison) -> str | None:
 def in_the_way(table: str) -> str:
     """What to say of somebody else's table in the probe's place."""
     return (
-        f"There is a table {name(table)} that dynatus did not create. The new table is tried under that name before "
-        "the old one is deleted, so the name must be free."
+        f"There is a table {code(name(table))} that dynatus did not create. The new table is tried under that name "
+        "before the old one is deleted, so the name must be free."
     )
 
 
@@ -82,19 +83,20 @@ def steps(comparison: Comparison, new: Step, *, differences: tuple[str, ...]) ->
     memory, found = comparison.facts.memory, comparison.facts.probe
     # What this run has asked for is there, also while its tags do not show, or may not be read.
     there = found is Probe.OURS or (memory.probing and found is not Probe.ABSENT)
+    probe = code(name(comparison.name))
     if there and not memory.probing:
-        yield _delete(comparison, f"delete {name(comparison.name)}, which an earlier run left behind", differences)
+        yield _delete(comparison, f"delete {probe}, which an earlier run left behind", differences)
     if not memory.probed:
         yield _create(comparison, new, differences)
     if there or not memory.probed:
-        yield _delete(comparison, f"delete {name(comparison.name)} again", differences)
+        yield _delete(comparison, f"delete {probe} again", differences)
 
 
 def _create(comparison: Comparison, new: Step, differences: tuple[str, ...]) -> Step:
     return Step(
         operation="CreateTable",
         parameters=_parameters(comparison, new.parameters),
-        reason=f"check that AWS accepts the new table: create it as {name(comparison.name)}",
+        reason=f"check that AWS accepts the new table: create it as {code(name(comparison.name))}",
         differences=differences,
         expects=new.expects,
         waits_for="it and its indexes are ACTIVE",

@@ -1,4 +1,4 @@
-"""A table as a whole: made, deleted, or deleted and made again, with the copy that comes first.
+"""A table as a whole: created, deleted, or deleted and created again, with a backup before that.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
 """
@@ -9,22 +9,24 @@ from collections.abc import Iterator
 
 from dynatus_ci.table import model, probe, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys
-from dynatus_ci.table.aspects.base import Comparison, Emptiness, matches
+from dynatus_ci.table.aspects.base import Aspect, Comparison, Emptiness, matches
 from dynatus_ci.table.model import Difference, Effect, Risk, Step, Value, digest
+from dynatus_ci.text import code, codes
 
 RECOVERY = "PointInTimeRecoverySpecification"
 WHOLE = ("KeySchema", keys.LOCAL, "BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
 NEVER_KEPT = (
-    "A new table never keeps: the stream's ARN, the recovery window, unmentioned tags, TTL, resource policy, "
-    "contributor insights, Kinesis destination, scaling targets, alarms."
+    "The new table has another stream ARN and an empty recovery window, and no scaling targets or alarms. Of tags, "
+    "time to live, resource policy, contributor insights and Kinesis destination it has only what the file mentions."
 )
 WRITERS_STOP = (
-    "Writers must stop first: the backup does not hold what they write after it has started. Items are not copied back."
+    "Stop all writers first: the backup does not hold what they write after it has started. Nothing copies the items "
+    "back."
 )
 
 
 def body(comparison: Comparison) -> Value:
-    """What the path `[]` of a new table stands for: keys with their types, local indexes, billing mode and capacity."""
+    """The desired value at the path `()`: key, attribute types, local indexes, billing mode and capacity."""
     values = {name: comparison.desired.at((name,)) for name in WHOLE if comparison.desired.at((name,)) is not None}
     key = values.pop("KeySchema")
     local = values.pop(keys.LOCAL, None)
@@ -40,7 +42,7 @@ def body(comparison: Comparison) -> Value:
 
 
 def creation(comparison: Comparison) -> tuple[Difference, ...]:
-    """The differences of a table that is missing: itself, and each index, setting and tag that its file asks for."""
+    """The differences of a table that is missing: the table, then those of each aspect that its file mentions."""
     missing = Comparison(comparison.desired, None, comparison.facts)
     itself = Difference(comparison.name, (), None, body(comparison), Effect.CREATE)
     aspects = (difference for aspect in ASPECTS if aspect.managed(comparison.desired)
@@ -49,13 +51,13 @@ def creation(comparison: Comparison) -> tuple[Difference, ...]:
 
 
 def create_step(comparison: Comparison, differences: tuple[Difference, ...], unsupported: frozenset[str]) -> Step:
-    """CreateTable with all that it takes, waited for until the table and its indexes are ACTIVE."""
-    riding = [aspect for aspect in ASPECTS if _rides(comparison, aspect.name) and aspect.name not in unsupported]
+    """CreateTable, with each aspect that it takes and the endpoint keeps."""
+    included = [aspect for aspect in ASPECTS if _in_create(comparison, aspect) and aspect.name not in unsupported]
     parameters = _table(comparison)
-    for aspect in riding:
+    for aspect in included:
         parameters |= aspect.parameters(comparison.desired.at((aspect.name,)))
-    carried = {aspect.name for aspect in riding} | {indexes.GLOBAL}
-    served = [d for d in differences if d.path == () or (d.path[0] in carried and len(d.path) < 3)]
+    names = {aspect.name for aspect in included} | {indexes.GLOBAL}
+    served = [d for d in differences if d.path == () or (d.path[0] in names and len(d.path) < 3)]
     return Step(
         operation="CreateTable",
         parameters=parameters,
@@ -68,28 +70,28 @@ def create_step(comparison: Comparison, differences: tuple[Difference, ...], uns
 
 
 def risk(comparison: Comparison) -> Risk:
-    """Deleting a table is disruptive where it is proven empty and no setting is lost that the file does not mention."""
+    """Deleting a table is disruptive if it is proven empty and nothing is lost that the file does not mention."""
     lost = tuple(unmentioned(comparison)) if not comparison.desired.absent else ()
     empty = comparison.facts.emptiness is Emptiness.EMPTY
     return Risk.DISRUPTIVE if empty and not lost else Risk.DESTRUCTIVE
 
 
 def unmentioned(comparison: Comparison) -> Iterator[str]:
-    """The live settings that DescribeTable shows, a new table would not have, and the file does not mention."""
+    """What DescribeTable shows and a new table would not have, because the file does not mention it."""
     if comparison.actual is None:
         return
     for aspect in ASPECTS:
-        live = comparison.actual_at((aspect.name,))
+        actual = comparison.actual_at((aspect.name,))
         shown = aspect.reader is None and aspect.name != "WarmThroughput" and not aspect.of_table
-        if shown and not aspect.managed(comparison.desired) and not matches(aspect.initial, live):
+        if shown and not aspect.managed(comparison.desired) and not matches(aspect.initial, actual):
             yield aspect.name
-    for kind in (indexes.GLOBAL, keys.LOCAL):
-        if comparison.actual_at((kind,)) and not comparison.desired.manages(kind):
-            yield kind
+    for member in (indexes.GLOBAL, keys.LOCAL):
+        if comparison.actual_at((member,)) and not comparison.desired.manages(member):
+            yield member
     for owner in ((), *((indexes.GLOBAL, name) for name in comparison.desired.indexes())):
         path = (*owner, "OnDemandThroughput")
-        live, written = comparison.actual_at(path) or {}, comparison.desired.at(path) or {}
-        if any(units != -1 and member not in written for member, units in live.items()):
+        actual, desired = comparison.actual_at(path) or {}, comparison.desired.at(path) or {}
+        if any(units != -1 and member not in desired for member, units in actual.items()):
             yield "/".join(path)
     yield from unmanaged.names(comparison.actual)
 
@@ -100,25 +102,25 @@ def refusal(comparison: Comparison) -> str | None:
     if actual is None or actual.info is None:
         return None
     if comparison.actual_at(("Replicas",)):
-        return "The table has replicas; remove them first, in a change of its own."
-    kinds = {indexes.GLOBAL, unmanaged.VECTORS}
-    building = [path[1] for path in actual.transitions if len(path) == 2 and path[0] in kinds]
+        return "The table has replicas. Remove them first, in a change of its own."
+    members = {indexes.GLOBAL, unmanaged.VECTORS}
+    building = [path[1] for path in actual.transitions if len(path) == 2 and path[0] in members]
     if building:
-        return f"Index {building[0]} is being built or deleted; the table can be deleted when that has ended."
+        return f"Index {code(building[0])} is being built or deleted. The table can be deleted when that has ended."
     if actual.info.status != "ACTIVE":
-        return f"The table is {actual.info.status}, not ACTIVE."
+        return f"The table is {code(actual.info.status)}, not ACTIVE."
     protected = comparison.actual_at(("DeletionProtectionEnabled",))
     if protected and comparison.desired.at(("DeletionProtectionEnabled",)) is not False:
-        return "Deletion protection is on. Set :DeletionProtectionEnabled false in a change of its own first."
+        return "Deletion protection is on. Set `:DeletionProtectionEnabled false` first, in a change of its own."
     return probe.refusal(comparison)
 
 
 def steps(comparison: Comparison, differences: tuple[Difference, ...], *, new: tuple[Step, ...]) -> Iterator[Step]:
-    """The probe of the new table, protection off where the file says so, a backup, and the deletion.
+    """The steps up to the deletion: the probe of the new table, protection off if the file says so, a backup.
 
     Args:
         comparison: The two sides.
-        differences: What asks for it.
+        differences: All differences of the table.
         new: The step that creates the new table; none where the table is only deleted.
     """
     served = tuple(d for d in differences if d.effect in {Effect.RECREATE, Effect.DELETE})
@@ -129,7 +131,7 @@ def steps(comparison: Comparison, differences: tuple[Difference, ...], *, new: t
         yield Step(
             operation="UpdateTable",
             parameters=comparison.update_table(DeletionProtectionEnabled=False),
-            reason="lift deletion protection, as the file says",
+            reason="turn deletion protection off, as the file says",
             differences=ids,
             expects={("DeletionProtectionEnabled",): False},
             waits_for="protection off",
@@ -155,67 +157,68 @@ def steps(comparison: Comparison, differences: tuple[Difference, ...], *, new: t
 
 
 def needs_backup(comparison: Comparison) -> bool:
-    """Whether a copy must be made before the table goes; not of a table that is proven empty."""
+    """Whether a backup must be made before the deletion: not of a table that is proven empty."""
     return comparison.facts.backups and comparison.facts.emptiness is not Emptiness.EMPTY
 
 
 def backup_name(comparison: Comparison) -> str:
-    """A name that tells which table it was; names of backups need not be unique (3 to 255 characters)."""
+    """The backup's name, with the table's. Names of backups have 3 to 255 characters and need not be unique."""
     table_id = comparison.info.table_id if comparison.info else ""
     return f"dynatus-{digest([comparison.name, table_id])[:8]}-{comparison.name}"[:255]
 
 
 def notes(comparison: Comparison) -> Iterator[str]:
-    """What people must know before a table goes."""
+    """What people must know before the table is deleted."""
     yield from _items_notes(comparison)
     if comparison.desired.absent:
         return
     yield from _unproven(comparison)
     lost = list(unmentioned(comparison))
     if lost:
-        yield f"Live settings that the file does not mention, and a new table will not have: {', '.join(lost)}."
+        yield f"The new table will not have these, because the file does not mention them: {codes(lost)}."
     yield NEVER_KEPT
 
 
 def _items_notes(comparison: Comparison) -> Iterator[str]:
-    """What happens to the items."""
     emptiness = comparison.facts.emptiness
     if emptiness is Emptiness.EMPTY:
         yield "The table is empty (a consistent scan found no item, and recovery is off)."
     elif emptiness is Emptiness.UNKNOWN:
-        yield "It runs if the table is empty at apply, else it must be named: whether it is empty may not be read here."
+        yield (
+            "This run may not read whether the table is empty. Apply deletes it if it is; else the deletion must be "
+            "approved."
+        )
     elif emptiness is Emptiness.RECOVERABLE:
-        yield "A scan found no item, but its recovery window may hold some."
+        yield "A scan found no item, but the table's recovery window may hold some."
     if emptiness is Emptiness.RECOVERABLE or comparison.actual_at((RECOVERY, "PointInTimeRecoveryEnabled")):
-        yield f"Where recovery is on, DynamoDB itself keeps {comparison.name}$DeletedTableBackup for 35 days."
+        backup = code(f"{comparison.name}$DeletedTableBackup")
+        yield f"If recovery is on, DynamoDB itself keeps {backup} for 35 days."
     if emptiness is not Emptiness.EMPTY:
         yield WRITERS_STOP if comparison.facts.backups else "This endpoint has no backups: the items are lost."
 
 
 def _unproven(comparison: Comparison) -> Iterator[str]:
-    """What nobody has made sure of before the table goes."""
+    """What cannot be checked before the table is deleted."""
     if not probe.possible(comparison):
         yield "This endpoint keeps no tags, so the new table is not tried before the old one is deleted."
     key = comparison.desired.at(("SSESpecification", "KMSMasterKeyId"))
     if key and comparison.facts.keys.get(key, key) is None:
         yield (
-            f"The KMS key {key} could not be looked up (kms:DescribeKey). Creating the new table under another name "
-            "shows whether AWS accepts it."
+            f"The KMS key {code(key)} could not be looked up (`kms:DescribeKey`). Creating the new table under another "
+            "name shows whether AWS accepts it."
         )
 
 
-def _rides(comparison: Comparison, name: str) -> bool:
-    aspect = next(aspect for aspect in ASPECTS if aspect.name == name)
-    if not aspect.in_create or not comparison.desired.manages(name):
-        return False
-    return not matches(aspect.initial, comparison.desired.at((name,)))
+def _in_create(comparison: Comparison, aspect: Aspect) -> bool:
+    desired = comparison.desired
+    return aspect.in_create and desired.manages(aspect.name) and not matches(aspect.initial, desired.at((aspect.name,)))
 
 
 def _table(comparison: Comparison) -> dict[str, Value]:
     key, local = comparison.desired.at(("KeySchema",)), comparison.desired.at((keys.LOCAL,)) or {}
     limits = model.limits(comparison.desired.at(("OnDemandThroughput",)))
     throughput = comparison.desired.at(("ProvisionedThroughput",))
-    made = [indexes.parameters(name, index) for name, index in comparison.desired.indexes().items()]
+    created = [indexes.parameters(name, index) for name, index in comparison.desired.indexes().items()]
     return {
         "TableName": comparison.name,
         "AttributeDefinitions": comparison.desired.at(("AttributeDefinitions",)),
@@ -224,5 +227,5 @@ def _table(comparison: Comparison) -> dict[str, Value]:
         **({"ProvisionedThroughput": throughput} if throughput else {}),
         **({"OnDemandThroughput": limits} if limits and capacity.keeps_limits(comparison, limits) else {}),
         **({keys.LOCAL: [keys.local_parameters(*index) for index in local.items()]} if local else {}),
-        **({indexes.GLOBAL: made} if made else {}),
+        **({indexes.GLOBAL: created} if created else {}),
     }

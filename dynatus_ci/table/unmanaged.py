@@ -1,7 +1,7 @@
-"""What DescribeTable shows of a table and no definition can say: it is left alone, and it is lost with the table.
+"""What DescribeTable shows and no definition can hold. It is left alone, and it is lost when the table is deleted.
 
-These are vector indexes, and every member that this release does not know. Whatever AWS adds counts as a setting until
-a release knows better, because a new table would not have it.
+These are vector indexes, and every member that this release does not know. A member that AWS adds counts as a setting
+until a release knows it, because a new table would not have it.
 docs/dynamodb.md#vector-indexes
 """
 
@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from dynatus_ci.table.model import Path, Table, Value
+from dynatus_ci.text import code
 
 VECTORS = "VectorIndexes"
 
 _Known: TypeAlias = Mapping[str, Any]
-"""Member → the members inside it that are known too; None where all of it is."""
+"""Member → the members inside it that are known; None if all of them are."""
 
 
 def _all(members: str, **inside: _Known) -> _Known:
@@ -32,11 +33,11 @@ _INDEX = _all(
     Projection=_all("ProjectionType NonKeyAttributes"),
 )
 KNOWN: _Known = _all(
-    # facts, which nobody sets; the last two come and go with replicas
+    # Facts, which nobody sets. The last two come and go with replicas.
     "TableName TableArn TableId TableStatus CreationDateTime ItemCount TableSizeBytes LatestStreamLabel "
     "LatestStreamArn GlobalTableVersion RestoreSummary ArchivalSummary GlobalTableSettingsReplicationMode "
     "DisassociationProtectionEnabled "
-    # settings
+    # Settings.
     f"DeletionProtectionEnabled Replicas {VECTORS}",
     KeySchema=_KEY,
     AttributeDefinitions=_all("AttributeName AttributeType"),
@@ -55,29 +56,29 @@ KNOWN: _Known = _all(
         ),
     },
 )
-"""The members of DescribeTable's table that are read, or are no settings. A contract test holds them to the model."""
+"""The members of a table's description that are read, or are no settings. A contract test compares them with AWS's."""
 BY_ITSELF: Mapping[str, Value] = {"MultiRegionConsistency": "EVENTUAL"}
-"""What every table has of the members that are not known."""
+"""Members that are not known, with the value that every table has."""
 
 
 def unknown(description: Mapping[str, Any]) -> tuple[str, ...]:
-    """The members that are neither known nor off, such as `GlobalSecondaryIndexes/by-mail/NewMember`."""
+    """The paths of members that are neither known nor off, such as `GlobalSecondaryIndexes/by-mail/NewMember`."""
     return tuple("/".join(path) for path in _unknown(description, KNOWN, ()))
 
 
-def _unknown(shown: Mapping[str, Any], known: _Known, path: Path) -> Iterator[Path]:
-    for name, value in shown.items():
+def _unknown(description: Mapping[str, Any], known: _Known, path: Path) -> Iterator[Path]:
+    for name, value in description.items():
         if name not in known:
             if value and value != BY_ITSELF.get(name):
                 yield (*path, name)
         elif known[name] and value:
-            for each in value if isinstance(value, list) else [value]:
-                owner = (each["IndexName"],) if "IndexName" in each else ()
-                yield from _unknown(each, known[name], (*path, name, *owner))
+            for inner in value if isinstance(value, list) else [value]:
+                index = (inner["IndexName"],) if "IndexName" in inner else ()
+                yield from _unknown(inner, known[name], (*path, name, *index))
 
 
 def vectors(description: Mapping[str, Any]) -> dict[str, Value]:
-    """The vector indexes by name: of each the attribute that holds the vectors."""
+    """Name of each vector index → the attribute that holds its vectors."""
     return {index["IndexName"]: index["VectorAttribute"]["AttributeName"] for index in description.get(VECTORS) or []}
 
 
@@ -90,20 +91,23 @@ def transitions(description: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def names(table: Table | None) -> tuple[str, ...]:
-    """What a live table has of this, in words."""
+    """What a table of the account has of this, as people read it: `vector index by-text`, or a member's path."""
     if table is None or table.info is None:
         return ()
     return (*(f"vector index {name}" for name in sorted(table.info.vectors)), *table.info.unknown)
 
 
 def refusal(table: Table | None, index: str, definition: Value) -> str | None:
-    """Why a live table's vector indexes keep a new global index out.
+    """Why AWS would refuse a new global index: a vector index of the table is in the way.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateVectorIndexAction.html
     """
     for name, attribute in (table.info.vectors if table and table.info else {}).items():
         if name == index:
-            return f"The table has a vector index {name}; its new global index needs another name."
+            return f"The table has a vector index {code(name)}. Its new global index needs another name."
         if any(key["AttributeName"] == attribute for key in definition["KeySchema"]):
-            return f"Index {index} cannot have {attribute} in its key: the vector index {name} reads its vectors there."
+            return (
+                f"Index {code(index)} cannot have {code(attribute)} in its key: the vector index {code(name)} reads "
+                "its vectors there."
+            )
     return None

@@ -521,8 +521,8 @@ def test_a_used_up_quota_stops_its_concern_only_and_says_when_it_goes_on(world: 
     by_status = {step.step.reason: step.status for step in run.table.steps}
     assert by_status == {
         "encrypt with the KMS key that AWS manages": Status.DONE,
-        "set tag a": Status.DONE,
-        "change the table class to STANDARD_INFREQUENT_ACCESS": Status.NOT_RUN,
+        "set tag `a`": Status.DONE,
+        "change the table class to `STANDARD_INFREQUENT_ACCESS`": Status.NOT_RUN,
     }
     assert len(world.simulator.journal.refused()) == 1
 
@@ -590,7 +590,7 @@ def test_an_empty_table_with_what_no_file_can_say_goes_only_when_it_is_named(wor
     plan = world.plan(REPLACED[1])
     (change,) = plan.tables
     assert change.risk is Risk.DESTRUCTIVE
-    assert any("vector index by-d, Compression" in note for note in change.notes)
+    assert any("`vector index by-d`, `Compression`" in note for note in change.notes)
     unnamed = Gate(None, ())
     assert unnamed.may_run(change, change.steps[0])
 
@@ -944,7 +944,7 @@ def test_a_probe_that_a_killed_run_left_behind_goes_first(world: World) -> None:
     world.aws = alive
     assert PROBE in world.simulator.tables
     first = world.plan(REPLACED[1]).tables[0].steps[0]
-    assert (first.operation, first.reason) == ("DeleteTable", f"delete {PROBE}, which an earlier run left behind")
+    assert (first.operation, first.reason) == ("DeleteTable", f"delete `{PROBE}`, which an earlier run left behind")
     story.ends_well()
     assert set(world.simulator.tables) == {NAME}
 

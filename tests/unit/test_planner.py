@@ -27,7 +27,7 @@ def planned(case: dict[str, Any]) -> TableChange:
     desired = build.desired(definition.body)
     actual = build.actual(case["live"], case.get("answers", {})) if case["live"] else None
     facts = situation_of(case.get("situation", {}))
-    assert not planner.questions(desired, actual, facts)
+    assert not planner.missing_facts(desired, actual, facts)
     return planner.change(desired, actual, facts)
 
 

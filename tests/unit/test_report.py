@@ -367,7 +367,7 @@ def test_what_an_emulator_cannot_keep_is_told_once_and_is_no_difference() -> Non
     live = shop.described(shop.AFTER["carts"].body)
     shown = report.markdown(report.plan(plan(planner.change(shop.desired("carts"), live, LOCAL)), GITHUB))
     assert shown.count("Tags") == 1
-    assert "`carts`: DynamoDB Local does not support Tags. On AWS it would be set." in shown
+    assert "`carts`: DynamoDB Local does not support `Tags`. On AWS it would be set." in shown
     assert "no changes" in shown
 
 

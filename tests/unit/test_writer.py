@@ -74,7 +74,7 @@ def test_an_actual_table_is_written_as_approved(path: Path) -> None:
 def test_a_written_file_plans_as_noop(path: Path) -> None:
     table, facts = live(path)
     desired = read_back(path.with_suffix(".edn").read_text(encoding="utf-8"))
-    assert not planner.questions(desired, table, facts)
+    assert not planner.missing_facts(desired, table, facts)
     change = planner.change(desired, table, facts)
     assert (change.action, change.steps) == (Action.NOOP, ())
     assert {difference.effect for difference in change.differences} <= {Effect.UNSUPPORTED}

@@ -73,7 +73,7 @@ class Memory:
 class AccountFacts:
     """What a plan of one table rests on beside its two sides: what this run knows of the account and the endpoint.
 
-    What is None or NOT_ASKED has not been asked yet; `planner.questions` says when it must be.
+    What is None or NOT_ASKED has not been looked up yet; `planner.missing_facts` says when it must be.
 
     Args:
         emulator: The emulator that answers in AWS's place, if one was recognised.
@@ -263,7 +263,7 @@ class Aspect:
 
     def reason(self, actual: Value, desired: Value) -> str:
         """Why a step is taken, in one plain phrase."""
-        return f"set {self.name}"
+        return f"set {self.title}"
 
     said: ClassVar[frozenset[str]] = frozenset()
     """The members that `words` puts into words. A value with another member is shown as a diff of JSON, as is each

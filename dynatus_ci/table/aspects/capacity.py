@@ -16,6 +16,7 @@ from dynatus_ci.table.aspects.indexes import GLOBAL, THROUGHPUT, billing_mode
 from dynatus_ci.table.aspects.scaling import PROVISIONED
 from dynatus_ci.table.model import Difference, Effect, Path, Risk, Step, Value, limits
 from dynatus_ci.table.validation.shapes import Choice
+from dynatus_ci.text import code, codes
 
 MODE = ("BillingMode",)
 LIMITS = "OnDemandThroughput"
@@ -119,7 +120,7 @@ def _to_provisioned(comparison: Comparison, served: Sequence[Difference]) -> Ste
     return _step(
         comparison,
         {**parameters, **({"GlobalSecondaryIndexUpdates": updates} if updates else {})},
-        "switch to PROVISIONED",
+        "switch to `PROVISIONED`",
         served,
         seconds=(60, 112),
     )
@@ -134,7 +135,7 @@ def _stored(comparison: Comparison, index: str) -> Value:
 def _to_on_demand(comparison: Comparison, served: Sequence[Difference]) -> Step:
     limits = [difference.desired for difference in served if difference.path == (LIMITS,)]
     parameters = {"BillingMode": "PAY_PER_REQUEST", **({LIMITS: limits[0]} if limits else {})}
-    return _step(comparison, parameters, "switch to PAY_PER_REQUEST", served, seconds=(4, 172))
+    return _step(comparison, parameters, "switch to `PAY_PER_REQUEST`", served, seconds=(4, 172))
 
 
 def _capacity(comparison: Comparison, served: Sequence[Difference]) -> Iterator[Step]:
@@ -209,11 +210,11 @@ def _step(
 
 
 def _names(group: Sequence[Difference]) -> str:
-    return ", ".join("the table" if len(difference.path) == 1 else difference.path[1] for difference in group)
+    return ", ".join("the table" if len(difference.path) == 1 else code(difference.path[1]) for difference in group)
 
 
 def _owner_words(owner: Path) -> str:
-    return f"index {owner[1]}" if owner else "the table"
+    return f"index {code(owner[1])}" if owner else "the table"
 
 
 def _scaling_notes(comparison: Comparison) -> Iterator[str]:
@@ -225,15 +226,15 @@ def _scaling_notes(comparison: Comparison) -> Iterator[str]:
         if comparison.facts.scaling_denied:
             yield (
                 f"Cannot verify whether auto scaling manages the capacity of {what}: "
-                "application-autoscaling:DescribeScalableTargets is not allowed. It is left alone."
+                "`application-autoscaling:DescribeScalableTargets` is not allowed. It is left alone."
             )
             continue
         for member, units in actual.items():
             bounds = scaling.bounds(comparison, owner, member)
             if bounds and units not in bounds:
                 yield (
-                    f"{member} of {what} is {units}, outside the bounds of its auto scaling "
-                    f"({bounds.least} to {bounds.most})."
+                    f"{code(member)} of {what} is {units:,}, outside the bounds of its auto scaling "
+                    f"({bounds.least:,} to {bounds.most:,})."
                 )
 
 
@@ -308,7 +309,10 @@ class BillingMode(Aspect):
         vectors = sorted(comparison.info.vectors) if comparison.info else []
         if not vectors or not _to_be_provisioned(differences):
             return None
-        return f"The table has the vector index {vectors[0]}, which AWS has on demand only. Delete that index first."
+        return (
+            f"The table has the vector index {code(vectors[0])}, and AWS has vector indexes on demand only. Delete it "
+            "first."
+        )
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
         """Auto scaling, decreases that are left today, and what cannot be lowered."""
@@ -321,10 +325,10 @@ class BillingMode(Aspect):
         for name, index in comparison.desired.indexes().items():
             live = comparison.actual_at((GLOBAL, name))
             if live and WARM in index:
-                yield from warm_throughput.lower_note(f"index {name}", live.get(WARM), index[WARM])
+                yield from warm_throughput.lower_note(f"index {code(name)}", live.get(WARM), index[WARM])
         unmentioned = _unmentioned(comparison)
         if unmentioned and _to_be_provisioned(differences):
-            yield f"Indexes that the file does not mention get the table's capacity: {', '.join(unmentioned)}."
+            yield f"Indexes that the file does not mention get the table's capacity: {codes(unmentioned)}."
 
 
 class _Throughput(Aspect):

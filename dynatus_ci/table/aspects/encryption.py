@@ -13,6 +13,7 @@ from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
 from dynatus_ci.table.model import Difference, Path, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Choice, Flag, Structure, Text
+from dynatus_ci.text import code
 
 OFF: Value = {"Enabled": False}
 
@@ -133,7 +134,8 @@ class Encryption(Aspect):
     def reason(self, actual: Value, desired: Value) -> str:
         if not desired["Enabled"]:
             return "go back to the key that AWS owns"
-        return f"encrypt with {desired.get('KMSMasterKeyId', 'the KMS key that AWS manages')}"
+        key = desired.get("KMSMasterKeyId")
+        return f"encrypt with {code(key) if key else 'the KMS key that AWS manages'}"
 
     def unknown_key(self, comparison: Comparison) -> str | None:
         """A key by alias or id, where the live table has a key to compare it with."""
@@ -149,7 +151,10 @@ class Encryption(Aspect):
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
         key = comparison.desired.at((self.name, "KMSMasterKeyId"))
         if key and comparison.facts.keys.get(key, key) is None:
-            yield f"Cannot verify that {key} is the live KMS key: kms:DescribeKey is not allowed. It is left alone."
+            yield (
+                f"Cannot verify that the table's KMS key is {code(key)}: `kms:DescribeKey` is not allowed. It is left "
+                "alone."
+            )
 
     def _resolved(self, comparison: Comparison, desired: Value) -> Value:
         key = desired.get("KMSMasterKeyId")
@@ -165,7 +170,9 @@ def _elsewhere(key: str, region: str) -> str | None:
     where = key.split(":")[3] if key.startswith("arn:") and key.count(":") >= 5 else ""
     if not where or not region or where == region:
         return None
-    return f"The KMS key {key} is in {where}. DynamoDB takes a key of the table's own region only: {region}."
+    return (
+        f"The KMS key {code(key)} is in {code(where)}. DynamoDB takes keys of the table's region only: {code(region)}."
+    )
 
 
 def _is_arn(key: str) -> bool:

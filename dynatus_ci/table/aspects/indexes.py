@@ -18,6 +18,7 @@ from dynatus_ci.table.aspects.warm_throughput import WarmThroughput
 from dynatus_ci.table.model import Difference, Effect, Path, Phase, Risk, Step, Value
 from dynatus_ci.table.validation import shapes
 from dynatus_ci.table.validation.shapes import Shape, Structure, Whole
+from dynatus_ci.text import code
 
 GLOBAL = "GlobalSecondaryIndexes"
 INSIGHTS = Insights()
@@ -53,13 +54,14 @@ def to_rebuild(comparison: Comparison) -> frozenset[str]:
 def _beside_local(comparison: Comparison, new: str, index: Value) -> str | None:
     for name, local in (comparison.actual_at((keys.LOCAL,)) or {}).items():
         if new == name:
-            return f"The table has a local index {name}; its new global index needs another name."
+            return f"The table has a local index {code(name)}. Its new global index needs another name."
         types = keys.types(local["AttributeDefinitions"])
-        for attribute, kind in keys.types(index["AttributeDefinitions"]).items():
-            if types.get(attribute, kind) != kind:
+        for attribute, needed in keys.types(index["AttributeDefinitions"]).items():
+            if types.get(attribute, needed) != needed:
                 return (
-                    f"Index {new} needs {attribute} as {kind}, and the local index {name} has it as "
-                    f"{types[attribute]}. Local indexes change only with a new table: name them in the file."
+                    f"Index {code(new)} needs {code(attribute)} as {code(needed)}, and the local index {code(name)} "
+                    f"has it as {code(types[attribute])}. Local indexes change only with a new table: write them into "
+                    "the file."
                 )
     return None
 
@@ -121,10 +123,10 @@ def _delete(comparison: Comparison, difference: Difference) -> Step:
     return Step(
         operation="UpdateTable",
         parameters=comparison.update_table(GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": name}}]),
-        reason=f"delete index {name}",
+        reason=f"delete index {code(name)}",
         differences=(difference.id,),
         expects={difference.path: None},
-        waits_for=f"index {name} gone",
+        waits_for=f"index {code(name)} gone",
         seconds=(3, 6),
         aspect=GLOBAL,
         phase=Phase.REMOVE,
@@ -140,10 +142,10 @@ def _create(comparison: Comparison, difference: Difference) -> Step:
             AttributeDefinitions=comparison.desired.at(("AttributeDefinitions",)),
             GlobalSecondaryIndexUpdates=[{"Create": parameters(name, _kept(comparison, name, index))}],
         ),
-        reason=f"create index {name}",
+        reason=f"create index {code(name)}",
         differences=(difference.id,),
         expects={difference.path: {member: index[member] for member in SHAPE}},
-        waits_for=f"index {name} ACTIVE{_backfill(comparison)}",
+        waits_for=f"index {code(name)} ACTIVE{_backfill(comparison)}",
         seconds=(BACKFILL_SECONDS, None),
         aspect=GLOBAL,
         phase=Phase.BUILD,
@@ -260,6 +262,6 @@ class GlobalIndexes(Aspect):
         for difference in differences:
             if difference.effect is Effect.REBUILD_INDEX:
                 yield (
-                    f"While index {difference.path[1]} is built again, queries on it fail. Without downtime: create it "
-                    "under a new name now, move its readers, and delete the old one in a later change."
+                    f"While index {code(difference.path[1])} is built again, queries on it fail. Without downtime: "
+                    "create it under a new name now, move its readers, and delete the old one in a later change."
                 )

@@ -14,6 +14,7 @@ from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
 from dynatus_ci.table.model import Difference, Path, Phase, Risk, Step, Table, Value
 from dynatus_ci.table.validation.shapes import Choice, Flag, Structure
+from dynatus_ci.text import code
 
 DEFAULT_MODE = "ACCESSED_AND_THROTTLED_KEYS"
 INDEXES = "GlobalSecondaryIndexes"
@@ -71,7 +72,7 @@ class Insights(Aspect):
         failures = comparison.actual.failures if comparison.actual else {}
         for difference in differences:
             if difference.path in failures and difference.desired["Enabled"]:
-                of = f" of index {difference.path[1]}" if difference.path[1:] else ""
+                of = f" of index {code(difference.path[1])}" if difference.path[1:] else ""
                 yield f"Contributor insights{of}: {failures[difference.path]}. Apply turns them on again."
 
     def _path(self, summary: Mapping[str, Any]) -> Path:
@@ -110,7 +111,7 @@ class Insights(Aspect):
             insights = f"insights {'on' if desired['Enabled'] else 'off'}"
             yield replace(
                 self.step("UpdateContributorInsights", parameters, difference),
-                reason=f"turn contributor {insights}" + (f" for index {index}" if index else ""),
+                reason=f"turn contributor {insights}" + (f" for index {code(index)}" if index else ""),
                 waits_for=insights,
                 phase=Phase.BUILD if index else self.phase,
             )

@@ -84,7 +84,8 @@ class Kinesis(Aspect):
             failures = comparison.actual.failures if comparison.actual else {}
             failed = self.failure(failures, difference.path, difference.desired)
             if failed:
-                yield f"The Kinesis destination {difference.desired['StreamArn']} is {failed}. Apply enables it again."
+                stream = code(difference.desired["StreamArn"])
+                yield f"The Kinesis destination {stream} is {failed}. Apply enables it again."
 
     def risk(self, actual: Value, desired: Value) -> Risk:
         """The old stream gets no more changes."""
@@ -129,6 +130,6 @@ class Kinesis(Aspect):
         sent = {"TableName": comparison.name, **parameters}
         return replace(
             self.step(f"{verb}KinesisStreamingDestination", sent, difference, expects={difference.path: expected}),
-            reason=f"{verb.lower()} the Kinesis destination {parameters['StreamArn']}",
+            reason=f"{verb.lower()} the Kinesis destination {code(parameters['StreamArn'])}",
             waits_for="no destination" if expected is None else "destination ACTIVE",
         )

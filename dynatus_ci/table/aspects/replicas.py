@@ -28,7 +28,7 @@ from dynatus_ci.table.validation.shapes import (
     whole,
     whole_items,
 )
-from dynatus_ci.text import code, quoted
+from dynatus_ci.text import code, codes, quoted
 
 INDEXES = "GlobalSecondaryIndexes"
 NONE: Value = {}
@@ -171,7 +171,10 @@ class Replicas(Aspect):
         managed, key = comparison.facts.keys.get(MANAGED_KEY), _kept_key(comparison)
         keyless = [difference.path[1] for difference in coming if "KMSMasterKeyId" not in difference.desired]
         if keyless and managed and key not in {None, managed}:
-            return f"The table is encrypted with {key}, so the replica in {keyless[0]} needs a :KMSMasterKeyId."
+            return (
+                f"The table is encrypted with {code(key)}, so the replica in {code(keyless[0])} needs a "
+                "`:KMSMasterKeyId`."
+            )
         return self._unscaled(comparison) if coming and not _made_now(comparison) else None
 
     def left(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
@@ -181,9 +184,9 @@ class Replicas(Aspect):
         if not coming or not unscaled or not _made_now(comparison):
             return None
         return (
-            f"The replica in {', '.join(coming)} is left for a later run. AWS takes a replica of a PROVISIONED table "
+            f"The replica in {codes(coming)} is left for a later run. AWS takes a replica of a `PROVISIONED` table "
             f"only with write auto scaling, which can be registered once the table is there. Then register a scalable "
-            f"target and a policy for {', '.join(unscaled)}, and run apply again."
+            f"target and a policy for {codes(unscaled)}, and run apply again."
         )
 
     def unknown_key(self, comparison: Comparison) -> str | None:
@@ -198,15 +201,15 @@ class Replicas(Aspect):
         later = [name for name in new if f"table/{comparison.name}/index/{name}" in missing]
         if later:
             return (
-                "A replica of a PROVISIONED table needs write auto scaling on each index, and AWS takes that only for "
-                f"an index that is there. Make {', '.join(later)} first, register auto scaling for it, and add the "
-                "replica in a later change. Or use PAY_PER_REQUEST."
+                "A replica of a `PROVISIONED` table needs write auto scaling on each index, and AWS takes that only "
+                f"for an index that is there. Create {codes(later)} first, register auto scaling for it, and add the "
+                "replica in a later change. Or use `PAY_PER_REQUEST`."
             )
         if not missing:
             return None
         return (
-            f"A replica of a PROVISIONED table needs write auto scaling, and {', '.join(missing)} has no scalable "
-            "target with a policy. Register it, or use PAY_PER_REQUEST."
+            f"A replica of a `PROVISIONED` table needs write auto scaling, and {codes(missing)} has no scalable "
+            "target with a policy. Register it, or use `PAY_PER_REQUEST`."
         )
 
     def _without_scaling(self, comparison: Comparison) -> list[str]:
@@ -226,16 +229,19 @@ class Replicas(Aspect):
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
         """Unhealthy replicas, and KMS keys that this region does not show."""
         for region, status in sorted(_unhealthy(comparison).items()):
-            yield f"The replica in {region} is {status}."
+            yield f"The replica in {code(region)} is {code(status)}."
         if MANAGED_KEY in comparison.facts.keys and comparison.facts.keys[MANAGED_KEY] is None:
             yield (
-                "Cannot verify that the table's key is the one that AWS manages: kms:DescribeKey is not allowed. "
-                "With another key, each replica needs a :KMSMasterKeyId."
+                "Cannot verify that the table's key is the one that AWS manages: `kms:DescribeKey` is not allowed. "
+                "With another key, each replica needs a `:KMSMasterKeyId`."
             )
         for region, live in sorted((comparison.actual_at((self.name,)) or {}).items()):
             wanted = comparison.desired.at((self.name, region)) or {}
             if "KMSMasterKeyId" in wanted and "KMSMasterKeyId" not in live:
-                yield f"Cannot verify the KMS key of the replica in {region}: DynamoDB shows it only there. Left alone."
+                yield (
+                    f"Cannot verify the KMS key of the replica in {code(region)}: DynamoDB shows it only there. It is "
+                    "left alone."
+                )
 
     def _update(
         self, comparison: Comparison, difference: Difference, verb: str, *, sent: Value, expected: Value
@@ -244,8 +250,8 @@ class Replicas(Aspect):
         parameters = comparison.update_table(ReplicaUpdates=[{verb: sent}])
         return replace(
             self.step("UpdateTable", parameters, difference, expects={difference.path: expected}),
-            reason=f"{verb.lower()} the replica in {region}",
-            waits_for=f"replica {region} {'ACTIVE' if creates else 'gone'}",
+            reason=f"{verb.lower()} the replica in {code(region)}",
+            waits_for=f"replica {code(region)} {'ACTIVE' if creates else 'gone'}",
             seconds=self.seconds if creates else (121, 244),
         )
 

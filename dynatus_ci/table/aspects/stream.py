@@ -15,6 +15,7 @@ from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Effect, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Choice, Flag, Structure
+from dynatus_ci.text import code
 
 OFF: Value = {"StreamEnabled": False}
 
@@ -110,6 +111,6 @@ class Stream(Aspect):
         live = comparison.info
         if live and live.stream_arn and any(difference.risk is not Risk.SAFE for difference in differences):
             yield (
-                f"The stream {live.stream_arn} ends; it stays readable for 24 hours. "
+                f"The stream {code(live.stream_arn)} ends. It stays readable for 24 hours. "
                 "Event source mappings must be moved to the new stream's ARN."
             )

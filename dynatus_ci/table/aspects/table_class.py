@@ -12,6 +12,7 @@ from typing import Any
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation.shapes import Choice
+from dynatus_ci.text import code
 
 
 class TableClass(Aspect):
@@ -29,4 +30,4 @@ class TableClass(Aspect):
         return (description.get("TableClassSummary") or {}).get("TableClass", "STANDARD")
 
     def reason(self, actual: Value, desired: Value) -> str:
-        return f"change the table class to {desired}"
+        return f"change the table class to {code(desired)}"

@@ -17,7 +17,7 @@ from dynatus_ci.table.model import Difference, Step, Value
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Sequence, Structure, Text, whole_items
-from dynatus_ci.text import code, option, quoted
+from dynatus_ci.text import code, codes, option, quoted
 
 MOST = 50
 LOCKED = 2
@@ -91,7 +91,7 @@ class Tags(Aspect):
             return None
         return (
             f"The file has {len(desired)} tags and {option('ignore-tags')} leaves {len(ignored)} others alone. "
-            f"A table can have at most {MOST}: {', '.join(ignored)}."
+            f"A table can have at most {MOST}: {codes(ignored)}."
         )
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
@@ -119,7 +119,7 @@ class Tags(Aspect):
         return self._call("UntagResource", {"ResourceArn": arn, "TagKeys": keys}, "remove", going)
 
     def _call(self, operation: str, parameters: dict[str, Value], verb: str, served: tuple[Difference, ...]) -> Step:
-        reason = f"{verb} tag{'s' if len(served) > 1 else ''} {', '.join(d.path[1] for d in served)}"
+        reason = f"{verb} tag{'s' if len(served) > 1 else ''} {codes(d.path[1] for d in served)}"
         return replace(self.step(operation, parameters, *served), reason=reason, waits_for="tags set")
 
     def _left_alone(self, comparison: Comparison, key: str) -> bool:

@@ -77,7 +77,9 @@ class TimeToLive(Aspect):
         return "Time to live will permanently delete expired items of {table}, by {attribute}."
 
     def reason(self, actual: Value, desired: Value) -> str:
-        return f"enable time to live by {desired['AttributeName']}" if desired["Enabled"] else "disable time to live"
+        if not desired["Enabled"]:
+            return "disable time to live"
+        return f"enable time to live by {code(desired['AttributeName'])}"
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
         """Off must name the live attribute."""

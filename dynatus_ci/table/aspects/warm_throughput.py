@@ -15,6 +15,7 @@ from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Path, Step, Value
 from dynatus_ci.table.validation.findings import Finding
 from dynatus_ci.table.validation.shapes import Structure, Unknown, Whole, known
+from dynatus_ci.text import code
 
 MEMBERS = ("ReadUnitsPerSecond", "WriteUnitsPerSecond")
 ON_DEMAND = "PAY_PER_REQUEST"
@@ -54,7 +55,8 @@ def lower_note(what: str, actual: Value, desired: Value) -> Iterator[str]:
     """A note for each member that the file lowers: AWS only raises them."""
     for member, units in desired.items():
         if units < (actual or {}).get(member, 0):
-            yield f"WarmThroughput.{member} of {what} is {actual[member]} and cannot be lowered to {units}."
+            name = code(f"WarmThroughput.{member}")
+            yield f"{name} of {what} is {code(str(actual[member]))} and cannot be lowered to {code(str(units))}."
 
 
 def _findings(owner: Mapping[str, Any], *, path: tuple[str | int, ...], on_demand: bool) -> Iterator[Finding]:
