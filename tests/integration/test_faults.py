@@ -959,7 +959,7 @@ def test_a_strangers_table_in_the_probes_place_is_left_alone(world: World, secon
     run = story.run()
     assert (run.table.result, run.result.failure_reason) == (Outcome.REFUSED, FailureReason.DESTRUCTIVE_BLOCKED)
     assert run.table.error
-    assert f"There is a table {PROBE} that dynatus did not create" in run.table.error.message
+    assert f"There is a table `{PROBE}` that dynatus did not create" in run.table.error.message
     keeps_its_table(story, run)
     assert PROBE in world.simulator.tables
     assert not run.writes
@@ -987,7 +987,7 @@ def test_a_deadline_ends_the_run_and_names_what_is_left(world: World) -> None:
     assert world.clock.now() - began < 3 * MINUTE
     assert {step.status for step in run.table.steps} == {Status.DONE, Status.RUNNING, Status.NOT_RUN}
     assert run.table.error
-    assert run.table.error.message.endswith("The last answer of AWS: `GlobalSecondaryIndexes by-c` is BACKFILLING.")
+    assert run.table.error.message.endswith("The last answer of AWS: `GlobalSecondaryIndexes by-c` is `BACKFILLING`.")
     story.ends_well()
 
 
