@@ -33,6 +33,8 @@ _ADAPTIVE = {"retries": {"mode": "adaptive", "total_max_attempts": 8}, "max_pool
 _NEVER = {"retries": {"mode": "standard", "total_max_attempts": 1}, "max_pool_connections": CONNECTIONS}
 _READS: _Config = {**_ADAPTIVE, "connect_timeout": 5, "read_timeout": 20}
 _WRITES: _Config = {**_NEVER, "connect_timeout": 5, "read_timeout": 60}
+_ITEMS: _Config = {**_NEVER, "connect_timeout": 5, "read_timeout": 60}
+"""For calls about items. Who makes them slows down by itself, and no other call with it."""
 _ONCE: _Config = {**_NEVER, "connect_timeout": 3, "read_timeout": 10}
 """For the first calls to an endpoint that is not AWS's: it may not be up yet, or may not know the service."""
 _NEXT_PAGE = {
@@ -124,6 +126,14 @@ class Aws:
         """
         return self._call(self._client("dynamodb", "write", _WRITES), operation, table=table, **dict(parameters))
 
+    def items(self, operation: str, *, table: str, **parameters: Any) -> dict[str, Any]:
+        """Make a call that reads or writes items, once. Its answer is as boto3 gives it, since it may be large.
+
+        Raises:
+            CallFailed: Also where nobody knows whether the change happened (`ErrorKind.AMBIGUOUS`).
+        """
+        return self._send(self._client("dynamodb", "items", _ITEMS), operation, table=table, **parameters)
+
     def read_service(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Make a read of another service (sts, kms, application-autoscaling, cloudformation).
 
@@ -164,6 +174,12 @@ class Aws:
     def _call(
         self, client: Any, operation: str, *, table: str | None = None, service: str = "dynamodb", **parameters: Any
     ) -> dict[str, Any]:
+        answer = self._send(client, operation, table=table, service=service, **parameters)
+        return call_errors.Answer(answer, {"operation": operation, "table": table})
+
+    def _send(
+        self, client: Any, operation: str, *, table: str | None = None, service: str = "dynamodb", **parameters: Any
+    ) -> dict[str, Any]:
         call = {"operation": operation, "table": table}
         began = time.monotonic()
         try:
@@ -173,7 +189,7 @@ class Aws:
             _note(call, began=began, ended=f"{failed.code} RequestId {call_errors.request_id(error)}")
             raise failed from error
         _note(call, began=began, ended=f"RequestId {answer.get('ResponseMetadata', {}).get('RequestId')}")
-        return call_errors.Answer(answer, call)
+        return answer
 
 
 def _note(call: Mapping[str, str | None], *, began: float, ended: str) -> None:

@@ -43,6 +43,9 @@ CANNOT_KEEP: dict[str, frozenset[str]] = {
 CANNOT_CHANGE: dict[str, frozenset[str]] = {MOTO: frozenset({"SSESpecification"})}
 """What CreateTable sets there, and UpdateTable leaves as it is without a word."""
 
+WITHOUT_PARTIQL = frozenset({MOTO})
+"""They fail at a BatchExecuteStatement that has parameters."""
+
 NAMES = {DYNAMODB_LOCAL: "DynamoDB Local", MOTO: "moto"}
 
 

@@ -1,0 +1,332 @@
+"""Copying the items of a table into another one: check, copy, compare. Each part can be stopped and begun again.
+
+An item is put only if there is none with its key, so nothing that an application wrote is overwritten. The items pass
+through memory, a few pages at a time. They are never logged or shown.
+docs/dynamodb.md#copying-items
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from threading import Event, Lock
+from typing import Any
+
+from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
+from dynatus_ci.aws.client import Aws
+from dynatus_ci.table import copying, emulators, items
+from dynatus_ci.table.copying import Checked, Compared, Tally
+from dynatus_ci.table.items import Digest, Digests, Item, KeyAttribute, Match, Misfit
+from dynatus_ci.table.model import Path
+from dynatus_ci.text import code
+
+THREADS = 8
+PARTIQL = "PartiQL"
+"""What `Aws.cannot_keep` remembers of an endpoint that does not know BatchExecuteStatement."""
+MOST_FAILURES = 8
+"""How often a call without an answer is sent again. A copy can send each call again: it puts only what is not there."""
+SHORTEST_DELAY, LONGEST_DELAY = 0.05, 5.0
+_ALREADY = frozenset({"DuplicateItem", "ConditionalCheckFailed"})
+_AGAIN = frozenset(
+    {
+        "InternalServerError",
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+        "ThrottlingError",
+        "TransactionConflict",
+    }
+)
+_PASSING = frozenset({ErrorKind.AMBIGUOUS, ErrorKind.UNREACHABLE, ErrorKind.BUSY, ErrorKind.MISSING})
+"""Failures that may pass. A table that was created a moment ago is "not found" at times."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyJob:
+    """What is copied where.
+
+    Args:
+        source: The name of the table that is read.
+        target: The name of the table that is filled.
+        key: The attributes of the new table's key.
+        unproven: The key attributes that an item of the source may not fit.
+        may_repeat: Whether two items of the source may have the same key in the new table.
+        segments: In how many segments a table is scanned.
+        rate: The most items written in a second; None for no limit.
+    """
+
+    source: str
+    target: str
+    key: tuple[str, ...]
+    unproven: tuple[KeyAttribute, ...] = ()
+    may_repeat: bool = False
+    segments: int = 1
+    rate: int | None = None
+
+
+class Pace:
+    """How fast a copy goes: by its rate, and slower after each call that was throttled. Shared by all threads.
+
+    Args:
+        rate: The most items in a second; None for no limit.
+    """
+
+    def __init__(self, rate: int | None) -> None:
+        self._rate = rate
+        self._free_at = 0.0
+        self._delay = 0.0
+        self._lock = Lock()
+
+    def turn(self, now: float, count: int) -> float:
+        """For how many seconds a call that writes so many items must wait."""
+        with self._lock:
+            start = max(now, self._free_at)
+            self._free_at = start + (count / self._rate if self._rate else 0)
+            return start - now + self._delay * random.uniform(0.5, 1.5)  # noqa: S311  # to spread calls
+
+    def throttled(self) -> None:
+        """A call was throttled: all go half as fast."""
+        with self._lock:
+            self._delay = min(max(2 * self._delay, SHORTEST_DELAY), LONGEST_DELAY)
+
+    def accepted(self) -> None:
+        """A call was accepted: all go a little faster."""
+        with self._lock:
+            self._delay = 0.9 * self._delay if self._delay > SHORTEST_DELAY / 10 else 0.0
+
+
+@dataclass(slots=True)
+class Copier:
+    """One copy.
+
+    Args:
+        aws: The connection.
+        job: What is copied where.
+        now: Seconds since the epoch.
+        pause: Lets so many seconds pass.
+        check_time: Raises where the run must end. It is called before each call.
+        on_progress: Called after each page with what was done so far.
+    """
+
+    aws: Aws
+    job: CopyJob
+    now: Callable[[], float] = time.time
+    pause: Callable[[float], None] = time.sleep
+    check_time: Callable[[], None] = lambda: None
+    on_progress: Callable[[Tally], None] = lambda _: None
+    tally: Tally = field(default_factory=Tally)
+    _pace: Pace = field(init=False)
+    _lock: Lock = field(default_factory=Lock)
+    _broken: Event = field(default_factory=Event)
+
+    def __post_init__(self) -> None:
+        self._pace = Pace(self.job.rate)
+
+    def check(self) -> Checked:
+        """Read the key attributes of all items, and count those that do not fit the new table."""
+        job = self.job
+        names = sorted({it.name for it in job.unproven} | (set(job.key) if job.may_repeat else set()))
+        if not names:
+            return Checked()
+        misfits: Counter[tuple[Path, str, Misfit]] = Counter()
+        keys, count = Digests(), 0
+
+        def look(page: Sequence[Item]) -> None:
+            nonlocal count
+            found = [(it, it.misfit(item)) for item in page for it in job.unproven]
+            whole = (item for item in page if job.may_repeat and all(name in item for name in job.key))
+            digests = [items.key_digest(item, job.key) for item in whole]
+            with self._lock:
+                count += len(page)
+                misfits.update((it.owner, it.name, why) for it, why in found if why)
+                keys.add(digests)
+
+        placed = {f"#{number}": name for number, name in enumerate(names)}
+        shown = {"ProjectionExpression": ", ".join(placed), "ExpressionAttributeNames": placed}
+        self._scan(job.source, look, **shown)
+        keys.sort()
+        if repeated := keys.repeated():
+            misfits[("KeySchema",), ", ".join(job.key), Misfit.DUPLICATE] = repeated
+        return Checked(count, misfits)
+
+    def copy(self, *, unless: Digests | None = None) -> None:
+        """Put each item of the source that the new table does not have.
+
+        Args:
+            unless: What a comparison has found: an item that is marked there is not sent again.
+        """
+        self._scan(self.job.source, lambda page: self._put(self._new(page, unless)))
+
+    def compare(self) -> tuple[Compared, Digests]:
+        """Scan both tables, and compare every item. What the new table has is marked in the digests of the source."""
+        source, different, new = Digests(), 0, 0
+
+        def add(page: Sequence[Item]) -> None:
+            digests = [Digest.of(item, self.job.key) for item in page]
+            with self._lock:
+                source.add(digests)
+
+        def mark(page: Sequence[Item]) -> None:
+            nonlocal different, new
+            digests = [Digest.of(item, self.job.key) for item in page]
+            with self._lock:
+                found = Counter(source.mark(digest) for digest in digests)
+                different, new = different + found[Match.DIFFERENT], new + found[Match.NONE]
+
+        self._scan(self.job.source, add, ConsistentRead=True)
+        source.sort()
+        self._scan(self.job.target, mark, ConsistentRead=True)
+        return Compared(source.count, source.unmarked(), different, new), source
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def _scan(self, table: str, take: Callable[[Sequence[Item]], None], **parameters: Any) -> None:
+        """Scan a table in segments, several at a time. The first error ends all."""
+        self._broken.clear()
+
+        def segment(number: int) -> None:
+            try:
+                for page in self._pages(table, Segment=number, TotalSegments=self.job.segments, **parameters):
+                    take(page)
+                    if self._broken.is_set():
+                        return
+            except BaseException:
+                self._broken.set()
+                raise
+
+        with ThreadPoolExecutor(max_workers=min(THREADS, self.job.segments)) as pool:
+            running = [pool.submit(segment, number) for number in range(self.job.segments)]
+            ended, _ = wait(running, return_when=FIRST_EXCEPTION)
+            for future in running if any(one.exception() for one in ended) else ():
+                future.cancel()
+        for future in ended:
+            future.result()
+
+    def _pages(self, table: str, **parameters: Any) -> Iterator[Sequence[Item]]:
+        while True:
+            answer = self._call("Scan", 0, table=table, TableName=table, **parameters)
+            with self._lock:
+                self.tally.read += answer["Count"]
+                self.tally.read_units += _units(answer)
+            yield answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def _new(self, page: Sequence[Item], unless: Digests | None) -> Iterator[Item]:
+        if unless is None:
+            yield from page
+            return
+        yield from (item for item in page if not unless.has_marked(Digest.of(item, self.job.key)))
+
+    def _put(self, found: Iterable[Item]) -> None:
+        for batch in copying.batches(found, self.job.key):
+            if self._broken.is_set():
+                return
+            self._put_batch(batch)
+        self.on_progress(self.tally)
+
+    def _put_batch(self, batch: Sequence[Item]) -> None:
+        inserts = [(item, copying.insert(self.job.target, item)) for item in batch]
+        sent = [(item, insert) for item, insert in inserts if insert and self._knows_partiql()]
+        while sent:
+            try:
+                sent = self._insert(sent)
+            except CallFailed as failed:
+                if failed.kind is not ErrorKind.UNSUPPORTED:
+                    raise
+                self.aws.cannot_keep(PARTIQL)
+                break
+        alone = sent or [(item, insert) for item, insert in inserts if not insert or not self._knows_partiql()]
+        for item, _ in alone:
+            self._put_item(item)
+
+    def _knows_partiql(self) -> bool:
+        return PARTIQL not in self.aws.unsupported and self.aws.emulator not in emulators.WITHOUT_PARTIQL
+
+    def _insert(self, sent: Sequence[tuple[Item, Any]]) -> list[tuple[Item, Any]]:
+        """Put some items; the answer is those that must be sent again."""
+        statements = [insert for _, insert in sent]
+        answer = self._call("BatchExecuteStatement", len(sent), table=self.job.target, Statements=statements)
+        again: list[tuple[Item, Any]] = []
+        written = 0
+        for pair, response in zip(sent, answer["Responses"], strict=True):
+            error = response.get("Error", {})
+            reason = error.get("Code")
+            if reason in _AGAIN:
+                again.append(pair)
+            elif reason is None:
+                written += 1
+            elif reason not in _ALREADY:
+                raise self._refused(str(reason))
+        self._wrote(written, answer)
+        if again:
+            self._pace.throttled()
+            self.check_time()
+        return again
+
+    def _put_item(self, item: Item) -> None:
+        name, target = self.job.key[0], self.job.target
+        condition = {
+            "ConditionExpression": "attribute_not_exists(#key)",
+            "ExpressionAttributeNames": {"#key": name},
+        }
+        try:
+            answer = self._call("PutItem", 1, table=target, TableName=target, Item=item, **condition)
+        except CallFailed as failed:
+            if failed.code != "ConditionalCheckFailedException":
+                raise
+            self._wrote(0, {})
+        else:
+            self._wrote(1, answer)
+
+    def _wrote(self, count: int, answer: Any) -> None:
+        with self._lock:
+            self.tally.written += count
+            self.tally.write_units += _units(answer)
+
+    def _refused(self, reason: str) -> CallFailed:
+        """AWS refuses one item of a batch. Its text may quote the item, so it is not shown."""
+        about = f"BatchExecuteStatement of table {code(self.job.target)}"
+        denied = reason == "AccessDenied"
+        return CallFailed(
+            f"{about} failed: AWS refuses an item with {code(reason)}.",
+            kind=ErrorKind.DENIED if denied else ErrorKind.PERMANENT,
+            operation="BatchExecuteStatement",
+            code=reason,
+            table=self.job.target,
+            missing_permission="dynamodb:PartiQLInsert" if denied else None,
+            hint="Allow `dynamodb:PartiQLInsert` for these credentials." if denied else None,
+        )
+
+    # --- calls -------------------------------------------------------------------------------------------------------
+
+    def _call(self, operation: str, count: int, *, table: str, **parameters: Any) -> dict[str, Any]:
+        """Make a call, as often as it takes: slower when it is throttled, a few times when it has no answer."""
+        failures = 0
+        while True:
+            self.check_time()
+            if (seconds := self._pace.turn(self.now(), count)) > 0:
+                self.pause(seconds)
+            try:
+                answer = self.aws.items(operation, table=table, ReturnConsumedCapacity="TOTAL", **parameters)
+            except CallFailed as failed:
+                failures += failed.kind is not ErrorKind.THROTTLED
+                if failed.kind not in {ErrorKind.THROTTLED, *_PASSING} or failures > MOST_FAILURES:
+                    raise
+                self._pace.throttled()
+            else:
+                self._pace.accepted()
+                return answer
+
+
+def _units(answer: Any) -> float:
+    """The capacity units that a call used; BatchExecuteStatement lists them by table."""
+    consumed = answer.get("ConsumedCapacity") or []
+    listed = consumed if isinstance(consumed, list) else [consumed]
+    return float(sum(one.get("CapacityUnits", 0) for one in listed))

@@ -1,0 +1,178 @@
+"""A copy of a table's items: what is sent, how long it takes, and what is said about it. Pure.
+
+docs/dynamodb.md#copying-items
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any
+
+from dynatus_ci.table import items
+from dynatus_ci.table.items import Item, Misfit
+from dynatus_ci.table.model import Path, Table, TableInfo
+
+MOST_IN_BATCH = 25
+LONGEST_STATEMENT = 8_192
+"""Characters. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementRequest.html"""
+MOST_ITEMS_A_SECOND = 4_000
+"""What one process copies at most: it parses, compares and sends each item."""
+ON_DEMAND = (12_000, 4_000)
+"""Read and write units a second that a new on-demand table takes at once.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
+"""
+READ_UNIT, WRITE_UNIT = 4_096, 1_024
+BYTES_OF_AN_ITEM = 17
+"""What a comparison remembers of each item, in bytes of memory."""
+LARGE = 20_000_000
+"""Items. The comparison of a larger table takes more memory than a small machine has to spare."""
+_SEGMENT_BYTES = 16 * 1024 * 1024
+_SEGMENTS = (8, 1_000)
+
+
+# --- what is sent ----------------------------------------------------------------------------------------------------
+
+
+def insert(table: str, item: Item) -> dict[str, Any] | None:
+    """A PartiQL statement that puts an item if there is none with its key; None where its names are too long for one.
+
+    Args:
+        table: The table's name.
+        item: The item. Each attribute is a parameter: DynamoDB Local takes no whole item as one.
+    """
+    names = ", ".join(f"'{_quoted(name)}': ?" for name in item)
+    text = f'INSERT INTO "{table}" VALUE {{{names}}}'
+    if len(text) > LONGEST_STATEMENT:
+        return None
+    return {"Statement": text, "Parameters": list(item.values())}
+
+
+def _quoted(name: str) -> str:
+    return name.replace("'", "''")
+
+
+def batches(found: Iterable[Item], key: Sequence[str]) -> Iterator[list[Item]]:
+    """Some items in batches, no key twice in one: AWS refuses a batch that has one twice.
+
+    Args:
+        found: The items.
+        key: The attributes of the new table's key.
+    """
+    batch: list[Item] = []
+    seen: set[items.Digest] = set()
+    for item in found:
+        digest = items.key_digest(item, key)
+        if len(batch) == MOST_IN_BATCH or digest in seen:
+            yield batch
+            batch, seen = [], set()
+        batch.append(item)
+        seen.add(digest)
+    if batch:
+        yield batch
+
+
+# --- how long it takes -----------------------------------------------------------------------------------------------
+
+
+def segments(size: int) -> int:
+    """In how many segments a table is scanned, by its size in bytes, which may be hours old."""
+    least, most = _SEGMENTS
+    return min(max(size // _SEGMENT_BYTES, least), most)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a copy takes, by what DescribeTable last counted: up to six hours ago.
+
+    Args:
+        write_units: Of the table; each index takes as much again for the items that are in it.
+        seconds: For the capacity that both tables have.
+    """
+
+    items: int
+    bytes: int
+    read_units: int
+    write_units: int
+    seconds: int
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the comparison takes."""
+        return self.items * BYTES_OF_AN_ITEM
+
+
+def estimate(source: Table, target: Table, *, checked: bool, rate: int | None = None) -> Estimate:
+    """What it takes to copy a table.
+
+    Args:
+        source: The live table.
+        target: The definition.
+        checked: Whether its items are read once more before, to see whether they fit.
+        rate: The most items a second.
+    """
+    info = source.info or TableInfo("", "", "")
+    scan = ceil(info.bytes / READ_UNIT / 2)
+    reads = scan * (2 if checked else 1) + 2 * scan  # the comparison is strongly consistent
+    size = info.bytes / info.items if info.items else 0
+    writes = info.items * max(1, ceil(size / WRITE_UNIT))
+    read_rate, write_rate = _a_second(source, "Read", ON_DEMAND[0]), _a_second(target, "Write", ON_DEMAND[1])
+    by_rate = info.items / min(rate or MOST_ITEMS_A_SECOND, MOST_ITEMS_A_SECOND)
+    compared = 2 * info.items / MOST_ITEMS_A_SECOND
+    seconds = max(reads / read_rate, writes / write_rate, by_rate + compared)
+    return Estimate(info.items, info.bytes, reads + 2 * scan, writes, ceil(seconds))
+
+
+def _a_second(table: Table, kind: str, on_demand: int) -> int:
+    units = table.at(("ProvisionedThroughput", f"{kind}CapacityUnits"))
+    provisioned = table.at(("BillingMode",)) == "PROVISIONED" and units
+    limit = table.at(("OnDemandThroughput", f"Max{kind}RequestUnits"))
+    return int(units if provisioned else min(on_demand, limit) if limit and limit > 0 else on_demand)
+
+
+# --- what was found --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Whether the items of a table fit another key: how many were read, and how many do not, by attribute and reason.
+
+    An item is counted once for each key that it does not fit.
+    """
+
+    items: int = 0
+    misfits: Mapping[tuple[Path, str, Misfit], int] = field(default_factory=dict)
+
+    @property
+    def fits(self) -> bool:
+        """Whether all do."""
+        return not self.misfits
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two tables, item by item.
+
+    Args:
+        items: How many the source has.
+        missing: How many of these the new table does not have.
+        different: How many keys have another item there.
+        only_new: How many items only the new table has.
+    """
+
+    items: int = 0
+    missing: int = 0
+    different: int = 0
+    only_new: int = 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a copy did so far: items read and written, and the capacity that it used."""
+
+    read: int = 0
+    written: int = 0
+    read_units: float = 0
+    write_units: float = 0

@@ -1,0 +1,158 @@
+"""The items of one table in another: check, copy, compare, on DynamoDB Local and on moto."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dynatus_ci.aws import connection
+from dynatus_ci.aws.copying import Copier, CopyJob
+from dynatus_ci.table import build, items
+from dynatus_ci.table.copying import Compared
+from dynatus_ci.table.items import Misfit
+from dynatus_ci.table.model import Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+Definition = dict[str, Any]
+EVERYTHING: dict[str, Any] = {
+    "text": {"S": "it's \"quoted\""},
+    "empty": {"S": ""},
+    "number": {"N": "-1.50"},
+    "binary": {"B": b"\x00\xff"},
+    "yes": {"BOOL": True},
+    "nothing": {"NULL": True},
+    "texts": {"SS": ["b", "a"]},
+    "numbers": {"NS": ["2", "1.0"]},
+    "binaries": {"BS": [b"b", b"a"]},
+    "list": {"L": [{"S": "x"}, {"M": {}}, {"L": []}]},
+    "map": {"M": {"a b": {"N": "1"}, "list": {"L": [{"NULL": True}]}}},
+    "it's a name": {"S": "z"},
+    'a "second" name': {"S": "z"},
+    "ünï-cöde.#:": {"S": "z"},
+    "select": {"S": "a reserved word"},
+    "?": {"S": "a placeholder"},
+}
+
+
+def definition(*key: str, **more: Any) -> Definition:
+    names = dict.fromkeys([*key, *more.pop("attributes", [])])
+    return {
+        "TableName": f"copy-{uuid.uuid4().hex[:12]}",
+        "KeySchema": [
+            {"AttributeName": name, "KeyType": kind} for name, kind in zip(key, ("HASH", "RANGE"), strict=False)
+        ],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in names],
+        "BillingMode": "PAY_PER_REQUEST",
+        **more,
+    }
+
+
+def made(client: DynamoDBClient, *key: str, **more: Any) -> Table:
+    body = definition(*key, **more)
+    client.create_table(**body)
+    return build.desired(body)
+
+
+def item(number: int, /, **more: Any) -> dict[str, Any]:
+    return {"pk": {"S": f"{number % 7}"}, "sk": {"S": f"{number:05}"}, "id": {"S": f"i{number}"}, **more}
+
+
+def fill(client: DynamoDBClient, table: Table, *found: dict[str, Any]) -> None:
+    for one in found:
+        client.put_item(TableName=table.name, Item=one)
+
+
+def all_items(client: DynamoDBClient, table: Table) -> list[dict[str, Any]]:
+    pages = client.get_paginator("scan").paginate(TableName=table.name)
+    return sorted((one for page in pages for one in page["Items"]), key=str)
+
+
+def copier(client: DynamoDBClient, source: Table, target: Table, **more: Any) -> Copier:
+    job = CopyJob(
+        source.name,
+        target.name,
+        key=items.key_names(target),
+        unproven=items.unproven(source, target),
+        may_repeat=items.may_repeat(source, target),
+        segments=3,
+        **more,
+    )
+    return Copier(connection.from_client(client), job)
+
+
+def test_every_kind_of_value_and_name_arrives(emulator: DynamoDBClient) -> None:
+    source, target = made(emulator, "pk", "sk"), made(emulator, "id")
+    fill(emulator, source, *(item(number, **EVERYTHING) for number in range(60)), item(61))
+    copy = copier(emulator, source, target)
+    assert copy.check().fits
+    copy.copy()
+    compared, _ = copy.compare()
+    assert compared == Compared(items=61)
+    assert copy.tally.written == 61
+    assert all_items(emulator, source) == all_items(emulator, target)
+
+
+def test_what_is_there_already_stays(emulator: DynamoDBClient) -> None:
+    source, target = made(emulator, "pk", "sk"), made(emulator, "id")
+    fill(emulator, source, *map(item, range(40)))
+    fill(emulator, target, item(3, newer={"BOOL": True}), item(4), item(100))
+    copy = copier(emulator, source, target)
+    before, digests = copy.compare()
+    assert before == Compared(items=40, missing=38, different=1, only_new=1)
+    copy.copy(unless=digests)
+    assert copy.tally.written == 38
+    copy.copy()
+    assert copy.tally.written == 38
+    assert copy.compare()[0] == Compared(items=40, missing=0, different=1, only_new=1)
+    assert item(3, newer={"BOOL": True}) in all_items(emulator, target)
+
+
+def test_names_too_long_for_a_statement_are_put_one_by_one(emulator: DynamoDBClient) -> None:
+    source, target = made(emulator, "pk", "sk"), made(emulator, "id")
+    wide = {f"{'n' * 200}{number}": {"N": str(number)} for number in range(50)}
+    fill(emulator, source, item(1, **wide), item(2), item(3, **wide))
+    copy = copier(emulator, source, target)
+    copy.copy()
+    copy.copy()
+    assert copy.tally.written == 3
+    assert all_items(emulator, source) == all_items(emulator, target)
+
+
+def test_items_that_do_not_fit_are_counted(emulator: DynamoDBClient) -> None:
+    index = {
+        "IndexName": "by-mail",
+        "KeySchema": [{"AttributeName": "mail", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    source = made(emulator, "pk", "sk")
+    target = made(emulator, "id", attributes=["mail"], GlobalSecondaryIndexes=[index])
+    fill(emulator, source, *map(item, range(10)))
+    fill(emulator, source, item(20, id={"S": "i1"}), item(21, id={"S": "i1"}), item(22, id={"N": "1"}))
+    fill(emulator, source, item(23, id={"S": ""}), item(24, mail={"N": "1"}), item(25, mail={"S": "é" * 1025}))
+    without = item(26)
+    del without["id"]
+    fill(emulator, source, without)
+    checked = copier(emulator, source, target).check()
+    key, by_mail = ("KeySchema",), ("GlobalSecondaryIndexes", "by-mail")
+    assert checked.items == 17
+    assert checked.misfits == {
+        (key, "id", Misfit.TYPE): 1,
+        (key, "id", Misfit.EMPTY): 1,
+        (key, "id", Misfit.MISSING): 1,
+        (key, "id", Misfit.DUPLICATE): 2,
+        (by_mail, "mail", Misfit.TYPE): 1,
+        (by_mail, "mail", Misfit.LENGTH): 1,
+    }
+
+
+@pytest.mark.docker
+def test_an_item_that_aws_refuses_ends_the_copy_and_is_not_shown(dynamodb_local: DynamoDBClient) -> None:
+    source, target = made(dynamodb_local, "pk", "sk"), made(dynamodb_local, "id")
+    fill(dynamodb_local, source, item(1), item(2, id={"N": "777"}))
+    with pytest.raises(Exception, match="AWS refuses an item with `ValidationError`") as caught:
+        copier(dynamodb_local, source, target).copy()
+    assert "777" not in str(caught.value)
