@@ -34,6 +34,8 @@ class FailureReason(StrEnum):
     TIMEOUT = "timeout"
     QUOTA = "quota"
     CANCELLED = "cancelled"
+    ITEMS_DO_NOT_FIT = "items-do-not-fit"
+    SOURCE_WRITTEN = "source-written"
     DRIFT = "drift"
     INTERNAL_ERROR = "internal-error"
 

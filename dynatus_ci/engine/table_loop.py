@@ -122,7 +122,7 @@ class TableLoop:
         table.retries.prune(lambda id_, until: id_ in ids and until > now)
         if change.refusal:
             self._ask(change, None)
-            raise refused(FailureReason.DESTRUCTIVE_BLOCKED, change.refusal)
+            raise refused(change.refused_for, change.refusal)
         return actual, change
 
     def _gate(self, change: TableChange, step: Step | None) -> None:

@@ -162,7 +162,7 @@ def always_refused(change: TableChange) -> Refusal | None:
     """The refusal of what never runs (docs/architecture.md#what-never-runs)."""
     if change.refusal is None:
         return None
-    return Refusal(FailureReason.DESTRUCTIVE_BLOCKED, f"{code(change.table)}: {change.refusal}")
+    return Refusal(change.refused_for, f"{code(change.table)}: {change.refusal}")
 
 
 def _served(change: TableChange, step: Step) -> tuple[Difference, ...]:

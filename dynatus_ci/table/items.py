@@ -1,7 +1,7 @@
 """Items: how two of them are compared, and whether one fits a key. Pure.
 
 An item is as boto3's client gives it: attribute → value with its type, such as `{"id": {"S": "a"}}`.
-docs/dynamodb.md#items
+docs/dynamodb.md#items-and-new-indexes
 """
 
 from __future__ import annotations

@@ -273,6 +273,7 @@ class TableChange:
     Args:
         table_id: The live TableId where a difference is destructive or deletes the table, else None.
         refusal: Why the change never runs (docs/architecture.md#what-never-runs); None where it may.
+        refused_for: The reason of the refusal, for the output `failure-reason`.
         left: What remains after the run that makes the table, and why; None where nothing does. Not in the document.
         unproven: Whether it is destructive only because nobody may look whether the table is empty.
         info: The actual table's identity and size, for the report; not in the document.
@@ -290,6 +291,7 @@ class TableChange:
     notes: tuple[str, ...] = ()
     error: Failure | None = None
     refusal: str | None = None
+    refused_for: FailureReason = FailureReason.DESTRUCTIVE_BLOCKED
     left: str | None = None
     unproven: bool = False
     info: TableInfo | None = None
