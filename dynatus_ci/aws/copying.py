@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Event, Lock
-from typing import Any
+from typing import Any, TypeAlias
 
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws
@@ -23,6 +23,9 @@ from dynatus_ci.table.copying import Checked, Compared, Tally
 from dynatus_ci.table.items import Digest, Digests, Item, KeyAttribute, Match, Misfit
 from dynatus_ci.table.model import Path
 from dynatus_ci.text import code
+
+_Insert: TypeAlias = tuple[Item, dict[str, Any]]
+"""An item, and the statement that puts it."""
 
 THREADS = 8
 PARTIQL = "PartiQL"
@@ -233,27 +236,32 @@ class Copier:
 
     def _put_batch(self, batch: Sequence[Item]) -> None:
         inserts = [(item, copying.insert(self.job.target, item)) for item in batch]
-        sent = [(item, insert) for item, insert in inserts if insert and self._knows_partiql()]
+        together = [(item, insert) for item, insert in inserts if insert is not None]
+        if self._knows_partiql() and self._insert_all(together):
+            inserts = [(item, insert) for item, insert in inserts if insert is None]
+        for item, _ in inserts:
+            self._put_item(item)
+
+    def _insert_all(self, sent: Sequence[_Insert]) -> bool:
+        """Put some items in batches; False where the endpoint does not know how."""
         while sent:
             try:
                 sent = self._insert(sent)
             except CallFailed as failed:
-                if failed.kind is not ErrorKind.UNSUPPORTED:
+                if failed.kind is not ErrorKind.UNSUPPORTED or self.aws.endpoint is None:
                     raise
                 self.aws.cannot_keep(PARTIQL)
-                break
-        alone = sent or [(item, insert) for item, insert in inserts if not insert or not self._knows_partiql()]
-        for item, _ in alone:
-            self._put_item(item)
+                return False
+        return True
 
     def _knows_partiql(self) -> bool:
         return PARTIQL not in self.aws.unsupported and self.aws.emulator not in emulators.WITHOUT_PARTIQL
 
-    def _insert(self, sent: Sequence[tuple[Item, Any]]) -> list[tuple[Item, Any]]:
+    def _insert(self, sent: Sequence[_Insert]) -> list[_Insert]:
         """Put some items; the answer is those that must be sent again."""
         statements = [insert for _, insert in sent]
         answer = self._call("BatchExecuteStatement", len(sent), table=self.job.target, Statements=statements)
-        again: list[tuple[Item, Any]] = []
+        again: list[_Insert] = []
         written = 0
         for pair, response in zip(sent, answer["Responses"], strict=True):
             error = response.get("Error", {})

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from enum import Enum
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from dynatus_ci.table.aspects import indexes, keys
@@ -34,7 +35,7 @@ _BUCKETS = 256
 # --- values ----------------------------------------------------------------------------------------------------------
 
 
-def normalised(value: Mapping[str, Any]) -> Any:  # noqa: ANN401  # any JSON value
+def normalised(value: Mapping[str, Any]) -> Any:  # any JSON value
     """A value as JSON, equal for equal values: numbers compare as numbers, and sets have no order."""
     ((kind, content),) = value.items()
     if kind == "N":
@@ -127,7 +128,7 @@ class Digests:
         count = 0
         for keys_, values in zip(self._keys, self._values, strict=True):
             pairs = list(zip(keys_, values, strict=True))
-            count += sum(before == after for before, after in zip(pairs, pairs[1:], strict=False))
+            count += sum(before == after for before, after in pairwise(pairs))
         return count
 
     def mark(self, digest: Digest) -> Match:

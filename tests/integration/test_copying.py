@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Definition = dict[str, Any]
 EVERYTHING: dict[str, Any] = {
-    "text": {"S": "it's \"quoted\""},
+    "text": {"S": 'it\'s "quoted"'},
     "empty": {"S": ""},
     "number": {"N": "-1.50"},
     "binary": {"B": b"\x00\xff"},
