@@ -58,6 +58,7 @@ class Account:
         self.seed = seed
         self.quotas = True  # limits that last hours or days, and DescribeLimits' own; cooldowns always hold
         self.lag = True  # tags and policies are read late
+        self.slow_writes = 0.0  # the share of a batch's statements that are throttled
         self.stale = False  # DescribeTable may be late after CreateTable and UpdateTable
         self.index_limit, self.table_limit, self.work_limit, self.insight_rules = 20, 2500, 500, 100
         self.tag_page, self.target_page = 10, 50

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 PAGE_BYTES: Final = 1024 * 1024  # what a page of a scan reads at most, before the filter
 UNIT_BYTES: Final = 4096  # what a strongly consistent read unit reads; an eventually consistent one reads twice as much
+WRITE_UNIT_BYTES: Final = 1024
 LONGEST: Final = {"HASH": 2048, "RANGE": 1024}  # bytes of a key attribute
 OLD_SCAN: Final = ("ScanFilter", "AttributesToGet", "ConditionalOperator", "IndexName")
-OLD_PUT: Final = ("Expected", "ConditionalOperator", "ConditionExpression")
+OLD_PUT: Final = ("Expected", "ConditionalOperator")
 
 
 def _table(account: Account, request: Json) -> Table:
@@ -105,15 +106,39 @@ def _only_key(table: Table, given: Json) -> Place:
 
 @writes("PutItem")
 def put_item(account: Account, request: Json) -> Json:
-    """Write an item whole."""
+    """Write an item whole, if its condition holds of what is there."""
     refuse_not_simulated(request, OLD_PUT)
+    expressions = Expressions(request)
+    holds = expressions.condition("ConditionExpression")
+    expressions.finish()
     table, item = _writable(account, request), request["Item"]
+    where = checked_place(table, item)
+    if not holds(table.items.by_key.get(where[1], {})):
+        raise errors.ApiError("ConditionalCheckFailedException", "The conditional request failed")
+    table.items.put(where, item)
+    return consumed_by_write(request, table, item)
+
+
+def writable(account: Account, name: str) -> Table:
+    """The table of that name, if items can be written into it."""
+    return _writable(account, {"TableName": name})
+
+
+def checked_place(table: Table, item: Json) -> Place:
+    """Where an item that fits the keys of the table and its indexes would stand."""
     _check_index_keys(table, item)
     where = place(table, item)
     empty = "The AttributeValue for a key attribute cannot contain an empty string value. Key: "
     _check_lengths(table.key_schema, item, empty)
-    table.items.put(where, item)
-    return {}
+    return where
+
+
+def consumed_by_write(request: Json, table: Table, item: Json) -> Json:
+    """The answer's member that says what a write used, where the request asks for it."""
+    if request.get("ReturnConsumedCapacity", "NONE") == "NONE":
+        return {}
+    units = float(max(1, math.ceil(size_of(item) / WRITE_UNIT_BYTES)))
+    return {"ConsumedCapacity": {"TableName": table.name, "CapacityUnits": units}}
 
 
 @reads("GetItem")

@@ -10,8 +10,8 @@ import boto3
 from botocore.config import Config
 
 from tests.simulator import faults as demand
+from tests.simulator import item_writes, operations, shapes
 from tests.simulator import items as data
-from tests.simulator import operations, shapes
 from tests.simulator.account import Account
 from tests.simulator.clock import Clock
 from tests.simulator.errors import ApiError
@@ -140,6 +140,7 @@ class Simulator(Account):
         self.clock.call()
         operation = operations.OPERATIONS.get((request.service, request.operation))
         name = request.parameters.get("TableName") or request.parameters.get("ResourceArn") or ""
+        name = name or item_writes.table_of(request.parameters)
         call = Call(
             number=number,
             caller=request.caller,

@@ -234,3 +234,60 @@ def test_a_million_items_are_sampled_without_making_them_all(simulator: Simulato
     assert client.describe_table(TableName="users")["Table"]["ItemCount"] == 1_000_000
     with pytest.raises(ClientError, match="whose items a function makes"):
         client.put_item(TableName="users", Item=item(1))
+
+
+# --- writes ----------------------------------------------------------------------------------------------------------
+
+
+def insert(**attributes: Json) -> Any:
+    names = ", ".join(f"'{name}': ?" for name in attributes)
+    return {"Statement": f'INSERT INTO "users" VALUE {{{names}}}', "Parameters": list(attributes.values())}
+
+
+def test_each_insert_of_a_batch_is_judged_by_itself(client: DynamoDBClient) -> None:
+    key = {"pk": {"S": "a"}, "sk": {"N": "1"}}
+    client.put_item(TableName="users", Item={**key, "mine": {"S": "x"}})
+    answer = client.batch_execute_statement(
+        Statements=[
+            insert(**key),
+            insert(pk={"S": "a"}, sk={"N": "2"}, **{"it''s": {"S": "y"}}),
+            insert(pk={"S": "a"}, sk={"S": "3"}),
+            insert(pk={"S": "a"}, sk={"N": "4"}, email={"N": "1"}),
+        ],
+        ReturnConsumedCapacity="TOTAL",
+    )
+    codes = [response.get("Error", {}).get("Code") for response in answer["Responses"]]
+    assert codes == ["DuplicateItem", None, "ValidationError", "ValidationError"]
+    assert answer["ConsumedCapacity"] == [{"TableName": "users", "CapacityUnits": 2.0}]
+    found = {item["sk"]["N"]: item for item in client.scan(TableName="users")["Items"]}
+    assert found == {
+        "1": {**key, "mine": {"S": "x"}},
+        "2": {"pk": {"S": "a"}, "sk": {"N": "2"}, "it's": {"S": "y"}},
+    }
+
+
+def test_a_batch_that_has_a_key_twice_is_refused(client: DynamoDBClient) -> None:
+    twice = insert(pk={"S": "a"}, sk={"N": "1"})
+    with pytest.raises(ClientError, match="contains duplicates"):
+        client.batch_execute_statement(Statements=[twice, twice])
+    assert client.scan(TableName="users")["Count"] == 0
+
+
+def test_some_statements_of_a_batch_are_throttled(client: DynamoDBClient, simulator: Simulator) -> None:
+    simulator.slow_writes = 0.5
+    statements = [insert(pk={"S": "a"}, sk={"N": str(number)}) for number in range(20)]
+    answer = client.batch_execute_statement(Statements=statements)
+    codes = {response.get("Error", {}).get("Code") for response in answer["Responses"]}
+    assert codes == {None, "ThrottlingError"}
+
+
+def test_an_item_is_put_only_if_its_condition_holds(client: DynamoDBClient) -> None:
+    item = {"pk": {"S": "a"}, "sk": {"N": "1"}}
+    condition: Any = {
+        "ConditionExpression": "attribute_not_exists(#pk)",
+        "ExpressionAttributeNames": {"#pk": "pk"},
+    }
+    client.put_item(TableName="users", Item=item, **condition)
+    with pytest.raises(ClientError, match="The conditional request failed"):
+        client.put_item(TableName="users", Item={**item, "new": {"S": "x"}}, **condition)
+    assert client.scan(TableName="users")["Items"] == [item]
