@@ -17,7 +17,7 @@ from dynatus_ci.aws.waits import Clock, SystemClock
 from dynatus_ci.engine import table_loop
 from dynatus_ci.engine.run import EngineRun, Event, EventKind, MayRun, OnEvent
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import emulators, planner
+from dynatus_ci.table import emulators, planner, proof
 from dynatus_ci.table.aspects.base import AccountFacts
 from dynatus_ci.table.model import Failure, Plan, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
@@ -82,7 +82,8 @@ def plan_against(
     # Without calls nobody knows which aliases name the same key, so two names count as two keys.
     facts = AccountFacts(region=region or "", scaling={}, keys={key: key for key in keys})
     changes = [
-        planner.change(table, planner.as_actual(before.get(table.name), region or "REGION"), facts) for table in tables
+        proof.proven(planner.change(table, planner.as_actual(before.get(table.name), region or "REGION"), facts), facts)
+        for table in tables
     ]
     return Plan(
         tables=tuple(sorted(changes, key=lambda change: change.table)),
@@ -116,7 +117,7 @@ def _files(tables: Iterable[Table]) -> dict[str, str]:
 
 def _plan_table(aws: Aws, desired: Table, cache: observe.FactCache) -> TableChange:
     try:
-        _, change = table_loop.observe_and_plan(aws, desired, cache)
+        actual, facts = table_loop.observe_table(aws, desired, cache)
     except CallFailed as failed:
         place = desired.place
         return TableChange(
@@ -126,7 +127,7 @@ def _plan_table(aws: Aws, desired: Table, cache: observe.FactCache) -> TableChan
             line=place.line if place else None,
             error=call_errors.failure(failed),
         )
-    return change
+    return proof.proven(planner.change(desired, actual, facts), facts)
 
 
 # --- apply -----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from dynatus_ci.engine import progress, steps, waiting
 from dynatus_ci.engine.run import EngineRun, EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import Bug, DynatusError, FailureReason
 from dynatus_ci.table import aspects, order, planner
-from dynatus_ci.table.aspects.base import Memory
+from dynatus_ci.table.aspects.base import AccountFacts, Memory
 from dynatus_ci.table.model import Failure, Path, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, TableResult
 from dynatus_ci.text import code, plain
@@ -26,10 +26,10 @@ _log = logging.getLogger(__name__)
 NOTHING_YET = Memory()
 
 
-def observe_and_plan(
+def observe_table(
     aws: Aws, desired: Table, cache: observe.FactCache, *, memory: Memory = NOTHING_YET
-) -> tuple[Table | None, TableChange]:
-    """The actual table, and the change that it needs.
+) -> tuple[Table | None, AccountFacts]:
+    """The actual table, and all that must be known to plan its change.
 
     Raises:
         CallFailed: A read was denied, or did not succeed.
@@ -38,7 +38,7 @@ def observe_and_plan(
     facts = replace(cache.facts(), memory=memory)
     while missing := planner.missing_facts(desired, actual, facts):
         facts = cache.answer(missing, desired.name, facts)
-    return actual, planner.change(desired, actual, facts)
+    return actual, facts
 
 
 class TableLoop:
@@ -112,7 +112,8 @@ class TableLoop:
     def _observe(self) -> tuple[Table | None, TableChange]:
         """What there is to do now; ends the table where the plan has an error or a refusal."""
         table = self._table
-        actual, change = observe_and_plan(table.aws, table.desired, self._cache, memory=table.memory)
+        actual, facts = observe_table(table.aws, table.desired, self._cache, memory=table.memory)
+        change = planner.change(table.desired, actual, facts)
         if actual:
             table.memory = replace(table.memory, indexes={**table.memory.indexes, **actual.indexes()})
         table.progress.observed(actual, change)

@@ -35,7 +35,6 @@ CANNOT_KEEP: dict[str, frozenset[str]] = {
             "KinesisStreamSpecification",
             "Replicas",
             "GlobalSecondaryIndexes.OnDemandThroughput",
-            "GlobalSecondaryIndexes.ContributorInsightsSpecification",
         }
     ),
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from dynatus_ci.table import emulators, order, probe, replacement, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys
+from dynatus_ci.table.aspects import of as aspect_of
 from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Comparison, Emptiness, Probe
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.model import (
@@ -290,7 +291,10 @@ def _split(
 
 
 def _keeps(comparison: Comparison, path: Path) -> bool:
-    return not {path[0] if path else "", emulators.kind(path)} & comparison.facts.cannot_keep
+    """Whether this endpoint keeps what stands at a path; insights of an index are an aspect of their own."""
+    aspect = aspect_of(path)
+    names = {path[0] if path else "", emulators.kind(path), aspect.name if aspect else ""}
+    return not names & comparison.facts.cannot_keep
 
 
 def _changes(comparison: Comparison, path: Path) -> bool:

@@ -302,6 +302,10 @@ class Aspect:
         """The value as a member of CreateTable or UpdateTable."""
         return {self.name: value}
 
+    def shown(self, comparison: Comparison, desired: Value) -> Value:
+        """A desired value as AWS shows it once it is set, so far as that can be known."""
+        return desired
+
     def satisfied(self, actual: Value, expected: Value) -> bool:
         """Whether an actual value is what a step expects."""
         return matches(actual, expected)

@@ -393,3 +393,7 @@ class Limits(_Throughput):
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         return indexes.limits(description)
+
+    def shown(self, comparison: Comparison, desired: Value) -> Value:
+        """A limit that is not set shows as -1."""
+        return {**UNLIMITED, **desired}

@@ -92,7 +92,7 @@ class Encryption(Aspect):
         path = (self.name,)
         desired = comparison.desired.at(path)
         actual = OFF if comparison.creating else comparison.actual_at(path)
-        if not matches(actual, self._resolved(comparison, desired)):
+        if not matches(actual, self.shown(comparison, desired)):
             yield comparison.difference(path, desired, risk=self.risk(actual, desired))
 
     def risk(self, actual: Value, desired: Value) -> Risk:
@@ -124,7 +124,7 @@ class Encryption(Aspect):
                 "UpdateTable",
                 comparison.update_table(SSESpecification=difference.desired),
                 difference,
-                expects={difference.path: self._resolved(comparison, difference.desired)},
+                expects={difference.path: self.shown(comparison, difference.desired)},
             )
 
     def follows(self, difference: Difference) -> bool:
@@ -156,7 +156,8 @@ class Encryption(Aspect):
                 "alone."
             )
 
-    def _resolved(self, comparison: Comparison, desired: Value) -> Value:
+    def shown(self, comparison: Comparison, desired: Value) -> Value:
+        """The key by its ARN, and without it where it could not be looked up."""
         key = desired.get("KMSMasterKeyId")
         if key is None:
             return desired

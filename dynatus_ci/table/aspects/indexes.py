@@ -191,6 +191,13 @@ class GlobalIndexes(Aspect):
         live = description.get(self.name) or []
         return {index["IndexName"]: _actual(index, types, provisioned=provisioned) for index in live}
 
+    def shown(self, comparison: Comparison, desired: Value) -> Value:
+        """An index without a limit shows -1."""
+        return {
+            name: index if "ProvisionedThroughput" in index else {**index, "OnDemandThroughput": limits(index)}
+            for name, index in desired.items()
+        }
+
     def owns(self, path: Path) -> bool:
         """Other members of an index are aspects of their own."""
         return path[:1] == (self.name,) and path[2:] in {(), ("WarmThroughput",)}
