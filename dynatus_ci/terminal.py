@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -91,8 +92,7 @@ def show(text: str) -> None:
     try:
         print(text, flush=True)
     except OSError as error:
-        with suppress(OSError):  # what is left in the buffer would fail again when the program ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_buffer(sys.stdout)
         if isinstance(error, BrokenPipeError):
             raise
         raise InvalidInput(f"Standard output cannot be written: {error.strerror}.") from error
@@ -129,8 +129,23 @@ def write(text: str, stream: TextIO) -> None:
 
 
 def _write_error(text: str) -> None:
-    with suppress(OSError):  # nobody reads it any more, or the disk is full: that must not end a run
+    try:
         print(text, file=sys.stderr, flush=True)
+    except OSError:  # nobody reads it any more, or the disk is full: that must not end a run
+        _drop_buffer(sys.stderr)
+
+
+def _drop_buffer(stream: TextIO) -> None:
+    """Forget the text that could not be written. Python would try again when it ends, and exit with 120."""
+    with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
+        descriptor = stream.fileno()
+        kept = os.dup(descriptor)
+        try:
+            os.dup2(nowhere.fileno(), descriptor)
+            stream.flush()
+        finally:
+            os.dup2(kept, descriptor)
+            os.close(kept)
 
 
 def can_ask() -> bool:

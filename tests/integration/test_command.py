@@ -38,7 +38,7 @@ def dynatus(*arguments: str | Path, **streams: object) -> subprocess.CompletedPr
     """The command, with nobody at standard input."""
     command = [sys.executable, "-m", "dynatus_ci", *map(str, arguments)]
     given: dict[str, object] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    given["env"] = dict(os.environ)
+    given["env"] = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     return subprocess.run(command, text=True, check=False, timeout=120, **{**given, **streams})  # type: ignore[call-overload, no-any-return]  # streams are files or PIPE
 
 
