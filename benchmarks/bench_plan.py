@@ -56,7 +56,7 @@ def main() -> None:
             aws,
             tables,
             plan=engine.plan(aws, tables),
-            may_run=lambda _change, _step: None,
+            refusal=lambda _change, _step: None,
             options=engine.Options(max_parallel=16),
         )
         if made.failure_reason:

@@ -18,6 +18,7 @@ from dynatus_ci.errors import AwsError, DynatusError, InvalidDefinitions, NoDefi
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Plan, Table
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
+from dynatus_ci.text import plain
 
 if TYPE_CHECKING:
     import boto3
@@ -194,7 +195,7 @@ def apply_tables(
         aws,
         tables,
         plan=engine.plan(aws, tables, options=options),
-        may_run=gate.may_run,
+        refusal=gate.refusal,
         options=options,
         on_event=on_event or (lambda _: None),
     )
@@ -239,7 +240,8 @@ def _answer(result: Result, tables: Sequence[Table]) -> SyncResult:
     try:
         raise_for(result)
     except Refused as refused:
-        return {"sync": False, "reason": f"Refused: {refused.message}", "error": str(refused), "migrated": migrated}
+        reason = f"Refused: {plain(refused.message)}"
+        return {"sync": False, "reason": reason, "error": str(refused), "migrated": migrated}
     except DynatusError as error:
         return {"sync": False, "reason": FAILED, "error": str(error), "migrated": migrated}
     return {"sync": True, "count": len(migrated), "migrated": migrated}

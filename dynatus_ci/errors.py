@@ -1,7 +1,7 @@
 """The errors that people see. Each says what happened, where, and what to do.
 
 Every expected error is a `DynatusError`. Any other exception is a bug, reported as `internal-error`. Messages and hints
-are sentences of `text`: their values stand in code spans.
+are sentences of `text`: their values stand in code spans. `str()` of an error has none.
 """
 
 from __future__ import annotations
@@ -60,8 +60,13 @@ class DynatusError(Exception):
         self.message = message
         self.hint = hint
 
-    def __str__(self) -> str:
+    @property
+    def sentence(self) -> str:
+        """What happened, and what to do about it."""
         return sentence(self.message, self.hint)
+
+    def __str__(self) -> str:
+        return "\n".join(map(plain, self.sentence.split("\n")))
 
 
 class Bug(DynatusError):
@@ -104,7 +109,7 @@ class Place:
 class Fault:
     """One thing wrong in a definition. `place` is None for a definition from Python.
 
-    Values stand in code spans in `message`, `hint` and `sentence`, and not in `str()` and `to_dict()`.
+    `str()` and `to_dict()` hold the plain sentence, without code spans.
     """
 
     place: Place | None
@@ -117,9 +122,14 @@ class Fault:
         """What is wrong, and what to write instead."""
         return sentence(self.message, self.hint)
 
+    @property
+    def line(self) -> str:
+        """The fault with its place and code: one line of text, in which the values of the sentence are marked."""
+        where = f"{code(str(self.place))}: " if self.place else ""
+        return f"{where}{self.code}: {self.sentence}"
+
     def __str__(self) -> str:
-        where = f"{self.place}: " if self.place else ""
-        return f"{where}{self.code}: {plain(self.sentence)}"
+        return plain(self.line)
 
     def to_dict(self) -> dict[str, Any]:
         """The fault as `validate --format json` prints it."""
@@ -142,7 +152,7 @@ class InvalidDefinitions(DynatusError):
     reason = FailureReason.INVALID_DEFINITION
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
-        super().__init__("\n".join(str(fault) for fault in faults))
+        super().__init__("\n".join(fault.line for fault in faults))
         self.faults = faults
 
 

@@ -115,7 +115,7 @@ def say(text: str) -> None:
 
 def say_error(error: DynatusError) -> None:
     """Print an error on standard error, in the words of the command."""
-    say(f"dynatus: {spoken(str(error))}")
+    say(f"dynatus: {spoken(error.sentence)}")
 
 
 def spoken(sentences: str) -> str:

@@ -97,11 +97,11 @@ def reviewed_without(path: tuple[str, ...], table: str) -> Gate:
 
 def all_or_refused(change: TableChange, gate: Gate) -> TableResult:
     """The result of a table of which every step ran, or of which the gate refused one."""
-    refusal = next(filter(None, (gate.may_run(change, step) for step in change.steps)), None)
+    refusal = next(filter(None, (gate.refusal(change, step) for step in change.steps)), None)
     count = len(change.steps)
     if refusal is None:
         return table_result(change, *[Status.DONE] * count, result=Outcome.APPLIED if count else Outcome.NOOP)
-    error = Failure(refusal.reason.value, str(refusal), reason=refusal.reason)
+    error = Failure(refusal.reason.value, refusal.sentence, reason=refusal.reason)
     return table_result(change, *[Status.REFUSED] * count, result=Outcome.REFUSED, error=error)
 
 

@@ -149,7 +149,7 @@ class World:
             self.aws,
             tables(definitions),
             plan=planned,
-            may_run=self._gate(planned if reviewed else None).may_run,
+            refusal=self._gate(planned if reviewed else None).refusal,
             options=self.options,
             on_event=told,
             stop=stop,

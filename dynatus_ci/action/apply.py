@@ -1,4 +1,4 @@
-"""The mode apply: judged by what was reviewed, done by the engine, told in the comment that was reviewed."""
+"""The mode apply: run what was reviewed, and write the result into the comment that was reviewed."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _withdraw_all(job: Job) -> None:
         return
     policy.look_at_tip(patient=True)
     if policy.superseded is None:
-        policy.open()
+        policy.read_reviews()
     failed = ApplyRun(job, aws, loaded=Loaded(()), plan=plan, policy=policy).mark_used(Result(plan))
     if failed:
         raise failed
@@ -86,7 +86,7 @@ def _reviewed(job: Job, path: str) -> Plan:
 class ApplyPolicy:
     """What may run: what was reviewed and approved, and whether this commit's run is the one that decides.
 
-    `may_run` asks the gate, and before a destructive step also whether the branch has moved. Several tables ask it at
+    `refusal` asks the gate, and before a destructive step also whether the branch has moved. Several tables ask it at
     once, and it holds no lock.
 
     Args:
@@ -112,14 +112,14 @@ class ApplyPolicy:
         self._files = read
         self._reviewed = reviewed
 
-    def may_run(self, change: TableChange, step: Step | None) -> Refusal | None:
+    def refusal(self, change: TableChange, step: Step | None) -> Refusal | None:
         """Why a table may not be changed; None where it may. Asked before each step, on what was just observed.
 
         Args:
             change: What the table needs now.
             step: What would run next; None where no step can run now, or ever.
         """
-        refusal = self.gate.may_run(change, step)
+        refusal = self.gate.refusal(change, step)
         if refusal:
             _log.info("Not allowed: %s", plain(refusal.message))
         if refusal or step is None:
@@ -149,8 +149,8 @@ class ApplyPolicy:
             here = there if tip.here == tip.there else self._files_in_git(tip.here)
         self.superseded = review.superseded(run.sha, tip=tip.commit, read=self._files_read(), there=there, here=here)
 
-    def open(self) -> None:
-        """Read what was reviewed; until then the gate only asks for an approval of what is destructive."""
+    def read_reviews(self) -> None:
+        """Read what was reviewed. Before that the gate only asks whether what is destructive is approved."""
         patterns = self.gate.patterns
         if self.approval != Approval.REVIEWED_PLAN:
             self.gate = session.gate(self._reviewed, self._aws, patterns=patterns)
@@ -158,10 +158,10 @@ class ApplyPolicy:
             self.gate = Gate(review.reviews((), self._job.scope(self._plan), branch=""), patterns)
         else:
             self.history = self._read_history(self._job.run.branch)
-            self.reopen()
+            self.use_new_records()
 
-    def reopen(self) -> None:
-        """Judge by what the records hold now: where a comment was written others may have written, too."""
+    def use_new_records(self) -> None:
+        """Judge by what the records hold now. When our comment was written, another run may have written it before."""
         if self.history:
             self.gate = replace(self.gate, reviews=self.history.reviews)
 
@@ -230,7 +230,7 @@ class ApplyRun:
             if self._plan.changes or policy.approval == Approval.REVIEWED_PLAN:
                 policy.look_at_tip(patient=True)
             if policy.superseded is None:
-                policy.open()
+                policy.read_reviews()
         finally:
             self._job.show("Plan", report.plan(self._plan, self._context()))
         if policy.superseded and self._plan.changes:
@@ -242,7 +242,7 @@ class ApplyRun:
             self._aws,
             self._tables,
             plan=self._plan,
-            may_run=self._may_run,
+            refusal=self._refusal,
             options=self._job.planning.options,
             on_event=self._heard,
             stop=self._job.stop.flag,
@@ -252,28 +252,28 @@ class ApplyRun:
         return self._end(result)
 
     def _may_begin(self, change: TableChange) -> bool:
-        return self._policy.gate.may_run(change, next(iter(change.steps), None)) is None
+        return self._policy.gate.refusal(change, next(iter(change.steps), None)) is None
 
-    def _may_run(self, change: TableChange, step: Step | None) -> Refusal | None:
+    def _refusal(self, change: TableChange, step: Step | None) -> Refusal | None:
         """What the policy says. The comment says that the run is under way before the first step of all.
 
         Where the plan had nothing to do, nothing was announced yet: what strayed since is announced here.
         """
-        refusal = self._policy.may_run(change, step)
+        refusal = self._policy.refusal(change, step)
         if refusal or step is None:
             return refusal
         with self._announcing:  # one table announces the run, and the others wait for it
             if self._announced:
                 return None
             self._announce(replace(self._plan, tables=(change,)))
-        return self._policy.may_run(change, step)
+        return self._policy.refusal(change, step)
 
     def _announce(self, plan: Plan) -> None:
-        """Let the comment of what the run rests on say that it is under way; where that is refused nothing runs."""
+        """Let the comment say that the run is under way. If GitHub refuses that, nothing runs."""
         if history := self._policy.history:
             history.choose(self._policy.gate.sources(plan))
         self._tell(Result(plan))
-        self._policy.reopen()
+        self._policy.use_new_records()
         self._announced = True
 
     # What is said meanwhile.

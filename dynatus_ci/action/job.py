@@ -38,7 +38,7 @@ class Problem:
     @classmethod
     def of(cls, error: DynatusError) -> Problem:
         """The problem that ends a run."""
-        return cls(error.reason, str(error))
+        return cls(error.reason, error.sentence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

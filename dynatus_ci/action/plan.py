@@ -38,7 +38,7 @@ def run(job: Job) -> ActionResult:
         plan=plan,
         changed=plan.changes,
         comment_url=outcome.url,
-        problems=tuple(Problem(problem.reason, str(problem), places[table]) for table, problem in problems),
+        problems=tuple(Problem(problem.reason, problem.sentence, places[table]) for table, problem in problems),
         view=view,
     )
     _warn_of_losses(job, plan, known=verdict.problems)
@@ -100,9 +100,10 @@ def _comment(job: Job, where: Callable[[], Plan], write: Callable[[PlanComment],
             comment.find()
             outcome = write(comment)
         except NotAllowed as refused:
-            outcome = CommentOutcome(note=f"{NOT_WRITTEN}. {refused}") if job.inputs.comment else CommentOutcome()
+            note = f"{NOT_WRITTEN}. {refused.sentence}" if job.inputs.comment else None
+            outcome = CommentOutcome(note=note)
         except GitHubError as failed:
-            outcome = CommentOutcome(note=f"{NOT_WRITTEN}. {failed}", failed=failed)
+            outcome = CommentOutcome(note=f"{NOT_WRITTEN}. {failed.sentence}", failed=failed)
     if outcome.note:
         job.runner.annotate(Level.NOTICE, outcome.note)
     return outcome

@@ -284,5 +284,5 @@ def failure(error: DynatusError) -> Failure:
     """An error as plan and result documents hold it."""
     if isinstance(error, CallFailed):
         reason = FailureReason.TIMEOUT if error.kind is ErrorKind.EXPIRED else error.reason
-        return Failure(error.code, str(error), error.operation, error.missing_permission, reason)
-    return Failure(error.reason.value, str(error), reason=error.reason)
+        return Failure(error.code, error.sentence, error.operation, error.missing_permission, reason)
+    return Failure(error.reason.value, error.sentence, reason=error.reason)

@@ -111,7 +111,7 @@ def _warn_of_patterns(planned: Plan, patterns: Sequence[str]) -> None:
     """A pattern that approves nothing is most often a mistyped name."""
     tables = [change.table for change in planned.tables]
     for pattern in session.useless_patterns(planned, patterns):
-        hint = cli_options.meant(pattern, [*map(review.words, planned.differences), *tables])
+        hint = cli_options.meant(pattern, [*map(review.pattern, planned.differences), *tables])
         warning = f"Warning: `--allow-destructive {pattern}` matches no table of these definitions. {hint or ''}"
         say(terminal.spoken(warning).rstrip())
 
@@ -180,7 +180,7 @@ def _show_plan_first(options: argparse.Namespace, view: Report) -> None:
 def _confirmed(planned: Plan, gate: Gate) -> bool:
     """Whether the user wants it, who hears first what will be left out. Where nothing can run nobody is asked."""
     changes = [change for change in planned.tables if change.changes]
-    refused = [c for c in changes if gate.may_run(c, next(iter(c.steps), None))]
+    refused = [c for c in changes if gate.refusal(c, next(iter(c.steps), None))]
     if refused:
         names = ", ".join(change.table for change in refused)
         say(f"Not approved, so {'this table' if len(refused) == 1 else 'these tables'} will be left unchanged: {names}")
@@ -195,7 +195,7 @@ def _run(planning: Planning, tables: Sequence[Table], *, aws: Aws, planned: Plan
             aws,
             tables,
             plan=planned,
-            may_run=gate.may_run,
+            refusal=gate.refusal,
             options=planning.options,
             on_event=lambda event: told(event.table, event.text),
             stop=stop.flag,
@@ -217,7 +217,7 @@ def import_(options: argparse.Namespace) -> int:
     )
     for table in imported:
         if table.error:
-            say(f"{table.table}: {terminal.spoken(str(table.error))}")
+            say(f"{table.table}: {terminal.spoken(table.error.sentence)}")
         if table.file:
             show(str(table.file))
         if table.warning:

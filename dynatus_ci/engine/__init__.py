@@ -15,7 +15,7 @@ from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.client import CONNECTIONS, Aws
 from dynatus_ci.aws.waits import Clock, SystemClock
 from dynatus_ci.engine import table_loop
-from dynatus_ci.engine.run import EngineRun, Event, EventKind, MayRun, OnEvent
+from dynatus_ci.engine.run import EngineRun, Event, EventKind, OnEvent, Refuse
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import emulators, planner, proof
 from dynatus_ci.table.aspects.base import AccountFacts
@@ -23,7 +23,7 @@ from dynatus_ci.table.model import Failure, Plan, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
 from dynatus_ci.text import code
 
-__all__ = ["EngineRun", "Event", "EventKind", "MayRun", "OnEvent", "Options", "apply", "plan", "plan_against"]
+__all__ = ["EngineRun", "Event", "EventKind", "OnEvent", "Options", "Refuse", "apply", "plan", "plan_against"]
 
 MOST_THREADS = 256
 
@@ -138,7 +138,7 @@ def apply(
     tables: Sequence[Table],
     *,
     plan: Plan,
-    may_run: MayRun,
+    refusal: Refuse,
     options: Options = Options(),  # frozen
     on_event: OnEvent = lambda _: None,
     stop: Flag | None = None,
@@ -150,7 +150,7 @@ def apply(
         aws: The connection.
         tables: The definitions.
         plan: The plan that was shown for them.
-        may_run: The gate.
+        refusal: The gate: why a step may not run, or None.
         options: How to apply.
         on_event: Called with each event, one at a time; an error that it raises fails that table.
         stop: Set it to end after the current call.
@@ -159,7 +159,7 @@ def apply(
     clock = clock or SystemClock()
     run = EngineRun(
         aws=aws,
-        may_run=may_run,
+        refusal=refusal,
         on_event=_serial(on_event),
         detach=options.detach,
         stop=stop or Flag(),

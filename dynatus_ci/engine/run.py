@@ -19,7 +19,7 @@ from dynatus_ci.table.model import Action, Failure, Path, Step, Table, TableChan
 from dynatus_ci.table.outcome import Outcome
 from dynatus_ci.text import option, plain
 
-MayRun = Callable[[TableChange, Step | None], Refusal | None]
+Refuse = Callable[[TableChange, Step | None], Refusal | None]
 """The gate: why a table may not be changed; None where it may.
 
 It is asked once for each observation, with the step that would run next; None where none can run now, or ever.
@@ -66,7 +66,7 @@ class EngineRun:
     """
 
     aws: Aws
-    may_run: MayRun
+    refusal: Refuse
     on_event: OnEvent
     detach: bool
     stop: Flag

@@ -65,7 +65,7 @@ class TableLoop:
             return done.result(Outcome.FAILED, error=call_errors.failure(error))
         except Exception as bug:  # noqa: BLE001  # a bug at one table must not hide what was done to the others
             _log.error("Table %s failed by a bug.", self._table.desired.name, exc_info=bug)
-            failure = Failure("InternalError", str(Bug(bug)), reason=FailureReason.INTERNAL_ERROR)
+            failure = Failure("InternalError", Bug(bug).sentence, reason=FailureReason.INTERNAL_ERROR)
             return done.result(Outcome.FAILED, error=failure)
         finally:
             self._table.leave_slot()
@@ -135,12 +135,12 @@ class TableLoop:
             raise refused(FailureReason.DESTRUCTIVE_BLOCKED, message)
 
     def _ask(self, change: TableChange, step: Step | None) -> None:
-        refusal = self._table.run.may_run(change, step)
+        refusal = self._table.run.refusal(change, step)
         what = f"{step.operation} ({step.reason})" if step else "the change"
-        verdict = f"{what} may not run: {refusal}" if refusal else f"{what} may run."
+        verdict = f"{what} may not run: {refusal.sentence}" if refusal else f"{what} may run."
         _log.info("Table %s: %s", change.table, plain(verdict))
         if refusal:
-            raise refused(refusal.reason, str(refusal))
+            raise refused(refusal.reason, refusal.sentence)
 
     def _nothing_ready(self, actual: Table | None, change: TableChange) -> bool:
         """No step can run now: wait for what is under way or was put off, or end."""

@@ -89,7 +89,7 @@ def for_deferred(table: TableRun) -> None:
     if table.run.detach and due - table.now() > SHORT_PAUSE:
         raise StopTable(Outcome.PENDING, resume=due)
     if due >= table.run.deadline:
-        message = str(retries.quota) if retries.quota else "AWS requires a pause before the next step."
+        message = retries.quota.sentence if retries.quota else "AWS requires a pause before the next step."
         raise StopTable(Outcome.FAILED, Failure("Later", message, reason=FailureReason.QUOTA), resume=due)
     table.notify(EventKind.WAITING, f"AWS requires a pause: waiting until {progress.iso(due)}")
     table.leave_slot()

@@ -34,7 +34,7 @@ def error(failure: DynatusError, context: ReportContext) -> Report:
     """A run that ended before there was a plan or a result."""
     return Report(
         title=layout.title(context.mode, context, "failed"),
-        alerts=(Alert("CAUTION", failure.reason.value, (AlertLine(str(failure)),)),),
+        alerts=(Alert("CAUTION", failure.reason.value, (AlertLine(failure.sentence),)),),
     )
 
 

@@ -186,9 +186,9 @@ def approval_request(
     lost: Sequence[Consequence], plan: Plan, context: ReportContext, *, title: str, aim: str = "To approve"
 ) -> Alert:
     """What is destructive and not approved, and the exact text that approves it: an option, or the action's input."""
-    names = {review.words(each.difference) for each in lost}
+    names = {review.pattern(each.difference) for each in lost}
     everything = {
-        review.words(difference) for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE
+        review.pattern(difference) for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE
     } | {change.table for change in plan.tables}
     found = [visible(pattern) for pattern in grouping.patterns(sorted(names), others=everything)]
     lines = list(_sentences(lost))

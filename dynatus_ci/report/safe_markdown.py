@@ -1,8 +1,8 @@
 """Safe Markdown: any text, also a stranger's, shown so that GitHub finds no mention, link, HTML or table border in it.
 
-A *sentence* is English in which values stand in code spans, made by `code`. `prose` turns a sentence into Markdown.
-Outside code spans it lets only plain words through; each other word becomes a code span, because GitHub looks for
-mentions, links and HTML everywhere else. (Backslashes and entities do not stop its e-mail autolinks.)
+A *sentence* is English in which values stand in code spans, made by `code`. `prose` turns a sentence into Markdown. A
+word outside a code span in which GitHub could find markup becomes one, because backslashes and entities do not stop
+mentions and autolinks.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from collections.abc import Iterator
 
 from dynatus_ci.text import code, longest_backticks, parts, visible
 
-# Not plain: seven or more letters a to f (GitHub links them as a commit), long numbers, and quoted words (values).
-_PLAIN = re.compile(
-    r"(?!\".*\")[(“‘\"]?(?:(?![a-f]{7,}\b)[A-Za-z]+(?:[-’'][a-z]+)*|\d{1,3}(?:,\d{3})+|\d{1,6}(?:\.\d{1,2})?|\d{4}-\d\d-\d\d|\d\d:\d\d)?%?[)”’\".,:;?!]*|[’']s|[→–—…·×↻✅~+\u2212]"
-)
+_MARKUP = re.compile(r"(?!^~$)[`*_~\[\]<>\\|$&#@/=^]|www\.|:[\w+-]+:|[A-Za-z]-\d|[0-9a-fA-F]{7}")
+"""A character that Markdown knows, an address, an emoji's name, a link to an issue or to a commit."""
 _ACCOUNT = re.compile(r"(?<![\w.-])\d{12}(?![\w-])")
 
 
@@ -33,7 +31,7 @@ def prose(sentence: str) -> str:
         piece = code(part) if is_code else part
         # Two runs of backticks that touch would be one run.
         out += f" {piece}" if out.endswith("`") and piece.startswith("`") else piece
-    return re.sub(r"^(\d+(?=[.)])|(?=[+~]))", r"\1\\", out) or code("")
+    return re.sub(r"^(\d+(?=[.)])|(?=[+~-]))", r"\1\\", out) or code("")
 
 
 def fence(content: str, language: str = "") -> str:
@@ -75,7 +73,7 @@ def hide_accounts(text: str, account: str | None = None) -> str:
 
 
 def _inert(sentence: str) -> Iterator[tuple[bool, str]]:
-    """The parts of a sentence, where only plain words are not code."""
+    """The parts of a sentence. Words with markup count as values."""
     for is_code, part in parts(visible(sentence).strip()):
         if is_code:
             yield True, part
@@ -84,13 +82,13 @@ def _inert(sentence: str) -> Iterator[tuple[bool, str]]:
 
 
 def _words(text: str) -> Iterator[tuple[bool, str]]:
-    """Runs of plain words, and runs of other words as code; the blanks between them stay outside the code."""
+    """Runs of words with markup as code, and the others as they are. Blanks between them are not code."""
     blank = ""
-    for is_plain, group in itertools.groupby(text.split(" "), lambda word: bool(_PLAIN.fullmatch(word))):
+    for has_markup, group in itertools.groupby(text.split(" "), lambda word: bool(_MARKUP.search(word))):
         if blank:
             yield False, blank
         words = " ".join(group)
-        value = words if is_plain else words.rstrip(".,;:!?") or words
-        yield not is_plain, value
+        value = (words.rstrip(".,;:!?") or words) if has_markup else words
+        yield has_markup, value
         yield False, words[len(value) :]
         blank = " "

@@ -16,7 +16,7 @@ from dynatus_ci.review.codec import (
     shortened,
     with_record,
 )
-from dynatus_ci.review.gate import BY_PATTERN, LABEL, Gate, Refusal, covered, words
+from dynatus_ci.review.gate import BY_PATTERN, LABEL, Gate, Refusal, covered, pattern
 from dynatus_ci.review.history import (
     CommentFacts,
     PullRequestFacts,
@@ -54,6 +54,7 @@ __all__ = [
     "mark_used",
     "must_remove_label",
     "new_record",
+    "pattern",
     "plan_file",
     "rejection_reason",
     "remaining_characters",
@@ -66,5 +67,4 @@ __all__ = [
     "untouched",
     "verdict",
     "with_record",
-    "words",
 ]

@@ -26,7 +26,9 @@ class Refusal:
     message: str
     hint: str | None = None
 
-    def __str__(self) -> str:
+    @property
+    def sentence(self) -> str:
+        """Both, as one text."""
         return sentence(self.message, self.hint)
 
 
@@ -42,7 +44,7 @@ class Gate:
     reviews: Reviews | None = None
     patterns: tuple[str, ...] = ()
 
-    def may_run(self, change: TableChange, step: Step | None) -> Refusal | None:
+    def refusal(self, change: TableChange, step: Step | None) -> Refusal | None:
         """Why a table may not be changed; None where it may. Asked before each step, on what was just observed.
 
         A table of which one step may not run runs none: all of its steps are judged, not only the next one.
@@ -51,17 +53,12 @@ class Gate:
             change: What the table needs now.
             step: What would run next; None where no step can run now, or ever.
         """
-        # The change as a whole comes first: a missing review is told before a missing approval.
-        steps = (step, *change.steps) if step else ()
-        return next((refusal for planned in (None, *steps) if (refusal := self.judge(change, planned))), None)
+        # None is the change as a whole. It comes first, so that a missing review is said before a missing approval.
+        steps = (None, step, *change.steps) if step else (None,)
+        return next(filter(None, (self.step_refusal(change, planned) for planned in steps)), None)
 
-    def judge(self, change: TableChange, step: Step | None) -> Refusal | None:
-        """Why one step may not run; None where it may.
-
-        Args:
-            change: What the table needs now.
-            step: One of its steps; None asks for the change as a whole, which has no steps where it never runs.
-        """
+    def step_refusal(self, change: TableChange, step: Step | None) -> Refusal | None:
+        """Why one step may not run; None where it may. Without a step: why the change as a whole may not run."""
         served = _served(change, step) if step else records.to_do(change)
         deletes = step is not None and step.operation == "DeleteTable"
         unexplained = [(d, why) for d in served if (why := self._unexplained(change, d, deletes=deletes))]
@@ -73,17 +70,17 @@ class Gate:
         return always_refused(change)
 
     def unreviewed(self, change: TableChange) -> tuple[str, ...]:
-        """The ids of a table's differences that no open record explains; the report marks them."""
+        """The ids of a table's differences that no open record holds; the report marks them."""
         return tuple(d.id for d in records.to_do(change) if self._unexplained(change, d, deletes=False))
 
     def approved_by(self, plan: Plan) -> dict[str, str]:
-        """What approves the destructive differences of a plan, as sentences by the ids of those that are approved."""
+        """Id of each destructive difference that is approved → what approves it, as a sentence."""
         destructive = [(c, d) for c in plan.tables for d in records.to_do(c) if d.risk is Risk.DESTRUCTIVE]
         approvals = ((difference.id, self._approval(change, difference)) for change, difference in destructive)
         return {id_: approval for id_, approval in approvals if approval}
 
     def wants_more(self, plan: Plan) -> bool:
-        """Whether older records could still explain or approve something."""
+        """Whether older records could still hold or approve something."""
         return any(
             self._unexplained(change, difference, deletes=False) or not self._approved(change, difference)
             for change in plan.tables
@@ -91,8 +88,8 @@ class Gate:
         )
 
     def sources(self, plan: Plan, *, unapproved: bool = False) -> tuple[int, ...]:
-        """The pull requests whose records explain what a plan does, or only what is destructive and not approved."""
-        found = {
+        """The pull requests whose records hold what a plan does, or only what is destructive and not approved."""
+        numbers = {
             review.pull_request.number
             for change in plan.tables
             for difference in records.to_do(change)
@@ -100,14 +97,14 @@ class Gate:
             for review in islice(self._explaining(change, difference), 1)
             if review.pull_request
         }
-        return tuple(sorted(found))
+        return tuple(sorted(numbers))
 
     @property
     def _has_labels(self) -> bool:
         return self.reviews is not None and any(review.pull_request for review in self.reviews.counted)
 
     def _unexplained(self, change: TableChange, difference: Difference, *, deletes: bool) -> str | None:
-        """Why no open record explains a difference, in words; None where one does."""
+        """Why no open record reviews a difference, as a sentence; None where one does."""
         if self.reviews is None:
             return None
         used_up = any(review.record.older is not None for review in self.reviews.known)
@@ -116,7 +113,7 @@ class Gate:
             mismatch = _mismatch(review, change, difference=difference, deletes=deletes)
             if mismatch is None:
                 return None
-            why = mismatch or why
+            why = mismatch
         return why
 
     def _approved(self, change: TableChange, difference: Difference) -> bool:
@@ -127,13 +124,13 @@ class Gate:
         if covered(difference, self.patterns):
             return BY_PATTERN
         labelled = (review.pull_request for review in self._explaining(change, difference) if review.labelled)
-        return next((f"the label on pull request #{place.number}" for place in labelled if place), None)
+        return next((f"the label on pull request `#{pull.number}`" for pull in labelled if pull), None)
 
     def _explaining(self, change: TableChange, difference: Difference) -> Iterator[Review]:
-        """The open records that explain a difference, newest first."""
-        for found in self.reviews.open_for(difference) if self.reviews else ():
-            if _mismatch(found, change, difference=difference, deletes=False) is None:
-                yield found.review
+        """The open records that review a difference, newest first."""
+        for reviewed in self.reviews.open_for(difference) if self.reviews else ():
+            if _mismatch(reviewed, change, difference=difference, deletes=False) is None:
+                yield reviewed.review
 
     def _not_reviewed(self, change: TableChange, differences: list[Difference], *, why: str) -> Refusal:
         reviews = self.reviews or Reviews()
@@ -145,15 +142,15 @@ class Gate:
 def covered(difference: Difference, patterns: Iterable[str]) -> bool:
     """Whether a pattern matches the difference's table, or as `table/index` its index; globs are allowed."""
     index = records.index_name(difference)
-    for pattern in patterns:
-        table, slash, rest = pattern.partition("/")
+    for each in patterns:
+        table, slash, rest = each.partition("/")
         if fnmatchcase(difference.table, table) and (not slash or (index is not None and fnmatchcase(index, rest))):
             return True
     return False
 
 
-def words(difference: Difference) -> str:
-    """The pattern that matches exactly this difference's table, or its index."""
+def pattern(difference: Difference) -> str:
+    """The pattern that approves exactly this: the difference's table, or as `table/index` its index."""
     index = records.index_name(difference)
     return f"{difference.table}/{index}" if index and not records.deletes_table(difference) else difference.table
 
@@ -166,30 +163,27 @@ def always_refused(change: TableChange) -> Refusal | None:
 
 
 def _served(change: TableChange, step: Step) -> tuple[Difference, ...]:
-    """What a step serves; all of the table where the step does not say, or refers to what is not there."""
+    """The differences that a step serves; all of the table's if it names none, or one that the change does not have."""
     served = change.served_by(step)
     known = {difference.id for difference in served}
     return served if served and known == set(step.differences) else change.differences
 
 
-def _mismatch(found: OpenReview, change: TableChange, *, difference: Difference, deletes: bool) -> str | None:
-    """Why an open review does not explain a difference: "" where it does not hold it, None where it explains it."""
-    reviewed = found.entry.reviewed(found.ids)
-    if reviewed is None:
-        return ""
-    if reviewed.risk.rank < difference.risk.rank:
-        return f"it was reviewed as {reviewed.risk.value} and is {difference.risk.value} now"
+def _mismatch(review: OpenReview, change: TableChange, *, difference: Difference, deletes: bool) -> str | None:
+    """Why what was reviewed is not what would run now; None where it is."""
+    if review.risk.rank < difference.risk.rank:
+        return f"it was reviewed as {review.risk.value} and is {difference.risk.value} now"
     if deletes or difference.risk is Risk.DESTRUCTIVE or records.deletes_table(difference):
-        if change.table_id is None or found.entry.table_id != records.identity(change):
+        if change.table_id is None or review.table_id != records.identity(change):
             return "this is another table than the one that was reviewed"
-        if records.lost_index(difference) not in {None, reviewed.index}:
+        if records.lost_index(difference) not in {None, review.index}:
             return "this is another index than the one that was reviewed"
     return None
 
 
 def not_approved(change: TableChange, differences: list[Difference], *, label: bool) -> Refusal:
     """The refusal of what is destructive and not approved, with what would approve it."""
-    patterns = ", ".join(sorted({code(words(difference)) for difference in differences}))
+    patterns = ", ".join(sorted({code(pattern(difference)) for difference in differences}))
     or_label = f", or the label `{LABEL}` to the pull request that planned it" if label else ""
     return Refusal(
         FailureReason.DESTRUCTIVE_BLOCKED,
@@ -199,6 +193,5 @@ def not_approved(change: TableChange, differences: list[Difference], *, label: b
 
 
 def _settings(differences: Iterable[Difference]) -> str:
-    """The settings or indexes, as a sentence."""
     names = {records.index_name(difference) or next(iter(difference.path), "") for difference in differences}
     return ", ".join(code(name) if name else "the table itself" for name in sorted(names))

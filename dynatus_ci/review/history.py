@@ -1,4 +1,4 @@
-"""The history of reviews: what was found at pull requests, and which of it counts."""
+"""The history of reviews: the records of merged pull requests, and which of them count."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.review.record import Entry, Record, Scope, new_record, reviewed_ids
-from dynatus_ci.table.model import Difference, Plan
-from dynatus_ci.text import option
+from dynatus_ci.review.record import Record, Scope, new_record, reviewed_ids
+from dynatus_ci.table.model import Difference, Plan, Risk
+from dynatus_ci.text import code, codes, option
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,8 @@ class PullRequestFacts:
     """A pull request as the gate sees it.
 
     Args:
-        contained: Whether its merge commit lies in the history of the commit that is applied.
-        own: Whether it was merged as the very commit that is applied.
+        contained: Whether its merge commit is in the history of the commit that is applied.
+        own: Whether its merge commit is the commit that is applied.
     """
 
     number: int
@@ -30,13 +30,13 @@ class PullRequestFacts:
 
 @dataclass(frozen=True, slots=True)
 class CommentFacts:
-    """Our comment at a pull request, if there is one, as the gate sees it.
+    """Our comment at a pull request, as the gate sees it.
 
     Args:
-        body: The body of our comment of this KEY; None where there is none.
-        untouched: Whether we wrote that comment and nobody else edited it.
-        record: The record in it; only one that is untouched may be believed.
-        other_scopes: The scopes of our records there that are of another KEY.
+        body: The comment's body; None where there is no comment of this scope.
+        untouched: Whether we wrote the comment and nobody else edited it.
+        record: The record in it. Only that of an untouched comment may be believed.
+        other_scopes: The scopes of our other records at the pull request.
     """
 
     pull_request: PullRequestFacts
@@ -49,8 +49,8 @@ class CommentFacts:
 def untouched(*, viewer_did_author: bool, author: object, editor: object, edited: bool) -> bool:
     """Whether we wrote a comment and nobody else edited it.
 
-    Author and editor are whatever names them for certain, None where the account is unknown. A comment that was edited
-    by nobody known was edited by somebody else.
+    Author and editor are ids of accounts; None where GitHub does not know the account. An unknown editor is somebody
+    else.
     """
     if not viewer_did_author:
         return False
@@ -58,40 +58,44 @@ def untouched(*, viewer_did_author: bool, author: object, editor: object, edited
 
 
 def rejection_reason(comment: CommentFacts, scope: Scope, *, branch: str) -> str | None:
-    """Why what was found approves nothing; None where its record counts."""
+    """Why a comment's record does not count; None where it does."""
     reason = _unreliable(comment, scope, branch=branch)
     if reason is None and not comment.pull_request.contained:
-        return f"pull request #{comment.pull_request.number} is not in this commit's history"
+        return f"pull request {_number(comment)} is not in this commit's history"
     return reason
 
 
 def stops_history(comment: CommentFacts, scope: Scope, *, branch: str) -> bool:
-    """Whether older records must not count: nobody can tell what a comment of ours that is unreliable has closed."""
+    """Whether older records must not count: this comment may have closed what they approve, and cannot be believed."""
     return comment.body is not None and _unreliable(comment, scope, branch=branch) is not None
 
 
 def _unreliable(comment: CommentFacts, scope: Scope, *, branch: str) -> str | None:
-    """Why nothing that was found may be believed: not even what it has closed."""
-    pull_request, kept = comment.pull_request, comment.record
-    name = f"pull request #{pull_request.number}"
+    """Why a comment cannot be believed at all, not even about what it has closed; None where it can."""
+    pull_request, record = comment.pull_request, comment.record
+    name = f"pull request {_number(comment)}"
     if not pull_request.merged:
         return f"{name} is not merged"
     if pull_request.base != branch:
-        was = f"{name} was merged into another branch"
-        return f"{was}, `{pull_request.base}`; this run is for `{branch}` (after a rename, plan the change again)"
+        branches = f"{code(pull_request.base)}; this run is for {code(branch)}"
+        return f"{name} was merged into another branch, {branches} (after a rename, plan the change again)"
     if comment.body is not None and not comment.untouched:
         return f"the plan in {name} was edited by somebody else"
-    if comment.body is not None and kept is None:
+    if comment.body is not None and record is None:
         return f"the plan in {name} has no record that can be read"
-    if kept is None or kept.scope.differs(scope):
-        others = [kept.scope] if kept else comment.other_scopes
+    if record is None or record.scope.differs(scope):
+        others = [record.scope] if record else comment.other_scopes
         return f"{name} has no plan of ours for exactly this{_nearest(scope, others)}"
     return None
 
 
+def _number(comment: CommentFacts) -> str:
+    return code(f"#{comment.pull_request.number}")
+
+
 def _nearest(scope: Scope, others: Iterable[Scope]) -> str:
     parts = min((scope.differs(other) for other in others), key=len, default=())
-    return f": our nearest plan there differs in {', '.join(f'`{part}`' for part in parts)}" if parts else ""
+    return f": our nearest plan there differs in {codes(parts)}" if parts else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +103,13 @@ class Review:
     """A record that may be believed, and the pull request that it belongs to (None for a plan file).
 
     Args:
-        approves: Whether it counts as a review. A record that is newer than the commit only closes what it has closed.
+        counts: Whether what it has open is reviewed. A record that is newer than the commit does not count: it only
+            says what is closed.
     """
 
     record: Record
     pull_request: PullRequestFacts | None = None
-    approves: bool = True
+    counts: bool = True
 
     @property
     def labelled(self) -> bool:
@@ -114,20 +119,26 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class OpenReview:
-    """A review in which a difference is open; `ids` are those of the difference's ids that are not closed yet."""
+    """A review in which a difference is open, and what was reviewed there.
+
+    Args:
+        table_id: The hash of the TableId that was planned, where it is known.
+        index: The hash of the index that was to go.
+    """
 
     review: Review
-    entry: Entry
-    ids: tuple[str, ...]
+    risk: Risk
+    table_id: str | None
+    index: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Reviews:
-    """All that was reviewed, newest first, and what is to be said of a difference that it does not explain.
+    """All records that may be believed, newest first, and what to say of a difference that was not reviewed.
 
     Args:
-        because: Why there is nothing more; None where what there is does not hold the difference.
-        absent: What is said of a difference that no plan here holds.
+        because: Why there are no more records, as a sentence.
+        absent: Why a difference is not reviewed that no record holds.
     """
 
     known: tuple[Review, ...] = ()
@@ -138,16 +149,17 @@ class Reviews:
 
     @property
     def counted(self) -> tuple[Review, ...]:
-        """Those that approve something."""
-        return tuple(review for review in self.known if review.approves)
+        """Those that count."""
+        return tuple(review for review in self.known if review.counts)
 
     def open_for(self, difference: Difference) -> Iterator[OpenReview]:
         """The reviews in which a difference is open, newest first: closed in one, it is closed in all older ones."""
         ids = reviewed_ids(difference)
         for review in self.known:
             entry = review.record.entry(difference.table)
-            if entry and review.approves:
-                yield OpenReview(review, entry, ids)
+            reviewed = entry and entry.reviewed(ids)
+            if entry and reviewed and review.counts:
+                yield OpenReview(review, reviewed.risk, entry.table_id, reviewed.index)
             ids = review.record.still_open(difference.table, ids)
             if not ids:
                 return
@@ -162,8 +174,8 @@ def reviews(comments: Sequence[CommentFacts], scope: Scope, *, branch: str) -> R
             known,
             FailureReason.NOT_MERGED,
             "this commit has no merged pull request of its own",
-            "Merge the change by a pull request that was planned; to adopt tables for the first time, run once "
-            "with `approval: none`.",
+            "Merge the change by a pull request that was planned. To take over existing tables, run once with "
+            "`approval: none`.",
         )
     rejected = [rejection_reason(comment, scope, branch=branch) for comment in own]
     if all(rejected):
@@ -182,21 +194,22 @@ def reviews(comments: Sequence[CommentFacts], scope: Scope, *, branch: str) -> R
 def _known(comments: Iterable[CommentFacts], scope: Scope, *, branch: str) -> Iterator[Review]:
     """The records that may be believed, up to the first comment of ours that may not.
 
-    A record that is newer than the commit approves nothing for it, and neither does what is older than that record, but
-    for the commit's own. What they have closed is closed.
+    A record that is newer than the commit does not count, nor do older ones behind it, apart from the commit's own.
+    What they have closed is closed.
     """
     older = True
     for comment in comments:
         if stops_history(comment, scope, branch=branch):
             return
-        place = comment.pull_request
+        pull_request = comment.pull_request
         if comment.record and _unreliable(comment, scope, branch=branch) is None:
-            older = older and place.contained
-            yield Review(comment.record, place, approves=place.contained and (place.own or older))
+            older = older and pull_request.contained
+            counts = pull_request.contained and (pull_request.own or older)
+            yield Review(comment.record, pull_request, counts=counts)
 
 
 def plan_file(reviewed: Plan, *, account: str | None, region: str | None, endpoint: str | None) -> Reviews:
-    """A plan document as the one thing that was reviewed; of another account, region or endpoint nothing was."""
+    """A plan document as the only review. A plan of another account, region or endpoint reviews nothing."""
     here = {"account": account, "region": region, "endpoint": endpoint}
     parts = [name for name, value in here.items() if getattr(reviewed, name) != value]
     hint = "Plan again, review that document, and apply it."

@@ -592,7 +592,7 @@ def test_an_empty_table_with_what_no_file_can_say_goes_only_when_it_is_named(wor
     assert change.risk is Risk.DESTRUCTIVE
     assert any("`vector index by-d`, `Compression`" in note for note in change.notes)
     unnamed = Gate(None, ())
-    assert unnamed.may_run(change, change.steps[0])
+    assert unnamed.refusal(change, change.steps[0])
 
 
 # --- what AWS takes during a backfill --------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def found(
 def may_run(now: TableChange, *comments: CommentFacts, patterns: tuple[str, ...] = ()) -> FailureReason | None:
     """The first refusal of the table's steps."""
     gate = Gate(review.reviews(comments, SCOPE, branch="main"), patterns)
-    refusals = [refusal for one in now.steps if (refusal := gate.may_run(now, one))]
+    refusals = [refusal for one in now.steps if (refusal := gate.refusal(now, one))]
     return refusals[0].reason if refusals else None
 
 
@@ -248,7 +248,7 @@ def test_the_table_of_decisions_has_at_least_fifty_rows() -> None:
 
 def test_that_a_part_was_not_reviewed_is_said_before_another_part_is_not_named() -> None:
     now = change("drop", "ttl")
-    refusal = Gate(review.reviews([found(change("drop"), at=OLDER)], SCOPE, branch="main")).may_run(now, now.steps[0])
+    refusal = Gate(review.reviews([found(change("drop"), at=OLDER)], SCOPE, branch="main")).refusal(now, now.steps[0])
     assert refusal is not None
     assert refusal.reason is not_merged
 
@@ -258,10 +258,10 @@ def test_a_step_that_serves_nothing_known_serves_the_whole_table() -> None:
     gate = Gate(review.reviews([found(change("tag"))], SCOPE, branch="main"))
     vague = step(operation="CreateBackup")
     strange = Step("UpdateTable", {}, "", differences=(difference("tag").id, "0" * 32))
-    assert gate.judge(now, step(difference("tag"))) is None
-    assert gate.judge(now, vague) is not None
-    assert gate.judge(now, strange) is not None
-    assert gate.may_run(now, step(difference("tag"))) is not None  # the other step of the table may not run
+    assert gate.step_refusal(now, step(difference("tag"))) is None
+    assert gate.step_refusal(now, vague) is not None
+    assert gate.step_refusal(now, strange) is not None
+    assert gate.refusal(now, step(difference("tag"))) is not None  # the other step of the table may not run
 
 
 def test_deleting_a_table_needs_its_identity_whatever_the_difference_says() -> None:
@@ -271,9 +271,9 @@ def test_deleting_a_table_needs_its_identity_whatever_the_difference_says() -> N
     gate = Gate(review.reviews([found(now)], SCOPE, branch="main"))
     other = replace(now, table_id="id-2")
     delete = step(*now.differences, operation="DeleteTable")
-    assert gate.may_run(now, delete) is None
-    assert gate.may_run(other, step(*now.differences)) is None
-    assert gate.may_run(other, delete) is not None
+    assert gate.refusal(now, delete) is None
+    assert gate.refusal(other, step(*now.differences)) is None
+    assert gate.refusal(other, delete) is not None
 
 
 REFUSED = replace(change("recreate", refusal="it has replicas"), steps=())
@@ -294,22 +294,22 @@ WHOLE = [
 def test_a_change_is_judged_as_a_whole_also_where_it_has_no_steps(
     now: TableChange, comments: list[CommentFacts], patterns: tuple[str, ...], expected: FailureReason | None
 ) -> None:
-    refusal = Gate(review.reviews(comments, SCOPE, branch="main"), patterns).may_run(now, None)
+    refusal = Gate(review.reviews(comments, SCOPE, branch="main"), patterns).refusal(now, None)
     assert (refusal.reason if refusal else None) == expected
 
 
 def test_what_is_refused_always_is_refused_for_its_own_reason_whether_it_is_named_or_not() -> None:
     for gate in (Gate(), Gate(patterns=named)):
-        refusal = gate.may_run(REFUSED, None)
+        refusal = gate.refusal(REFUSED, None)
         assert refusal is not None
-        assert str(refusal) == "`users`: it has replicas"
+        assert refusal.sentence == "`users`: it has replicas"
 
 
 def test_without_approval_only_what_is_destructive_must_be_named() -> None:
     tag, drop = change("tag"), change("drop")
-    assert Gate().may_run(tag, tag.steps[0]) is None
-    assert Gate(patterns=named).may_run(drop, drop.steps[0]) is None
-    refusal = Gate().may_run(drop, drop.steps[0])
+    assert Gate().refusal(tag, tag.steps[0]) is None
+    assert Gate(patterns=named).refusal(drop, drop.steps[0]) is None
+    refusal = Gate().refusal(drop, drop.steps[0])
     assert refusal is not None
     assert refusal.reason is blocked
     assert refusal.hint == "Add `users/by-a` to ``allow-destructive``."
@@ -317,7 +317,7 @@ def test_without_approval_only_what_is_destructive_must_be_named() -> None:
 
 def test_the_label_is_offered_where_there_is_a_pull_request_to_put_it_on() -> None:
     drop = change("drop")
-    refusal = Gate(review.reviews([found(drop)], SCOPE, branch="main")).may_run(drop, drop.steps[0])
+    refusal = Gate(review.reviews([found(drop)], SCOPE, branch="main")).refusal(drop, drop.steps[0])
     assert refusal is not None
     assert review.LABEL in (refusal.hint or "")
 
@@ -360,7 +360,7 @@ def test_patterns_name_tables_or_indexes(pattern: str, table: str, kind: str, *,
     ],
 )
 def test_the_words_that_a_refusal_offers_name_the_difference(kind: str, words: str) -> None:
-    assert review.words(difference(kind)) == words
+    assert review.pattern(difference(kind)) == words
     assert review.covered(difference(kind), [words])
 
 
@@ -380,7 +380,7 @@ def test_the_words_that_a_refusal_offers_name_the_difference(kind: str, words: s
     ],
 )
 def test_a_missing_plan_says_what_stands_in_the_way(comment: CommentFacts, part: str) -> None:
-    refusal = Gate(review.reviews([comment], SCOPE, branch="main")).may_run(change("tag"), change("tag").steps[0])
+    refusal = Gate(review.reviews([comment], SCOPE, branch="main")).refusal(change("tag"), change("tag").steps[0])
     assert refusal is not None
     assert part in refusal.message
 
@@ -394,7 +394,7 @@ def test_a_record_of_another_account_under_one_environment_does_not_count() -> N
 
 
 def test_not_merged_names_the_way_of_first_adoption() -> None:
-    refusal = Gate(review.reviews([], SCOPE, branch="main")).may_run(change("tag"), change("tag").steps[0])
+    refusal = Gate(review.reviews([], SCOPE, branch="main")).refusal(change("tag"), change("tag").steps[0])
     assert refusal is not None
     assert "approval: none" in (refusal.hint or "")
 
@@ -509,7 +509,7 @@ def test_a_plan_file_is_judged_like_one_open_record(
     reviewed: Plan, now: TableChange, patterns: tuple[str, ...], expected: FailureReason | None
 ) -> None:
     kept = review.plan_file(reviewed, account="123456789012", region="eu-west-1", endpoint=None)
-    refusal = Gate(kept, patterns).may_run(now, now.steps[0])
+    refusal = Gate(kept, patterns).refusal(now, now.steps[0])
     assert (refusal.reason if refusal else None) == expected
 
 

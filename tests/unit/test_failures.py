@@ -193,7 +193,7 @@ def test_the_number_of_the_request_is_in_the_error() -> None:
     error = answered(Row("ThrottlingException", "Rate exceeded.", ErrorKind.THROTTLED))
     error.response["ResponseMetadata"]["RequestId"] = "4EK7"
     failed = call_errors.explain(error, operation="ListTables", table=None)
-    assert str(failed) == "ListTables failed: `ThrottlingException: Rate exceeded` (RequestId `4EK7`)."
+    assert failed.sentence == "ListTables failed: `ThrottlingException: Rate exceeded` (RequestId `4EK7`)."
 
 
 def test_a_password_in_an_address_is_not_shown() -> None:
@@ -211,7 +211,7 @@ def test_a_member_that_an_answer_lacks_is_an_answer_that_cannot_be_read() -> Non
         (answer["Table"]["GlobalSecondaryIndexes"][0], "KeySchema"),
     ):
         with pytest.raises(
-            call_errors.CallFailed, match=rf"^DescribeTable of table `orders` failed: .* it lacks `{name}`\.$"
+            call_errors.CallFailed, match=rf"^DescribeTable of table orders failed: .* it lacks {name}\.$"
         ):
             part[name]
 

@@ -97,7 +97,7 @@ def case(name: str, **members: object) -> dict[str, Any]:
 
 
 def errors(imported: Sequence[importer.Imported]) -> dict[str, str]:
-    return {one.table: str(one.error) for one in imported if one.error}
+    return {one.table: one.error.sentence for one in imported if one.error}
 
 
 def test_all_tables_become_files_that_plan_as_noop(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_table_that_is_deleted_during_the_import_is_an_error(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("members", "told"),
     [
-        ({"AttributeDefinitions": []}, "has no :AttributeType"),
+        ({"AttributeDefinitions": []}, "has no `:AttributeType`"),
         ({"KeySchema": [{"AttributeName": "\ud800", "KeyType": "HASH"}]}, "surrogate"),
         ({"ProvisionedThroughput": {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}}, "ReadCapacityUnits"),
     ],
