@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import jinja2
 
@@ -16,23 +15,27 @@ from dynatus_ci.errors import DynatusError, Fault
 from dynatus_ci.report import (
     apply_report,
     console,
+    cutting,
+    drift_report,
     fault_report,
-    layout,
+    finishing,
     plan_report,
     quantities,
     safe_markdown,
     wording,
 )
-from dynatus_ci.report.layout import SUMMARY, Report, ReportContext, Size, characters
+from dynatus_ci.report.cutting import SUMMARY, Size, characters
+from dynatus_ci.report.layout import Report, ReportContext
 from dynatus_ci.report.quantities import plural
 from dynatus_ci.report.safe_markdown import hide_accounts
 from dynatus_ci.table.model import Plan, TableChange
 from dynatus_ci.table.outcome import Result
-from dynatus_ci.text import as_options, code, visible
+from dynatus_ci.text import code, visible
 
 _GUTTER = 10
+"""Columns before a line of a file."""
 _NARROWEST = 20
-"""Columns of a line of a file: what stands before it, and the least that is shown of it."""
+"""The fewest columns of a line of a file."""
 
 __all__ = [
     "SUMMARY",
@@ -59,27 +62,27 @@ __all__ = [
 
 def plan(plan: Plan, context: ReportContext) -> Report:
     """A plan, to be reviewed before it runs."""
-    return layout.finish(plan_report.build(plan, context), plan, context)
+    return finishing.finish(plan_report.build(plan, context), plan, context)
 
 
 def result(result: Result, context: ReportContext) -> Report:
     """What an apply did, or how far it has come (`context.running`)."""
-    return layout.finish(apply_report.build(result, context), result.plan, context)
+    return finishing.finish(apply_report.build(result, context), result.plan, context)
 
 
 def drift(plan: Plan, context: ReportContext) -> Report:
     """Where the account no longer agrees with the files."""
-    return layout.finish(plan_report.drift(plan, context), plan, context)
+    return finishing.finish(drift_report.build(plan, context), plan, context)
 
 
 def difference(change: TableChange) -> str:
     """What differs between the account and the definition of one table, as a sentence."""
-    return plan_report.difference(change)
+    return drift_report.difference(change)
 
 
 def losses(change: TableChange) -> str:
     """What a change of one table destroys, as sentences; empty where it destroys nothing."""
-    return " ".join(wording.consequence([each]) for each in wording.destructive(change))
+    return " ".join(wording.consequence([lost]) for lost in wording.destructive(change))
 
 
 def faults(
@@ -101,12 +104,12 @@ def faults(
     """
     excerpt = max(width - _GUTTER, _NARROWEST)
     report = fault_report.build(found, context, sources=sources or {}, definitions=definitions, width=excerpt)
-    return layout.finish(report, None, context)
+    return finishing.finish(report, None, context)
 
 
 def error(error: DynatusError, context: ReportContext) -> Report:
     """An error that ended the run before there was a plan or a result."""
-    return layout.finish(fault_report.error(error, context), None, context)
+    return finishing.finish(fault_report.error(error, context), None, context)
 
 
 def markdown(report: Report, *, size: Size | None = None) -> str:
@@ -117,7 +120,7 @@ def markdown(report: Report, *, size: Size | None = None) -> str:
     def render(part: Report) -> str:
         return template.render(report=part, sections=[section(section=each) for each in part.sections])
 
-    return layout.shrink_to_fit(report, render, size=size) if size else render(report)
+    return cutting.shrink_to_fit(report, render, size=size) if size else render(report)
 
 
 def text(report: Report, *, colour: bool = False, width: int | None = None) -> str:
@@ -127,13 +130,8 @@ def text(report: Report, *, colour: bool = False, width: int | None = None) -> s
 
 def faults_text(found: Sequence[Fault], context: ReportContext | None = None) -> str:
     """One line for each fault, `file:line:column: code: sentence`; empty where there is none."""
-    if context and context.in_github:
-        return hide_accounts("".join(f"{visible(str(fault))}\n" for fault in found))
-    return "".join(f"{visible(str(_for_command(fault)))}\n" for fault in found)
-
-
-def _for_command(fault: Fault) -> Fault:
-    return replace(fault, message=as_options(fault.message), hint=fault.hint and as_options(fault.hint))
+    shown = finishing.for_readers(tuple(found), context or ReportContext())
+    return "".join(f"{visible(str(fault))}\n" for fault in shown)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.report import layout, plan_report, wording
+from dynatus_ci.report import finishing, plan_report, wording
 from dynatus_ci.report.layout import Alert, AlertLine, FooterItem, Report, ReportContext, Row, Section, StepLine
 from dynatus_ci.report.quantities import plural, span
 from dynatus_ci.report.safe_markdown import link
@@ -49,7 +49,7 @@ def build(result: Result, context: ReportContext) -> Report:
     shown = [table for outcome in _MARKS for table in result.tables if table.result is outcome and _is_shown(table)]
     changes = {change.table: change for change in result.plan.tables}
     return Report(
-        title=layout.title("apply", context, _verdict(result)),
+        title=finishing.title("apply", context, _verdict(result)),
         intro=_intro(result, context),
         alerts=tuple(_alerts(result, context)),
         next=tuple(_next(result, context)),
@@ -70,7 +70,7 @@ def _running(result: Result, context: ReportContext) -> Report:
     number = plural(sum(change.changes for change in result.plan.tables), "table")
     return replace(
         plan_report.build(result.plan, context),
-        title=layout.title("apply", context, f"running, {number}"),
+        title=finishing.title("apply", context, f"running, {number}"),
         intro=plan_report.counts(result.plan),
         alerts=tuple(_backups(result, context)),
         verdict="",
@@ -159,7 +159,7 @@ def _unapproved(result: Result, context: ReportContext) -> list[Consequence]:
 
 
 def _went_wrong(table: TableResult) -> str:
-    why = plan_report.failed(table.table, table.error) if table.error else f"{code(table.table)}: stopped."
+    why = plan_report.failure(table.table, table.error) if table.error else f"{code(table.table)}: stopped."
     left = len(_left(table))
     done = len(table.steps) - left
     progress = f" {plural(done, 'step')} done, {left:,} left." if done else ""

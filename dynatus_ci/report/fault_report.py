@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 from dynatus_ci.errors import DynatusError, Fault, Place
-from dynatus_ci.report import layout
+from dynatus_ci.report import finishing
 from dynatus_ci.report.layout import Alert, AlertLine, Excerpt, Report, ReportContext, Section
 from dynatus_ci.report.quantities import plural
 from dynatus_ci.text import visible
@@ -16,11 +16,11 @@ from dynatus_ci.text import visible
 def build(
     found: Sequence[Fault], context: ReportContext, *, sources: Mapping[str, str], definitions: int, width: int
 ) -> Report:
-    """All faults, file by file. A line of a file is cut to a width in columns."""
+    """All faults, file by file. Lines of files are cut to `width` columns."""
     files = len({_file(fault) for fault in found})
     number = f"{plural(len(found), 'error')} in {plural(files, 'file')}"
     return Report(
-        title=layout.title("definitions", context, number if found else "valid"),
+        title=finishing.title("definitions", context, number if found else "valid"),
         intro="" if found else f"{plural(definitions, 'definition')}, no errors.",
         sections=tuple(_sections(found, sources, width)),
         brief=True,
@@ -33,13 +33,13 @@ def build(
 def error(failure: DynatusError, context: ReportContext) -> Report:
     """A run that ended before there was a plan or a result."""
     return Report(
-        title=layout.title(context.mode, context, "failed"),
+        title=finishing.title(context.mode, context, "failed"),
         alerts=(Alert("CAUTION", failure.reason.value, (AlertLine(failure.sentence),)),),
     )
 
 
 def _sections(faults: Sequence[Fault], sources: Mapping[str, str], width: int) -> Iterator[Section]:
-    """One section for each fault, so that a file with many can be cut. The first names the file."""
+    """One section for each fault, so that a file with many can be cut. The first one of a file names it."""
     lines = {name: re.split(r"\r\n|\r|\n", source) for name, source in sources.items()}
     last = None
     for fault in faults:
@@ -57,7 +57,7 @@ def _excerpt(fault: Fault, lines: list[str], width: int) -> Excerpt:
 
 
 def _caret(place: Place, line: str, width: int) -> str:
-    """The line, cut to a width around the fault, and carets below what is wrong."""
+    """The line, cut to `width` columns around the fault, and carets below what is wrong."""
     start = max(0, min(place.column - 1 - width // 2, len(line) - width))
     shown = line[start : start + width].replace("\t", " ")
     before, after = "…" if start else "", "…" if start + width < len(line) else ""
@@ -70,7 +70,7 @@ def _caret(place: Place, line: str, width: int) -> str:
 
 
 def _columns(shown: str) -> int:
-    """How wide text stands in a fixed-width font."""
+    """How many columns a text takes in a fixed-width font."""
     return sum(
         2 if unicodedata.east_asian_width(letter) in "WF" else not unicodedata.combining(letter) for letter in shown
     )

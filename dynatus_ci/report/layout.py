@@ -6,23 +6,15 @@ that their docstring calls sentences hold values in code spans (see `text.code`)
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import TypeVar
-from urllib.parse import quote
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from dynatus_ci.report.safe_markdown import hide_accounts, link
-from dynatus_ci.table.model import Plan, Risk
-from dynatus_ci.text import as_options, code
+from dynatus_ci.table.model import Risk
 
-PRODUCT = "Dynatus CI"
-DOCUMENTATION = "https://github.com/org/dynatus-action/blob/v1/docs/review.md"
 SHOWN_ROWS = 20
 SHOWN_LINES = 8
 SHOWN_PLACES = 40
 MARKS = {Risk.SAFE: "", Risk.DISRUPTIVE: "🟡", Risk.DESTRUCTIVE: "🔴"}
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,97 +297,3 @@ class Report:
             self, hidden_rows=len(self.rows) - len(rows), hidden_sections=len(self.sections) - len(sections)
         )
         return replace(hidden, alerts=tuple(alerts), notes=notes, rows=rows, sections=sections)
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """A limit, and what it counts."""
-
-    limit: int
-    measure: Callable[[str], int]
-
-    def fits(self, report: str) -> bool:
-        """Whether a report stays within the limit."""
-        return self.measure(report) <= self.limit
-
-
-SUMMARY = Size(1_048_576, lambda report: len(report.encode()))
-"""1 MiB a step: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands"""
-
-
-def characters(limit: int) -> Size:
-    """So many characters, such as a comment has left beside its record."""
-    return Size(limit, len)
-
-
-def shrink_to_fit(report: Report, render: Callable[[Report], str], *, size: Size) -> str:
-    """The whole report, or as many of its parts as fit."""
-    whole = render(report)
-    if size.fits(whole):
-        return whole
-    amounts = range(1, report.parts + 1)
-    return render(report.cut(bisect.bisect_left(amounts, 1, key=lambda keep: not size.fits(render(report.cut(keep))))))
-
-
-def title(subject: str, context: ReportContext, verdict: str) -> str:
-    """A report's first line."""
-    whose = f" for {code(context.environment)}" if context.environment else ""
-    return f"DynamoDB {subject}{whose}: {verdict}"
-
-
-def place(file: str | None, line: int | None, context: ReportContext) -> tuple[FileLink, ...]:
-    """A line of a file, as a link where the repository and the commit are known."""
-    if not file:
-        return ()
-    text = f"{file}:{line}" if line else file
-    if not (context.repository_url and context.commit):
-        return (FileLink(text),)
-    anchor = f"#L{line}" if line else ""
-    return (FileLink(text, link(f"{context.repository_url}/blob/{context.commit}/{quote(file)}{anchor}")),)
-
-
-def finish(report: Report, plan: Plan | None, context: ReportContext) -> Report:
-    """Add what every report ends with, and hide account numbers where GitHub shows it."""
-    warnings = Alert("WARNING", "Warnings of this run", tuple(map(AlertLine, context.warnings)))
-    whole = replace(
-        report,
-        note=context.note or "",
-        alerts=(*report.alerts, *([warnings] if context.warnings else [])),
-        notes=(*report.notes, *(plan.notes if plan else ()), *context.notes),
-        footer=tuple(_footer(plan or Plan(), context)),
-        whole_url=link(context.summary_url or ""),
-    )
-    if not context.in_github:
-        return _map_texts(whole, as_options)
-    account = plan.account if plan else None
-    return _map_texts(whole, lambda text: hide_accounts(text, account))
-
-
-def _footer(plan: Plan, context: ReportContext) -> list[FooterItem]:
-    commit = context.commit or ""
-    commit_url = link(f"{context.repository_url}/commit/{commit}") if context.repository_url and commit else ""
-    found = [
-        FooterItem("commit", commit[:7], commit_url),
-        FooterItem("environment", context.environment or ""),
-        FooterItem("account", plan.account or ""),
-        FooterItem("region", plan.region or ""),
-        FooterItem("endpoint", plan.endpoint or ""),
-        FooterItem("baseline", context.baseline or ""),
-        FooterItem("path", context.path),
-        FooterItem("run", url=link(context.run_url or "")),
-        FooterItem("reviewed plan", url=link(context.comment_url or "")),
-        FooterItem(PRODUCT, url=DOCUMENTATION if context.in_github else ""),
-    ]
-    return [item for item in found if item.value or item.url]
-
-
-def _map_texts(item: T, change: Callable[[str], str]) -> T:
-    """A copy with each text changed; addresses stay as they are."""
-    if isinstance(item, str):
-        return change(item)  # type: ignore[return-value]  # T is str here
-    if isinstance(item, tuple):
-        return tuple(_map_texts(member, change) for member in item)  # type: ignore[return-value]  # T is this tuple
-    if is_dataclass(item) and not isinstance(item, type):
-        names = [each.name for each in fields(item) if not each.name.endswith("url")]
-        return replace(item, **{name: _map_texts(getattr(item, name), change) for name in names})
-    return item

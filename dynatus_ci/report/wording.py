@@ -1,7 +1,7 @@
-"""What differences, values and losses are called. The aspects of a table say their own part; this puts it together.
+"""Differences, values and losses in words. Each aspect has its own words; this module puts them together.
 
-Both sides of a difference are put into words here, so that a change reads `before → after`. If an aspect has no words
-for a value, the report shows it as a diff of JSON.
+Both sides of a difference are put into phrases here, so that a change reads `before → after`. If an aspect has no
+phrase for a value, the report shows a diff of JSON.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ def name(path: Path) -> str:
 
 
 def sides(difference: Difference) -> tuple[dict[Path, str], dict[Path, str]] | None:
-    """Both sides in a few words, by path; None where no words were written for one of them.
+    """Both sides in a few words, by path; None if one of them has no phrase.
 
     The creation of a table has one more path for each local index.
     """
     path, actual, desired = difference.path, difference.actual, difference.desired
-    measured = path[:1] == (GLOBAL,) or path[-1:] in {("ProvisionedThroughput",), ("OnDemandThroughput",)}
-    if measured and isinstance(actual, Mapping) and isinstance(desired, Mapping):
+    has_members = path[:1] == (GLOBAL,) or path[-1:] in {("ProvisionedThroughput",), ("OnDemandThroughput",)}
+    if has_members and isinstance(actual, Mapping) and isinstance(desired, Mapping):
         # A member that the file leaves out is not compared and stays as it is.
         actual = {member: value for member, value in actual.items() if member in desired}
     before, after = _phrases(path, actual), _phrases(path, desired)
     return None if before is None or after is None else (before, after)
 
 
-def change(difference: Difference) -> str:
-    """`before → after` as a sentence; empty where a side is absent or was not put into words."""
+def before_and_after(difference: Difference) -> str:
+    """`before → after` as a sentence; empty if a side is absent or has no phrase."""
     both = [side[difference.path] for side in sides(difference) or () if difference.path in side]
     return " → ".join(map(code, both)) if both[1:] else ""
 
@@ -60,7 +60,7 @@ def diff(actual: Value, desired: Value) -> tuple[str, ...]:
     return tuple("  …" if line.startswith("@@") else line for line in signed)
 
 
-# --- what goes -------------------------------------------------------------------------------------------------------
+# --- what is lost or disturbed ---------------------------------------------------------------------------------------
 
 _OTHER_CONSEQUENCE = "{name} of {table} will change."
 _LISTED_TABLES = 3
@@ -70,7 +70,7 @@ _LISTED_TABLES = 3
 class Consequence:
     """What a risky difference means for people and programs that use the table.
 
-    Equal differences of several tables become one sentence: they differ in nothing but `change`.
+    `template` is a sentence with places (see `Aspect.consequence`). Equal differences of several tables share one.
     """
 
     change: TableChange
@@ -81,34 +81,34 @@ class Consequence:
     @property
     def group(self) -> tuple[str, ...]:
         """Consequences with the same group can share a sentence."""
-        return (self.template, *self.difference.path[1:2], change(self.difference), *self.notes)
+        return (self.template, *self.difference.path[1:2], before_and_after(self.difference), *self.notes)
 
 
 def destructive(change: TableChange) -> tuple[Consequence, ...]:
-    """What is lost: one for the table where it is deleted, else one for each destructive difference."""
+    """What is lost: one consequence if the table is deleted, else one for each destructive difference."""
     return _consequences(change, Risk.DESTRUCTIVE)
 
 
 def disruptive(change: TableChange) -> tuple[Consequence, ...]:
-    """What is disturbed. Nothing where the table is deleted with its items: that says it all."""
-    if is_replaced(change) and change.risk is not Risk.DISRUPTIVE:
+    """What is disturbed. Nothing if the table is deleted with its items: its loss says that already."""
+    if is_deleted(change) and change.risk is not Risk.DISRUPTIVE:
         return ()
     return _consequences(change, Risk.DISRUPTIVE)
 
 
-def is_replaced(change: TableChange) -> bool:
-    """Whether the table is deleted."""
+def is_deleted(change: TableChange) -> bool:
+    """Whether the table is deleted, for good or to be created again."""
     return change.action in {Action.RECREATE, Action.DELETE}
 
 
 def other_notes(change: TableChange) -> tuple[str, ...]:
-    """The notes that no alert repeats."""
-    in_alert = is_replaced(change) and not change.refusal
+    """The notes that no alert shows."""
+    in_alert = is_deleted(change) and not change.refusal
     return tuple(note for note in change.notes if not in_alert or note == replacement.NEVER_KEPT)
 
 
 def tables(names: Sequence[str]) -> str:
-    """Some tables, as a sentence: the only one by name, else how many and the first names."""
+    """Some tables, as a sentence: one by its name, several by their number and the first names."""
     if len(names) == 1:
         return code(names[0])
     shown = [code(name) for name in names[:_LISTED_TABLES]]
@@ -117,29 +117,29 @@ def tables(names: Sequence[str]) -> str:
 
 
 def consequence(group: Sequence[Consequence]) -> str:
-    """What some consequences of one group say, as a sentence."""
+    """The consequences of one group, as a sentence."""
     first = group[0]
-    path, desired, changed = first.difference.path, first.difference.desired, change(first.difference)
-    named = tables([each.change.table for each in group])
-    # Values go into their places once, so that none can be taken for a place.
-    said = first.template.format(
-        table=named,
-        whole_table=named if group[1:] else f"Table {named}",
+    path, desired, changed = first.difference.path, first.difference.desired, before_and_after(first.difference)
+    names = tables([consequence.change.table for consequence in group])
+    # The template is filled once. A value that looks like a place stays as it is.
+    filled = first.template.format(
+        table=names,
+        whole_table=names if group[1:] else f"Table {names}",
         member=code(path[1]) if path[1:] else "",
         name=name(path).capitalize(),
-        held=_held([each.change for each in group]),
+        held=_held([consequence.change for consequence in group]),
         change=f" ({changed})" if changed else "",
         attribute=code(str(desired.get("AttributeName", ""))) if isinstance(desired, Mapping) else "",
     )
-    return " ".join([said, *first.notes])
+    return " ".join([filled, *first.notes])
 
 
 def _consequences(change: TableChange, risk: Risk) -> tuple[Consequence, ...]:
     risky = [difference for difference in change.differences if difference.risk is risk]
-    if not is_replaced(change):
+    if not is_deleted(change):
         return tuple(Consequence(change, difference, _template(difference)) for difference in risky)
     again = " and created again, empty" if change.action is Action.RECREATE else ""
-    # A table that is proven empty holds nothing, whatever AWS last counted.
+    # AWS counts items every six hours. A table that is proven empty holds none, whatever the last count was.
     held = "{held}" if risk is Risk.DESTRUCTIVE else ""
     notes = tuple(note for note in change.notes if note != replacement.NEVER_KEPT)
     template = f"{{whole_table}}{held} will be deleted{again}."
@@ -147,11 +147,11 @@ def _consequences(change: TableChange, risk: Risk) -> tuple[Consequence, ...]:
 
 
 def _held(changes: Sequence[TableChange]) -> str:
-    """How many items the tables hold, in brackets, as DescribeTable counts them: up to six hours ago."""
+    """How many items the tables hold, in brackets. DescribeTable's counts are up to six hours old."""
     counted = [change.info for change in changes if change.info is not None]
     if not counted:
         return ""
-    items, volume = sum(live.items for live in counted), sum(live.bytes for live in counted)
+    items, volume = sum(info.items for info in counted), sum(info.bytes for info in counted)
     if not items:
         return " (0 items when AWS last counted, up to six hours ago)"
     return f" ({plural(items, 'item')}, {size(volume)}, counted up to six hours ago)"
@@ -162,40 +162,41 @@ def _template(difference: Difference) -> str:
     return aspect.consequence(difference) if aspect else _OTHER_CONSEQUENCE
 
 
-# --- what changes, for the overview ----------------------------------------------------------------------------------
+# --- the overview: what changes, in one line -------------------------------------------------------------------------
 
 _NEW, _GONE, _REBUILT, _CHANGED = "+", "\N{MINUS SIGN}", "↻", "~"
 _REBUILDS = {Effect.REBUILD_INDEX, Effect.REBUILD_REPLICA}
 _ON, _OFF = "on", "off"
 _SEPARATOR = " · "
 _SHORT = 48
+"""The most characters of two values that the overview shows."""
 _SHOWN_NAMES = 3
 
 
 def overview(change: TableChange) -> str:
-    """What changes, as a sentence: `+` new, a minus gone, `↻` deleted and built again."""
-    real = [difference for difference in change.differences if difference.effect is not Effect.UNSUPPORTED]
+    """What changes, as a sentence: `+` for what is new, a minus for what goes, `↻` for what is built again."""
+    supported = [difference for difference in change.differences if difference.effect is not Effect.UNSUPPORTED]
     if change.action is Action.DELETE:
         empty = change.risk is not Risk.DESTRUCTIVE
         return f"{_GONE} table, empty" if empty else f"{_GONE} table and its items"
-    causes = [difference for difference in real if is_cause(difference)]
+    causes = [difference for difference in supported if forces_recreation(difference)]
     if causes:
         return _SEPARATOR.join(_part(difference) for difference in causes)
     new, parts = change.action is Action.CREATE, []
     if new:
-        parts += [f"{_NEW} table", *(f"{_NEW} {name(path)}" for path in _local_indexes(real))]
-        real = [difference for difference in real if difference.path]
+        parts += [f"{_NEW} table", *(f"{_NEW} {name(path)}" for path in _local_indexes(supported))]
+        supported = [difference for difference in supported if difference.path]
     for member in (GLOBAL, "Replicas"):
-        parts += _named(member, [difference for difference in real if _is_member(difference, member)])
-    rest = [difference for difference in real if not _is_named(difference)]
+        parts += _named(member, [difference for difference in supported if _is_member(difference, member)])
+    rest = [difference for difference in supported if not _is_named(difference)]
     parts += dict.fromkeys(name(difference.path) if new else _part(difference) for difference in rest)
-    tags = [difference for difference in real if _is_member(difference, "Tags")]
+    tags = [difference for difference in supported if _is_member(difference, "Tags")]
     parts += [name(tags[0].path)] if len(tags) == 1 else _counted(len(tags), "tag")
     return _SEPARATOR.join(parts)
 
 
-def is_cause(difference: Difference) -> bool:
-    """Whether a table is deleted and created again because of it."""
+def forces_recreation(difference: Difference) -> bool:
+    """Whether the table is deleted and created again because of this difference."""
     return difference.effect is Effect.RECREATE and difference.path != ()
 
 
@@ -214,14 +215,14 @@ def _local_indexes(differences: Sequence[Difference]) -> list[Path]:
 
 
 def _named(member: str, differences: Sequence[Difference]) -> list[str]:
-    """Indexes and replicas, by what happens to them: a few by name, many as a count."""
+    """Indexes or replicas, by what happens to them: a few by name, many as a count."""
     parts: list[str] = []
     for sign in (_NEW, _REBUILT, _GONE):
-        found = [difference for difference in differences if _sign(difference) == sign]
-        if len(found) <= _SHOWN_NAMES:
-            parts += [f"{sign} {name(difference.path)}" for difference in found]
+        same = [difference for difference in differences if _sign(difference) == sign]
+        if len(same) <= _SHOWN_NAMES:
+            parts += [f"{sign} {name(difference.path)}" for difference in same]
         else:
-            parts += [f"{sign} {count}" for count in _counted(len(found), _title(member))]
+            parts += [f"{sign} {count}" for count in _counted(len(same), _title(member))]
     return [*parts, *(_part(difference) for difference in differences if _sign(difference) == _CHANGED)]
 
 
@@ -236,11 +237,11 @@ def _sign(difference: Difference) -> str:
 
 
 def _part(difference: Difference) -> str:
-    """A difference by name, with its values where both are short."""
+    """A difference by name, with both values if they are short."""
     before, after = (side.get(difference.path, "") for side in sides(difference) or ({}, {}))
-    if is_cause(difference):
+    if forces_recreation(difference):
         sign = {_NEW: f"{_NEW} ", _GONE: f"{_GONE} "}.get(_sign(difference), "")
-        return f"{sign}{name(difference.path)} {change(difference)}".rstrip()
+        return f"{sign}{name(difference.path)} {before_and_after(difference)}".rstrip()
     if _OFF in {before, after}:
         return f"{name(difference.path)} {after if after in {_OFF, _ON} else code(after)}"
     if before.startswith(f"{_ON}, ") and after.startswith(f"{_ON}, "):
@@ -253,7 +254,7 @@ def _part(difference: Difference) -> str:
 
 
 def access_paths(change: TableChange) -> tuple[str, ...]:
-    """The table's keys, indexes and stream as a diff of lines, with what stays; empty where none of them changes.
+    """The table's keys, indexes and stream as the lines of a diff, with what stays; empty if none of them changes.
 
     It needs both sides of the table. A plan that was read from a document has neither.
     """
@@ -284,7 +285,7 @@ def _access_paths(table: Table) -> dict[Path, str]:
         ((member, index), value) for member in (LOCAL, GLOBAL) for index, value in (table.at((member,)) or {}).items()
     ]
     return {
-        ("KeySchema",): keys.key_words(table.at(("KeySchema",)) or {"KeySchema": []}),
+        ("KeySchema",): keys.key_phrase(table.at(("KeySchema",)) or {"KeySchema": []}),
         **{path: _keys_and_projection(value) for path, value in indexes},
         **({("StreamSpecification",): str(stream.get("StreamViewType"))} if stream.get("StreamEnabled") else {}),
     }
@@ -300,14 +301,14 @@ def _path_label(path: Path) -> str:
 
 
 def _keys_and_projection(value: Mapping[str, Value]) -> str:
-    return keys.index_words({member: value[member] for member in ("KeySchema", "AttributeDefinitions", "Projection")})
+    return keys.index_phrase({member: value[member] for member in ("KeySchema", "AttributeDefinitions", "Projection")})
 
 
 # --- values in a few words -------------------------------------------------------------------------------------------
 
 
 def _phrases(path: Path, value: Value) -> dict[Path, str] | None:
-    """A value in words, by path: its own, and one for each local index of a new table."""
+    """A value in a few words, by path: its own, and one for each local index of a new table."""
     if value is None:
         return {}
     phrase = _phrase(path, value)
@@ -316,10 +317,8 @@ def _phrases(path: Path, value: Value) -> dict[Path, str] | None:
     if path:
         return {path: phrase}
     types = {"AttributeDefinitions": value.get("AttributeDefinitions") or []}
-    return {
-        path: phrase,
-        **{(LOCAL, one["IndexName"]): keys.index_words({**types, **one}) for one in value.get(LOCAL) or []},
-    }
+    local = {(LOCAL, index["IndexName"]): index for index in value.get(LOCAL) or []}
+    return {path: phrase, **{at: keys.index_phrase({**types, **index}) for at, index in local.items()}}
 
 
 def _phrase(path: Path, value: Value) -> str | None:
@@ -328,22 +327,22 @@ def _phrase(path: Path, value: Value) -> str | None:
     if isinstance(value, str | int):
         return str(value) or '""'
     aspect = aspects.kind_of(path)
-    said, words = (aspect.said, aspect.words) if aspect else (_TABLE, _table)
-    if (path and not aspect) or not isinstance(value, Mapping) or not value.keys() <= said or not said:
+    phrased, phrase = (aspect.phrased, aspect.phrase) if aspect else (_TABLE_MEMBERS, _table_phrase)
+    if (path and not aspect) or not isinstance(value, Mapping) or not value.keys() <= phrased or not phrased:
         return None
-    return words(value)
+    return phrase(value)
 
 
-def _table(value: Mapping[str, Value]) -> str:
-    # A table that is deleted has its key with the types inside.
+def _table_phrase(value: Mapping[str, Value]) -> str:
+    # The key of a table that is deleted has the attribute types inside.
     key = value["KeySchema"] if isinstance(value["KeySchema"], Mapping) else value
     billing = [value.get("BillingMode", ""), phrases.units(value.get("ProvisionedThroughput"))]
     return phrases.joined(
-        f"key {keys.key_words(key)}", " ".join(filter(None, billing)), phrases.at_most(value.get("OnDemandThroughput"))
+        f"key {keys.key_phrase(key)}", " ".join(filter(None, billing)), phrases.at_most(value.get("OnDemandThroughput"))
     )
 
 
-_TABLE = keys.KEYED | {"BillingMode", "ProvisionedThroughput", "OnDemandThroughput", LOCAL}
+_TABLE_MEMBERS = keys.KEYED | {"BillingMode", "ProvisionedThroughput", "OnDemandThroughput", LOCAL}
 
 
 def _json(value: Value, indent: int | None = None) -> str:

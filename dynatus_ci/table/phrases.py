@@ -1,4 +1,4 @@
-"""Values in few words, as people read them: what the settings' own phrases are made of."""
+"""Values in few words, as people read them. Aspects make their phrases with these."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNITS = {
     "ReadUnitsPerSecond": "read",
     "WriteUnitsPerSecond": "write",
 }
-"""Every member that counts units, and of what."""
+"""Member that counts units → what it counts."""
 
 
 def on(value: Value) -> str:
@@ -27,20 +27,20 @@ def on(value: Value) -> str:
 
 
 def switched(value: Mapping[str, Value], flag: str, detail: str, say: Callable[[Value], str] = str) -> str:
-    """On or off, and the one thing that there is to say beside it."""
+    """On or off, and a detail."""
     return joined(on(value[flag]), say(value[detail]) if value.get(detail) else "", by=", ")
 
 
 def units(value: Mapping[str, Value] | None) -> str:
     """Units of reads and writes."""
-    said = [(value[member], word) for member, word in UNITS.items() if value and member in value]
-    return ", ".join(f"{'unlimited' if count == -1 else f'{count:,}'} {word}" for count, word in said)
+    counts = [(value[member], word) for member, word in UNITS.items() if value and member in value]
+    return ", ".join(f"{'unlimited' if count == -1 else f'{count:,}'} {word}" for count, word in counts)
 
 
 def at_most(value: Mapping[str, Value] | None) -> str:
     """The on-demand limits of a table, an index or a replica; empty where there is none."""
-    said = units(limits(value))
-    return f"at most {said}" if said else ""
+    limited = units(limits(value))
+    return f"at most {limited}" if limited else ""
 
 
 def attribute(name: str) -> str:
@@ -49,7 +49,7 @@ def attribute(name: str) -> str:
 
 
 def joined(*parts: str, by: str = " · ") -> str:
-    """The parts that say something."""
+    """The parts that are not empty."""
     return by.join(filter(None, parts))
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dynatus_ci.report import plan_report
+from dynatus_ci.report import plan_report, timing
 from dynatus_ci.report.quantities import duration
 from dynatus_ci.table import order
 from dynatus_ci.table.model import Phase, Step
@@ -52,7 +52,7 @@ def test_a_pause_counts_once_and_not_at_all_where_other_steps_fill_it() -> None:
 
 def test_expiry_that_moves_takes_half_an_hour_to_an_hour_and_is_shown_so() -> None:
     change = planned(json.loads((FOLDER / "another-expiry-attribute.json").read_text(encoding="utf-8")))
-    least, most = plan_report.total_seconds([change], 1)
+    least, most = timing.total_seconds([change], 1)
     assert (least, most) == (31 * MINUTE, 60 * MINUTE + 1)
     line = plan_report.step_line(change.steps[-1])
     assert line.waits.startswith("after a pause of 31 min")

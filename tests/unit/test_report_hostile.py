@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dynatus_ci import report, text
 from dynatus_ci.errors import AwsError, Fault, Place
-from dynatus_ci.report import layout
+from dynatus_ci.report import finishing
 from dynatus_ci.report import safe_markdown as words
 from dynatus_ci.table.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, Status
@@ -219,7 +219,7 @@ def test_a_hostile_plan_has_only_our_markup(value: str) -> None:
     for shown in hostile_reports(value):
         page = Html(shown)
         assert set(page.tags) <= LAID_OUT
-        assert set(page.links) <= {layout.DOCUMENTATION}
+        assert set(page.links) <= {finishing.DOCUMENTATION}
         assert "@" not in page.words
 
 

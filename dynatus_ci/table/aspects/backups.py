@@ -30,7 +30,7 @@ class PointInTimeRecovery(Aspect):
         {"PointInTimeRecoveryEnabled": Flag(), "RecoveryPeriodInDays": Whole(1, LONGEST_PERIOD)},
         required=("PointInTimeRecoveryEnabled",),
     )
-    said = frozenset(shape.members)
+    phrased = frozenset(shape.members)
     reader = "DescribeContinuousBackups"
     writers = ("UpdateContinuousBackups",)
     initial = OFF
@@ -60,7 +60,7 @@ class PointInTimeRecovery(Aspect):
         shorter = not desired["PointInTimeRecoveryEnabled"] or after < before
         return Risk.DESTRUCTIVE if shorter else Risk.SAFE
 
-    def words(self, value: Mapping[str, Value]) -> str:
+    def phrase(self, value: Mapping[str, Value]) -> str:
         return phrases.switched(value, "PointInTimeRecoveryEnabled", "RecoveryPeriodInDays", _days)
 
     def consequence(self, difference: Difference) -> str:

@@ -265,11 +265,11 @@ class Aspect:
         """Why a step is taken, in one plain phrase."""
         return f"set {self.title}"
 
-    said: ClassVar[frozenset[str]] = frozenset()
-    """The members that `words` puts into words. A value with another member is shown as a diff of JSON, as is each
-    value where this is empty."""
+    phrased: ClassVar[frozenset[str]] = frozenset()
+    """The members that `phrase` knows. A value with another member is shown as a diff of JSON. So is every value if
+    this is empty."""
 
-    def words(self, value: Mapping[str, Value]) -> str:
+    def phrase(self, value: Mapping[str, Value]) -> str:
         """A value in a few words, as plain text: `by expires_at`. Reports mark it as a value."""
         raise NotImplementedError
 

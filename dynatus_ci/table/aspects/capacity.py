@@ -334,7 +334,7 @@ class BillingMode(Aspect):
 class _Throughput(Aspect):
     """The capacity or the limits of the table and of each index; the billing mode plans for them."""
 
-    said = frozenset(phrases.UNITS)
+    phrased = frozenset(phrases.UNITS)
     of_table = True
     mode: ClassVar[str]
     """The billing mode that has them."""
@@ -355,7 +355,7 @@ class _Throughput(Aspect):
     def serves(self, path: Path) -> bool:
         return False
 
-    def words(self, value: Mapping[str, Value]) -> str:
+    def phrase(self, value: Mapping[str, Value]) -> str:
         return phrases.units(value)
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:

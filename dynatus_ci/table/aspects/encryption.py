@@ -33,7 +33,7 @@ class Encryption(Aspect):
     shape = Structure(
         {"Enabled": Flag(), "SSEType": Choice(("AES256", "KMS")), "KMSMasterKeyId": Text(1)}, required=("Enabled",)
     )
-    said = frozenset(shape.members)
+    phrased = frozenset(shape.members)
     in_create = True
     initial = OFF
     seconds = (20, 30)
@@ -74,7 +74,7 @@ class Encryption(Aspect):
         if status in {"ENABLING", "DISABLING", "UPDATING"}:
             yield (self.name,), status
 
-    def words(self, value: Mapping[str, Value]) -> str:
+    def phrase(self, value: Mapping[str, Value]) -> str:
         if not value["Enabled"]:
             return "AWS owned key"
         return f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "AWS managed key"

@@ -174,7 +174,7 @@ class GlobalIndexes(Aspect):
     named = True
     shape = shapes.Sequence(INDEX)
     # The insights of an index are an aspect of their own.
-    said = keys.KEYED | INDEX.members.keys() - {"IndexName"}
+    phrased = keys.KEYED | INDEX.members.keys() - {"IndexName"}
     of_table = True
     initial = keys.NONE
 
@@ -209,8 +209,8 @@ class GlobalIndexes(Aspect):
         """A new index has the table's billing mode."""
         return difference.path == ("BillingMode",)
 
-    def words(self, value: Mapping[str, Value]) -> str:
-        return keys.index_words(value)
+    def phrase(self, value: Mapping[str, Value]) -> str:
+        return keys.index_phrase(value)
 
     def consequence(self, difference: Difference) -> str:
         if difference.desired is None:

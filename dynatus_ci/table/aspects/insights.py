@@ -28,7 +28,7 @@ class Insights(Aspect):
     name = "ContributorInsightsSpecification"
     title = "contributor insights"
     shape = Structure({"Enabled": Flag(), "Mode": Choice((DEFAULT_MODE, "THROTTLED_KEYS"))}, required=("Enabled",))
-    said = frozenset(shape.members)
+    phrased = frozenset(shape.members)
     reader = "ListContributorInsights"
     explainer = "DescribeContributorInsights"
     pages = "ContributorInsightsSummaries"
@@ -80,7 +80,7 @@ class Insights(Aspect):
         target = (INDEXES, summary["IndexName"]) if summary.get("IndexName") else ()
         return (*target, self.name)
 
-    def words(self, value: Mapping[str, Value]) -> str:
+    def phrase(self, value: Mapping[str, Value]) -> str:
         return phrases.switched(value, "Enabled", "Mode")
 
     def consequence(self, difference: Difference) -> str:

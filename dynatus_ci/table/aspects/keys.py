@@ -57,7 +57,7 @@ def keyed(key_schema: Sequence[Mapping[str, Any]], types_by_name: Mapping[str, s
     }
 
 
-def key_words(value: Mapping[str, Value]) -> str:
+def key_phrase(value: Mapping[str, Value]) -> str:
     """The partition key's attributes, then the sort key's, with their types. Several of one kind are joined by `+`."""
     kinds = types(value.get("AttributeDefinitions") or [])
     named = ([e["AttributeName"] for e in value["KeySchema"] if e["KeyType"] == kind] for kind in ("HASH", "RANGE"))
@@ -65,12 +65,12 @@ def key_words(value: Mapping[str, Value]) -> str:
     return ", ".join(filter(None, typed))
 
 
-def index_words(value: Mapping[str, Value]) -> str:
+def index_phrase(value: Mapping[str, Value]) -> str:
     """The key, the projection and the capacity of an index."""
     include = ", ".join(map(phrases.attribute, value["Projection"].get("NonKeyAttributes") or ()))
     warm = phrases.units(value.get("WarmThroughput"))
     return phrases.joined(
-        key_words(value),
+        key_phrase(value),
         f"{value['Projection']['ProjectionType']} {include}".rstrip(),
         phrases.units(value.get("ProvisionedThroughput")),
         phrases.at_most(value.get("OnDemandThroughput")),
@@ -107,7 +107,7 @@ class Key(Aspect):
     name = "KeySchema"
     title = "key"
     shape = KEY_SCHEMA
-    said = KEYED
+    phrased = KEYED
     fixed = True
     of_table = True
 
@@ -117,8 +117,8 @@ class Key(Aspect):
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         return keyed(description[self.name], types(description.get("AttributeDefinitions") or []))
 
-    def words(self, value: Mapping[str, Value]) -> str:
-        return key_words(value)
+    def phrase(self, value: Mapping[str, Value]) -> str:
+        return key_phrase(value)
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
         """A table that is missing is one difference, its key included."""
@@ -138,7 +138,7 @@ class LocalIndexes(Aspect):
     title = "local index"
     named = True
     shape = shapes.Sequence(Structure(INDEX, required=tuple(INDEX)))
-    said = KEYED | {"Projection"}
+    phrased = KEYED | {"Projection"}
     fixed = True
     of_table = True
     initial = NONE
@@ -150,8 +150,8 @@ class LocalIndexes(Aspect):
         kinds = types(description.get("AttributeDefinitions") or [])
         return local_indexes(description.get(self.name) or [], kinds)
 
-    def words(self, value: Mapping[str, Value]) -> str:
-        return index_words(value)
+    def phrase(self, value: Mapping[str, Value]) -> str:
+        return index_phrase(value)
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
         """A table that is missing is one difference, its local indexes included."""

@@ -31,7 +31,7 @@ class Kinesis(Aspect):
     name = "KinesisStreamSpecification"
     title = "Kinesis stream"
     shape = Structure({"StreamArn": Text(37, 1024), PRECISION: Choice(("MILLISECOND", "MICROSECOND"))})
-    said = frozenset(shape.members)
+    phrased = frozenset(shape.members)
     reader = "DescribeKinesisStreamingDestination"
     writers = (
         "EnableKinesisStreamingDestination",
@@ -92,7 +92,7 @@ class Kinesis(Aspect):
         moved = actual and (desired is None or desired["StreamArn"] != actual["StreamArn"])
         return Risk.DISRUPTIVE if moved else Risk.SAFE
 
-    def words(self, value: Mapping[str, Value]) -> str:
+    def phrase(self, value: Mapping[str, Value]) -> str:
         return ", ".join(value.values())
 
     def consequence(self, difference: Difference) -> str:

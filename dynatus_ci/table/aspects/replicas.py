@@ -63,7 +63,7 @@ class Replicas(Aspect):
     title = "replica"
     named = True
     shape = Sequence(REPLICA)
-    said = frozenset(REPLICA.members) - {"RegionName"}
+    phrased = frozenset(REPLICA.members) - {"RegionName"}
     phase = Phase.BUILD
     initial = NONE
     seconds = (14, None)
@@ -114,14 +114,14 @@ class Replicas(Aspect):
                 reason = replica.get("ReplicaStatusDescription")
                 yield (self.name, replica["RegionName"]), phrases.failed(FAILED, reason)
 
-    def words(self, value: Mapping[str, Value]) -> str:
+    def phrase(self, value: Mapping[str, Value]) -> str:
         """The replica's overrides."""
         overrides = phrases.joined(
             value.get("TableClassOverride", ""),
             f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "",
             phrases.units(value.get("ProvisionedThroughputOverride")),
             phrases.at_most(value.get("OnDemandThroughputOverride")),
-            *(f"index {name}: {self.words(index)}" for name, index in (value.get(INDEXES) or {}).items()),
+            *(f"index {name}: {self.phrase(index)}" for name, index in (value.get(INDEXES) or {}).items()),
         )
         return overrides or "like the table"
 

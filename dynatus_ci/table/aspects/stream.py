@@ -32,7 +32,7 @@ class Stream(Aspect):
         },
         required=("StreamEnabled",),
     )
-    said = frozenset(shape.members)
+    phrased = frozenset(shape.members)
     in_create = True
     initial = OFF
     seconds = (4, 5)
@@ -64,7 +64,7 @@ class Stream(Aspect):
         """Consumers lose their stream when it goes off, also for a moment."""
         return Risk.DISRUPTIVE if actual["StreamEnabled"] else Risk.SAFE
 
-    def words(self, value: Mapping[str, Value]) -> str:
+    def phrase(self, value: Mapping[str, Value]) -> str:
         return phrases.switched(value, "StreamEnabled", "StreamViewType")
 
     def consequence(self, difference: Difference) -> str:

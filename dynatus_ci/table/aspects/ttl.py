@@ -28,7 +28,7 @@ class TimeToLive(Aspect):
     name = "TimeToLiveSpecification"
     title = "time to live"
     shape = Structure({"Enabled": Flag(), "AttributeName": Text(1, 255)}, required=("Enabled",))
-    said = frozenset(shape.members)
+    phrased = frozenset(shape.members)
     reader = "DescribeTimeToLive"
     writers = ("UpdateTimeToLive",)
     initial = OFF
@@ -70,7 +70,7 @@ class TimeToLive(Aspect):
         """When it goes on, AWS deletes items whose time is past."""
         return Risk.DISRUPTIVE if desired["Enabled"] else Risk.SAFE
 
-    def words(self, value: Mapping[str, Value]) -> str:
+    def phrase(self, value: Mapping[str, Value]) -> str:
         return f"by {phrases.attribute(value['AttributeName'])}" if value["Enabled"] else "off"
 
     def consequence(self, difference: Difference) -> str:

@@ -79,7 +79,7 @@ class WarmThroughput(Aspect):
     name = "WarmThroughput"
     title = "warm throughput"
     shape = Structure({"ReadUnitsPerSecond": Whole(1), "WriteUnitsPerSecond": Whole(1)})
-    said = frozenset(shape.members)
+    phrased = frozenset(shape.members)
     in_create = True
     seconds = (270, 510)
 
@@ -102,7 +102,7 @@ class WarmThroughput(Aspect):
         if status not in {None, "ACTIVE"}:
             yield (self.name,), status
 
-    def words(self, value: Mapping[str, Value]) -> str:
+    def phrase(self, value: Mapping[str, Value]) -> str:
         return f"{phrases.units(value)} a second"
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
