@@ -13,10 +13,11 @@ from dynatus_ci.definitions import loader
 from dynatus_ci.errors import FailureReason, Fault, InvalidDefinitions
 from dynatus_ci.report import ReportContext
 from dynatus_ci.review import Gate, Scope
-from dynatus_ci.table import emulators
+from dynatus_ci.table import emulators, usage
 from dynatus_ci.table.aspects.base import Emptiness
-from dynatus_ci.table.model import Failure, Plan, Risk, TableChange
+from dynatus_ci.table.model import Failure, Plan, Risk, TableChange, Usage
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
+from dynatus_ci.table.usage import Read
 from tests import shop
 from tests.shop import ACCOUNT, KNOWN, change, creation, plan
 
@@ -51,7 +52,14 @@ def table_result(change: TableChange, *statuses: Status, result: Outcome, **more
 
 # The same few tables in all that reports can show; RED has each risk, and what is blocked.
 FIRST = plan(creation("users"), creation("carts"), creation("orders"), creation("events"))
-RED = plan(*map(change, ("orders", "users", "events", "archive", "carts", "countries", "currencies")))
+RED = usage.added(
+    plan(*map(change, ("orders", "users", "events", "archive", "carts", "countries", "currencies"))),
+    {
+        Read("archive"): Usage(0, None),
+        Read("orders"): Usage(1_310_422, "2026-11-26"),
+        Read("users", "email-index"): Usage(41_220, "2026-11-25"),
+    },
+)
 UPDATES = plan(*map(change, ("users", "payments", "reports")))
 BIG = plan(
     *(change("users", as_name=f"service-{n:03}-table") for n in range(20)),

@@ -36,7 +36,7 @@ _WRITES: _Config = {**_NEVER, "connect_timeout": 5, "read_timeout": 60}
 _ITEMS: _Config = {**_NEVER, "connect_timeout": 5, "read_timeout": 60}
 """For calls about items. Who makes them slows down by itself, and no other call with it."""
 _ONCE: _Config = {**_NEVER, "connect_timeout": 3, "read_timeout": 10}
-"""For the first calls to an endpoint that is not AWS's: it may not be up yet, or may not know the service."""
+"""For what may well not answer: an endpoint that is not AWS's, and what a run can do without."""
 _NEXT_PAGE = {
     "NextToken": "NextToken",
     "LastEvaluatedTableName": "ExclusiveStartTableName",
@@ -140,15 +140,29 @@ class Aws:
         Raises:
             CallFailed: `ErrorKind.DENIED` also where there is no session to make a client with.
         """
-        if self._session is None:
-            message = f"{service}:{operation} needs a session, and only a client was given."
-            raise CallFailed(message, kind=ErrorKind.DENIED, operation=operation, code="NoSession")
-        slot, config = ("once", _ONCE) if self.endpoint else ("read", _READS)
-        return self._call(self._client(service, slot, config), operation, service=service, **parameters)
+        if self.endpoint:
+            return self.read_once(service, operation, **parameters)
+        return self._service(service, operation, slot="read", config=_READS, parameters=parameters)
+
+    def read_once(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """The same without waiting long for an answer: for what the run can do without.
+
+        Raises:
+            CallFailed: As `read_service`.
+        """
+        return self._service(service, operation, slot="once", config=_ONCE, parameters=parameters)
 
     def cannot_keep(self, setting: str) -> None:
         """Remember that this endpoint does not keep a setting."""
         self.unsupported.add(setting)
+
+    def _service(
+        self, service: str, operation: str, *, slot: str, config: _Config, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        if self._session is None:
+            message = f"{service}:{operation} needs a session, and only a client was given."
+            raise CallFailed(message, kind=ErrorKind.DENIED, operation=operation, code="NoSession")
+        return self._call(self._client(service, slot, config), operation, service=service, **parameters)
 
     def _client(self, service: str, slot: str, config: _Config) -> Any:
         if self._given is not None and service == "dynamodb":

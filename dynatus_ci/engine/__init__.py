@@ -10,14 +10,14 @@ from pathlib import PurePosixPath
 from threading import Event as Flag
 from threading import Lock, Semaphore
 
-from dynatus_ci.aws import call_errors, emulation, observe
+from dynatus_ci.aws import call_errors, emulation, metrics, observe
 from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.client import CONNECTIONS, Aws
 from dynatus_ci.aws.waits import Clock, SystemClock
 from dynatus_ci.engine import table_loop
 from dynatus_ci.engine.run import EngineRun, Event, EventKind, OnEvent, Refuse
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import emulators, planner, proof
+from dynatus_ci.table import emulators, planner, proof, usage
 from dynatus_ci.table.aspects.base import AccountFacts
 from dynatus_ci.table.model import Failure, Plan, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
@@ -56,13 +56,15 @@ def plan(aws: Aws, tables: Sequence[Table], *, options: Options = Options()) -> 
     if aws.emulator == emulators.DYNAMODB_LOCAL:
         conflicts = emulation.case_conflicts(table.name for table in tables)
         changes = [_case_conflict(change, conflicts) for change in changes]
-    return Plan(
+    planned = Plan(
         tables=tuple(sorted(changes, key=lambda change: change.table)),
         account=aws.account,
         region=aws.region,
         endpoint=aws.endpoint,
         notes=aws.notes,
     )
+    goes = usage.asked(planned)
+    return usage.added(planned, metrics.usage(aws, goes)) if goes else planned
 
 
 def _case_conflict(change: TableChange, conflicts: Mapping[str, str]) -> TableChange:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dynatus_ci.report.quantities import plural, size
-from dynatus_ci.table import aspects, phrases, replacement
+from dynatus_ci.table import aspects, phrases, replacement, usage
 from dynatus_ci.table.aspects import keys
 from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.keys import LOCAL
@@ -81,7 +81,12 @@ class Consequence:
     @property
     def group(self) -> tuple[str, ...]:
         """Consequences with the same group can share a sentence."""
-        return (self.template, *self.difference.path[1:2], before_and_after(self.difference), *self.notes)
+        return (self.template, *self.difference.path[1:2], before_and_after(self.difference), *self.read, *self.notes)
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """How much it was read lately, as a sentence; empty where that is not known."""
+        return (usage.words(self.difference.usage),) if self.difference.usage else ()
 
 
 def destructive(change: TableChange) -> tuple[Consequence, ...]:
@@ -131,7 +136,7 @@ def consequence(group: Sequence[Consequence]) -> str:
         change=f" ({changed})" if changed else "",
         attribute=code(str(desired.get("AttributeName", ""))) if isinstance(desired, Mapping) else "",
     )
-    return " ".join([filled, *first.notes])
+    return " ".join([filled, *first.read, *first.notes])
 
 
 def _consequences(change: TableChange, risk: Risk) -> tuple[Consequence, ...]:

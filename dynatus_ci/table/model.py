@@ -158,11 +158,29 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """How much something was read lately (see `usage`).
+
+    Args:
+        read_units: The read units that readers consumed, rounded up.
+        last: The last day (UTC) on which somebody read, as YYYY-MM-DD; None where nobody did.
+    """
+
+    read_units: int
+    last: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The usage as documents hold it (docs/architecture.md#documents)."""
+        return {"read_units": self.read_units, "last": self.last}
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """One part of a table, its actual and its desired value, and what it risks: what people review.
 
     `covered_by` are the ids of wider differences whose review covers this one: who reviewed the creation of an index
-    reviewed its capacity. They follow from the definition and are not part of the document.
+    reviewed its capacity. They follow from the definition and are not part of the document. `usage` is how much an
+    index or a table that goes is still read; None where that is not known. It decides nothing.
     """
 
     table: str
@@ -172,6 +190,7 @@ class Difference:
     effect: Effect = Effect.IN_PLACE
     risk: Risk = Risk.SAFE
     covered_by: tuple[str, ...] = field(default=(), compare=False)
+    usage: Usage | None = field(default=None, compare=False)
 
     @property
     def id(self) -> str:
@@ -187,6 +206,7 @@ class Difference:
             "desired": self.desired,
             "effect": self.effect.value,
             "risk": self.risk.value,
+            "usage": self.usage.to_dict() if self.usage else None,
         }
 
 
@@ -446,6 +466,7 @@ def _change(document: Mapping[str, Any]) -> TableChange:
 
 
 def _difference(table: str, document: Mapping[str, Any]) -> Difference:
+    usage = document.get("usage")  # plans of release 0.1.0 have none
     difference = Difference(
         table=table,
         path=tuple(document["path"]),
@@ -453,6 +474,7 @@ def _difference(table: str, document: Mapping[str, Any]) -> Difference:
         desired=document["desired"],
         effect=Effect(document["effect"]),
         risk=Risk(document["risk"]),
+        usage=Usage(**usage) if usage else None,
     )
     if difference.id != document["id"]:
         raise ValueError(f"the difference {document['id']!r} does not fit its id")

@@ -61,13 +61,14 @@ class Account:
         self.slow_writes = 0.0  # the share of a batch's statements that are throttled
         self.stale = False  # DescribeTable may be late after CreateTable and UpdateTable
         self.index_limit, self.table_limit, self.work_limit, self.insight_rules = 20, 2500, 500, 100
-        self.tag_page, self.target_page = 10, 50
+        self.tag_page, self.target_page, self.metric_page = 10, 50, 100
         self.scan_page = 1_000_000  # items on a page of a scan, where 1 MB holds more
         self.tables: dict[str, Table] = {}
         self.backups: dict[str, Backup] = {}
         self.kms_keys: list[Key] = []
         self.scalable_targets: list[Json] = []  # as DescribeScalableTargets shows them
         self.scaling_policies: list[Json] = []
+        self.reads: dict[tuple[str, str], dict[int, float]] = {}  # (table, index or "") → days ago → read units
         self.foreign_tables: set[tuple[str, str]] = set()  # (region, name): what is in the way of a replica
         self.missing_streams: set[str] = set()  # Kinesis ARNs whose enabling fails
         self.new_principals: dict[str, float] = {}  # ARN → when DynamoDB knows it; before, policies that name it fail

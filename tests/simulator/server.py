@@ -28,6 +28,7 @@ TARGETS: Final = {
     "DynamoDB_20120810": ("dynamodb", "1.0", "com.amazonaws.dynamodb.v20120810#"),
     "AnyScaleFrontendService": ("application-autoscaling", "1.1", ""),
     "TrentService": ("kms", "1.1", ""),
+    "GraniteServiceVersion20100801": ("cloudwatch", "1.0", ""),
 }
 COMMON: Final = {
     "ValidationException": "com.amazon.coral.validate#",

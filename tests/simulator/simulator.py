@@ -190,7 +190,7 @@ class Simulator(Account):
 
 
 def _unknown(request: Request) -> ApiError:
-    if request.service in {"dynamodb", "kms", "application-autoscaling"}:
+    if request.service in {"dynamodb", "kms", "application-autoscaling", "cloudwatch"}:
         names = shapes.service(request.service).operation_names
         if request.operation in names:  # AWS has it: what nobody needed is said in other words
             return ApiError("ValidationException", f"The simulator does not simulate {request.operation}")
