@@ -54,6 +54,11 @@ def codes(texts: Iterable[str]) -> str:
     return ", ".join(map(code, texts))
 
 
+def pull_request(number: int) -> str:
+    """A pull request in a sentence, by its number."""
+    return f"pull request {code(f'#{number}')}"
+
+
 def plain(sentence: str) -> str:
     """A sentence as one line of text without code spans."""
     return "".join(part for _, part in parts(visible(sentence)))

@@ -24,16 +24,16 @@ from dynatus_ci.report import ReportContext
 from dynatus_ci.review import Files, Gate, Refusal, Unfinished
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
-from dynatus_ci.text import code, plain
+from dynatus_ci.text import code, option, plain, pull_request
 
 MOST_REQUESTS = 48
-"""What a run may ask of GitHub to find out what was reviewed; with what it tells meanwhile it stays below 60."""
+"""Requests to GitHub that a run may make to read records. With those that write, it stays below 60."""
 MOST_REQUESTS_OF_NOOP = 10
-"""The same for a run that has nothing to do, and all that it asks."""
+"""All requests to GitHub that a run with nothing to do may make."""
 
 _log = logging.getLogger(__name__)
 _EARLIER = "A backup that an earlier run made: "
-# Only in lines that begin with words of ours: elsewhere a value of a stranger's may look like a backup.
+# Only lines that begin with our own words count: elsewhere a stranger's value may look like a backup.
 _BACKUP = re.compile(rf"^(?:>   --backup-arn |- {_EARLIER}`)(arn:\S+:table/[\w.-]+/backup/[\w-]+)`?$", re.MULTILINE)
 
 
@@ -60,11 +60,11 @@ def run(job: Job) -> ActionResult:
 
 
 def _withdraw_all(job: Job) -> None:
-    """Close what was approved for a path that has no definitions any more: nothing of it is wanted."""
+    """Mark the records of a path as used that has no definitions any more: nothing of them is wanted."""
     try:
         aws = job.planning.connect()
     except DynatusError:
-        return  # without the account nobody knows which records are meant
+        return  # Without the account nobody knows which records are meant.
     plan = Plan(account=aws.account, region=aws.region, endpoint=aws.endpoint)
     approval = "reviewed" if job.inputs.reviewed else job.inputs.approval_at(aws.endpoint).value
     policy = ApplyPolicy(job, aws, plan=plan, read={}, reviewed=None, approval=approval)
@@ -90,12 +90,9 @@ class ApplyPolicy:
     once, and it holds no lock.
 
     Args:
-        job: The run.
-        aws: The connection.
-        plan: What was planned.
-        read: The definition files that were read.
-        reviewed: The plan document that was reviewed.
-        approval: What is asked for, as reports say it.
+        read: The definition files that were read, with their git object ids.
+        reviewed: The plan of the input `reviewed`.
+        approval: Which approval is needed, in the words of `ReportContext.approval`.
     """
 
     def __init__(
@@ -134,7 +131,7 @@ class ApplyPolicy:
         return Refusal(FailureReason.CANCELLED, f"{code(change.table)}: {self.superseded}")
 
     def look_at_tip(self, *, patient: bool) -> None:
-        """Find out whether the branch has other definitions by now. Without a branch, or a review, nobody asks.
+        """Find out whether the branch has other definitions by now.
 
         Args:
             patient: Wait for a branch that does not show this run's own commit yet.
@@ -166,7 +163,7 @@ class ApplyPolicy:
             self.gate = replace(self.gate, reviews=self.history.reviews)
 
     def _read_history(self, branch: str) -> ReviewHistory:
-        """Read records until they explain and name everything, or there are no more."""
+        """Read records until all differences are reviewed and approved, or there are no more records."""
         github = self._github()
         most = MOST_REQUESTS if self._plan.changes else MOST_REQUESTS_OF_NOOP
         history = ReviewHistory(
@@ -209,7 +206,7 @@ def _below(name: str, path: str) -> str:
 
 
 class ApplyRun:
-    """One apply: what the gate lets run, and what there is to say of it."""
+    """One apply: it runs what the policy allows, and writes comment, summary and outputs."""
 
     def __init__(self, job: Job, aws: Aws, *, loaded: Loaded, plan: Plan, policy: ApplyPolicy) -> None:
         self._job = job
@@ -244,7 +241,7 @@ class ApplyRun:
             plan=self._plan,
             refusal=self._refusal,
             options=self._job.planning.options,
-            on_event=self._heard,
+            on_event=self._on_event,
             stop=self._job.stop.flag,
         )
         if policy.stopped:
@@ -255,14 +252,14 @@ class ApplyRun:
         return self._policy.gate.refusal(change, next(iter(change.steps), None)) is None
 
     def _refusal(self, change: TableChange, step: Step | None) -> Refusal | None:
-        """What the policy says. The comment says that the run is under way before the first step of all.
+        """What the policy says. Before the very first step, the comment says that the run is under way.
 
-        Where the plan had nothing to do, nothing was announced yet: what strayed since is announced here.
+        That has happened already, unless the plan had nothing to do and the account has changed since.
         """
         refusal = self._policy.refusal(change, step)
         if refusal or step is None:
             return refusal
-        with self._announcing:  # one table announces the run, and the others wait for it
+        with self._announcing:  # One table announces the run, and the others wait.
             if self._announced:
                 return None
             self._announce(replace(self._plan, tables=(change,)))
@@ -271,32 +268,33 @@ class ApplyRun:
     def _announce(self, plan: Plan) -> None:
         """Let the comment say that the run is under way. If GitHub refuses that, nothing runs."""
         if history := self._policy.history:
-            history.choose(self._policy.gate.sources(plan))
-        self._tell(Result(plan))
+            history.set_main(self._policy.gate.sources(plan))
+        self._write_progress(Result(plan))
         self._policy.use_new_records()
         self._announced = True
 
-    # What is said meanwhile.
-    def _heard(self, event: Event) -> None:
+    # --- while it runs -----------------------------------------------------------------------------------------------
+
+    def _on_event(self, event: Event) -> None:
         self._job.runner.text(report.hide_accounts(f"{event.table}: {event.text}", self._plan.account))
         if event.backup:
             self._name_backup(event.table, event.backup)
 
     def _name_backup(self, table: str, arn: str) -> None:
-        """Tell of a backup in summary and comment before anything is deleted: an error here keeps the table."""
+        """Write a backup's ARN into summary and comment before anything is deleted. An error here keeps the table."""
         made = self._backups[table] = TableResult(table, None, Outcome.NOOP, backup=arn)
         self._job.runner.add_summary(self._markdown(Result(self._plan, (made,)), running=True) + "\n")
-        self._tell(Result(self._plan, tuple(reversed(self._backups.values()))), naming=arn)
+        self._write_progress(Result(self._plan, tuple(reversed(self._backups.values()))), naming=arn)
 
-    def _tell(self, so_far: Result, *, naming: str = "") -> None:
+    def _write_progress(self, so_far: Result, *, naming: str = "") -> None:
         if self._policy.history:
             text = self._markdown(so_far, running=True)
             if naming.partition(":table/")[2] not in text:
                 raise GitHubError(
                     "The comment has no room left to name the backup.",
-                    hint="Approve the plan as a file (`out`, then `reviewed`).",
+                    hint=f"Approve the plan as a file ({option('out')}, then {option('reviewed')}).",
                 )
-            self._policy.history.tell(text)
+            self._policy.history.write_progress(text)
 
     def _markdown(self, result: Result, *, running: bool = False) -> str:
         history = self._policy.history
@@ -306,11 +304,11 @@ class ApplyRun:
     def _context(self, *, running: bool = False) -> ReportContext:
         gate, history = self._policy.gate, self._policy.history
         approved_by = gate.approved_by(self._plan)
-        named = {arn.partition(":table/")[2]: arn for arn in _BACKUP.findall(history.told if history else "")}
+        named = {arn.partition(":table/")[2]: arn for arn in _BACKUP.findall(history.text_before if history else "")}
         return self._job.context(
             approval=self._policy.approval,
             comment_url=history.url if history else None,
-            label_on=" and ".join(f"pull request #{number}" for number in gate.sources(self._plan, unapproved=True)),
+            label_on=" and ".join(map(pull_request, gate.sources(self._plan, unapproved=True))),
             approved_by=approved_by,
             unreviewed=frozenset(id_ for change in self._plan.tables for id_ in gate.unreviewed(change)),
             superseded=self._policy.superseded,
@@ -318,9 +316,10 @@ class ApplyRun:
             notes=tuple(f"{_EARLIER}{code(arn)}" for arn in named.values()),
         )
 
-    # The end.
+    # --- when it has ended -------------------------------------------------------------------------------------------
+
     def _end(self, result: Result) -> ActionResult:
-        failed = self.mark_used(result)  # first: what was used up must be closed even if nothing can be shown
+        failed = self.mark_used(result)  # This comes first: a record must be closed even if no report can be written.
         view = report.result(result, self._context())
         self._job.show("Result", view)
         ending = ActionResult(
@@ -335,27 +334,27 @@ class ApplyRun:
         return ending.failed_by(failed) if failed else ending
 
     def _problems(self, result: Result) -> Iterator[Problem]:
-        """What went wrong with which table: only what made the run end as it did."""
+        """The errors of the tables that gave the run its result."""
         places = {change.table: definition(change) for change in self._plan.tables}
         for table in result.tables:
             if table.error and table.result is result.result:
                 yield Problem(table.error.reason, table.error.message, places.get(table.table))
 
     def mark_used(self, result: Result) -> GitHubError | None:
-        """Close what the run has not left to do, and write the result into the comment."""
+        """Mark the records as used, and write the result into the comment."""
         history = self._policy.history
         if history is None:
             return None
         left = self._left(result)
         try:
             is_open = history.find_open(left)
-        except GitHubError as error:  # what was read is closed all the same, and with it all that is older
+        except GitHubError as error:  # The records that were read are closed all the same, and so are all older ones.
             self._job.runner.annotate(Level.WARNING, str(error))
             is_open = True
         size = report.characters(history.room(left))
-        told = report.markdown(report.result(result, self._context()), size=size)
-        quiet = result.result is Outcome.NOOP and not is_open
-        marked = history.mark_used(left, text=None if quiet else told)
+        text = report.markdown(report.result(result, self._context()), size=size)
+        unchanged = result.result is Outcome.NOOP and not is_open
+        marked = history.mark_used(left, text=None if unchanged else text)
         for warning in marked.warnings:
             self._job.runner.annotate(Level.WARNING, warning)
         return marked.failed
@@ -363,4 +362,5 @@ class ApplyRun:
     def _left(self, result: Result) -> Unfinished:
         """What this run still wants and has not finished."""
         unread = [change.table for change in self._plan.tables if change.error]
-        return review.unfinished((each for table in result.tables for each in table.unfinished), unread=unread)
+        differences = (difference for table in result.tables for difference in table.unfinished)
+        return review.unfinished(differences, unread=unread)

@@ -14,10 +14,11 @@ from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.review import Record
 from dynatus_ci.table.model import Plan, Risk
+from dynatus_ci.text import option
 
 _TOO_LARGE = (
-    "The plan is too large for a comment to keep its record, so merging does not approve it: split the change, "
-    "or approve it as a file (`out`, then `reviewed`)."
+    "The plan is too large for a comment to keep its record, so merging does not approve it. Split the change, "
+    f"or approve it as a file ({option('out')}, then {option('reviewed')})."
 )
 
 
@@ -157,9 +158,9 @@ def _show(
 
 def _context(job: Job, plan: Plan, *, outcome: CommentOutcome) -> ReportContext:
     approved_by = review.Gate(None, job.inputs.allow_destructive).approved_by(plan)
-    if outcome.labelled:
+    if outcome.labelled and job.pull_request:
         destructive = (difference.id for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE)
-        approved_by = {**dict.fromkeys(destructive, f"the label on pull request #{job.pull_request}"), **approved_by}
+        approved_by = {**dict.fromkeys(destructive, review.by_label(job.pull_request)), **approved_by}
     return job.context(
         approval=job.inputs.approval_at(plan.endpoint).value,
         record=outcome.recorded,

@@ -1,6 +1,6 @@
-"""What the runner says: the run, the event that started it, and the folders that a run may use.
+"""The run of GitHub Actions: its variables, the event that started it, and the folders that it may use.
 
-Pure apart from the mapping that is given; only `read_event` looks at the disk.
+Only `read_event` reads a file.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from pathlib import Path, PurePath
 from typing import Any, Final, Self
 
 from dynatus_ci.errors import InvalidInput
+from dynatus_ci.text import code, option, quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What the runner says about this run and the event that started it.
+    """This run, and the event that started it.
 
     Args:
-        workspace: The folder of the checked-out repository; all relative paths start there.
-        host_workspace: The same folder's name outside the container, where it is known.
+        workspace: The folder of the checked-out repository. Relative paths start there.
+        host_workspace: The path of the same folder outside the container, if it is known.
         temp: The folder for temporary files (`RUNNER_TEMP`).
-        sha: The commit the run is for; on a pull request its test merge.
-        head_sha: The last commit of the pull request or merge group itself; None where the event has none.
+        sha: The commit that the run is for; on a pull request its test merge.
+        head_sha: The last commit of the pull request or merge group itself; None if the event has none.
         pull_request: The number of the event's pull request.
         deleted: Whether the event is the deletion of a branch (`after` is all zeros).
     """
@@ -45,22 +46,22 @@ class Run:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], event: Mapping[str, Any] | None = None) -> Self:
-        """What the runner's variables say; `event` is the payload that started the run (see `read_event`).
+        """The run that the runner's variables and the event's payload (see `read_event`) describe.
 
         Raises:
-            InvalidInput: This is no run of GitHub Actions.
+            InvalidInput: This is not a run of GitHub Actions.
         """
-        said = {name: text for name, text in environ.items() if text}
-        if "GITHUB_WORKSPACE" not in said:
+        variables = {name: text for name, text in environ.items() if text}
+        if "GITHUB_WORKSPACE" not in variables:
             raise InvalidInput(
-                "GITHUB_WORKSPACE is not set, so this is no run of GitHub Actions.",
+                "`GITHUB_WORKSPACE` is not set, so this is not a run of GitHub Actions.",
                 hint="Elsewhere use the command `dynatus`.",
             )
-        texts = {name: said[variable] for name, variable in _TEXTS.items() if variable in said}
+        texts = {field: variables[name] for field, name in _TEXTS.items() if name in variables}
         return cls(
-            workspace=Path(said["GITHUB_WORKSPACE"]),
-            host_workspace=_host_workspace(said),
-            temp=Path(said["RUNNER_TEMP"]) if "RUNNER_TEMP" in said else None,
+            workspace=Path(variables["GITHUB_WORKSPACE"]),
+            host_workspace=_host_workspace(variables),
+            temp=Path(variables["RUNNER_TEMP"]) if "RUNNER_TEMP" in variables else None,
             **texts,  # type: ignore[arg-type]  # the names in _TEXTS are those of text fields
             **_from_event(event or {}),
         )
@@ -72,7 +73,7 @@ class Run:
 
     @property
     def url(self) -> str | None:
-        """The page of this attempt on GitHub; None where the runner gives it no number."""
+        """The page of this attempt on GitHub; None if the runner has no number for it."""
         page = f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}/attempts/{self.run_attempt}"
         return page if self.run_id else None
 
@@ -82,31 +83,31 @@ class Run:
         return self.ref.removeprefix("refs/heads/") if self.ref.startswith("refs/heads/") else None
 
     def head_of(self, number: int) -> str | None:
-        """The head commit that this run has of a pull request; None of one that is not the event's."""
+        """The last commit of a pull request, if it is the event's; else None."""
         return self.head_sha if number == self.pull_request else None
 
     def workspace_path(self, name: str, text: str) -> str:
-        """A path of the input `name`, normalised and relative to the workspace. The disk is not looked at.
+        """A path of the input `name`, normalised and relative to the workspace. It need not exist.
 
-        The runner translates a value that starts with the workspace's name on the host, but not where blanks or other
-        lines come before it (actions/runner, ContainerInfo.cs): both names are the same folder here.
+        The runner translates a value that starts with the workspace's path on the host, but not if blanks or other
+        lines come before it (actions/runner, ContainerInfo.cs). So both paths of the workspace are understood here.
 
         Raises:
-            InvalidInput: It is outside the workspace.
+            InvalidInput: The path is outside the workspace.
         """
         path = self._relative(text)
         if path is None:
             raise InvalidInput(
-                f"`{name}`: {text!r} is outside the workspace.",
+                f"{option(name)}: {code(quoted(text))} is outside the workspace.",
                 hint="Give a path inside the checked-out repository, relative to its root.",
             )
         return path
 
     def file_path(self, name: str, text: str) -> str:
-        """As `workspace_path`, for a file that may as well be in the folder for temporary files (then absolute).
+        """As `workspace_path`, but the file may also be in the folder for temporary files; its path is absolute then.
 
         Raises:
-            InvalidInput: It is in neither.
+            InvalidInput: The path is in neither folder.
         """
         path = posixpath.normpath(text)
         if self.temp is not None and _below(path, self.temp.as_posix()) not in {None, "."}:
@@ -114,7 +115,7 @@ class Run:
         return self.workspace_path(name, text)
 
     def rooted(self, path: str) -> tuple[Path, PurePath]:
-        """A path as `file_path` gives it, as the folder that it may not leave and the path in there."""
+        """A path of `file_path` in two parts: the folder that it must not leave, and the path inside."""
         pure = PurePath(path)
         return (self.temp, pure.relative_to(self.temp)) if self.temp and pure.is_absolute() else (self.workspace, pure)
 
@@ -127,7 +128,7 @@ class Run:
 
 
 def read_event(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The payload of the event that started the run; empty where the runner names no file.
+    """The payload of the event that started the run; empty if the runner names no file.
 
     Raises:
         InvalidInput: The file that `GITHUB_EVENT_PATH` names cannot be read, or holds no event.
@@ -138,9 +139,11 @@ def read_event(environ: Mapping[str, str]) -> dict[str, Any]:
     try:
         event = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"GITHUB_EVENT_PATH: the event in {path!r} cannot be read ({error}).") from error
+        raise InvalidInput(
+            f"`GITHUB_EVENT_PATH`: the event in {code(path)} cannot be read: {code(str(error))}."
+        ) from error
     if not isinstance(event, dict):
-        raise InvalidInput(f"GITHUB_EVENT_PATH: {path!r} holds no event.")
+        raise InvalidInput(f"`GITHUB_EVENT_PATH`: {code(path)} holds no event.")
     return event
 
 
@@ -156,18 +159,18 @@ _TEXTS: Final = {
 
 
 def _below(path: str, root: str) -> str | None:
-    """The path relative to the root, both absolute; None where it is not below."""
+    """The path relative to the root, both absolute; None if it is not below."""
     return posixpath.relpath(path, root) if path == root or path.startswith(root.rstrip("/") + "/") else None
 
 
-def _host_workspace(said: Mapping[str, str]) -> Path | None:
-    """RUNNER_WORKSPACE is the workspace's parent and no mount, so the runner leaves its name as it is on the host."""
-    _, _, name = said.get("GITHUB_REPOSITORY", "").rpartition("/")
-    return Path(said["RUNNER_WORKSPACE"], name) if name and "RUNNER_WORKSPACE" in said else None
+def _host_workspace(variables: Mapping[str, str]) -> Path | None:
+    """The runner leaves RUNNER_WORKSPACE as it is on the host: that is the workspace's parent, and no mount."""
+    _, _, name = variables.get("GITHUB_REPOSITORY", "").rpartition("/")
+    return Path(variables["RUNNER_WORKSPACE"], name) if name and "RUNNER_WORKSPACE" in variables else None
 
 
 def _from_event(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The bits of a payload in use, whatever the event (docs: webhook events and payloads)."""
+    """The fields that a payload fills, whatever the event is (docs: webhook events and payloads)."""
     pull, issue, after = _member(event, "pull_request"), _member(event, "issue"), event.get("after")
     commented = issue.get("number") if issue.get("pull_request") else None
     head = _member(pull, "head").get("sha") or _member(event, "merge_group").get("head_sha")
@@ -180,6 +183,6 @@ def _from_event(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _member(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A member of a payload; empty where it is none, whatever stands there."""
+    """A member of a payload that is a map; empty if it is missing or something else."""
     member = event.get(name)
     return member if isinstance(member, Mapping) else {}

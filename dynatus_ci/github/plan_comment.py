@@ -1,8 +1,8 @@
 """Our comment on a pull request: how it is found, trusted and written, and how its record is kept.
 
-Plan writes a new record into it. Apply tells there what it does, and keeps the record, or marks it as used. Only the
-text of a comment that we wrote, and that nobody else edited, is believed or written back; GitHub is asked for both in
-one answer. What a record allows is decided in `review`.
+Plan writes a new record into it. Apply writes there what it does, and keeps the record or marks it as used. Only the
+text of a comment that we wrote and that nobody else edited is believed or written back. GitHub gives the text and its
+authors in one answer. What a record allows is decided in `review`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class FoundRecord:
 
     Args:
         untouched: Whether nobody else edited it.
-        record: The record in it; None where there is none, or none to be believed.
+        record: The record in it; None if there is none, or the comment was edited by somebody else.
     """
 
     comment: Comment
@@ -35,7 +35,7 @@ class FoundRecord:
 
     @classmethod
     def of(cls, trusted: TrustedComment | None) -> FoundRecord | None:
-        """What a comment holds; None where it is gone, or somebody else's."""
+        """The record in a comment; None if the comment is gone, or somebody else wrote it."""
         if trusted is None or not trusted.viewer_did_author:
             return None
         untouched = review.untouched(
@@ -49,14 +49,14 @@ class FoundRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentOutcome:
-    """What became of a plan's comment.
+    """What happened to a plan's comment.
 
     Args:
-        recorded: Whether it holds a record that a label can name.
+        recorded: Whether it holds a record, which the label can approve.
         labelled: Whether the label approves what is destructive in that record.
-        label_removed: Whether the label was taken off, because it was given for something else.
-        note: Why there is no comment, or no record in it.
-        failed: Set where GitHub did not take what had to be written.
+        label_removed: Whether the label was removed, because people added it for another plan.
+        note: Why there is no comment, or no record in it, as a sentence.
+        failed: The error, if GitHub did not take what had to be written.
     """
 
     recorded: bool = False
@@ -74,7 +74,7 @@ class PlanComment:
         github: The repository's pull requests.
         number: The pull request.
         scope: What the comment is about.
-        found: What is there; None where there is no comment, or nobody looked for it yet.
+        found: The comment as GitHub has it; None if there is none, or `find` was not called yet.
     """
 
     def __init__(self, github: PullRequests, *, number: int, scope: Scope, found: FoundRecord | None = None) -> None:
@@ -90,11 +90,11 @@ class PlanComment:
 
     @property
     def url(self) -> str | None:
-        """Its address."""
+        """The comment's page."""
         return self.found.comment.url if self.found else None
 
     def find(self) -> None:
-        """Look for it at the pull request."""
+        """Look for the comment at the pull request."""
         comment = self._github.find_comment(self.number, self._scope.marker)
         self.found = self._read(comment) if comment else None
 
@@ -106,13 +106,13 @@ class PlanComment:
     def show(self, text: Callable[[CommentOutcome], str], *, record: Record | None, head: str | None) -> CommentOutcome:
         """Write a text with a new record, or with none.
 
-        The label was given for what the old record destroys. Where the new one destroys something else it is taken off
-        first: from the moment that the new record is there, the label would name what nobody has seen.
+        People added the label for what the old record destroys. If the new one destroys something else, the label is
+        removed first. Else it would approve what nobody has seen, as soon as the new record is there.
 
         Args:
-            text: The text, once it is known what became of the label.
+            text: Makes the text, when it is known what happened to the label.
             record: The record.
-            head: The pull request's last commit, as this run knows it; None where it does not.
+            head: The pull request's last commit as this run knows it; None if it does not.
         """
         pull = self._github.pull_request(self.number)
         if reason := pull.unwritten(head):
@@ -124,7 +124,7 @@ class PlanComment:
         if isinstance(written, Unwritten):
             return replace(outcome, recorded=False, labelled=False, note=f"{NOT_WRITTEN}: {written}.")
         if new_losses:
-            # Somebody may have put the label on after it was taken off and before the record was there.
+            # Somebody may have added the label again before the record was there.
             self._github.remove_label(self.number, review.LABEL)
         return replace(outcome, url=written.url)
 
@@ -133,12 +133,12 @@ class PlanComment:
         if not remove:
             return CommentOutcome(labelled=labelled and record is not None, recorded=record is not None)
         try:
-            # Also where it was not on when we looked: somebody may have put it on since, for what he has not seen.
+            # Remove it also if it was not there: somebody may have added it since, and has not seen the new plan.
             self._github.remove_label(self.number, review.LABEL)
         except NotAllowed as refused:
             if not labelled:
                 raise
-            # The label would name what nobody has seen, so there must be no record: this is no mere note.
+            # The label would approve what nobody has seen, so no record may be written, and the run must fail.
             raise GitHubError(refused.message, hint=refused.hint) from refused
         return CommentOutcome(label_removed=labelled, recorded=True)
 
@@ -155,24 +155,27 @@ class PlanComment:
     # --- what apply does ---------------------------------------------------------------------------------------------
 
     def room(self, left: Unfinished | None = None) -> int:
-        """How many characters of text it may have beside its record, after that was marked as used."""
+        """How many characters of text it may have beside its record, once that is marked as used."""
         return review.remaining_characters(self.record and _after(self.record, left))
 
-    def tell(self, text: str) -> bool:
-        """Write how far a run is; the record stays as it is. False where the comment is not ours to write any more.
+    def write_progress(self, text: str) -> bool:
+        """Write how far a run is. The record stays as it is. False: the comment is not ours any more.
 
-        It is written also where it says just that already: only a write shows that it can be written.
+        The text is written even if the comment has it already, because only a write shows that it can be written.
         """
         return self._rewrite(text, left=None, always=True)
 
     def mark_used(self, left: Unfinished, *, text: str | None) -> bool:
-        """Close what a run has not left to do; None keeps the text. False where it is not ours to write any more."""
+        """Close in the record what is not `left` to do. Without a text the old one stays.
+
+        False: the comment is not ours any more.
+        """
         if text is None and self.record == (self.record and _after(self.record, left)):
             return True
         return self._rewrite(text, left=left)
 
     def _rewrite(self, text: str | None, *, left: Unfinished | None, always: bool = False) -> bool:
-        """Write another text or record, from what GitHub has now: another run may have closed something meanwhile."""
+        """Write another text or record. It is read again first: another run may have closed something meanwhile."""
         self.found = self._read(self.found.comment) if self.found else None
         if self.found is None or self.found.record is None:
             return False
@@ -189,5 +192,5 @@ class PlanComment:
 
 
 def _after(record: Record, left: Unfinished | None) -> Record:
-    """The record after a run, as its comment can hold it; None is in the middle of a run."""
+    """The record after a run, as its comment can hold it. `left` is None while the run is under way."""
     return record if left is None else review.shortened(review.mark_used(record, left))

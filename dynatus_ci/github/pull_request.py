@@ -26,6 +26,7 @@ from dynatus_ci.github.answers import (
     Unwritten,
 )
 from dynatus_ci.github.transport import FAILURES, NOTHING, Client, Pace, asking, renamed, unexpected
+from dynatus_ci.text import code, pull_request
 
 READ: Final = "pull-requests: read"
 WRITE: Final = "pull-requests: write"
@@ -64,7 +65,7 @@ class PullRequests:
 
     def pull_request(self, number: int) -> PullRequest:
         """A pull request as it is now. Read-only."""
-        with asking(f"read pull request #{number}", needs=READ):
+        with asking(f"read {pull_request(number)}", needs=READ):
             return _pull_request(self._client.object(f"GET /repos/{self._repository}/pulls/{number}"))
 
     def merged_as(self, sha: str) -> tuple[PullRequest, ...]:
@@ -91,7 +92,7 @@ class PullRequests:
             after: The cursor of the page; None is the first.
         """
         variables = {"branch": branch, "commit": commit, "first": PAGE, "after": after, "more": after is not None}
-        with asking(f"list what was merged into {branch}", needs=BOTH):
+        with asking(f"list what was merged into {code(branch)}", needs=BOTH):
             found = self._repository_node(queries.MERGED, variables)
             if after is None and found["commit"] is None:
                 raise self._unseen(commit)
@@ -105,7 +106,7 @@ class PullRequests:
 
     def discussion(self, number: int, *, after: str | None = None) -> Discussion:
         """A pull request with a page of its comments. Read-only."""
-        with asking(f"read pull request #{number}", needs=BOTH):
+        with asking(f"read {pull_request(number)}", needs=BOTH):
             found = self._repository_node(queries.PULL_REQUEST, {"number": number, "after": after})
             return _discussion(found["pullRequest"])
 
@@ -115,7 +116,7 @@ class PullRequests:
         GitHub answers 404 for a commit that it does not have any more: then the history does not hold it.
         """
         path = f"/repos/{self._repository}/compare/{ancestor}...{commit}?per_page=1"
-        with asking(f"compare {ancestor} with {commit}", needs=CONTENTS):
+        with asking(f"compare {code(ancestor)} with {code(commit)}", needs=CONTENTS):
             headers, found = self._client.send("GET", path, none_on=_ABSENT)
             if found is NOTHING:
                 return False
@@ -143,7 +144,7 @@ class PullRequests:
     def _tip(self, ref: str, *, commit: str, path: str) -> Tip:
         inside = "" if path == "." else path
         revisions = {"ref": ref, "commit": commit, "there": f"{ref}:{inside}", "here": f"{commit}:{inside}"}
-        with asking(f"read {ref}", needs=BOTH):
+        with asking(f"read {code(ref)}", needs=BOTH):
             found = self._repository_node(queries.TIP, revisions)
             if found["ours"] is None:
                 raise self._unseen(commit)
@@ -153,7 +154,7 @@ class PullRequests:
     def blobs(self, tree: str) -> Mapping[str, str] | None:
         """The git object ids of all files of a tree, by their paths in it; None where GitHub lists only a part."""
         path = f"/repos/{self._repository}/git/trees/{tree}?recursive=1"
-        with asking(f"list the files of tree {tree}", needs=CONTENTS):
+        with asking(f"list the files of tree {code(tree)}", needs=CONTENTS):
             headers, found = self._client.send("GET", path)
             if not isinstance(found, dict) or "tree" not in found:
                 raise unexpected(f"GET {path}", headers)
@@ -164,13 +165,13 @@ class PullRequests:
     def _unseen(self, commit: str) -> GitHubError:
         """A token that does not see the repository gets the same answer as for a commit that is not there."""
         return GitHubError(
-            f"GitHub knows no commit {commit} in {self._repository}.",
+            f"GitHub knows no commit {code(commit)} in {code(self._repository)}.",
             hint=f"Either it is not there, or `github-token` lacks `{CONTENTS}`.",
         )
 
     def our_comments(self, number: int, *, starting: str) -> Iterator[Comment]:
         """Our comments on a pull request whose first line starts so, oldest first, over all pages. Read-only."""
-        with asking(f"read the comments of pull request #{number}", needs=READ):
+        with asking(f"read the comments of {pull_request(number)}", needs=READ):
             for each in self._client.pages(f"/repos/{self._repository}/issues/{number}/comments"):
                 comment = _comment(each)
                 if comment.first_line.startswith(starting) and comment.author == self._our_login():
@@ -234,7 +235,7 @@ class PullRequests:
     def remove_label(self, number: int, label: str) -> None:
         """Take a label off; that it is off already is fine."""
         path = f"/repos/{self._repository}/issues/{number}/labels/{quote(label, safe='')}"
-        with asking(f"take the label {label} off pull request #{number}", needs=WRITE):
+        with asking(f"take the label {code(label)} off {pull_request(number)}", needs=WRITE):
             headers, left = self._client.send("DELETE", path, none_on=_ABSENT)
             if left is not NOTHING and not isinstance(left, list):
                 raise unexpected(f"DELETE {path}", headers)
@@ -242,7 +243,7 @@ class PullRequests:
     def _create_comment(self, number: int, *, marker: str, body: str) -> Comment:
         """Post once. Where the answer leaves it open whether it was stored, look before a second and last try."""
         call = f"POST /repos/{self._repository}/issues/{number}/comments"
-        with asking(f"comment on pull request #{number}", needs=WRITE):
+        with asking(f"comment on {pull_request(number)}", needs=WRITE):
             try:
                 return _comment(self._client.object(call, body={"body": body}))
             except FAILURES as error:
@@ -255,7 +256,7 @@ class PullRequests:
             return _comment(self._client.object(call, body={"body": body}))
 
     def _pull_requests_of(self, sha: str) -> Iterator[PullRequest]:
-        with asking(f"find the pull requests of commit {sha}", needs=READ):
+        with asking(f"find the pull requests of commit {code(sha)}", needs=READ):
             for each in self._client.pages(f"/repos/{self._repository}/commits/{sha}/pulls", none_on=_NOT_INDEXED):
                 if self._is_ours((each["base"]["repo"] or {}).get("full_name", "")):
                     yield _pull_request(each)
@@ -278,7 +279,7 @@ class PullRequests:
         found = self._client.query(query, {"owner": owner, "name": name, **variables})["repository"]
         if not found:
             raise GitHubError(
-                f"GitHub knows no repository {self._repository}.",
+                f"GitHub knows no repository {code(self._repository)}.",
                 hint=f"Either it is not there, or `github-token` lacks `{BOTH}`.",
             )
         if not self._is_ours(found["nameWithOwner"]):

@@ -1,6 +1,6 @@
-"""The reviews that a run of apply rests on: read from pull requests' comments here, and marked as used.
+"""The records that a run of apply uses: read from comments on pull requests, and marked as used.
 
-It reads and writes; whether a record counts, and what it allows, is decided in `review`.
+It reads and writes. Whether a record counts, and what it allows, is decided in `review`.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from dynatus_ci.github.answers import Discussion, MergedPage, TrustedComment
 from dynatus_ci.github.plan_comment import FoundRecord, PlanComment
 from dynatus_ci.github.pull_request import MOST_COMMENTS, PullRequests
 from dynatus_ci.review import CommentFacts, Reviews, Scope, Unfinished
-from dynatus_ci.text import plain
+from dynatus_ci.text import plain, pull_request
 
 MARKING = 2
-"""Requests that it takes to mark one record as used: reading leaves them over."""
+"""Requests to mark one record as used. Reading leaves so many over."""
 
 _ANY_MARKER = "<!-- dynatus-ci:"
 _log = logging.getLogger(__name__)
 
 
-class _Spent(Exception):
+class _NoRequestsLeft(Exception):  # it ends the reading, and is no error
     """The run has made all the requests that it may make."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What was read at a pull request."""
+    """A pull request, and our comment there."""
 
     pull_request: review.PullRequestFacts
     comment: PlanComment
@@ -47,7 +47,7 @@ class _Read:
 
 @dataclass(slots=True)
 class Marked:
-    """What came of marking records as used: why the run is failed, and what is only worth a warning."""
+    """What went wrong when records were marked as used: why the run fails, and what is only a warning."""
 
     failed: GitHubError | None = None
     warnings: list[str] = field(default_factory=list)
@@ -56,19 +56,19 @@ class Marked:
 class ReviewHistory:
     """The records of the branch's merged pull requests, newest merge first.
 
-    GitHub lists pull requests by their last update, and a merge is an update. So what a page does not show yet was
-    merged before the last update that it shows. Every later page comes with the first one once more: what was updated
-    meanwhile has moved there. That way no record is read before all newer ones were looked at.
+    GitHub lists pull requests by their last update, and a merge is an update. So a pull request that a page does not
+    show yet was merged before the last update on that page. Each later page comes with the first one again: pull
+    requests that were updated meanwhile have moved there. So no record is read before all newer ones.
 
-    What a run does is told in one comment, its main one: the commit's own, or the newest of what the run rests on or
-    uses up. `told` is what that one said before this run.
+    The run writes what it does into one comment, the main one: that of the commit's own pull request, else the newest
+    one whose record the run uses. `text_before` is the text of that comment before this run.
 
     Args:
         github: The repository's pull requests.
-        scope: What the run is about; only records of its KEY are read.
+        scope: What the run is about. Only records of this scope are read.
         sha: The commit that is applied.
-        branch: The branch that it is applied for.
-        most_requests: What may be asked of GitHub in all; what this does not reach does not count.
+        branch: The branch that the run is for.
+        most_requests: How many requests it may make. Records that they do not reach do not count.
     """
 
     def __init__(self, github: PullRequests, *, scope: Scope, sha: str, branch: str, most_requests: int) -> None:
@@ -77,7 +77,7 @@ class ReviewHistory:
         self._sha = sha
         self._branch = branch
         self._last_request = github.requests + most_requests
-        self.told = ""
+        self.text_before = ""
         self._main: _Read | None = None
         self._read: list[_Read] = []
         self._commits: dict[str, int] = {}
@@ -89,7 +89,7 @@ class ReviewHistory:
 
     @property
     def reviews(self) -> Reviews:
-        """What counts of all that was read."""
+        """The records that were read, and which of them count."""
         return review.reviews([read.facts for read in self._read], self._scope, branch=self._branch)
 
     @property
@@ -100,21 +100,21 @@ class ReviewHistory:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def read_own(self) -> None:
-        """Read as far as the record of the pull request that was merged as this commit."""
+        """Read up to the record of the pull request whose merge is this commit."""
         self._start()
-        own = {number for number, each in self._waiting.items() if self._is_own(each)}
-        if not own:  # merged long ago, or so lately that the list does not show it yet
+        own = {number for number, discussion in self._waiting.items() if self._is_own(discussion)}
+        if not own:  # It was merged long ago, or so recently that the list does not show it yet.
             for pull_request in self._github.merged_as(self._sha):
                 own.add(pull_request.number)
                 self._waiting[pull_request.number] = self._github.discussion(pull_request.number)
         while own - {read.pull_request.number for read in self._read} and self.read_next():
             pass
-        for number in own - {read.pull_request.number for read in self._read}:  # something newer stops the history
+        for number in own - {read.pull_request.number for read in self._read}:  # A newer record stopped the history.
             self._read.append(self._without_comment(self._waiting[number]))
-        self.choose(own)
+        self.set_main(own)
 
     def read_next(self) -> bool:
-        """Read the next older record; False where there is none, or what is older must not count."""
+        """Read the next older record. False: there is none, or older ones must not count."""
         try:
             while not self._ended and (discussion := self._next()):
                 read = self._read_at(discussion)
@@ -123,7 +123,7 @@ class ReviewHistory:
                     self._ended = review.stops_history(read.facts, self._scope, branch=self._branch)
                     self._log_decision(read)
                     return True
-        except _Spent:
+        except _NoRequestsLeft:
             _log.info("No older record is read: the requests that this run may make of GitHub are used up.")
         self._ended = True
         return False
@@ -136,11 +136,11 @@ class ReviewHistory:
         if self._ended:
             _log.info("No record older than that at pull request #%d counts.", number)
 
-    def choose(self, numbers: Collection[int]) -> None:
-        """Let the newest record of these pull requests have the main comment, unless there is one already."""
+    def set_main(self, numbers: Collection[int]) -> None:
+        """Make the comment of the newest record at these pull requests the main one, unless there is one already."""
         if self._main is None:
             self._main = next((read for read in self._counted() if read.pull_request.number in numbers), None)
-            self.told = self._main.facts.body or "" if self._main else ""
+            self.text_before = self._main.facts.body or "" if self._main else ""
 
     def _counted(self) -> list[_Read]:
         counted = {review.pull_request.number for review in self.reviews.counted if review.pull_request}
@@ -148,7 +148,7 @@ class ReviewHistory:
 
     def _afford(self, requests: int) -> None:
         if not self._can_afford(requests + MARKING):
-            raise _Spent
+            raise _NoRequestsLeft
 
     def _can_afford(self, requests: int) -> bool:
         return self._github.requests + requests <= self._last_request
@@ -161,12 +161,12 @@ class ReviewHistory:
 
     def _add(self, page: MergedPage) -> None:
         self._page = page
-        for each in (*page.newest, *page.listed):
-            if each.pull_request.number not in self._given:
-                self._waiting[each.pull_request.number] = each
+        for discussion in (*page.newest, *page.listed):
+            if discussion.pull_request.number not in self._given:
+                self._waiting[discussion.pull_request.number] = discussion
 
     def _next(self) -> Discussion | None:
-        """The pull request that was merged next before those that were given already."""
+        """The next older merged pull request."""
         while True:
             ready = self._ready()
             if ready:
@@ -182,16 +182,16 @@ class ReviewHistory:
                 self._add(self._github.merged(branch=self._branch, commit=self._sha, after=self._page.more))
 
     def _ready(self) -> list[Discussion]:
-        """Those that were merged after everything that was not listed yet, newest merge first."""
+        """The pull requests that were merged after all that are not listed yet, newest merge first."""
         page = self._page
         if page is None:
             return []
         bound = page.listed[-1].updated_at if page.more else ""
-        ready = [each for each in self._waiting.values() if _merged_at(each) > bound]
+        ready = [discussion for discussion in self._waiting.values() if _merged_at(discussion) > bound]
         return sorted(ready, key=self._merge_order, reverse=True)
 
     def _merge_order(self, discussion: Discussion) -> tuple[str, int, int]:
-        """By the moment; within one second by the commits, then by the number."""
+        """By the time of the merge. Within one second by the order of the commits, then by the number."""
         pull_request = discussion.pull_request
         age = self._commits.get(pull_request.merge_commit_sha or "", len(self._commits))
         return _merged_at(discussion), -age, pull_request.number
@@ -207,7 +207,7 @@ class ReviewHistory:
             ours.append(comment)
             if comment.comment.first_line == self._scope.marker:
                 read.comment.found = FoundRecord.of(comment)
-                return _Read(self._place(discussion), read.comment)
+                return _Read(self._pull_request_facts(discussion), read.comment)
         scopes = self._other_scopes(ours) if self._is_own(discussion) else ()
         return _Read(read.pull_request, read.comment, tuple(scopes))
 
@@ -217,8 +217,7 @@ class ReviewHistory:
         own = self._is_own(discussion)
         return _Read(_pull_request(discussion, contained=own, own=own), comment)
 
-    def _place(self, discussion: Discussion) -> review.PullRequestFacts:
-        """The pull request, and whether the commit's history holds its merge."""
+    def _pull_request_facts(self, discussion: Discussion) -> review.PullRequestFacts:
         merge, own = discussion.pull_request.merge_commit_sha, self._is_own(discussion)
         contained = own or merge in self._commits
         if not contained and merge is not None:
@@ -227,7 +226,7 @@ class ReviewHistory:
         return _pull_request(discussion, contained=contained, own=own)
 
     def _our_comments(self, discussion: Discussion) -> Iterator[TrustedComment]:
-        """The comments that our token wrote, oldest first; all pages, as far as they are asked for."""
+        """The comments that our token wrote, oldest first. Pages are read as they are needed."""
         page = discussion
         while True:
             self._fetch(page)
@@ -241,75 +240,75 @@ class ReviewHistory:
             page = self._github.discussion(discussion.pull_request.number, after=page.more)
 
     def _fetch(self, discussion: Discussion) -> None:
-        """Fetch the texts of a pull request's comments; those of the next ones come in the same answer."""
+        """Fetch the texts of a pull request's comments, and in the same request those of the next pull requests."""
         ids = [id_ for id_ in discussion.our_comments if id_ not in self._texts]
         if not ids:
             return
         for later in self._ready():
-            wanted = [id_ for id_ in later.our_comments if id_ not in self._texts]
-            if len(ids) + len(wanted) > MOST_COMMENTS:
+            more = [id_ for id_ in later.our_comments if id_ not in self._texts]
+            if len(ids) + len(more) > MOST_COMMENTS:
                 break
-            ids += wanted
+            ids += more
         self._afford(1)
-        found = self._github.trusted_comments(ids)
-        self._texts |= {id_: found.get(id_) for id_ in ids}
+        comments = self._github.trusted_comments(ids)
+        self._texts |= {id_: comments.get(id_) for id_ in ids}
 
     @staticmethod
     def _other_scopes(comments: Collection[TrustedComment]) -> Iterator[Scope]:
-        """What our other records at a pull request are about, to say which part of the KEY differs."""
+        """The scopes of our other records at a pull request, so that a message can say in which part they differ."""
         for comment in comments:
             found = FoundRecord.of(comment)
             if found and found.record and comment.comment.first_line.startswith(_ANY_MARKER):
                 yield found.record.scope
 
-    # --- telling -----------------------------------------------------------------------------------------------------
+    # --- writing what the run does -----------------------------------------------------------------------------------
 
     def room(self, left: Unfinished | None = None) -> int:
-        """How many characters of text the main comment may have beside its record, after that was marked as used."""
+        """How many characters of text the main comment may have beside its record, once that is marked as used."""
         return self._main.comment.room(left) if self._main else review.remaining_characters(None)
 
-    def tell(self, text: str) -> None:
-        """Write how far the run is into the main comment; its record stays as it is.
+    def write_progress(self, text: str) -> None:
+        """Write how far the run is into the main comment. Its record stays as it is.
 
         Raises:
-            GitHubError: It was not taken, or is not to be written any more.
+            GitHubError: GitHub refused it, or the comment is not ours any more.
         """
-        if self._main and not self._main.comment.tell(text):
+        if self._main and not self._main.comment.write_progress(text):
             number = self._main.pull_request.number
-            raise GitHubError(f"The comment at pull request #{number} was edited or deleted meanwhile.")
+            raise GitHubError(f"The comment at {pull_request(number)} was edited or deleted meanwhile.")
 
     # --- marking as used ---------------------------------------------------------------------------------------------
 
     def find_open(self, left: Unfinished) -> bool:
-        """Read on until a record has nothing open but what the run has left to do; whether a record is to be marked.
+        """Whether a record must be marked as used. Read older ones until one has nothing else open than `left`.
 
-        What is closed in one record is closed in all older ones, so none of those needs to be read. Those that were
-        read are marked all the same: they must stay closed when the newer comment is deleted.
+        What is closed in one record is closed in all older ones, so older records need not be read. Those that were
+        read are marked all the same: they must stay closed if the newer comment is deleted.
         """
         while not any(self._is_marked(read, left) for read in self._counted()):
             if not self.read_next():
                 break
         to_mark = [read.pull_request.number for read in self._counted() if not self._is_marked(read, left)]
-        self.choose(to_mark)
+        self.set_main(to_mark)
         return bool(to_mark)
 
     def mark_used(self, left: Unfinished, *, text: str | None) -> Marked:
-        """Close in the records what the run has not left to do, the newest first; write the text into the main comment.
+        """Close in the records what is not `left` to do, the newest first, and write the text into the main comment.
 
-        One that cannot be written fails the run, unless a newer one holds the same: then that is what counts.
+        The run fails if a record cannot be written, unless a newer one says the same.
         """
         marked, held = Marked(), False
         for read in self._counted():
-            told = text if read is self._main else None
-            if held and told is None and not self._is_marked(read, left) and not self._can_afford(MARKING):
+            new_text = text if read is self._main else None
+            if held and new_text is None and not self._is_marked(read, left) and not self._can_afford(MARKING):
                 break
             number = read.pull_request.number
             try:
-                held = read.comment.mark_used(left, text=told) or held
+                held = read.comment.mark_used(left, text=new_text) or held
             except GitHubError as error:
-                message = f"What is used up could not be noted at pull request #{number}: {error.message}"
+                message = f"The record at {pull_request(number)} could not be marked as used: {error.message}"
                 if held:
-                    marked.warnings.append(f"{message} A newer record holds it, so nothing is open.")
+                    marked.warnings.append(f"{message} A newer record says the same, so nothing is open.")
                 else:
                     marked.failed = marked.failed or GitHubError(message, hint=error.hint)
         return marked

@@ -20,6 +20,7 @@ from github import Auth, Github, GithubException, GithubRetry, RateLimitExceeded
 from requests.utils import parse_header_links
 
 from dynatus_ci.errors import GitHubError, NotAllowed
+from dynatus_ci.text import code
 
 if TYPE_CHECKING:
     from github.Requester import Requester
@@ -146,17 +147,19 @@ def asking(what: str, *, needs: str) -> Iterator[None]:
     except GithubException as error:
         raise _explained(error, what=what, needs=needs) from error
     except requests.RequestException as error:  # also when PyGithub's own retries are used up
-        raise GitHubError(f"GitHub did not answer, so dynatus could not {what}: {error}.") from error
+        raise GitHubError(f"GitHub did not answer, so dynatus could not {what}: {code(str(error))}.") from error
     except RuntimeError as error:  # PyGithub's refusal to be redirected to another host or scheme
-        raise GitHubError(f"dynatus could not {what}: {error}.", hint="Is GITHUB_API_URL right?") from error
+        raise GitHubError(
+            f"dynatus could not {what}: {code(str(error))}.", hint="Is `GITHUB_API_URL` right?"
+        ) from error
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         message = f"dynatus could not {what}: GitHub's answer is not what its API describes."
-        raise GitHubError(message, hint="Is there a proxy in between, or is GITHUB_API_URL wrong?") from error
+        raise GitHubError(message, hint="Is there a proxy in between, or is `GITHUB_API_URL` wrong?") from error
 
 
 def _explained(error: GithubException, *, what: str, needs: str) -> GitHubError:
-    said, kind = _said(error)
-    reason = f": {said} ({error.status})" if said else f" ({error.status})"
+    answer, kind = _answer(error)
+    reason = f": {code(answer)} ({error.status})" if answer else f" ({error.status})"
     message = f"dynatus could not {what}{reason}."
     wait = (error.headers or {}).get("retry-after")
     limited = isinstance(error, RateLimitExceededException) or wait or kind == "RATE_LIMITED"
@@ -173,7 +176,7 @@ def _explained(error: GithubException, *, what: str, needs: str) -> GitHubError:
     return GitHubError(message, hint=hints.get(error.status))
 
 
-def _said(error: GithubException) -> tuple[str, str]:
+def _answer(error: GithubException) -> tuple[str, str]:
     """GitHub's own words, and for GraphQL its name of the kind of error."""
     data = error.data if isinstance(error.data, dict) else {}
     first = next(iter(data.get("errors") or []), None)
@@ -216,12 +219,12 @@ def unexpected(call: str, headers: dict[str, Any]) -> GitHubError:
     """PyGithub follows a 301, but takes a 307 or 308, GitHub's answer to a write under an old name, for success."""
     if "location" in headers:
         return renamed()
-    return GitHubError(f"GitHub's answer to {call} is not what its API describes.")
+    return GitHubError(f"GitHub's answer to {code(call)} is not what its API describes.")
 
 
 def renamed(name: str | None = None) -> GitHubError:
     """The error for a repository that has another name now."""
-    now = f", and is {name} now" if name else ""
+    now = f", and is {code(name)} now" if name else ""
     return GitHubError(
         f"GitHub redirects this repository: it was renamed or transferred after the run had started{now}.",
         hint="Start a new run; a re-run keeps the old name.",

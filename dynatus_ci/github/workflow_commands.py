@@ -1,8 +1,8 @@
-"""What a run says to the Actions runner: log lines, groups, annotations, outputs, the job summary.
+"""Log lines, groups, annotations, outputs and the job summary of a run of GitHub Actions.
 
-Everything goes to a stream or file that is handed in. No token, no network; it must not know what a plan is.
-The runner reads commands from standard output and standard error alike, so text that a stranger may have written
-passes through `Runner.text` (docs: workflow commands for GitHub Actions; actions/runner, ActionCommandManager.cs).
+It writes to a stream and to files. It uses no network, and must not know what a plan is. The runner reads commands from
+standard output and standard error, so text that a stranger may have written passes through `Runner.text` (docs:
+workflow commands for GitHub Actions; actions/runner, ActionCommandManager.cs).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dynatus_ci.errors import Place
 from dynatus_ci.text import visible
 
 SUMMARY_LIMIT: Final = 1024 * 1024
-"""Bytes of one step's job summary; of a larger one the runner shows nothing (docs: job summaries)."""
+"""Bytes. The runner shows nothing of a larger job summary of one step (docs: job summaries)."""
 
 _MESSAGE_LIMIT: Final = 4_000  # the runner cuts a message at 4,096 characters
 _SUMMARY_CUT: Final = "\n\n*The rest is left out: a job summary holds 1 MiB.*\n"
@@ -38,14 +38,14 @@ class Level(StrEnum):
     NOTICE = "notice"
 
 
-# GitHub shows ten of each kind for one step and drops the rest; the tenth notice says how many were left out.
+# GitHub shows ten annotations of each kind for one step. Our tenth notice says how many more there are.
 _SHOWN: Final = {Level.ERROR: 10, Level.WARNING: 10, Level.NOTICE: 9}
 
 
 class Runner:
-    """The runner's side of one step.
+    """The Actions runner, as one step of a job talks to it.
 
-    A file that cannot be written (a full disk) fails nothing: what the run did is told wherever there is room.
+    A file that cannot be written, as on a full disk, is no error: a notice says so at the end.
 
     Args:
         stream: Where log lines and commands go; standard output in the action.
@@ -62,9 +62,9 @@ class Runner:
         self._lock = RLock()
 
     def text(self, text: str) -> None:
-        """Print text that anybody may have written; none of it can be a command."""
+        """Print text that anybody may have written. None of it can be a command."""
         token = uuid.uuid4().hex
-        with self._lock:  # two texts between each other's lines would be commands again
+        with self._lock:  # If the lines of two texts were mixed, some would be commands again.
             self._line(f"::stop-commands::{token}")
             self._line(harmless(text))
             self._line(f"::{token}::")
@@ -75,7 +75,7 @@ class Runner:
 
     @contextmanager
     def group(self, title: str) -> Iterator[None]:
-        """A part of the log that folds away. Groups do not nest."""
+        """A part of the log that GitHub folds. Groups do not nest."""
         self._command("group", harmless(title))
         try:
             yield
@@ -83,7 +83,7 @@ class Runner:
             self._command("endgroup", "")
 
     def annotate(self, level: Level, message: str, *, place: Place | None = None, title: str | None = None) -> None:
-        """Show a message beside the file, or on the run's page; beyond what GitHub shows it is printed only."""
+        """Show a message beside its line, or on the run's page. If GitHub shows no more of them, print it."""
         self._annotated[level] += 1
         if self._annotated[level] > _SHOWN[level]:
             self.text(f"{level}: {place}: {message}" if place else f"{level}: {message}")
@@ -91,7 +91,7 @@ class Runner:
         self._command(level, _cut(harmless(message)), properties=_properties(place, title))
 
     def finish(self) -> None:
-        """Say what could not be written, and how many messages have no annotation of their own; once, at the end."""
+        """At the end of the run, say what could not be written, and how many messages have no annotation."""
         for file, why in self._unwritten.items():
             self.annotate(Level.NOTICE, f"The {file} could not be written: {why}.")
         left = {level: self._annotated[level] - most for level, most in _SHOWN.items() if self._annotated[level] > most}
@@ -100,12 +100,12 @@ class Runner:
             self._command(Level.NOTICE, f"More than GitHub shows here: {counts}. The job summary and the log hold all.")
 
     def set_outputs(self, outputs: Mapping[str, OutputValue]) -> None:
-        """Set outputs of the step. Set again, the later value holds."""
+        """Set outputs of the step. A later value replaces an earlier one."""
         text = "".join(_output(name, value) for name, value in outputs.items())
         self._append("file of the step's outputs", self._output, text)
 
     def add_summary(self, markdown: str) -> None:
-        """Add to the job summary; what is over its limit is cut at the end of a line, and that is said."""
+        """Add to the job summary. Beyond its limit it is cut at the end of a line, and says so."""
         self._append("job summary", self._summary, _fitting(markdown, self.summary_room))
 
     @property
@@ -118,9 +118,9 @@ class Runner:
         self._line(f"::{name}{' ' if listed else ''}{listed}::{_escape(data)}")
 
     def _line(self, text: str) -> None:
-        with self._lock, suppress(OSError):  # without a log there is nowhere to say so
+        with self._lock, suppress(OSError):  # Without a log there is no place for the error.
             self._stream.write(text + "\n")
-            self._stream.flush()  # the job may be killed at any time, and standard error has no buffer
+            self._stream.flush()  # The job may be killed at any time, and standard error has no buffer.
 
     def _append(self, what: str, path: Path | None, text: str) -> None:
         if path is None:
@@ -132,33 +132,33 @@ class Runner:
         except OSError as error:
             self._unwritten[what] = error.strerror or type(error).__name__
             with suppress(OSError):
-                os.truncate(path, before)  # half of an output would make the runner fail the step
+                os.truncate(path, before)  # Half an output would make the runner fail the step.
 
 
 def _size(path: Path | None) -> int:
-    """How large a file is; 0 where there is none that can be looked at."""
+    """The size of a file in bytes; 0 if it cannot be read."""
     with suppress(OSError):
         return path.stat().st_size if path else 0
     return 0
 
 
 def shown(text: str) -> str:
-    """The text with U+FFFD for what cannot be seen or ends a line by stealth; line feeds and tabs stay."""
+    """The text with U+FFFD for hidden characters and unusual line ends. Line feeds and tabs stay."""
     return visible(text.replace("\r\n", "\n"), keep="\n\t")
 
 
 def harmless(text: str) -> str:
-    """As `shown`, and without what starts a command: `##[name]` anywhere in a line, `::name` at its start."""
+    """As `shown`, without the start of a command: `##[name]` anywhere in a line, `::name` at its start."""
     return re.sub(r"^([^\S\n]*):(?=:)", r"\1: ", shown(text), flags=re.MULTILINE).replace("##[", "# #[")
 
 
 def _properties(place: Place | None, title: str | None) -> dict[str, str | int]:
-    found: dict[str, str | int] = {"title": harmless(title)} if title else {}
+    properties: dict[str, str | int] = {"title": harmless(title)} if title else {}
     if place is not None:
-        found |= {"file": place.file, "line": place.line, "endLine": place.end_line}
-        if place.line == place.end_line:  # the runner takes columns of one line only
-            found |= {"col": place.column, "endColumn": place.end_column}
-    return found
+        properties |= {"file": place.file, "line": place.line, "endLine": place.end_line}
+        if place.line == place.end_line:  # The runner takes columns only within one line.
+            properties |= {"col": place.column, "endColumn": place.end_column}
+    return properties
 
 
 def _escape(data: str) -> str:
@@ -174,7 +174,7 @@ def _cut(message: str) -> str:
 
 
 def _output(name: str, value: OutputValue) -> str:
-    """The block form: its end is a line nobody can guess, so no value sets another output (docs: setting an output)."""
+    """An output as a block. Nobody can guess its last line, so no value sets another output (docs: setting outputs)."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     delimiter = f"ghadelimiter_{uuid.uuid4()}"
     return f"{name}<<{delimiter}\n{text}\n{delimiter}\n"
@@ -184,5 +184,5 @@ def _fitting(markdown: str, room: int) -> str:
     encoded = markdown.encode("utf-8", errors="replace")
     if len(encoded) <= room:
         return markdown
-    kept = encoded[: max(0, room - len(_SUMMARY_CUT.encode()))].decode("utf-8", errors="ignore")
-    return (kept.rpartition("\n")[0] + _SUMMARY_CUT) if kept else ""
+    beginning = encoded[: max(0, room - len(_SUMMARY_CUT.encode()))].decode("utf-8", errors="ignore")
+    return (beginning.rpartition("\n")[0] + _SUMMARY_CUT) if beginning else ""

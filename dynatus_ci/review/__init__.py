@@ -16,7 +16,7 @@ from dynatus_ci.review.codec import (
     shortened,
     with_record,
 )
-from dynatus_ci.review.gate import BY_PATTERN, LABEL, Gate, Refusal, covered, pattern
+from dynatus_ci.review.gate import BY_PATTERN, LABEL, Gate, Refusal, by_label, covered, pattern
 from dynatus_ci.review.history import (
     CommentFacts,
     PullRequestFacts,
@@ -46,6 +46,7 @@ __all__ = [
     "Scope",
     "Unfinished",
     "Verdict",
+    "by_label",
     "compose",
     "covered",
     "decode",

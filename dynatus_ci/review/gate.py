@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
 
+from dynatus_ci import text
 from dynatus_ci.errors import FailureReason, sentence
 from dynatus_ci.review import record as records
 from dynatus_ci.review.history import OpenReview, Review, Reviews
@@ -16,6 +17,11 @@ from dynatus_ci.text import code, option
 LABEL = "dynatus:allow-destructive"
 """The label that approves the destructive differences of a pull request's records."""
 BY_PATTERN = "`allow-destructive`"
+
+
+def by_label(pull_request: int) -> str:
+    """What approves, as `BY_PATTERN`: the label on a pull request."""
+    return f"the label on {text.pull_request(pull_request)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ class Gate:
         if covered(difference, self.patterns):
             return BY_PATTERN
         labelled = (review.pull_request for review in self._explaining(change, difference) if review.labelled)
-        return next((f"the label on pull request `#{pull.number}`" for pull in labelled if pull), None)
+        return next((by_label(pull.number) for pull in labelled if pull), None)
 
     def _explaining(self, change: TableChange, difference: Difference) -> Iterator[Review]:
         """The open records that review a difference, newest first."""

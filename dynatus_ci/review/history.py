@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.review.record import Record, Scope, new_record, reviewed_ids
 from dynatus_ci.table.model import Difference, Plan, Risk
-from dynatus_ci.text import code, codes, option
+from dynatus_ci.text import code, codes, option, pull_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def rejection_reason(comment: CommentFacts, scope: Scope, *, branch: str) -> str
     """Why a comment's record does not count; None where it does."""
     reason = _unreliable(comment, scope, branch=branch)
     if reason is None and not comment.pull_request.contained:
-        return f"pull request {_number(comment)} is not in this commit's history"
+        return f"{pull_request(comment.pull_request.number)} is not in this commit's history"
     return reason
 
 
@@ -72,12 +72,12 @@ def stops_history(comment: CommentFacts, scope: Scope, *, branch: str) -> bool:
 
 def _unreliable(comment: CommentFacts, scope: Scope, *, branch: str) -> str | None:
     """Why a comment cannot be believed at all, not even about what it has closed; None where it can."""
-    pull_request, record = comment.pull_request, comment.record
-    name = f"pull request {_number(comment)}"
-    if not pull_request.merged:
+    pull, record = comment.pull_request, comment.record
+    name = pull_request(pull.number)
+    if not pull.merged:
         return f"{name} is not merged"
-    if pull_request.base != branch:
-        branches = f"{code(pull_request.base)}; this run is for {code(branch)}"
+    if pull.base != branch:
+        branches = f"{code(pull.base)}; this run is for {code(branch)}"
         return f"{name} was merged into another branch, {branches} (after a rename, plan the change again)"
     if comment.body is not None and not comment.untouched:
         return f"the plan in {name} was edited by somebody else"
@@ -87,10 +87,6 @@ def _unreliable(comment: CommentFacts, scope: Scope, *, branch: str) -> str | No
         others = [record.scope] if record else comment.other_scopes
         return f"{name} has no plan of ours for exactly this{_nearest(scope, others)}"
     return None
-
-
-def _number(comment: CommentFacts) -> str:
-    return code(f"#{comment.pull_request.number}")
 
 
 def _nearest(scope: Scope, others: Iterable[Scope]) -> str:
@@ -201,11 +197,10 @@ def _known(comments: Iterable[CommentFacts], scope: Scope, *, branch: str) -> It
     for comment in comments:
         if stops_history(comment, scope, branch=branch):
             return
-        pull_request = comment.pull_request
+        pull = comment.pull_request
         if comment.record and _unreliable(comment, scope, branch=branch) is None:
-            older = older and pull_request.contained
-            counts = pull_request.contained and (pull_request.own or older)
-            yield Review(comment.record, pull_request, counts=counts)
+            older = older and pull.contained
+            yield Review(comment.record, pull, counts=pull.contained and (pull.own or older))
 
 
 def plan_file(reviewed: Plan, *, account: str | None, region: str | None, endpoint: str | None) -> Reviews:

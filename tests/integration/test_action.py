@@ -497,7 +497,7 @@ def test_a_plan_too_large_for_a_record_says_what_to_do(repo: Scene) -> None:
     repo.open(1)
     ran = repo.plan(1)
     assert ran.ending == (0, "planned", "")
-    assert "split the change" in repo.comment(1)
+    assert "Split the change" in repo.comment(1)
     assert "dynatus-ci-record" not in repo.comment(1)
     assert len(repo.comment(1)) <= 60_000
 

@@ -241,7 +241,7 @@ def test_what_a_run_has_not_left_to_do_is_closed_in_every_record_that_was_read(g
     reviewed(github, 3, day=2)
     read = history(github)
     numbers(read)
-    read.choose([7])
+    read.set_main([7])
     marked = read.mark_used(review.unfinished([creation("table-3")]), text="the result")
     assert (marked.failed, marked.warnings) == (None, [])
     assert [kept(github, number).is_used("table-7") for number in (7, 3)] == [True, True]
@@ -254,7 +254,7 @@ def test_telling_keeps_the_record_and_marking_again_writes_nothing(github: GitHu
     reviewed(github, 7, day=9, merge=SHA)
     read = history(github)
     read.read_own()
-    read.tell("running")
+    read.write_progress("running")
     assert github.bodies(7)[0].split("\n")[-1] == record("table-7").split("\n")[-1]
     read.mark_used({}, text="done")
     asked = len(github.calls)
@@ -269,7 +269,7 @@ def test_what_another_run_closed_meanwhile_stays_closed(github: GitHubStub) -> N
     for read in (slow, quick):
         read.read_own()
     quick.mark_used({}, text="done")
-    slow.tell("running")
+    slow.write_progress("running")
     assert kept(github, 7).is_used("table-7")
     assert slow.reviews.counted[0].record.is_used("table-7")
 
@@ -285,7 +285,7 @@ def test_a_comment_that_was_edited_or_deleted_meanwhile_is_left_alone(github: Gi
     else:
         github.editors[id_] = "mallory"
     with pytest.raises(GitHubError, match="#7 was edited or deleted"):
-        read.tell("running")
+        read.write_progress("running")
     read.mark_used({}, text="done")
     assert not [call for call in github.calls if call.startswith("PATCH")]
     assert read.reviews.counted == ()
