@@ -17,7 +17,7 @@ from dynatus_ci.table import emulators, usage
 from dynatus_ci.table.aspects.base import Emptiness
 from dynatus_ci.table.model import Failure, Plan, Risk, TableChange, Usage
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
-from dynatus_ci.table.usage import Read
+from dynatus_ci.table.usage import ReadMetric
 from tests import shop
 from tests.shop import ACCOUNT, KNOWN, change, creation, plan
 
@@ -55,9 +55,9 @@ FIRST = plan(creation("users"), creation("carts"), creation("orders"), creation(
 RED = usage.added(
     plan(*map(change, ("orders", "users", "events", "archive", "carts", "countries", "currencies"))),
     {
-        Read("archive"): Usage(0, None),
-        Read("orders"): Usage(1_310_422, "2026-11-26"),
-        Read("users", "email-index"): Usage(41_220, "2026-11-25"),
+        ReadMetric("archive"): Usage(0, None),
+        ReadMetric("orders"): Usage(1_310_422, "2026-11-26"),
+        ReadMetric("users", "email-index"): Usage(41_220, "2026-11-25"),
     },
 )
 UPDATES = plan(*map(change, ("users", "payments", "reports")))

@@ -15,7 +15,7 @@ from typing import Any
 from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.client import Aws, pages
 from dynatus_ci.table.model import Usage
-from dynatus_ci.table.usage import DAYS, Read
+from dynatus_ci.table.usage import DAYS, ReadMetric
 
 MOST_QUERIES = 500
 """How many metrics one call may ask for."""
@@ -24,13 +24,13 @@ DAY = 86_400
 _Series = dict[datetime, float]
 
 
-def usage(aws: Aws, reads: Sequence[Read]) -> dict[Read, Usage]:
+def usage(aws: Aws, reads: Sequence[ReadMetric]) -> dict[ReadMetric, Usage]:
     """The usage of each of some tables and indexes; nothing where CloudWatch is denied, or does not answer."""
     if aws.emulator:
         return {}
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     window = {"StartTime": today - timedelta(days=DAYS), "EndTime": datetime.now(UTC)}
-    found: dict[Read, Usage] = {}
+    found: dict[ReadMetric, Usage] = {}
     try:
         for start in range(0, len(reads), MOST_QUERIES):
             some = reads[start : start + MOST_QUERIES]
@@ -41,7 +41,7 @@ def usage(aws: Aws, reads: Sequence[Read]) -> dict[Read, Usage]:
     return found
 
 
-def _series(aws: Aws, reads: Sequence[Read], window: dict[str, datetime]) -> Iterator[_Series | None]:
+def _series(aws: Aws, reads: Sequence[ReadMetric], window: dict[str, datetime]) -> Iterator[_Series | None]:
     """What was read on each day, of each in turn; None where it is not known."""
     queries = [_query(f"m{number}", read) for number, read in enumerate(reads)]
     series: dict[str, _Series] = defaultdict(dict)
@@ -57,7 +57,7 @@ def _series(aws: Aws, reads: Sequence[Read], window: dict[str, datetime]) -> Ite
         yield series[query["Id"]] if counted and query["Id"] not in unknown else None
 
 
-def _query(name: str, read: Read) -> dict[str, Any]:
+def _query(name: str, read: ReadMetric) -> dict[str, Any]:
     dimensions = [{"Name": "TableName", "Value": read.table}]
     dimensions += [{"Name": "GlobalSecondaryIndexName", "Value": read.index}] if read.index else []
     metric = {"Namespace": "AWS/DynamoDB", "MetricName": "ConsumedReadCapacityUnits", "Dimensions": dimensions}

@@ -17,20 +17,20 @@ DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """What CloudWatch counts reads of: a table without its global indexes, or one of these."""
+class ReadMetric:
+    """What CloudWatch counts the reads of: a table without its global indexes, or one global index."""
 
     table: str
     index: str | None = None
 
 
-def asked(plan: Plan) -> tuple[Read, ...]:
+def asked(plan: Plan) -> tuple[ReadMetric, ...]:
     """Everything that goes in a plan, each once."""
     found = (read for change in plan.tables for difference in change.differences for read in _of(change, difference))
     return tuple(dict.fromkeys(found))
 
 
-def added(plan: Plan, known: Mapping[Read, Usage]) -> Plan:
+def added(plan: Plan, known: Mapping[ReadMetric, Usage]) -> Plan:
     """The plan with what is known of the usage of what goes."""
     return replace(plan, tables=tuple(_with_usage(change, known) for change in plan.tables)) if known else plan
 
@@ -43,23 +43,23 @@ def words(usage: Usage) -> str:
     return f"{usage.read_units:,} {unit} in {DAYS} days, last on {usage.last}."
 
 
-def _with_usage(change: TableChange, known: Mapping[Read, Usage]) -> TableChange:
+def _with_usage(change: TableChange, known: Mapping[ReadMetric, Usage]) -> TableChange:
     differences = tuple(replace(each, usage=_sum(_of(change, each), known)) for each in change.differences)
     return replace(change, differences=differences)
 
 
-def _of(change: TableChange, difference: Difference) -> Sequence[Read]:
+def _of(change: TableChange, difference: Difference) -> Sequence[ReadMetric]:
     """What a difference takes away from readers. With a table go its indexes; who reads these, reads the table."""
     if change.refusal or change.actual is None:
         return ()
     table, path = change.table, difference.path
     if path == () and difference.effect in {Effect.DELETE, Effect.RECREATE}:
-        return (Read(table), *(Read(table, index) for index in sorted(change.actual.indexes())))
+        return (ReadMetric(table), *(ReadMetric(table, index) for index in sorted(change.actual.indexes())))
     goes = difference.effect in {Effect.DELETE, Effect.REBUILD_INDEX}
-    return (Read(table, path[1]),) if goes and path[:1] == (GLOBAL,) and not path[2:] else ()
+    return (ReadMetric(table, path[1]),) if goes and path[:1] == (GLOBAL,) and not path[2:] else ()
 
 
-def _sum(reads: Sequence[Read], known: Mapping[Read, Usage]) -> Usage | None:
+def _sum(reads: Sequence[ReadMetric], known: Mapping[ReadMetric, Usage]) -> Usage | None:
     """The usage of all of it; None where that of a part is not known."""
     if not reads or any(read not in known for read in reads):
         return None

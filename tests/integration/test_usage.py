@@ -10,7 +10,7 @@ import pytest
 from dynatus_ci import engine
 from dynatus_ci.aws import connection, metrics
 from dynatus_ci.table.model import Plan, Usage
-from dynatus_ci.table.usage import Read
+from dynatus_ci.table.usage import ReadMetric
 from tests.simulator import Kind
 from tests.strategies import NAME, Definition, bare
 from tests.world import World, opened, tables
@@ -89,7 +89,7 @@ def test_without_an_answer_nothing_is_said(world: World, kind: Kind) -> None:
 
 
 def test_a_call_asks_for_500_at_most_and_reads_all_pages(world: World) -> None:
-    reads = [Read(f"table-{number:03}") for number in range(501)]
+    reads = [ReadMetric(f"table-{number:03}") for number in range(501)]
     world.simulator.reads["table-000", ""] = {0: 1.0}
     world.simulator.reads["table-499", ""] = {0: 2.0}
     world.simulator.reads["table-500", ""] = {0: 3.0}

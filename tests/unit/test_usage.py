@@ -10,7 +10,7 @@ import pytest
 from dynatus_ci.report import wording
 from dynatus_ci.table import usage
 from dynatus_ci.table.model import Plan, Usage
-from dynatus_ci.table.usage import Read
+from dynatus_ci.table.usage import ReadMetric
 from tests import shop
 from tests.reports import RED
 from tests.shop import change, plan
@@ -27,15 +27,15 @@ def without_usage(planned: Plan) -> Plan:
 
 def test_only_what_goes_is_asked_about() -> None:
     assert usage.asked(plan(change("users"), change("archive"), shop.creation("carts"), change("countries"))) == (
-        Read("archive"),
-        Read("users", "email-index"),
+        ReadMetric("archive"),
+        ReadMetric("users", "email-index"),
     )
 
 
 def test_the_global_indexes_of_a_table_go_with_it() -> None:
     users = shop.described(shop.BEFORE["users"].body)
     goes = replace(change("archive"), actual=replace(users, name="archive"))
-    table, index = Read("archive"), Read("archive", "email-index")
+    table, index = ReadMetric("archive"), ReadMetric("archive", "email-index")
     assert usage.asked(plan(goes)) == (table, index)
     known = {table: Usage(0, None), index: Usage(7, "2026-11-25")}
     (difference,) = usage.added(plan(goes), known).differences
@@ -45,7 +45,7 @@ def test_the_global_indexes_of_a_table_go_with_it() -> None:
 def test_nothing_is_said_of_a_table_of_which_a_part_is_not_known() -> None:
     users = shop.described(shop.BEFORE["users"].body)
     goes = replace(change("archive"), actual=replace(users, name="archive"))
-    (difference,) = usage.added(plan(goes), {Read("archive"): Usage(0, None)}).differences
+    (difference,) = usage.added(plan(goes), {ReadMetric("archive"): Usage(0, None)}).differences
     assert difference.usage is None
 
 
@@ -87,7 +87,7 @@ def test_a_document_of_an_older_release_is_read() -> None:
     ],
 )
 def test_it_stands_beside_the_consequence(seen: Usage, said: str) -> None:
-    planned = usage.added(plan(change("archive")), {Read("archive"): seen})
+    planned = usage.added(plan(change("archive")), {ReadMetric("archive"): seen})
     (lost,) = wording.destructive(planned.tables[0])
     sentence = wording.consequence([lost])
     assert f"will be deleted. {said} " in sentence
