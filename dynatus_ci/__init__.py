@@ -6,23 +6,26 @@ they never report a failed call as success, and run nothing destructive without 
 
 from __future__ import annotations
 
+import importlib
 import logging
+from typing import TYPE_CHECKING, Any
 
-from dynatus_ci.api import (
-    Migration,
-    SyncResult,
-    apply_tables,
-    execute_tables_sync,
-    load_definitions,
-    plan_tables,
-    synchronize,
-    syncronizate,
-    wait_for_table_active,
-)
-from dynatus_ci.engine import Event, Options
-from dynatus_ci.errors import AwsError, DynatusError, Fault, InvalidDefinitions, Refused
-from dynatus_ci.table.model import Plan, Table
-from dynatus_ci.table.outcome import Result
+if TYPE_CHECKING:
+    from dynatus_ci.api import (
+        Migration,
+        SyncResult,
+        apply_tables,
+        execute_tables_sync,
+        load_definitions,
+        plan_tables,
+        synchronize,
+        syncronizate,
+        wait_for_table_active,
+    )
+    from dynatus_ci.engine import Event, Options
+    from dynatus_ci.errors import AwsError, DynatusError, Fault, InvalidDefinitions, Refused
+    from dynatus_ci.table.model import Plan, Table
+    from dynatus_ci.table.outcome import Result
 
 __all__ = [
     "AwsError",
@@ -45,5 +48,23 @@ __all__ = [
     "syncronizate",
     "wait_for_table_active",
 ]
+
+_ELSEWHERE = {
+    "dynatus_ci.engine": ("Event", "Options"),
+    "dynatus_ci.errors": ("AwsError", "DynatusError", "Fault", "InvalidDefinitions", "Refused"),
+    "dynatus_ci.table.model": ("Plan", "Table"),
+    "dynatus_ci.table.outcome": ("Result",),
+}
+"""Where each name is from, if it is not from `dynatus_ci.api`."""
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # any of the names above
+    """Import a public name when it is first used: whoever has the pytest plugin imports this package in every run."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = next((module for module, names in _ELSEWHERE.items() if name in names), "dynatus_ci.api")
+    found = globals()[name] = getattr(importlib.import_module(module), name)
+    return found
+
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # the program that imports this decides what to show

@@ -22,6 +22,8 @@ hypothesis.settings.register_profile("dynatus", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("soak", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("dynatus")
 
+pytest_plugins = ["pytester"]
+
 _OWN = ("ACTIONS_", "AWS_", "GITHUB_", "INPUT_", "RUNNER_")
 _KEPT = "GITHUB_PEER_"
 

@@ -158,6 +158,9 @@ def explain(error: Exception, *, operation: str, table: str | None, service: str
         message = f"{about} failed: the response cannot be read."
         return CallFailed(message, kind=ErrorKind.AMBIGUOUS, operation=operation, code="UnreadableAnswer", table=table)
     text = without_password(str(error)).rstrip(".")
+    if isinstance(error, NotImplementedError):  # moto's `mock_aws`, of an operation that it does not have
+        message = f"{about} failed: {code(text)}."
+        return CallFailed(message, kind=ErrorKind.UNSUPPORTED, operation=operation, code="NotImplemented", table=table)
     if configuration.raised_in(error, "credentials", "tokens"):
         return CallFailed(
             f"{about} failed: the AWS credentials cannot be used: {code(text)}.",

@@ -90,6 +90,11 @@ class Aws:
         self.unsupported: set[str] = set()
         self.notes = notes
 
+    @property
+    def is_aws(self) -> bool:
+        """Whether AWS itself answers: no other endpoint, and no emulator inside this process."""
+        return self.endpoint is None and self.emulator is None
+
     def read(self, operation: str, *, table: str | None = None, **parameters: Any) -> dict[str, Any]:
         """Make a call that changes nothing. boto3 retries it where that helps.
 

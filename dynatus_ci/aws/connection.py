@@ -15,6 +15,7 @@ from dynatus_ci.aws.client import Aws
 from dynatus_ci.aws.emulation import PLACEHOLDER_KEY, PLACEHOLDER_REGION
 from dynatus_ci.aws.endpoints import is_aws_endpoint
 from dynatus_ci.errors import AwsError, InvalidInput, WrongAccount
+from dynatus_ci.table import emulators
 from dynatus_ci.text import code, option
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def from_client(client: DynamoDBClient, session: boto3.Session | None = None) ->
     )
     if aws.endpoint:
         emulation.recognise(aws)
+    elif emulation.inside_moto(client):
+        aws.emulator = emulators.MOTO
     if session is not None:
         aws.account = _account(aws)
     return aws

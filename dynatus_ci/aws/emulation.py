@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws, pages
@@ -26,15 +27,15 @@ PLACEHOLDER_KEY = "dynatus"
 _EMULATOR_ARN = "arn:aws:dynamodb:ddblocal:000000000000:table/dynatus-probe"
 
 
-def client(endpoint_url: str) -> DynamoDBClient:
+def client(endpoint_url: str, *, access_key: str = PLACEHOLDER_KEY, region: str = PLACEHOLDER_REGION) -> DynamoDBClient:
     """A boto3 client for an emulator. It has placeholder credentials, and reads none of the environment's."""
     import boto3  # noqa: PLC0415  # see `connection.connect`
 
     session = boto3.Session(
-        aws_access_key_id=PLACEHOLDER_KEY,
+        aws_access_key_id=access_key,
         aws_secret_access_key=PLACEHOLDER_KEY,
         aws_session_token=None,
-        region_name=PLACEHOLDER_REGION,
+        region_name=region,
     )
     return session.client("dynamodb", endpoint_url=endpoint_url)
 
@@ -50,6 +51,26 @@ def recognise(aws: Aws) -> None:
             aws.cannot_keep("Tags")
     if aws.emulator is None and _is_moto(str(aws.endpoint)):
         aws.emulator = emulators.MOTO
+
+
+def inside_moto(client: DynamoDBClient) -> bool:
+    """Whether moto's `mock_aws` answers a client inside this process. Makes a call only where moto is loaded."""
+    if "moto" not in sys.modules:
+        return False
+    makers: set[str] = set()
+
+    def note(http_response: Any, **_: object) -> None:
+        makers.add(type(http_response.raw).__module__.partition(".")[0])  # urllib3, where it came over a connection
+
+    event = "after-call.dynamodb.ListTables"
+    client.meta.events.register(event, note, unique_id="dynatus-inside-moto")
+    try:
+        client.list_tables(Limit=1)
+    except Exception:  # noqa: BLE001, S110  # whatever is wrong, the call that is really wanted will say it
+        pass
+    finally:
+        client.meta.events.unregister(event, unique_id="dynatus-inside-moto")
+    return "moto" in makers
 
 
 def _is_moto(endpoint: str) -> bool:

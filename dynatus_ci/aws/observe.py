@@ -56,7 +56,7 @@ def answers(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Aspect]) 
         except CallFailed as failed:
             if failed.kind is ErrorKind.MISSING:
                 continue  # AWS answers so just after the table was created; it says nothing about the aspect
-            if failed.kind is not ErrorKind.UNSUPPORTED or aws.endpoint is None:
+            if failed.kind is not ErrorKind.UNSUPPORTED or aws.is_aws:
                 raise
             aws.cannot_keep(aspect.name)
     return read
@@ -139,7 +139,7 @@ def backup(aws: Aws, name: str, called: str, *, since: float) -> str | None:
 
 def _check_backups(aws: Aws) -> None:
     """Find out whether an unknown endpoint has backups, before a plan promises one."""
-    if aws.endpoint is None or aws.emulator:
+    if aws.is_aws or aws.emulator:
         return
     try:
         aws.read("ListBackups", Limit=1)
@@ -160,7 +160,7 @@ def emptiness_of(aws: Aws, name: str) -> Emptiness:
     try:
         answer = aws.read("DescribeContinuousBackups", table=name, TableName=name)
     except CallFailed as failed:
-        if failed.kind is ErrorKind.UNSUPPORTED and aws.endpoint:
+        if failed.kind is ErrorKind.UNSUPPORTED and not aws.is_aws:
             return Emptiness.EMPTY
         if failed.kind is ErrorKind.DENIED:
             return Emptiness.RECOVERABLE  # it may be on
@@ -180,7 +180,7 @@ def describe_key(aws: Aws, key: str) -> Mapping[str, Any] | None:
     try:
         metadata: Mapping[str, Any] = aws.read_service("kms", "DescribeKey", KeyId=key)["KeyMetadata"]
     except CallFailed as failed:
-        if failed.kind in {ErrorKind.DENIED, ErrorKind.UNSUPPORTED} or aws.endpoint:
+        if failed.kind in {ErrorKind.DENIED, ErrorKind.UNSUPPORTED} or not aws.is_aws:
             return None
         raise
     return metadata

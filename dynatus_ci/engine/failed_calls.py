@@ -49,7 +49,7 @@ def handle(table: TableRun, step: Step, failed: CallFailed) -> None:
     if failed.kind in {ErrorKind.QUOTA, ErrorKind.COOLDOWN}:
         retries.quota = failed
         retries.defer(step, max(failed.until, now) + 1 if failed.until else now + (failed.wait or COOLDOWN))
-    elif failed.kind is ErrorKind.UNSUPPORTED and table.aws.endpoint and step.operation not in VITAL:
+    elif failed.kind is ErrorKind.UNSUPPORTED and not table.aws.is_aws and step.operation not in VITAL:
         leave_out(table, step)
     elif failed.kind in _TRY_AGAIN and times < _most_failures(table, failed):
         _pause(table, step, failed, times)
@@ -65,7 +65,7 @@ def leave_out(table: TableRun, step: Step) -> None:
 
 
 def _most_failures(table: TableRun, failed: CallFailed) -> int:
-    if failed.code == "InternalFailure" and table.aws.endpoint is None:
+    if failed.code == "InternalFailure" and table.aws.is_aws:
         return MOST_INTERNAL_FAILURES
     return MOST_FAILURES_OF.get(failed.kind, MOST_FAILURES)
 

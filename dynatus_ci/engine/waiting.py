@@ -23,7 +23,7 @@ def for_step(table: TableRun, step: Step, before: Table | None) -> bool:
     if run.detach and long:
         return False
     settle = waits.SETTLE_AT_EMULATOR if table.aws.emulator else waits.SETTLE
-    if step.operation == "CreateTable" and table.aws.endpoint is None:
+    if step.operation == "CreateTable" and table.aws.is_aws:
         settle = inf
         table.pause(waits.NEW_TABLE)
     watch = waits.Watch(

@@ -174,13 +174,17 @@ def patched(text: str) -> str:
 # --- Python and the command ------------------------------------------------------------------------------------------
 
 
+SHOWN_FILES = {Path(name).stem for block in BLOCKS for name in block.values("file")}
+
+
 def imported(tree: ast.Module) -> dict[str, Any]:
     """What a block imports of ours, by the names that it uses. Its other imports must exist."""
     found: dict[str, Any] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                importlib.import_module(alias.name)
+                if alias.name not in SHOWN_FILES:
+                    importlib.import_module(alias.name)
         elif isinstance(node, ast.ImportFrom) and node.module:
             module = importlib.import_module(node.module)
             for alias in node.names:

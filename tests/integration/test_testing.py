@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
+import dynatus_ci
 from dynatus_ci import testing
-from dynatus_ci.aws import emulation
+from dynatus_ci.aws import connection, emulation
 from dynatus_ci.errors import InvalidDefinitions, InvalidInput, NoDefinitions
+from dynatus_ci.table import emulators
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -50,15 +53,17 @@ def key_type(client: DynamoDBClient, table: str) -> str:
 
 def test_tables_are_there_when_it_returns_with_what_create_table_lacks(emulator: str, definitions: Path) -> None:
     client = emulation.client(emulator)
-    assert testing.dynamodb_tables(client, definitions) == ("users-of-all",)
+    assert testing.dynamodb_tables(client, definitions).names == ("users-of-all",)
     answer = client.describe_time_to_live(TableName="users-of-all")
     assert answer["TimeToLiveDescription"].get("AttributeName") == "gone_at"
-    assert testing.dynamodb_tables(client, definitions) == ("users-of-all",)
+    assert testing.dynamodb_tables(client, definitions).names == ("users-of-all",)
 
 
 def test_environment_parameters_and_prefix_are_those_of_the_loader(emulator: str, definitions: Path) -> None:
     client = emulation.client(emulator)
-    names = testing.dynamodb_tables(client, definitions, environment="test", params={"type": "N"}, table_prefix="mine-")
+    prefix = "mine-"
+    tables = testing.dynamodb_tables(client, definitions, environment="test", params={"type": "N"}, table_prefix=prefix)
+    names = tables.names
     assert names == ("mine-users-of-test",)
     assert key_type(client, names[0]) == "N"
 
@@ -69,6 +74,50 @@ def test_a_wrong_definition_raises_its_faults(emulator: str, definitions: Path) 
         testing.dynamodb_tables(emulation.client(emulator), definitions)
     with pytest.raises(NoDefinitions):
         testing.dynamodb_tables(emulation.client(emulator), definitions / "none")
+
+
+def test_renewed_tables_are_empty_and_as_their_files_say_and_those_of_others_stay(
+    emulator: str, definitions: Path
+) -> None:
+    client = emulation.client(emulator, region="eu-central-1")
+    key: Any = {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "BillingMode": "PAY_PER_REQUEST"}
+    key["AttributeDefinitions"] = [{"AttributeName": "id", "AttributeType": "S"}]
+    client.create_table(TableName="mine", **key)
+    tables = testing.dynamodb_tables(client, definitions)
+    client.put_item(TableName="users-of-all", Item={"id": {"S": "1"}})
+    client.update_table(TableName="users-of-all", DeletionProtectionEnabled=True)
+    client.create_table(TableName="made-by-a-test", **key)
+    for _ in range(2):
+        tables.renew()
+        assert client.list_tables()["TableNames"] == ["mine", "users-of-all"]
+        assert client.scan(TableName="users-of-all")["Count"] == 0
+        answer = client.describe_time_to_live(TableName="users-of-all")
+        assert answer["TimeToLiveDescription"].get("AttributeName") == "gone_at"
+    tables.delete()
+    assert client.list_tables()["TableNames"] == ["mine"]
+
+
+# --- inside moto's mock_aws ------------------------------------------------------------------------------------------
+
+
+def test_inside_mock_aws_the_tables_are_made_without_the_pauses_that_aws_needs(definitions: Path) -> None:
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="eu-west-1")
+        tables = testing.dynamodb_tables(client, definitions)
+        assert (tables.names, tables.endpoint_url) == (("users-of-all",), None)
+        assert key_type(client, "users-of-all") == "S"
+        aws = connection.from_client(client)
+        assert (aws.emulator, aws.is_aws) == (emulators.MOTO, False)  # the pauses are those of AWS itself
+        assert dynatus_ci.synchronize(client=client, path=definitions)["sync"]
+    assert connection.from_client(client).is_aws
+
+
+def test_inside_mock_aws_what_moto_cannot_do_is_left_out(definitions: Path) -> None:
+    text = DEFINITION.replace(" :TimeToLive", ' :TableClass "STANDARD_INFREQUENT_ACCESS"\n :TimeToLive')
+    (definitions / "users.edn").write_text(text, encoding="utf-8")
+    with mock_aws():
+        tables = testing.dynamodb_tables(boto3.client("dynamodb", region_name="eu-west-1"), definitions)
+        tables.renew()
 
 
 def test_an_account_of_aws_is_never_touched(definitions: Path) -> None:
@@ -89,5 +138,5 @@ def test_a_client_of_an_emulator_takes_nothing_from_the_environment(monkeypatch:
 
 def test_without_testcontainers_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "testcontainers.core.container", None)
-    with pytest.raises(InvalidInput, match="pip install testcontainers"), testing.dynamodb_local():
+    with pytest.raises(InvalidInput, match=r"pip install .dynatus-ci\[testing\]"), testing.dynamodb_local():
         pytest.fail("there is no container")
