@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import uuid4
 
 import pytest
@@ -49,7 +49,8 @@ PATIENCE: Final = 3_600.0
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the settings. `pytest --help` lists them."""
     for name, about in INPUTS.items():
-        parser.addini(_setting(name), f"Dynatus: {about}", type="linelist" if name == "params" else "string")
+        kind: Literal["linelist", "string"] = "linelist" if name == "params" else "string"
+        parser.addini(_setting(name), f"Dynatus: {about}", type=kind)
     about = f"Dynatus: dynamodb-local (in a container, or at ${ENDPOINT}), or moto (inside the test's process)"
     parser.addini("dynatus_emulator", about, default="dynamodb-local")
     parser.addini("dynatus_image", "Dynatus: the image of DynamoDB Local", default="amazon/dynamodb-local:latest")
@@ -183,13 +184,13 @@ def _refuse_shared(url: str, inputs: Inputs) -> None:
     clients = [_client(url, inputs), _client(url, inputs)]
     testing.refuse_aws(clients[0])
     one, other = map(connection.from_client, clients)
-    table = {
-        "TableName": f"dynatus-{uuid4().hex}",
+    name = f"dynatus-{uuid4().hex}"
+    table: dict[str, Any] = {
+        "TableName": name,
         "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
         "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
         "BillingMode": "PAY_PER_REQUEST",
     }
-    name = table["TableName"]
     one.write("CreateTable", table=name, parameters=table)
     seen = other.describe(name)
     one.write("DeleteTable", table=name, parameters={"TableName": name})
