@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -147,3 +148,114 @@ def test_the_self_test_runs_on_definitions_that_are_there() -> None:
     steps = load(ROOT / ".github/workflows/ci.yml")["jobs"]["self-test"]["steps"]
     paths = {step["with"]["path"] for step in steps if step.get("uses") == "./"}
     assert [path for path in paths if not any((ROOT / path).rglob("*.edn"))] == []
+
+
+# --- a release -------------------------------------------------------------------------------------------------------
+
+RELEASE = load(ROOT / ".github/workflows/release.yml")["jobs"]
+DIGEST = f"sha256:{'4' * 64}"
+GH = """#!/bin/sh
+echo "$@" >> "$(dirname "$0")/gh.log"
+"""
+
+
+class Origin:
+    """A repository that is released, with its `origin`; the steps are those of the workflow."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.bin, self.clone = folder, folder / "bin", folder / "clone"
+        self.bin.mkdir()
+        (self.bin / "gh").write_text(GH, encoding="utf-8")
+        (self.bin / "gh").chmod(0o755)
+        self.git("init", "--quiet", "--bare", "--initial-branch=main", "origin", where=folder)
+        self.git("clone", "--quiet", "origin", "clone", where=folder)
+        self.git("checkout", "--quiet", "-b", "main")
+        shutil.copy(ROOT / "action.yml", self.clone)
+
+    def git(self, *arguments: str, where: Path | None = None) -> str:
+        name = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
+        done = subprocess.run(
+            ["git", *name, *arguments], cwd=where or self.clone, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def merge(self, version: str) -> None:
+        """What a release starts from: `main` with a new version."""
+        if self.git("branch", "--remotes"):
+            self.git("checkout", "--quiet", "--force", "-B", "main", "origin/main")
+        (self.clone / "pyproject.toml").write_text(f'[project]\nversion = "{version}"\n', encoding="utf-8")
+        notes = f"# Changelog\n\n## [{version}]\n\n- What is new in {version}.\n\n## [0.0.1]\n\n- Old.\n"
+        (self.clone / "CHANGELOG.md").write_text(notes, encoding="utf-8")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", version)
+        self.git("push", "--quiet", "origin", "main")
+
+    def run(self, job: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """The shell steps of a job, in a clean checkout of `main` with its tags."""
+        self.git("fetch", "--quiet", "--tags", "--force")
+        self.git("checkout", "--quiet", "--force", "-B", "main", "origin/main")
+        steps = [step["run"] for step in RELEASE[job]["steps"] if "run" in step and "make test" not in step["run"]]
+        python = str(Path(sys.executable).parent)
+        environ = {
+            **os.environ,
+            **variables,
+            "PATH": f"{self.bin}:{python}:{os.environ['PATH']}",
+            "RUNNER_TEMP": str(self.folder),
+            "GITHUB_OUTPUT": str(self.folder / "output"),
+        }
+        script = "\n".join(f"({step}\n)" for step in steps)
+        return subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", script],
+            cwd=self.clone, env=environ, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def release(self, version: str) -> None:
+        self.merge(version)
+        assert_clean(self.run("verify"))
+        tag = (self.folder / "output").read_text(encoding="utf-8").splitlines()[-1].removeprefix("tag=")
+        assert_clean(self.run("release", TAG=tag, IMAGE=f"ghcr.io/org/dynatus-action@{DIGEST}"))
+
+    def at(self, reference: str) -> str:
+        return self.git("rev-parse", reference, where=self.folder / "origin")
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Origin:
+    return Origin(tmp_path)
+
+
+def test_every_tag_of_a_release_runs_the_image_by_digest_at_a_commit_that_lies_on_a_branch(origin: Origin) -> None:
+    origin.release("1.2.3")
+    commit = origin.at("refs/tags/v1.2.3")
+    references = ("refs/tags/v1.2", "refs/tags/v1", "refs/heads/releases/v1.2.3")
+    assert [origin.at(reference) for reference in references] == [commit] * 3
+    assert origin.at(f"{commit}^") == origin.at("main")
+    action = origin.git("show", f"{commit}:action.yml", where=origin.folder / "origin")
+    assert f"  image: docker://ghcr.io/org/dynatus-action@{DIGEST}" in action.splitlines()
+    assert "image: Dockerfile" not in action
+    assert origin.git("diff", "--name-only", "main", commit, where=origin.folder / "origin") == "action.yml"
+    notes = (origin.folder / "notes.md").read_text(encoding="utf-8")
+    assert (notes.count("What is new in 1.2.3."), notes.count("Old."), notes.count(DIGEST)) == (1, 0, 1)
+
+
+def test_the_next_release_moves_the_short_tags_alone(origin: Origin) -> None:
+    origin.release("1.2.3")
+    first = origin.at("refs/tags/v1.2.3")
+    origin.release("1.3.0")
+    second = origin.at("refs/tags/v1.3.0")
+    assert [origin.at(f"refs/tags/{tag}") for tag in ("v1", "v1.3", "v1.2", "v1.2.3")] == [second, second, first, first]
+
+
+def test_a_release_job_that_runs_again_leaves_the_tags_where_they_are(origin: Origin) -> None:
+    origin.release("1.2.3")
+    first = origin.at("refs/tags/v1.2.3")
+    assert_clean(origin.run("release", TAG="v1.2.3", IMAGE=f"ghcr.io/org/dynatus-action@sha256:{'5' * 64}"))
+    assert origin.at("refs/tags/v1.2.3") == origin.at("refs/tags/v1") == first
+    assert (origin.bin / "gh.log").read_text(encoding="utf-8").count("release create v1.2.3 --verify-tag") == 2
+
+
+@pytest.mark.parametrize("version", ["1.2.3", "1.2.2", "0.9.0", "1.3.0rc1"])
+def test_a_version_that_is_not_newer_than_every_release_is_refused(origin: Origin, version: str) -> None:
+    origin.release("1.2.3")
+    origin.merge(version)
+    assert origin.run("verify").returncode == 1
