@@ -15,7 +15,7 @@ RUN tools/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="Dynatus CI" \
-      org.opencontainers.image.description="Plan, review and apply DynamoDB tables that live as EDN files in a repository." \
+      org.opencontainers.image.description="Plan, review and apply DynamoDB tables that live as EDN, JSON or YAML files in a repository." \
       org.opencontainers.image.licenses="MIT"
 COPY --from=build /opt/dynatus /opt/dynatus
 COPY entrypoint.py /app/

@@ -1,4 +1,4 @@
-"""Dynatus CI makes an AWS account's DynamoDB tables agree with EDN files. This is the public Python API.
+"""Dynatus CI makes an AWS account's DynamoDB tables agree with files. This is the public Python API.
 
 `synchronize`, `execute_tables_sync` and `wait_for_table_active` return what the Clojure library Dynatus returns. But
 they never report a failed call as success, and run nothing destructive without approval.

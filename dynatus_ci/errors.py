@@ -163,7 +163,7 @@ class NoDefinitions(DynatusError):
 
     def __init__(self, path: str) -> None:
         super().__init__(
-            f"There is no definition file (`*.edn`) at {code(path)}.",
+            f"There is no definition file (`*.edn`, `*.json`, `*.yaml`) at {code(path)}.",
             hint=f"Set {option('path')} to the folder or file of the definitions.",
         )
         self.path = path

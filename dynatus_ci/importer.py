@@ -15,7 +15,7 @@ from pathlib import Path
 from dynatus_ci.aws import observe, owners
 from dynatus_ci.aws.client import CONNECTIONS, Aws, pages
 from dynatus_ci.aws.owners import Owner
-from dynatus_ci.definitions import files, loader, writer
+from dynatus_ci.definitions import formats, loader, writer
 from dynatus_ci.errors import DynatusError, InvalidInput
 from dynatus_ci.table import build, planner, probe, unmanaged
 from dynatus_ci.table.aspects import ASPECTS
@@ -150,7 +150,7 @@ def _path(name: str, out_dir: Path) -> Path:
     """The path of the table's file. A leading dot gets a `_` before it: hidden files are not read."""
     if not re.fullmatch(r"[a-zA-Z0-9_.-]+", name):
         raise InvalidInput(f"{code(quoted(name))} is not a table name of DynamoDB, so it cannot be the name of a file.")
-    return out_dir / f"{'_' * name.startswith('.')}{name}{files.SUFFIX}"
+    return out_dir / f"{'_' * name.startswith('.')}{name}{formats.EDN.suffixes[0]}"
 
 
 def _write(how: _Import, table: Table, owner: Owner | None) -> Path:

@@ -7,7 +7,7 @@ so that nobody has to guess later which words are ours. `plain` takes the spans 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 LONGEST_QUOTE = 40
 """The most characters of a value that a message repeats."""
@@ -76,6 +76,18 @@ def parts(sentence: str) -> Iterator[tuple[bool, str]]:
         end = found.end()
     if end < len(sentence):
         yield False, sentence[end:]
+
+
+def rewritten(sentence: str, *, words: Callable[[str], str], value: Callable[[str], str]) -> str:
+    """A sentence with other words and values. A value that stays the same keeps its span: it may name an input."""
+    result = []
+    end = 0
+    for found in _SPAN.finditer(sentence):
+        ((_, content),) = parts(found[0])
+        new = value(content)
+        result += [words(sentence[end : found.start()]), found[0] if new == content else code(new)]
+        end = found.end()
+    return "".join([*result, words(sentence[end:])])
 
 
 def longest_backticks(text: str, *, least: int) -> int:

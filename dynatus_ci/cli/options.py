@@ -72,7 +72,7 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     """The parser of the whole command, and that of each subcommand."""
     whole = _Parser(
         prog="dynatus",
-        description="Plan, review and apply DynamoDB tables that live as EDN files.",
+        description="Plan, review and apply DynamoDB tables that live as EDN, JSON or YAML files.",
         epilog="See `dynatus COMMAND --help` for the options, an example and the exit statuses of a command.",
     )
     whole.add_argument(

@@ -9,24 +9,31 @@ from __future__ import annotations
 
 import logging
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from fractions import Fraction
 from functools import cache
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn
 
 import edn_format
 from edn_format import edn_lex
 
-from dynatus_ci.errors import Fault, InvalidDefinitions, Place
+from dynatus_ci.definitions.nodes import (
+    MOST_DEPTH,
+    MOST_TOKENS,
+    MOST_WHOLE,
+    Document,
+    FormKind,
+    Node,
+    Source,
+    Span,
+    Tag,
+    lines,
+)
+from dynatus_ci.errors import Fault, InvalidDefinitions
 from dynatus_ci.text import code, shorten
 
-MOST_DEPTH = 64
-MOST_TOKENS = 200_000
-MOST_WHOLE = 2**63
 UNTERMINATED = "unterminated-string"
 EXCERPT = 24
 """The most characters of a message's excerpt from a text that is not a token."""
@@ -35,117 +42,13 @@ EXCERPT = 24
 logging.getLogger("edn_format").setLevel(logging.WARNING)
 
 
-class FormKind(StrEnum):
-    """The type of a node."""
-
-    NIL = "nil"
-    BOOLEAN = "boolean"
-    STRING = "string"
-    CHARACTER = "character"
-    KEYWORD = "keyword"
-    SYMBOL = "symbol"
-    WHOLE = "whole number"
-    FLOAT = "float"
-    RATIO = "ratio"
-    VECTOR = "vector"
-    LIST = "list"
-    SET = "set"
-    MAP = "map"
-    TAGGED = "tagged value"
-    PARAMETER = "parameter"
-    BROKEN = "broken value"
-
-
-class Span(Protocol):
-    """A part of a text."""
-
-    @property
-    def start(self) -> int:
-        """The offset of its first character."""
-
-    @property
-    def end(self) -> int:
-        """The offset after its last character."""
-
-
-class Node(NamedTuple):
-    """A value and its part of the text. A named tuple, because a large folder has a million of them.
-
-    `value` is a scalar; the nodes of a VECTOR, LIST or SET; the (key, value) pairs of a MAP; or the tag's name and the
-    node of a TAGGED. Only resolved tags are PARAMETER (with its name and text) and BROKEN (with a fault already).
-    """
-
-    kind: FormKind
-    value: Any
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A text, and the places of its offsets."""
-
-    file: str
-    text: str
-    _line_starts: tuple[int, ...] = field(repr=False)
-
-    @classmethod
-    def of(cls, file: str, text: str) -> Source:
-        """The source with a text whose line ends are single line feeds."""
-        return cls(file, text, (0, *(match.end() for match in re.finditer("\n", text))))
-
-    def place(self, start: int, end: int) -> Place:
-        """The place of a part of the text."""
-        return Place(self.file, *self._position(start), *self._position(end))
-
-    def _position(self, offset: int) -> tuple[int, int]:
-        line = bisect_right(self._line_starts, offset)
-        return line, offset - self._line_starts[line - 1] + 1
-
-    def fault(self, span: Span, *, code: str, message: str, hint: str | None = None) -> Fault:
-        """A fault at a part of the text."""
-        return Fault(self.place(span.start, span.end), code, message, hint)
-
-
-class Document(NamedTuple):
-    """A text that was read: its forms, and whether they have tags."""
-
-    source: Source
-    forms: tuple[Node, ...]
-    tagged: bool = False
-
-
-def decode(data: bytes, file: str) -> str:
-    """The text of a file: UTF-8, with or without a byte order mark, with any kind of line ends.
-
-    Raises:
-        InvalidDefinitions: It is not UTF-8. The place is the one of the first wrong byte.
-    """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as broken:
-        before = _lines(broken.object[: broken.start].decode("utf-8-sig"))
-        at = len(before)
-        wide = data[:2] in {b"\xff\xfe", b"\xfe\xff"}
-        hint = "It looks like UTF-16. Save the file as UTF-8." if wide else "Save the file as UTF-8."
-        span = _Token("", at, at + 1)
-        fault = Source.of(file, before).fault(span, code="bad-encoding", message="This is not UTF-8.", hint=hint)
-        raise InvalidDefinitions((fault,)) from None
-    return _lines(text)
-
-
-def _lines(text: str) -> str:
-    """The text with single line feeds. For the lexer, a carriage return is an error, or part of a comment."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def read(text: str, file: str) -> Document:
     """Read all forms of a text.
 
     Raises:
         InvalidDefinitions: The text is not EDN, or has what no definition needs. It has exactly one fault.
     """
-    return _Reader(_lines(text), file).read()
+    return _Reader(lines(text), file).read()
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
@@ -381,7 +284,8 @@ class _Reader:
             self._stack.pop()
             if frame.kind is None:
                 return
-            node = Node(FormKind.TAGGED, (self._text[frame.start + 1 : frame.end], node), frame.start, node.end)
+            tag = Tag(self._text[frame.start + 1 : frame.end], node, frame.start, frame.end)
+            node = Node(FormKind.TAGGED, tag, frame.start, node.end)
 
     def _close(self, token: _Token) -> None:
         frame = self._stack[-1]

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from dynatus_ci import disk
+from dynatus_ci.definitions.formats import SUFFIXES
 from dynatus_ci.errors import Fault, InvalidDefinitions, InvalidInput, NoDefinitions, Place
 from dynatus_ci.text import code, shorten
 
-SUFFIX = ".edn"
 MOST_FILES = 20_000
 MOST_BYTES = 1 << 20
 MOST_BYTES_IN_ALL = 64 << 20
@@ -60,7 +60,7 @@ def discover(path: Path, *, root: Path) -> DefinitionFiles:
     _refuse_way_out(start, root)
     if os.path.isdir(start):  # noqa: PTH112  # is_dir() would raise where the folder may not be read
         entries = sorted(_walk(start, root), key=lambda entry: entry[1])
-    elif start.suffix == SUFFIX and os.path.lexists(start):
+    elif start.name.endswith(SUFFIXES) and os.path.lexists(start):
         entries = [(False, _file(start, root))]
     else:
         entries = []
@@ -96,7 +96,7 @@ def _walk(start: Path, root: Path) -> Iterator[tuple[bool, File]]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(Path(entry.path))
-            elif entry.name.endswith(SUFFIX):
+            elif entry.name.endswith(SUFFIXES):
                 yield False, _file(Path(entry.path), root)
             elif entry.is_symlink() and entry.is_dir():
                 yield True, _file(Path(entry.path), root)
@@ -110,7 +110,7 @@ def _file(path: Path, root: Path) -> File:
 
 def is_definition(name: str) -> bool:
     """Whether the path of a file below a folder of definitions is the one of a definition file."""
-    return name.endswith(SUFFIX) and not any(part.startswith(".") for part in name.split("/"))
+    return name.endswith(SUFFIXES) and not any(part.startswith(".") for part in name.split("/"))
 
 
 def git_blob(data: bytes) -> str:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dynatus_ci.definitions import edn, files, tagged
-from dynatus_ci.definitions.edn import FormKind, Node, Source
+from dynatus_ci.definitions import files, formats, nodes, tagged
+from dynatus_ci.definitions.nodes import FormKind, Node, Source, Span
 from dynatus_ci.errors import Fault, InvalidDefinitions, NoDefinitions, Place
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Table
-from dynatus_ci.table.validation import dialects, members, rules, shapes, value_types
+from dynatus_ci.table.validation import members, rules, shapes, value_types
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.text import code, quoted, shorten
 
@@ -74,7 +74,7 @@ def load(
     """Load the definitions at a path.
 
     Args:
-        path: A file, or a folder that is searched for *.edn files.
+        path: A file, or a folder that is searched for files with the endings of `formats.SUFFIXES`.
         environment: The branch of #profile.
         params: The values of #param.
         table_prefix: What comes before each table name.
@@ -168,8 +168,8 @@ class _Loading:
     def add_file(self, file: files.File) -> None:
         """Load one file. Its tree is freed when this returns."""
         try:
-            text = edn.decode(self._read(file), file.name)
-            faults = self._add_document(_document(text, file.name))
+            text = nodes.decode(self._read(file), file.name)
+            faults = self._add_document(formats.read(text, file.name))
         except InvalidDefinitions as invalid:
             faults = list(invalid.faults)
         self.faults.extend(sorted(faults, key=_order)[:MOST_FAULTS])
@@ -187,7 +187,7 @@ class _Loading:
             raise InvalidDefinitions((Fault(file.place, "too-large", message),))
         return data
 
-    def _add_document(self, document: edn.Document) -> list[Fault]:
+    def _add_document(self, document: nodes.Document) -> list[Fault]:
         source = document.source
         maps, faults = _maps(document)
         if not document.forms and not faults:
@@ -197,9 +197,9 @@ class _Loading:
             faults.extend(self._add_map(node, document))
             if len(faults) >= MOST_FAULTS:
                 break
-        return faults
+        return _written(faults, source)
 
-    def _add_map(self, node: Node, document: edn.Document) -> list[Fault]:
+    def _add_map(self, node: Node, document: nodes.Document) -> list[Fault]:
         source, resolved = document.source, node
         faults: list[Fault] = []
         if document.tagged:
@@ -212,7 +212,7 @@ class _Loading:
         if not faults:
             self.definitions.append(Definition(body, place))
             notes = (_located(finding, source=source, node=resolved) for finding in rules.notes(body))
-            self.notes.extend(notes)
+            self.notes.extend(_written(notes, source))
         return faults
 
     def _duplicate(self, body: Mapping[str, Any], place: Place) -> Iterator[Fault]:
@@ -262,46 +262,40 @@ def _name_twins(definitions: Iterable[Definition]) -> Iterator[Fault]:
 # --- nodes ------------------------------------------------------------------------------------------------------------
 
 
-def _document(text: str, file: str) -> edn.Document:
-    """The text as EDN. A file in another format gets one fault that says so."""
-    try:
-        return edn.read(text, file)
-    except InvalidDefinitions:
-        other = dialects.other_format(text)
-        if other is None:
-            raise
-        title, hint = other
-        place = Source.of(file, text).place(0, 0)
-        message = f"This looks like {title}, but a definition is EDN."
-        raise InvalidDefinitions((Fault(place, "not-edn", message, hint),)) from None
-
-
-def _maps(document: edn.Document) -> tuple[list[Node], list[Fault]]:
+def _maps(document: nodes.Document) -> tuple[list[Node], list[Fault]]:
     """The tables of a file: one map, or the maps of one vector. And what is wrong with the file."""
     source, forms = document.source, document.forms
     if not forms and not source.text.strip(", \t\n"):
         hint = "Write a table's map, or delete the file."
         return [], [Fault(source.place(0, 0), "empty-file", "This file is empty.", hint)]
-    if len(forms) > 1:
+    if len(forms) > 1 and not formats.of(source.file).documents:
         hint = "Put them into `[` and `]`, or give each table its own file."
         message = f"This file has {len(forms)} values, but a definition file has one."
-        return [], [source.fault(_opener(forms[1]), code="several-forms", message=message, hint=hint)]
-    vector = bool(forms) and forms[0].kind in {FormKind.VECTOR, FormKind.LIST}
-    nodes = list(forms[0].value) if vector else list(forms)
-    if vector and not nodes:
+        return [], [source.fault(_opener(forms[1], source), code="several-forms", message=message, hint=hint)]
+    vectors = {FormKind.VECTOR, FormKind.LIST}
+    tables = [node for form in forms for node in (form.value if form.kind in vectors else (form,))]
+    if forms and not tables:
         return [], [source.fault(forms[0], code="empty-file", message="This vector has no table.")]
-    faults = [_not_a_map(node, source) for node in nodes if node.kind is not FormKind.MAP]
-    return [node for node in nodes if node.kind is FormKind.MAP], faults
+    faults = [_not_a_map(node, source) for node in tables if node.kind is not FormKind.MAP]
+    return [node for node in tables if node.kind is FormKind.MAP], faults
+
+
+def _written(faults: Iterable[Fault], source: Source) -> list[Fault]:
+    """The faults as the format of the file writes them. What an alias repeats has its fault once."""
+    notation = formats.of(source.file).notation
+    return list(dict.fromkeys(map(notation.fault, faults))) if notation else list(faults)
 
 
 def _not_a_map(node: Node, source: Source) -> Fault:
     message = f"A table is a map, but this is a {node.kind.value}."
     hint = "Write one map, or one vector of maps. Tags stand inside the map."
-    return source.fault(_opener(node), code="not-a-map", message=message, hint=hint)
+    return source.fault(_opener(node, source), code="not-a-map", message=message, hint=hint)
 
 
-def _opener(node: Node) -> Node:
-    """The opening delimiter of a collection; the whole of any other node."""
+def _opener(node: Node, source: Source) -> Span:
+    """The opening delimiter of a collection, or the first key of a map that has none; the whole of any other node."""
+    if node.kind is FormKind.MAP and node.value and source.text[node.start] not in "{!":
+        return node.value[0][0]  # type: ignore[no-any-return]  # a Node
     if node.kind in {FormKind.VECTOR, FormKind.LIST, FormKind.SET, FormKind.MAP, FormKind.TAGGED}:
         return node._replace(end=node.start + (2 if node.kind is FormKind.SET else 1))
     return node
@@ -340,7 +334,8 @@ def _key(node: Node, source: Source) -> str | value_types.OtherKey:
 
 def _located(finding: Finding, *, source: Source, node: Node) -> Fault:
     """A finding as a fault. Its place is as far along its path as the file goes."""
-    span, at = node, finding.at
+    span: Span = node
+    at = finding.at
     for step in finding.path:
         pair = _step(node, step, source=source)
         if pair is None:
@@ -348,7 +343,7 @@ def _located(finding: Finding, *, source: Source, node: Node) -> Fault:
             break
         span, node = pair
     if at is not At.KEY:
-        span = _opener(node) if at is At.OPENER else node
+        span = _opener(node, source) if at is At.OPENER else node
     return source.fault(span, code=finding.code, message=finding.message, hint=finding.hint)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dynatus_ci.definitions.edn import FormKind, Node, Source, Span
+from dynatus_ci.definitions.nodes import FormKind, Node, Source, Span
 from dynatus_ci.errors import Fault
 from dynatus_ci.text import code, option, quoted, shorten
 
@@ -125,7 +125,7 @@ class _Resolver:
         self.faults.append(self._source.fault(wrong.span, code=wrong.code, message=wrong.message, hint=wrong.hint))
 
     def _value(self, node: Node) -> Node:
-        tag, argument = node.value
+        tag, argument = node.value.name, node.value.argument
         if tag == "profile":
             return self._profile(node, _branches(node))
         if tag == "join":
@@ -133,7 +133,7 @@ class _Resolver:
         if tag == "param":
             return self._param(node, _parameter(argument))
         hint = _INSTEAD.get(tag, "The tags are `#profile`, `#join` and `#param`.")
-        raise _Wrong(_tag_span(node), f"Unknown tag {code(f'#{shorten(tag)}')}.", code="unknown-tag", hint=hint)
+        raise _Wrong(node.value, f"Unknown tag {code(f'#{shorten(tag)}')}.", code="unknown-tag", hint=hint)
 
     def _profile(self, node: Node, branches: list[_Branch]) -> Node:
         names = [name for branch in branches for name in branch.names]
@@ -149,7 +149,7 @@ class _Resolver:
         if self._scope.environment is not None:
             message = f"This `#profile` has no branch for the environment {code(quoted(self._scope.environment))}."
         known = f"Its branches are {listed(names)}." if names else "It has no branches."
-        raise _Wrong(_tag_span(node), message, code="no-branch", hint=f"{known} Add one, or `:default`.")
+        raise _Wrong(node.value, message, code="no-branch", hint=f"{known} Add one, or `:default`.")
 
     def _survey(self, node: Node) -> None:
         """Check the form of the tags in a branch that is not chosen: another environment would fail on it later."""
@@ -163,7 +163,7 @@ class _Resolver:
             self._survey_keys(node)
 
     def _check_form(self, node: Node) -> None:
-        tag, argument = node.value
+        tag, argument = node.value.name, node.value.argument
         if tag == "profile":
             self._scope.environments.update(name for branch in _branches(node) for name in branch.names)
         elif tag == "join":
@@ -186,14 +186,14 @@ class _Resolver:
         size = sum(map(len, texts))
         if size > MOST_JOINED:
             message = f"This `#join` makes {size:,} characters. It can make at most {MOST_JOINED:,}."
-            raise _Wrong(_tag_span(node), message, code="too-large")
+            raise _Wrong(node.value, message, code="too-large")
         self._spend(node, size)
         return Node(FormKind.STRING, "".join(texts), node.start, node.end)
 
     def _spend(self, node: Node, size: int) -> None:
         if not self._scope.budget.parse(size):
             message = f"All `#join` and `#param` together make more than {MOST_TEXT:,} characters."
-            raise _Wrong(_tag_span(node), message, code="too-large")
+            raise _Wrong(node.value, message, code="too-large")
 
     def _param(self, node: Node, asked: tuple[str, Node | None]) -> Node:
         name, default = asked
@@ -217,11 +217,6 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(code(shorten(name)) for name in names[:MOST_LISTED])
 
 
-def _tag_span(node: Node) -> Node:
-    """The tag itself, without its value."""
-    return node._replace(end=node.start + 1 + len(node.value[0]))
-
-
 def _children(node: Node) -> Iterator[Node]:
     if node.kind in _COLLECTIONS:
         yield from node.value
@@ -230,7 +225,7 @@ def _children(node: Node) -> Iterator[Node]:
             yield key
             yield value
     elif node.kind is FormKind.TAGGED:
-        yield node.value[1]
+        yield node.value.argument
 
 
 def _nodes(node: Node) -> Iterator[Node]:
@@ -247,7 +242,7 @@ def _tags(node: Node) -> Iterator[Node]:
 
 
 def _branches(node: Node) -> list[_Branch]:
-    argument = node.value[1]
+    argument = node.value.argument
     if argument.kind is not FormKind.MAP:
         hint = "Write `#profile {:prod … :default …}`."
         raise _Wrong(argument, "`#profile` needs a map of environments.", code="bad-profile", hint=hint)
@@ -269,7 +264,7 @@ def _environment(node: Node) -> str:
 
 
 def _parts(node: Node) -> tuple[Node, ...]:
-    argument: Node = node.value[1]
+    argument: Node = node.value.argument
     if argument.kind not in {FormKind.VECTOR, FormKind.LIST}:
         hint = 'Write `#join ["…" #param name]`.'
         raise _Wrong(argument, "`#join` needs a vector of strings and numbers.", code="bad-join", hint=hint)

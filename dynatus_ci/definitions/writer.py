@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dynatus_ci.definitions.edn import MOST_WHOLE
+from dynatus_ci.definitions.nodes import MOST_WHOLE
 from dynatus_ci.table.aspects import ASPECTS, indexes, keys
 from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.replicas import REPLICA, Replicas

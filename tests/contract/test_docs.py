@@ -98,7 +98,7 @@ def completed(part: str) -> str:
 
 def load(block: Block, root: Path) -> loader.Loaded:
     text = completed(block.text) if "part" in block.words else block.text
-    file = root / FOLDER / "users.edn"
+    file = root / FOLDER / f"users.{block.language}"
     file.parent.mkdir(parents=True)
     file.write_text(text, encoding="utf-8")
     environment = next(iter(block.values("environment")), None)
@@ -119,6 +119,11 @@ def test_a_definition_is_valid_or_has_the_faults_that_it_is_shown_for(block: Blo
         assert [fault.code for fault in faults_of(block, tmp_path).faults] == expected
     else:
         assert load(block, tmp_path).notes == ()
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if "definition" in block.words], ids=str)
+def test_a_definition_in_another_format_is_valid(block: Block, tmp_path: Path) -> None:
+    assert load(block, tmp_path).notes == ()
 
 
 @pytest.mark.parametrize("number", [n for n, block in enumerate(BLOCKS) if "faults" in block.words])
@@ -262,6 +267,8 @@ def inputs_of(step: dict[str, Any]) -> Inputs:
 
 @each_block("yaml")
 def test_a_workflow_on_a_page_is_one_of_the_examples(block: Block) -> None:
+    if "definition" in block.words:
+        return
     if "jobs:" in block.text:
         assert block.text in {example.read_text(encoding="utf-8") for example in EXAMPLES}
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -84,25 +83,3 @@ def test_a_dialect_is_recognised_by_its_marks(names: list[str], title: str | Non
 def test_a_placeholder_of_another_tool_becomes_a_join(text: str, hint: str | None) -> None:
     found = dialects.placeholder_hint(text)
     assert found == hint or (found or "").endswith(f"Write `{hint}`.")
-
-
-@pytest.mark.parametrize(
-    ("text", "title"),
-    [
-        ('{"TableName": "users"}', "JSON"),
-        ('[\n  {"TableName":"users"}]', "JSON"),
-        ('{"TableName" :users}', None),
-        ('{:TableName "users"}', None),
-        ("; TableName: users", None),
-        ("TableName: users", "YAML"),
-        ("- TableName: users\n", "YAML"),
-        ('resource "aws_dynamodb_table" "users" {\n', "Terraform in HCL"),
-        ("users", None),
-        ("---" + "\n" * 1_000_000 + "]", None),
-        ("# x\n" * 300_000, None),
-    ],
-    ids=lambda value: str(value)[:20],
-)
-def test_another_format_is_recognised_by_its_beginning(text: str, title: str | None) -> None:
-    found: Any = dialects.other_format(text)
-    assert (found[0] if found else None) == title

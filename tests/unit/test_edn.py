@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynatus_ci.definitions import edn
-from dynatus_ci.definitions.edn import FormKind, Node
+from dynatus_ci.definitions import edn, nodes
+from dynatus_ci.definitions.nodes import FormKind, Node
 from dynatus_ci.errors import Fault, InvalidDefinitions
 
 CASES = Path(__file__).parent.parent / "cases"
@@ -109,7 +109,7 @@ OTHERWISE = {
 """Cases that both accept with different values, and why."""
 
 
-def read(text: str) -> edn.Document:
+def read(text: str) -> nodes.Document:
     return edn.read(text, "t.edn")
 
 
@@ -120,11 +120,11 @@ def fault(text: str) -> Fault:
     return only
 
 
-def case_document(case: dict[str, Any]) -> edn.Document | None:
+def case_document(case: dict[str, Any]) -> nodes.Document | None:
     """The case as the reader reads it; None if it is refused."""
     data = base64.b64decode(case["base64"]) if "base64" in case else case["text"].encode()
     try:
-        return read(edn.decode(data, "t.edn"))
+        return read(nodes.decode(data, "t.edn"))
     except InvalidDefinitions:
         return None
 
@@ -138,7 +138,7 @@ def value_of(node: Node) -> Any:
     if node.kind is FormKind.MAP:
         return (node.kind.name, frozenset((value_of(key), value_of(value)) for key, value in node.value))
     if node.kind is FormKind.TAGGED:
-        return (node.kind.name, node.value[0], value_of(node.value[1]))
+        return (node.kind.name, node.value.name, value_of(node.value.argument))
     if node.kind is FormKind.RATIO and node.value.denominator == 1:
         return (FormKind.WHOLE.name, repr(int(node.value)))
     return (node.kind.name, repr(node.value))
@@ -234,7 +234,7 @@ def test_keys_and_values_know_where_they_begin_and_end() -> None:
 def test_places_are_the_same_with_any_line_end_and_byte_order_mark(line_end: str) -> None:
     text = line_end.join(["; one {", "{:a ; two", ' "ä" 😀}'])
     with pytest.raises(InvalidDefinitions) as caught:
-        edn.read(edn.decode(b"\xef\xbb\xbf" + text.encode(), "t.edn"), "t.edn")
+        edn.read(nodes.decode(b"\xef\xbb\xbf" + text.encode(), "t.edn"), "t.edn")
     place = caught.value.faults[0].place
     assert place is not None
     assert (place.line, place.column, place.end_line, place.end_column) == (3, 6, 3, 7)
@@ -242,7 +242,7 @@ def test_places_are_the_same_with_any_line_end_and_byte_order_mark(line_end: str
 
 def test_the_place_of_a_bad_byte_counts_characters_behind_a_byte_order_mark() -> None:
     with pytest.raises(InvalidDefinitions) as caught:
-        edn.decode(b'\xef\xbb\xbf{:a "\xc3\xa9"\r\n :b \xff}', "t.edn")
+        nodes.decode(b'\xef\xbb\xbf{:a "\xc3\xa9"\r\n :b \xff}', "t.edn")
     assert str(caught.value.faults[0].place) == "t.edn:2:5"
 
 
@@ -402,9 +402,9 @@ def test_bytes_are_decoded_exactly_where_they_are_utf8(data: bytes) -> None:
         data.decode("utf-8")
     except UnicodeDecodeError:
         with pytest.raises(InvalidDefinitions, match="bad-encoding"):
-            edn.decode(data, "t.edn")
+            nodes.decode(data, "t.edn")
     else:
-        assert "\r" not in edn.decode(data, "t.edn")
+        assert "\r" not in nodes.decode(data, "t.edn")
 
 
 def unwrapped(node: Node) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dynatus_ci.definitions import edn, tagged
-from dynatus_ci.definitions.edn import FormKind, Node
+from dynatus_ci.definitions.nodes import FormKind, Node
 
 UNRESOLVED = "unresolved"
 
@@ -141,7 +141,7 @@ def test_the_module_imports_nothing_with_access_to_files_or_network() -> None:
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
     assert imported == {"__future__", "collections.abc", "dataclasses", "typing"} | {
-        f"dynatus_ci.{name}" for name in ("definitions.edn", "errors", "text")
+        f"dynatus_ci.{name}" for name in ("definitions.nodes", "errors", "text")
     }
 
 

@@ -19,8 +19,6 @@ SHORTEST_BEGINNING = 3
 """The fewest letters of a key that is the beginning of a member: TimeToLive for TimeToLiveSpecification."""
 NEAR = 0.75
 """How alike a misspelt key and a member must be, for difflib."""
-LONGEST_HEAD = 4_000
-"""The first characters of a file show its format."""
 LONGEST_NAME = 64
 """Characters of a name that are compared."""
 
@@ -223,7 +221,7 @@ WRAPPERS: Sequence[Wrapper] = (
     ),
     Wrapper(
         ("resources",), "other-format", "This is a template of CloudFormation, not a table.",
-        "Write the `Properties` of each table as a map of its own.",
+        "Write the `Properties` of each table as a map of its own. `dynatus import` writes tables that exist.",
     ),
     Wrapper(
         ("apiversion", "spec"), "other-format", "This is a resource of Kubernetes, not a table.",
@@ -250,35 +248,6 @@ NAMED_RESOURCE = Wrapper(
     (), "other-format", "This is a resource of CloudFormation under its logical name, not a table.",
     "Write only the map under its `Properties`.",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class OtherFormat:
-    """A file format that is not EDN, and how a file in it begins."""
-
-    title: str
-    pattern: str
-    hint: str
-
-
-_LIKE_THIS = 'like this: `{:TableName "users" :BillingMode "PAY_PER_REQUEST"}`'
-OTHER_FORMATS: Sequence[OtherFormat] = (
-    OtherFormat(
-        "JSON",
-        r'\s*(?:\[\s*)?\{\s*"[^"\n]*"\s*:[\s"\[{\d]',
-        f"Write EDN, {_LIKE_THIS}. A colon stands before a name, not after it.",
-    ),
-    OtherFormat(
-        "HCL",
-        r'(?:\s*(?:#|//)[^\n]*\n)*\s*(?:resource|module|variable|provider|locals|terraform)\s*(?:"[^"\n]*"\s*)*\{',
-        f"Write EDN, {_LIKE_THIS}.",
-    ),
-    OtherFormat(
-        "YAML",
-        r"(?:\s*#[^\n]*\n)*\s*(?:---[^\n]*\n\s*)?(?:- )?[A-Za-z][\w-]*:(?:[ \t]|\n)",
-        f"Write EDN, {_LIKE_THIS}.",
-    ),
-)
 
 
 # --- lookups ---------------------------------------------------------------------------------------------------------
@@ -415,13 +384,3 @@ def placeholder_hint(text: str) -> str | None:
     rest = [quoted(text[end:])] if text[end:] else []
     join = f"#join [{' '.join([*parts, *rest])}]"
     return f"Dynatus does not fill in {code(shorten(match[0]))}. Write {code(join)}."
-
-
-def other_format(text: str) -> tuple[str, str] | None:
-    """The format of a text that is not EDN, in words, and a hint."""
-    head = text[:LONGEST_HEAD]
-    for known in OTHER_FORMATS:
-        if re.match(known.pattern, head):
-            dialect = recognised(re.findall(r"[A-Za-z][A-Za-z0-9_:-]*", head))
-            return f"{dialect.title} in {known.title}" if dialect else known.title, known.hint
-    return None
