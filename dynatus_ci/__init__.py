@@ -68,3 +68,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  # any of the names above
 
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # the program that imports this decides what to show
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

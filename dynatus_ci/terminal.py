@@ -17,9 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-
 from dynatus_ci.errors import DynatusError, InvalidInput
 from dynatus_ci.text import as_options, plain, visible
 
@@ -162,6 +159,9 @@ def confirm(question: str) -> bool:
 @contextmanager
 def progress() -> Iterator[Told]:
     """Show progress on standard error for as long as the context lasts."""
+    from rich.console import Console  # noqa: PLC0415  # it takes long to load, and most commands show no progress
+    from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
     console = Console(stderr=True)
     if not (console.is_terminal and sys.stderr.isatty()):  # FORCE_COLOR alone makes rich take a pipe for a terminal
         yield lambda table, text: say(f"{table}: {spoken(text)}")

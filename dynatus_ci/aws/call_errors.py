@@ -11,25 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any
-
-from botocore.exceptions import (
-    ClientError,
-    EndpointConnectionError,
-    HTTPClientError,
-    NoCredentialsError,
-    PartialCredentialsError,
-)
-from botocore.exceptions import (
-    ConnectionError as BotoConnectionError,
-)
-from botocore.parsers import ResponseParserError
+from typing import TYPE_CHECKING, Any
 
 from dynatus_ci.aws import configuration
 from dynatus_ci.aws.endpoints import without_password
 from dynatus_ci.errors import AwsError, DynatusError, FailureReason
 from dynatus_ci.table.model import Failure
 from dynatus_ci.text import code
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 
 class ErrorKind(Enum):
@@ -142,10 +133,13 @@ def explain(error: Exception, *, operation: str, table: str | None, service: str
         table: The table that the call was about.
         service: The IAM prefix of the call.
     """
+    from botocore import exceptions as boto
+    from botocore.parsers import ResponseParserError
+
     about = _about(operation, table)
-    if isinstance(error, ClientError):
+    if isinstance(error, boto.ClientError):
         return _answered(error, about=about, operation=operation, table=table, service=service)
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+    if isinstance(error, boto.NoCredentialsError | boto.PartialCredentialsError):
         hint = (
             "Set `AWS_PROFILE`, or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`. "
             "In a workflow, use `aws-actions/configure-aws-credentials` first."
@@ -154,7 +148,7 @@ def explain(error: Exception, *, operation: str, table: str | None, service: str
             f"{about} failed: there are no AWS credentials.",
             kind=ErrorKind.DENIED, operation=operation, code="NoCredentials", table=table, hint=hint,
         )  # fmt: skip
-    if isinstance(error, _UNREADABLE) or configuration.raised_in(error, "parsers"):
+    if isinstance(error, (ResponseParserError, *_UNREADABLE)) or configuration.raised_in(error, "parsers"):
         message = f"{about} failed: the response cannot be read."
         return CallFailed(message, kind=ErrorKind.AMBIGUOUS, operation=operation, code="UnreadableAnswer", table=table)
     text = without_password(str(error)).rstrip(".")
@@ -167,8 +161,8 @@ def explain(error: Exception, *, operation: str, table: str | None, service: str
             kind=ErrorKind.PERMANENT, operation=operation, code=type(error).__name__, table=table,
             hint="Check the `AWS_…` variables, the profile, and its `credential_process` in the AWS configuration.",
         )  # fmt: skip
-    kind = ErrorKind.UNREACHABLE if isinstance(error, EndpointConnectionError) else ErrorKind.AMBIGUOUS
-    if not isinstance(error, HTTPClientError | BotoConnectionError | EndpointConnectionError):
+    kind = ErrorKind.UNREACHABLE if isinstance(error, boto.EndpointConnectionError) else ErrorKind.AMBIGUOUS
+    if not isinstance(error, boto.HTTPClientError | boto.ConnectionError | boto.EndpointConnectionError):
         kind = ErrorKind.PERMANENT
     name = type(error).__name__
     return CallFailed(f"{about} failed: {code(text)}.", kind=kind, operation=operation, code=name, table=table)
@@ -178,12 +172,14 @@ def _about(operation: str, table: str | None) -> str:
     return f"{operation} of table {code(table)}" if table else operation
 
 
-_UNREADABLE = (ResponseParserError, AttributeError, KeyError, TypeError)
+_UNREADABLE = (AttributeError, KeyError, TypeError)
 """What boto3 raises when a proxy answers with a web page, or an emulator in another protocol."""
 
 
 def request_id(error: Exception) -> str | None:
     """The RequestId of a refused request; AWS's support asks for it."""
+    from botocore.exceptions import ClientError
+
     if not isinstance(error, ClientError):
         return None
     return error.response.get("ResponseMetadata", {}).get("RequestId") or None

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from botocore import xform_name
-
 from dynatus_ci.aws import call_errors, configuration, endpoints
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 
@@ -179,7 +177,7 @@ class Aws:
             return self._clients[service, slot]
 
     def _made(self, service: str, config: _Config) -> Any:
-        from botocore.config import Config  # noqa: PLC0415  # it takes long to load, and `validate` does not need it
+        from botocore.config import Config
 
         make: Any = self._session.client if self._session else None
         url = self.endpoint or (self._dynamodb_url if service == "dynamodb" else None)
@@ -199,6 +197,8 @@ class Aws:
     def _send(
         self, client: Any, operation: str, *, table: str | None = None, service: str = "dynamodb", **parameters: Any
     ) -> dict[str, Any]:
+        from botocore import xform_name
+
         call = {"operation": operation, "table": table}
         began = time.monotonic()
         try:

@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ProfileNotFound
-
 from dynatus_ci.aws.endpoints import without_password
 from dynatus_ci.errors import InvalidInput
 from dynatus_ci.text import code
@@ -70,6 +68,8 @@ def used() -> Iterator[None]:
     Raises:
         InvalidInput: It says what cannot be used. It never shows a password.
     """
+    from botocore.exceptions import BotoCoreError, ProfileNotFound
+
     try:
         yield
     except ProfileNotFound as error:
@@ -93,7 +93,7 @@ def raised_in(error: Exception, *modules: str) -> bool:
 
 def region_hint(region: str) -> str | None:
     """A hint about a region that does not respond; None if boto3 knows the region."""
-    import botocore.session  # noqa: PLC0415  # see `connect`
+    import botocore.session
 
     core = botocore.session.Session()
     known = [

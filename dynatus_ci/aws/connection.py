@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from dynatus_ci.aws import configuration, emulation, endpoints
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
@@ -54,8 +54,8 @@ def connect(
     _forget_empty_variables()
     if strangers:
         configuration.refuse_inside(strangers)
-    import boto3  # noqa: PLC0415  # loading it takes a quarter of a second, and `validate` does not need it
-    import botocore.session  # noqa: PLC0415  # likewise
+    import boto3
+    import botocore.session
 
     with configuration.used():
         core = botocore.session.Session(profile=profile)
@@ -146,9 +146,8 @@ def _wait_for_endpoint(aws: Aws, on_notice: Callable[[str], None]) -> None:
 
 
 def _unreachable(aws: Aws, failed: CallFailed) -> AwsError:
-    host = urllib.request.Request(str(aws.endpoint)).host or ""  # noqa: S310  # only parsed
-    hint = None
-    if host.partition(":")[0] in {"localhost", "127.0.0.1", "[::1]"} and Path("/.dockerenv").exists():
+    host, hint = urlsplit(str(aws.endpoint)).hostname, None
+    if host in {"localhost", "127.0.0.1", "::1"} and Path("/.dockerenv").exists():
         hint = (
             "Inside a container `localhost` is the container itself. Use the name of the service, "
             "such as `http://dynamodb:8000`."

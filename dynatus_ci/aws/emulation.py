@@ -5,11 +5,8 @@ What each emulator cannot keep is in `table.emulators`.
 
 from __future__ import annotations
 
-import http.client
 import json
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +26,7 @@ _EMULATOR_ARN = "arn:aws:dynamodb:ddblocal:000000000000:table/dynatus-probe"
 
 def client(endpoint_url: str, *, access_key: str = PLACEHOLDER_KEY, region: str = PLACEHOLDER_REGION) -> DynamoDBClient:
     """A boto3 client for an emulator. It has placeholder credentials, and reads none of the environment's."""
-    import boto3  # noqa: PLC0415  # see `connection.connect`
+    import boto3
 
     session = boto3.Session(
         aws_access_key_id=access_key,
@@ -74,6 +71,10 @@ def inside_moto(client: DynamoDBClient) -> bool:
 
 
 def _is_moto(endpoint: str) -> bool:
+    import http.client
+    import urllib.error
+    import urllib.request
+
     try:
         with urllib.request.urlopen(f"{endpoint.rstrip('/')}/moto-api/data.json", timeout=5) as answer:  # noqa: S310
             return isinstance(json.load(answer), dict)

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-
-import jinja2
+from typing import TYPE_CHECKING
 
 from dynatus_ci.errors import DynatusError, Fault
 from dynatus_ci.report import (
     apply_report,
-    console,
     cutting,
     drift_report,
     fault_report,
@@ -31,6 +29,9 @@ from dynatus_ci.report.safe_markdown import hide_accounts
 from dynatus_ci.table.model import Plan, TableChange
 from dynatus_ci.table.outcome import Result
 from dynatus_ci.text import code, visible
+
+if TYPE_CHECKING:
+    import jinja2
 
 _GUTTER = 10
 """Columns before a line of a file."""
@@ -125,6 +126,8 @@ def markdown(report: Report, *, size: Size | None = None) -> str:
 
 def text(report: Report, *, colour: bool = False, width: int | None = None) -> str:
     """A report for a terminal or a log. `width` is the terminal's in columns; None breaks no line."""
+    from dynatus_ci.report import console  # noqa: PLC0415  # rich takes long to load: only those wait who see its text
+
     return console.render(report, colour=colour, width=width)
 
 
@@ -136,6 +139,8 @@ def faults_text(found: Sequence[Fault], context: ReportContext | None = None) ->
 
 @functools.cache
 def _templates() -> jinja2.Environment:
+    import jinja2  # noqa: PLC0415  # it takes long to load: only those wait who want Markdown
+
     # Nothing is escaped as HTML: the target is Markdown, where the filters make values safe.
     environment = jinja2.Environment(  # noqa: S701
         loader=jinja2.PackageLoader("dynatus_ci.report"),
