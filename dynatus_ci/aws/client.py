@@ -6,10 +6,12 @@ Reads retry adaptively. Writes never retry: the engine looks before it sends any
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 
 if TYPE_CHECKING:
     import boto3
+    import botocore.session
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 _log = logging.getLogger(__name__)
@@ -58,7 +61,7 @@ class Aws:
     """The account, or the emulator, that a run works on.
 
     Args:
-        session: Makes the clients; None where only `given` may be used.
+        session: Makes the clients, boto3's or botocore's; None where only `given` may be used.
         given: A caller's own DynamoDB client, used for every call of DynamoDB.
         region: The region.
         endpoint_url: An endpoint that is not AWS's; None where AWS itself answers.
@@ -69,7 +72,7 @@ class Aws:
     def __init__(
         self,
         *,
-        session: boto3.Session | None,
+        session: boto3.Session | botocore.session.Session | None,
         given: DynamoDBClient | None = None,
         region: str,
         endpoint_url: str | None = None,
@@ -179,7 +182,8 @@ class Aws:
     def _made(self, service: str, config: _Config) -> Any:
         from botocore.config import Config
 
-        make: Any = self._session.client if self._session else None
+        config = {**config, "user_agent": _user_agent()}
+        make: Any = getattr(self._session, "create_client", None) or getattr(self._session, "client", None)
         url = self.endpoint or (self._dynamodb_url if service == "dynamodb" else None)
         with configuration.used():
             made = make(service, region_name=self.region, endpoint_url=url, config=Config(**config))
@@ -209,6 +213,14 @@ class Aws:
             raise failed from error
         _note(call, began=began, ended=f"RequestId {answer.get('ResponseMetadata', {}).get('RequestId')}")
         return answer
+
+
+@functools.cache
+def _user_agent() -> str:
+    """Who calls, for AWS's logs. Without it botocore puts a longer one together for each call, which takes its time."""
+    import botocore
+
+    return f"dynatus-ci/{metadata.version('dynatus-ci')} Botocore/{botocore.__version__}"
 
 
 def _note(call: Mapping[str, str | None], *, began: float, ended: str) -> None:

@@ -54,8 +54,7 @@ def connect(
     _forget_empty_variables()
     if strangers:
         configuration.refuse_inside(strangers)
-    import boto3
-    import botocore.session
+    import botocore.session  # boto3 adds nothing that is used here, and takes its time to load
 
     with configuration.used():
         core = botocore.session.Session(profile=profile)
@@ -68,7 +67,7 @@ def connect(
             hint = f"Set {option('region')}, `AWS_REGION`, or a region in the profile."
             raise InvalidInput("No AWS region is set.", hint=hint)
         aws = Aws(
-            session=boto3.Session(botocore_session=core, region_name=chosen or PLACEHOLDER_REGION),
+            session=core,
             region=chosen or PLACEHOLDER_REGION,
             endpoint_url=url if own else None,
             dynamodb_url=endpoint_url,

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from dynatus_ci.table.model import Value
@@ -124,7 +124,7 @@ class Cursor:
 
     def inside(self, step: str | int) -> Cursor:
         """The cursor at a member."""
-        return replace(self, path=(*self.path, step))
+        return Cursor((*self.path, step), self.findings, self.written, self.dialect)
 
     def refuse(self, code: str, message: str, *, hint: str | None = None, at: At = At.VALUE) -> Unknown:
         """Add a finding here."""
