@@ -1,4 +1,4 @@
-# The way to do anything here. Needs make and Python 3.11 to 3.13; everything else is installed into .venv,
+# The way to do anything here. Needs make and Python 3.11 to 3.14; everything else is installed into .venv,
 # from the hash locks in requirements/, the first time that a target needs it.
 
 SHELL := bash
@@ -14,7 +14,7 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashe
 SEED ?= $(shell date +%s)
 
 # The first interpreter that can make an environment; PYTHON=… picks another.
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; do \
   $$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 .PHONY: help

@@ -307,6 +307,8 @@ def _context(inputs: Inputs, *, approved: frozenset[str] = frozenset()) -> Repor
         baseline=inputs.baseline,
         approval="reviewed" if inputs.reviewed else "none",
         approved_by=dict.fromkeys(approved, ""),
+        max_parallel=inputs.max_parallel,
+        wait_minutes=None if inputs.detach else inputs.wait_minutes,
     )
 
 

@@ -344,6 +344,7 @@ class TableChange:
             "steps": [step.to_dict() for step in self.steps],
             "notes": [plain(note) for note in self.notes],
             "error": self.error.to_dict() if self.error else None,
+            "refusal": self.refusal and {"reason": self.refused_for.value, "message": plain(self.refusal)},
         }
 
 
@@ -452,6 +453,7 @@ def _plan(document: Mapping[str, Any]) -> Plan:
 
 def _change(document: Mapping[str, Any]) -> TableChange:
     error = document["error"]
+    refusal = document.get("refusal") or {}  # plans of release 0.1.0 have none
     return TableChange(
         table=document["table"],
         action=Action(document["action"]) if document["action"] else None,
@@ -462,6 +464,8 @@ def _change(document: Mapping[str, Any]) -> TableChange:
         steps=tuple(_step(step) for step in document["steps"]),
         notes=tuple(document["notes"]),
         error=Failure(**error) if error else None,
+        refusal=refusal.get("message"),
+        refused_for=FailureReason(refusal.get("reason", FailureReason.DESTRUCTIVE_BLOCKED)),
     )
 
 

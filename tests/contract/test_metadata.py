@@ -137,3 +137,18 @@ def test_the_hook_lets_a_commit_pass_or_stops_it(tmp_path: Path) -> None:
     (folder / "again.edn").write_text(TABLE, encoding="utf-8")  # the same table, in a file that is not committed
     assert hooked(tmp_path) == 1
     assert hooked(tmp_path, "resources/dynamo/users.edn") == 0
+
+
+# --- the versions of Python ------------------------------------------------------------------------------------------
+
+
+def test_every_version_of_python_that_the_package_names_is_tested_and_found_by_make() -> None:
+    named = [entry.rpartition(" ")[2] for entry in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", entry)]
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]
+    assert jobs["unit"]["strategy"]["matrix"]["python"] == named
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    searched = re.search(r"^PYTHON \?= .*for p in ((?:python[\d.]+ )+)", makefile, re.MULTILINE)
+    assert searched
+    assert searched[1].split()[::-1] == [f"python{version}" for version in named]
+    for page in ("README.md", "CONTRIBUTING.md", "Makefile"):
+        assert f"Python {named[0]} to {named[-1]}" in (ROOT / page).read_text(encoding="utf-8"), page

@@ -69,6 +69,37 @@ def test_progress_that_nobody_can_read_ends_nothing(account: Simulator, definiti
     assert account.client().list_tables()["TableNames"] == ["users"]
 
 
+def test_a_plan_that_takes_longer_than_apply_may_is_warned_of(definitions: Path, tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    before.mkdir()
+    (before / "users.edn").write_text(table(), encoding="utf-8")
+    names = [f"by-{number}" for number in range(7)]  # DynamoDB builds one index after another, 9 minutes or more each
+    indexes = " ".join(
+        f'{{:IndexName "{name}" :KeySchema [{{:AttributeName "id" :KeyType "HASH"}}]'
+        ' :Projection {:ProjectionType "ALL"}}'
+        for name in names
+    )
+    (definitions / "users.edn").write_text(table(GlobalSecondaryIndexes=f"[{indexes}]"), encoding="utf-8")
+    planned = dynatus("plan", definitions, "--baseline", before, "--region", "eu-west-1")
+    assert planned.returncode == 0, planned.stderr
+    assert "apply stops waiting after 60 min (--wait-minutes)" in " ".join(planned.stdout.split())
+
+
+def test_a_plan_as_json_says_what_never_runs_as_the_text_does(
+    account: Simulator, definitions: Path, tmp_path: Path
+) -> None:
+    where = (definitions, "--endpoint-url", account.endpoint_url)
+    (definitions / "users.edn").write_text(table(DeletionProtectionEnabled="true"), encoding="utf-8")
+    assert dynatus("apply", *where, "--yes").returncode == 0
+    (definitions / "users.edn").write_text('{:TableName "users" :Absent true}', encoding="utf-8")
+    saved = tmp_path / "plan.json"
+    text = dynatus("plan", *where, "--out", saved).stdout
+    (planned,) = json.loads(dynatus("plan", *where, "--format", "json").stdout)["tables"]
+    assert planned["refusal"]["reason"] == "destructive-blocked"
+    for shown in (text, dynatus("show", saved).stdout):
+        assert planned["refusal"]["message"] in " ".join(shown.split())
+
+
 @pytest.mark.parametrize(("flags", "shown"), [((), False), (("-v",), False), (("-vv",), True)])
 def test_every_call_is_shown_with_its_duration_and_request_where_it_is_asked_for(
     account: Simulator, definitions: Path, flags: tuple[str, ...], shown: bool

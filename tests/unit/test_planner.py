@@ -86,6 +86,8 @@ def test_a_plan_is_its_document(path: Path) -> None:
     document = json.loads(json.dumps(plan.to_dict()))
     assert Plan.from_dict(document).to_dict() == document
     assert Plan.from_dict(document).fingerprint == plan.fingerprint
+    (found,) = Plan.from_dict(document).tables
+    assert (bool(found.refusal), found.refused_for) == (bool(change.refusal), change.refused_for)
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
