@@ -127,7 +127,7 @@ def read(path: PurePath, *, name: str, root: Path | None = None) -> Plan:
 
     Args:
         path: Where it is.
-        name: What the user calls it.
+        name: What the user calls it, as a sentence's subject (`text.input_value`).
         root: The folder of `path`, if strangers may have filled it.
 
     Raises:
@@ -143,7 +143,7 @@ def read(path: PurePath, *, name: str, root: Path | None = None) -> Plan:
             raise InvalidInput(f"{name} is too large for a plan document.")
         return Plan.from_dict(json.loads(text))
     except OSError as error:
-        raise InvalidInput(f"{name} cannot be read ({error.strerror}).") from error
+        raise InvalidInput(f"{name} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{name} cannot be read as a plan document: {code(str(error))}.") from error
 
@@ -170,4 +170,4 @@ def write_text(text: str, path: PurePath, *, name: str, root: Path | None = None
         else:
             disk.write(root, path, data)
     except OSError as error:
-        raise InvalidInput(f"{name} cannot be written ({error.strerror}).") from error
+        raise InvalidInput(f"{name} cannot be written: {error.strerror}.") from error

@@ -103,6 +103,11 @@ def option(name: str) -> str:
     return f"``{name}``"
 
 
+def input_value(name: str, value: str) -> str:
+    """An input with the value that the user gave it, as the subject of a sentence."""
+    return f"{option(name)}: {code(value)}"
+
+
 def as_options(sentence: str) -> str:
     """A sentence for users of the command: the names of inputs as options."""
     return _INPUT.sub(lambda found: f"`{_OPTIONS.get(found[1], f'--{found[1]}')}`", sentence)

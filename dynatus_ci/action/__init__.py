@@ -23,7 +23,7 @@ from dynatus_ci.inputs import Mode
 from dynatus_ci.interrupt import Stop
 from dynatus_ci.report import ReportContext
 from dynatus_ci.table.outcome import Outcome
-from dynatus_ci.text import plain
+from dynatus_ci.text import input_value, plain
 
 __all__ = ["main"]
 
@@ -105,9 +105,8 @@ def _write_report(job: Job, ending: ActionResult) -> ActionResult:
         return ending
     root, path = job.run.rooted(job.inputs.report)
     try:
-        session.write_text(
-            report.markdown(ending.view) + "\n", path, name=f"`report`: {job.inputs.report!r}", root=root
-        )
+        name = input_value("report", job.inputs.report)
+        session.write_text(report.markdown(ending.view) + "\n", path, name=name, root=root)
     except InvalidInput as unwritten:
         return ending.failed_by(unwritten)
     return ending

@@ -24,7 +24,7 @@ from dynatus_ci.report import ReportContext
 from dynatus_ci.review import Files, Gate, Refusal, Unfinished
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
-from dynatus_ci.text import code, option, plain, pull_request
+from dynatus_ci.text import code, input_value, option, plain, pull_request
 
 MOST_REQUESTS = 48
 """Requests to GitHub that a run may make to read records. With those that write, it stays below 60."""
@@ -80,7 +80,7 @@ def _withdraw_all(job: Job) -> None:
 
 def _reviewed(job: Job, path: str) -> Plan:
     root, inside = job.run.rooted(path)
-    return session.read(inside, name=f"`reviewed`: {path!r}", root=root)
+    return session.read(inside, name=input_value("reviewed", path), root=root)
 
 
 class ApplyPolicy:

@@ -14,7 +14,7 @@ from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.review import Record
 from dynatus_ci.table.model import Plan, Risk
-from dynatus_ci.text import option
+from dynatus_ci.text import input_value, option
 
 _TOO_LARGE = (
     "The plan is too large for a comment to keep its record, so merging does not approve it. Split the change, "
@@ -76,7 +76,7 @@ def _write_file(job: Job, plan: Plan, *, out: str) -> InvalidInput | None:
     """Write the whole plan as a file; where that fails the run fails, and still tells its plan."""
     root, inside = job.run.rooted(out)
     try:
-        session.write(plan, inside, name=f"`out`: {out!r}", root=root)
+        session.write(plan, inside, name=input_value("out", out), root=root)
     except InvalidInput as unwritten:
         return unwritten
     return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from dynatus_ci.text import code
+
 AWS_SUFFIXES = (
     "amazonaws.com",
     "amazonaws.com.cn",
@@ -44,7 +46,7 @@ def check(url: str) -> None:
             raise ValueError("an endpoint holds no user name or password; credentials come from boto3's own chain")
         usable = usable and not parts.query and not parts.fragment and " " not in url
     if not usable:
-        raise ValueError(f"{without_password(url)!r} is not an address such as http://dynamodb:8000")
+        raise ValueError(f"{code(without_password(url))} is not an address such as `http://dynamodb:8000`")
 
 
 def without_password(text: str) -> str:

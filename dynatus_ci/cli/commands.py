@@ -22,6 +22,7 @@ from dynatus_ci.session import Planning
 from dynatus_ci.table.model import FORMAT, Plan, Risk, Table
 from dynatus_ci.table.outcome import Outcome, Result
 from dynatus_ci.terminal import say, show
+from dynatus_ci.text import code, input_value
 
 DRIFT_FOUND = 2
 CHANGES_PLANNED = 2
@@ -97,7 +98,7 @@ def plan(options: argparse.Namespace) -> int:
     _print(options, planned.to_dict(), report.plan(planned, _context(planning.inputs, approved=approved)))
     _warn_of_patterns(planned, patterns)
     if out:
-        session.write(planned, Path(out), name=f"--out: {out!r}")
+        session.write(planned, Path(out), name=input_value("out", out))
     verdict = review.verdict(planned, approved, recorded=False)
     if verdict.result in {Outcome.FAILED, Outcome.REFUSED}:
         return 1
@@ -128,7 +129,7 @@ def drift(options: argparse.Namespace) -> int:
 
 def show_plan(options: argparse.Namespace) -> int:
     """Print a plan that was saved."""
-    saved = session.read(Path(options.file), name=f"The plan {options.file!r}")
+    saved = session.read(Path(options.file), name=f"The plan {code(options.file)}")
     inputs = _planning(options, mode="plan").inputs
     approved = Gate(None, inputs.allow_destructive).approved_by(saved)
     context = ReportContext(path="", approved_by=dict.fromkeys(approved, ""))
@@ -147,9 +148,9 @@ def apply(options: argparse.Namespace) -> int:
     if not (interactive or options.yes or file):
         raise InvalidInput(
             "Standard input is not a terminal, so apply cannot ask for confirmation.",
-            hint="Pass --yes or --reviewed PLAN.json.",
+            hint="Pass `--yes` or `--reviewed PLAN.json`.",
         )
-    reviewed = session.read(Path(file), name=f"--reviewed: {file!r}") if file else None
+    reviewed = session.read(Path(file), name=input_value("reviewed", file)) if file else None
     tables, aws = planning.tables(), planning.connect()
     planned = engine.plan(aws, tables, options=planning.options)
     gate = session.gate(reviewed, aws, patterns=planning.inputs.allow_destructive)

@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 from dynatus_ci.errors import InvalidInput
 from dynatus_ci.inputs import Inputs
 from dynatus_ci.terminal import COLOURS
+from dynatus_ci.text import code, codes
 
 FORMATS = ("text", "json", "markdown")
 SHELLS = ("bash", "zsh", "tcsh")
@@ -59,8 +60,8 @@ def read(argv: Sequence[str]) -> argparse.Namespace | None:
         return None
     if not argv[0].startswith("-") and argv[0] not in commands:
         raise InvalidInput(
-            f"`{argv[0]}` is not a command of `dynatus`.",
-            hint=meant(argv[0], commands) or f"The commands are {', '.join(f'`{name}`' for name in commands)}.",
+            f"{code(argv[0])} is not a command of `dynatus`.",
+            hint=meant(argv[0], commands) or f"The commands are {codes(commands)}.",
         )
     options, unknown = whole.parse_known_args(argv)
     if unknown:
@@ -92,16 +93,16 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
 def meant(word: str, known: Iterable[str]) -> str | None:
     """What somebody may have meant who wrote a word that is not known."""
     near = difflib.get_close_matches(word, list(known), n=1)
-    return f"Did you mean `{near[0]}`?" if near else None
+    return f"Did you mean {code(near[0])}?" if near else None
 
 
 def _unknown(argument: str, command: argparse.ArgumentParser) -> InvalidInput:
     see = f"See `{command.prog} --help`."
     if not argument.startswith("-"):
-        return InvalidInput(f"`{command.prog}` does not take the argument `{argument}`.", hint=see)
+        return InvalidInput(f"`{command.prog}` does not take the argument {code(argument)}.", hint=see)
     written = argument.partition("=")[0]
     names = [word for line in command.format_usage().split() for word in [line.strip("[]")] if word.startswith("--")]
-    return InvalidInput(f"`{written}` is not an option of `{command.prog}`.", hint=meant(written, names) or see)
+    return InvalidInput(f"{code(written)} is not an option of `{command.prog}`.", hint=meant(written, names) or see)
 
 
 def _add_common(parser: argparse.ArgumentParser, *, formats: bool) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from typing import Any, Final, Self
 
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.text import code, option, quoted
+from dynatus_ci.text import code, input_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ class Run:
         path = self._relative(text)
         if path is None:
             raise InvalidInput(
-                f"{option(name)}: {code(quoted(text))} is outside the workspace.",
+                f"{input_value(name, text)} is outside the workspace.",
                 hint="Give a path inside the checked-out repository, relative to its root.",
             )
         return path

@@ -17,7 +17,7 @@ from enum import IntEnum, StrEnum, auto
 from typing import Any, TypeAlias
 
 from dynatus_ci.errors import FailureReason, InvalidInput, Place
-from dynatus_ci.text import plain
+from dynatus_ci.text import code, plain
 
 Value: TypeAlias = Any
 """A JSON value in AWS's own shape, normalised; treated as immutable. None means absent."""
@@ -412,12 +412,13 @@ class Plan:
         """Read a plan document back.
 
         Raises:
-            InvalidInput: It is no plan document, of another format, or its ids or fingerprint do not fit its content.
+            InvalidInput: It is not a plan document of this format, or its ids or fingerprint do not fit its content.
         """
         try:
             plan = _plan(document)
         except (KeyError, TypeError, ValueError, AttributeError) as broken:
-            raise InvalidInput(f"This is no plan document of dynatus: {type(broken).__name__} at {broken}.") from broken
+            why = f"{type(broken).__name__} at {code(str(broken))}"
+            raise InvalidInput(f"This is not a plan document of dynatus: {why}.") from broken
         if document.get("fingerprint") != plan.fingerprint:
             raise InvalidInput("The plan document was changed: its fingerprint does not fit its content.")
         return plan

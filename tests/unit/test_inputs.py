@@ -208,7 +208,7 @@ def test_paths_are_normalised_and_relative_to_the_workspace(text: str, path: str
 )
 @pytest.mark.parametrize("name", ["path", "baseline"])
 def test_paths_out_of_the_workspace_are_refused(name: str, text: str) -> None:
-    assert f'``{name}``: `"{text}"` is outside the workspace' in refusal(**{name: text})
+    assert f"``{name}``: `{text}` is outside the workspace" in refusal(**{name: text})
 
 
 def test_a_plan_file_may_be_a_temporary_file() -> None:
