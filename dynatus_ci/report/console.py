@@ -1,4 +1,4 @@
-"""A report as text for a terminal or a log: wrapped to a width with hanging indents, and with colours, if asked."""
+"""A report as text for a terminal or a log, with hanging indents, and with colours if they are wanted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NARROWEST = 20
 
 @dataclass(frozen=True, slots=True)
 class _TextLine:
-    """A line of text. Where it is wrapped, what follows stands below the body and not below the prefix."""
+    """A line of text. If it is wrapped, its further lines stand below the body and not below the prefix."""
 
     body: Text
     indent: int = 0
@@ -71,8 +71,8 @@ def render(report: Report, *, colour: bool, width: int | None) -> str:
 def _say(*parts: tuple[str, str] | str, indent: int = 0, prefix: str = "", prefix_style: str = "") -> _TextLine:
     body = Text()
     for part in parts:
-        words, style = (part, "") if isinstance(part, str) else part
-        body.append(words, style=_STYLES.get(style, ""))
+        text, style = (part, "") if isinstance(part, str) else part
+        body.append(text, style=_STYLES.get(style, ""))
     return _TextLine(body, indent, prefix, prefix_style)
 
 
@@ -81,8 +81,8 @@ _BLANK = _say("")
 
 def _report(report: Report) -> Iterator[_TextLine]:
     yield _say((plain(report.title), "bold"))
-    for sentence in filter(None, (report.note, report.intro, report.legend)):
-        yield _say(plain(sentence))
+    for line in filter(None, (visible(report.note), plain(report.intro), plain(report.legend))):
+        yield _say(line)
     yield _BLANK
     for section in report.sections:
         yield from _fault(section.excerpt) if section.excerpt else _table(section, brief=report.brief)
@@ -117,7 +117,7 @@ def _table(section: Section, *, brief: bool) -> Iterator[_TextLine]:
     if not brief:
         for changes in section.lines:
             yield from _changes(changes, new=not section.sides[1:])
-    # The calls of a new table are its settings once more.
+    # The steps of a new table only repeat its settings.
     if section.mark or not (brief or section.sign == "+"):
         for number, step in enumerate(section.steps, 1):
             yield _step(step, number)

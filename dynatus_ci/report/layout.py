@@ -1,7 +1,7 @@
 """What a report shows, before it becomes Markdown or text for a terminal.
 
-`plan_report`, `apply_report` and `fault_report` build a `Report`; the templates and `console` turn it into text. Fields
-that their docstring calls sentences hold values in code spans (see `text.code`); other texts are plain values.
+The modules named `…_report` build a `Report`. Templates and `console` turn it into text. In fields that are called
+sentences, values stand in code spans (see `text.code`). Other texts are plain values.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MARKS = {Risk.SAFE: "", Risk.DISRUPTIVE: "🟡", Risk.DESTRUCTIVE: "🔴"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportContext:
-    """What a report says beside its plan or result. The caller decides all of it.
+    """What a report says beside its plan or result. The caller decides it.
 
     Args:
         mode: The mode of the action, or the command.
@@ -27,25 +27,26 @@ class ReportContext:
         environment: The input `environment`.
         baseline: The definitions that the plan was compared with instead of AWS.
         commit: The commit that was planned or applied; the head commit of a pull request.
-        repository_url: The repository's page; files and the commit are links where it is known.
+        repository_url: The repository's page. With it, files and the commit are links.
         run_url: The workflow run.
-        summary_url: The page with the whole report, for a report that had to be cut.
+        summary_url: The page with the whole report, if this one must be cut.
         comment_url: The plan that was reviewed.
         note: A line of the user's own (input `note`).
         approval: `reviewed-plan`, `none`, or `reviewed` for a plan file.
         record: Whether the plan's record was written into its comment.
-        label_on: Where the label approves, in words, such as `this pull request`; empty where a label cannot.
-        label_removed: Whether this plan took the label off.
-        approved_by: Id of each approved destructive difference → what approved it, as a sentence. An empty text where
-            the report does not say it.
+        label_on: Where the label approves, as a sentence: `this pull request`. Empty if a label cannot.
+        label_removed: Whether this plan removed the label.
+        approved_by: Id of each approved destructive difference → what approved it, as a sentence. It is empty if the
+            report does not say it.
         unreviewed: Ids of the differences that nobody reviewed.
         superseded: Why the run of another commit applies instead of this one, as a sentence.
         running: Whether the apply is still running.
-        in_github: Whether GitHub shows the report: account numbers are hidden, and advice names inputs, not options.
+        in_github: Whether GitHub shows the report. Then account numbers are hidden, and advice names inputs and not
+            options.
         max_parallel: How many tables are changed at once.
-        wait_minutes: How long apply may take; None where it is not known.
-        warnings: What the run warned of, as sentences.
-        notes: What else there is to say about the run, as sentences.
+        wait_minutes: How long apply may take, if that is known.
+        warnings: The run's warnings, as sentences.
+        notes: Other notes on the run, as sentences.
     """
 
     mode: str = "plan"
@@ -75,7 +76,7 @@ class ReportContext:
 
 @dataclass(frozen=True, slots=True)
 class AlertLine:
-    """One line of an alert (a sentence), and what it adds to the block of lines to copy."""
+    """One line of an alert, as a sentence, and what it adds to the block to copy."""
 
     sentence: str
     copy: tuple[str, ...] = ()
@@ -83,7 +84,7 @@ class AlertLine:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A box that must not be missed. `kind` is one of GitHub's alerts; `ask` (a sentence) introduces the lines to copy.
+    """A box that nobody must miss. `kind` is one of GitHub's alerts; `ask` is the sentence before the block to copy.
 
     https://docs.github.com/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/basic-writing-and-formatting-syntax#alerts
     """
@@ -98,7 +99,7 @@ class Alert:
 
     @property
     def shown(self) -> tuple[AlertLine, ...]:
-        """The lines to show: all of a short alert, the first of a long one. The block to copy always has all."""
+        """The lines in sight: all of a short alert, the first of a long one. The block to copy is always complete."""
         return self.lines if len(self.lines) <= SHOWN_LINES + 2 else self.lines[:SHOWN_LINES]
 
     @property
@@ -108,14 +109,14 @@ class Alert:
 
     @property
     def copy(self) -> str:
-        """The lines to copy, each once; empty where there is none."""
-        found = list(dict.fromkeys(copied for line in self.lines for copied in line.copy))
-        return "\n".join([*self.copy_head, *found]) if found else ""
+        """The block to copy, each line once; empty if there is nothing to copy."""
+        lines = list(dict.fromkeys(copied for line in self.lines for copied in line.copy))
+        return "\n".join([*self.copy_head, *lines]) if lines else ""
 
 
 @dataclass(frozen=True, slots=True)
 class FileLink:
-    """A file and line, its address where there is one, and the table that it defines where there are several."""
+    """A file and line, its address if it has one, and the table that it defines if the section has several."""
 
     text: str
     url: str = ""
@@ -124,7 +125,7 @@ class FileLink:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A table in the overview, or several with the same change. `state` and `what` are sentences."""
+    """A row of the overview: a table, or several with the same change. `state` and `what` are sentences."""
 
     tables: tuple[str, ...]
     state: str
@@ -138,10 +139,10 @@ class ValueChange:
     """A difference as people read it. `label` is a sentence.
 
     Args:
-        before: The value now, in a few words; empty where there is none.
+        before: The value now, in a few words; empty if there is none.
         after: The value afterwards.
-        diff: Both values as the lines of a diff, for those that do not fit into a few words.
-        own_line: Whether a terminal shows it on a line of its own where a table is new.
+        diff: Both values as the lines of a diff, if they do not fit into a few words.
+        own_line: Whether a terminal shows it on a line of its own if the table is new.
     """
 
     label: str
@@ -165,7 +166,7 @@ class ValueChange:
 
 @dataclass(frozen=True, slots=True)
 class StepLine:
-    """A step as people read it. `reason` and `waits` are sentences; `status` and `took` are of an apply."""
+    """A step as people read it. `reason` and `waits` are sentences. Only an apply has `status` and `took`."""
 
     operation: str
     reason: str
@@ -178,7 +179,7 @@ class StepLine:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A fault (`sentence`), its line and column, and the line of the file with carets below."""
+    """A fault, its line and column, and the line of the file with carets below."""
 
     file: str
     place: str
@@ -195,9 +196,9 @@ class Section:
         summary: The section's head, as a sentence.
         errors: What went wrong, as sentences.
         sides: The heads of the columns of `changes`.
-        access_paths: The keys, indexes and the stream as a diff of lines; empty where it would say nothing new.
-        run_notes: What the run found out, as sentences.
-        notes: What the plan knew, as sentences.
+        access_paths: Keys, indexes and stream as the lines of a diff; empty if it would say nothing new.
+        run_notes: The notes of the run, as sentences.
+        notes: The notes of the plan, as sentences.
     """
 
     tables: tuple[str, ...] = ()
@@ -216,12 +217,12 @@ class Section:
 
     @property
     def shown_places(self) -> tuple[FileLink, ...]:
-        """The places in sight."""
+        """The files in sight."""
         return self.places[:SHOWN_PLACES]
 
     @property
     def lines(self) -> tuple[tuple[ValueChange, ...], ...]:
-        """The changes line by line for a terminal: the small ones of a new table share the first line."""
+        """The changes by the lines of a terminal. The small changes of a new table share the first line."""
         new = not self.sides[1:]
         shared = tuple(change for change in self.changes if new and not change.own_line)
         rest = tuple((change,) for change in self.changes if change.own_line or not new)
@@ -230,7 +231,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class FooterItem:
-    """A word of ours, a value, and perhaps an address."""
+    """A word of ours, with a value, an address, or both."""
 
     word: str
     value: str = ""
@@ -243,9 +244,10 @@ class Report:
 
     Args:
         next: What to do now.
-        brief: Whether a terminal leaves out values and the plan's notes, and shows steps only where something failed.
-        verdict: The last line on a terminal: what the plan does, and what is not approved.
-        unit: What a section is about, `table` or `fault`. It names the section's template.
+        brief: Whether a terminal leaves out values and the plan's notes, and shows only the steps of tables that
+            failed.
+        verdict: The last line on a terminal.
+        unit: What a section is about, `table` or `fault`. The section's template has this name.
     """
 
     title: str
@@ -269,7 +271,7 @@ class Report:
 
     @property
     def shown_rows(self) -> tuple[Row, ...]:
-        """The rows in sight: all of a short overview, the first of a long one."""
+        """The rows in sight: all of a short overview, the first rows of a long one."""
         return self.rows if len(self.rows) <= SHOWN_ROWS + 5 else self.rows[:SHOWN_ROWS]
 
     @property
@@ -279,12 +281,12 @@ class Report:
 
     @property
     def parts(self) -> int:
-        """How many things can be left out: lines of alerts, notes, rows and sections."""
+        """How many parts can be left out: lines of alerts, notes, rows and sections."""
         lines = sum(len(alert.lines) for alert in self.alerts)
         return lines + len(self.notes) + len(self.rows) + len(self.sections)
 
     def cut(self, keep: int) -> Report:
-        """The report with so many of its parts: first what is risky, then notes, the overview, and details."""
+        """The report with its first parts: alerts come first, then notes, the overview, and details."""
         alerts = []
         for alert in self.alerts:
             lines = alert.lines[:keep]

@@ -1,6 +1,6 @@
-"""A record as the last line of a comment: written so that GitHub shows nothing of it, read back with no trust in it.
+"""A record as the last line of a comment. GitHub does not show it, and we do not trust it.
 
-A line that does not decode, whole and under its own first line, is no record.
+A line counts as a record only if it decodes completely, and if the comment's first line is the marker of its scope.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ _RECORD = "<!-- dynatus-ci-record:1 {} -->"
 _RECORD_LINE = re.compile(r"<!-- dynatus-ci-record:1 (\{.*\}) -->")
 _LONGEST_BODY = 262_144
 _UNSAFE_IN_COMMENT = re.compile("(?<=-)-|[<>&@#]")
-_Held = TypeVar("_Held")
+_Item = TypeVar("_Item")
 
 
 def fits_comment(record: Record) -> bool:
-    """Whether the record can be kept in a comment, with room for its text."""
+    """Whether a comment can hold the record and a text."""
     return len(encode(record)) <= COMMENT_BUDGET - TEXT_BUDGET
 
 
 def remaining_characters(record: Record | None) -> int:
-    """How many characters of text a comment may have beside its marker and this record."""
+    """How many characters a comment's text may have, beside its marker and this record."""
     lines = [Scope().marker, *([encode(record)] if record else [])]
     return COMMENT_BUDGET - sum(len(line) + 1 for line in lines)
 
 
 def shortened(record: Record, *, text: int = TEXT_BUDGET) -> Record:
-    """The record as a comment can hold it beside a text of so many characters.
+    """The record, if a comment can hold it beside a text of so many characters; else a shorter one.
 
-    What it has open itself never grows. What it leaves open in older records may: where that has no room, all of it is
-    closed, and needs a new review.
+    What it says about older records may grow. If there is no room for that, all older records are closed, and need a
+    new review.
     """
     if record.older is None or len(encode(record)) + text <= COMMENT_BUDGET:
         return record
@@ -51,19 +51,19 @@ def shortened(record: Record, *, text: int = TEXT_BUDGET) -> Record:
 
 
 def compose(text: str, *, scope: Scope, record: Record | None) -> str:
-    """A comment's body: the marker, the text, and the record where there is one."""
+    """A comment's body: the marker, the text, and the record if there is one."""
     return "\n".join([scope.marker, text.strip("\n"), *([encode(record)] if record else [])])
 
 
 def with_record(body: str, record: Record) -> str:
-    """A comment's body with another record in the place of its last line, its text as it is."""
+    """A comment's body with another record as its last line."""
     lines = body.replace("\r\n", "\n").rstrip().split("\n")[:-1]
     record = shortened(record, text=sum(len(line) + 1 for line in lines))
     return "\n".join([*lines, encode(record)])
 
 
 def encode(record: Record) -> str:
-    """The record as one line of Markdown that shows nothing and holds no character with a meaning to GitHub."""
+    """The record as an HTML comment of one line, without any character that has a meaning for GitHub."""
     document = {
         **{name: getattr(record.scope, name) for name in Scope.__slots__},
         "head": record.head,
@@ -76,25 +76,25 @@ def encode(record: Record) -> str:
 
 
 def decode(body: str) -> Record | None:
-    """The record in a comment's body; None where there is none that is whole and belongs to its first line."""
+    """The record in a comment's body; None if there is none, or none of the scope in the first line."""
     if len(body) > _LONGEST_BODY:
         return None
     lines = [line.rstrip("\r") for line in body.rstrip().split("\n")]
-    found = _RECORD_LINE.fullmatch(lines[-1])
+    match = _RECORD_LINE.fullmatch(lines[-1])
     try:
-        kept = _record(json.loads(found[1])) if found else None
+        record = _record(json.loads(match[1])) if match else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return kept if kept and lines[0] == kept.scope.marker else None
+    return record if record and lines[0] == record.scope.marker else None
 
 
-# A table in a record: its name's hash, flags, the TableId's hash where it is known, then for each kind of difference
-# that it has (safe, disruptive, destructive, an index that goes) their number and their ids. 3,000 differences of
-# 1,000 tables with TableIds stay under 60,000 characters; JSON would need twice as many.
+# A table in a record: the hash of its name, flags, the hash of its TableId if that is known, then for each kind of its
+# differences (safe, disruptive, destructive, an index that goes) their number and their ids. So 3,000 differences of
+# 1,000 tables with TableIds take less than 60,000 characters. JSON would take twice as many.
 _KINDS = ((Risk.SAFE, False), (Risk.DISRUPTIVE, False), (Risk.DESTRUCTIVE, False), (Risk.DESTRUCTIVE, True))
 _IDENTIFIED = 1 << 4
-_CLOSED = 1 << 5  # in records of version 0.1: the table is used up
-_LONG = 0xFF  # a number of two bytes follows
+_CLOSED = 1 << 5  # Version 0.1 wrote it: all of the table is closed.
+_LONG = 0xFF  # A number of two bytes follows.
 
 
 def _pack(name: str, entry: Entry) -> bytes:
@@ -117,7 +117,7 @@ def _number(value: int) -> bytes:
 
 
 class _Packed:
-    """Reads packed bytes from their start; never beyond their end."""
+    """Reads packed bytes one after the other, and never beyond their end."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -148,7 +148,7 @@ class _Packed:
 
 
 def _unpack(packed: _Packed) -> Iterator[tuple[str, Entry | None]]:
-    """Tables and what is open of them; None for nothing."""
+    """Tables and what is open of them; None if nothing is."""
     while packed:
         name, flags = packed.name(), packed.take(1)[0]
         if flags >= _CLOSED << 1:
@@ -163,12 +163,12 @@ def _unpack(packed: _Packed) -> Iterator[tuple[str, Entry | None]]:
         yield name, None if flags & _CLOSED else Entry(_once(differences), table_id)
 
 
-def _once(pairs: Iterable[tuple[str, _Held]]) -> dict[str, _Held]:
+def _once(pairs: Iterable[tuple[str, _Item]]) -> dict[str, _Item]:
     listed = list(pairs)
-    held = dict(listed)
-    if len(held) < len(listed):
-        raise ValueError("something stands twice in the record")
-    return held
+    unique = dict(listed)
+    if len(unique) < len(listed):
+        raise ValueError("something is in the record twice")
+    return unique
 
 
 def _record(document: dict[str, Any]) -> Record:
@@ -182,8 +182,8 @@ def _record(document: dict[str, Any]) -> Record:
     )
 
 
-# What older records still have open: "left" are tables of which everything is, "open" single differences of others.
-# Version 0.1 wrote "left" only, and marked a table that was used up by a flag.
+# What older records still have open: "left" are tables of which everything is open, "open" differences of other tables.
+# Version 0.1 wrote only "left", and marked a table that was closed by a flag.
 
 
 def _encode_older(older: Unfinished | None) -> dict[str, str | None]:
@@ -206,7 +206,7 @@ def _older(document: dict[str, Any]) -> Unfinished | None:
     return _once([*some, *whole])
 
 
-def _all(text: str, take: Callable[[_Packed], _Held]) -> Iterator[_Held]:
+def _all(text: str, take: Callable[[_Packed], _Item]) -> Iterator[_Item]:
     packed = _packed(text)
     while packed:
         yield take(packed)

@@ -1,7 +1,7 @@
-"""The record of a plan: what the plan is about (its scope), and the differences that people review.
+"""The record of a plan: its scope, and the differences that people review.
 
-A run of apply uses a record up: what it has finished, or does not want any more, is closed. What is closed in one
-record is closed in all older ones, so a record also says what older ones still have open.
+A run of apply uses a record: it closes what it has finished, or does not want any more. What is closed in one record is
+closed in all older ones. So a record also says what older ones still have open.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ACCOUNT_NUMBER = re.compile(r"(?<!\d)\d{8}(\d{4})(?!\d)")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a plan is about: two runs of the same scope share one comment. `account` is its last four digits."""
+    """What a plan is about. Runs of the same scope share one comment. `account` is its last four digits."""
 
     environment: str | None = None
     account: str | None = None
@@ -35,7 +35,7 @@ class Scope:
 
     @property
     def key(self) -> str:
-        """KEY: 32 hex digits. The account is part of it only where there is no environment to name it."""
+        """The scope's hash: 32 hex digits. The account is part of it only if there is no environment."""
         name = ["environment", self.environment] if self.environment else ["account", self.account]
         return digest([name, self.region, self.endpoint, self.path, self.prefix])[:32]
 
@@ -45,7 +45,7 @@ class Scope:
         return _MARKER.format(self.key)
 
     def differs(self, other: Scope) -> tuple[str, ...]:
-        """The parts, by the names of their inputs, in which another scope differs."""
+        """The names of the inputs in which another scope differs."""
         inputs = ("environment", "account", "region", "endpoint-url", "path", "table-prefix")
         return tuple(
             name
@@ -63,12 +63,12 @@ def scope(
     path: str,
     prefix: str | None,
 ) -> Scope:
-    """A scope from a run's facts: the path (relative to the workspace) normalised, the account cut to four digits."""
+    """The scope of a run: its path normalised, its account cut to the last four digits."""
     return Scope(
         environment=environment or None,
         account=account[-4:] if account else None,
         region=region or None,
-        # An account-based endpoint holds the account number, and comments are public.
+        # An account-based endpoint contains the account number, and comments may be public.
         endpoint=_ACCOUNT_NUMBER.sub(r"\1", endpoint).rstrip("/") if endpoint else None,
         path=posixpath.normpath(path),
         prefix=prefix or None,
@@ -80,7 +80,7 @@ def scope(
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """One difference as a record holds it: its risk, and for an index that goes a hash of what it was."""
+    """One difference as a record holds it: its risk, and for an index that goes a hash of its key and projection."""
 
     risk: Risk
     index: str | None = None
@@ -88,21 +88,24 @@ class Reviewed:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a record has open about one table: differences by their ids, cut to 64 bits; the TableId hashed."""
+    """What a record has open about one table: id of a difference (its first 64 bits) → what was reviewed.
+
+    `table_id` is hashed.
+    """
 
     differences: Mapping[str, Reviewed]
     table_id: str | None = None
 
     def reviewed(self, ids: Iterable[str]) -> Reviewed | None:
-        """What was reviewed under any of these ids: the one with the highest risk."""
-        found = (self.differences[id_] for id_ in ids if id_ in self.differences)
-        return max(found, key=lambda reviewed: reviewed.risk.rank, default=None)
+        """What was reviewed under any of these ids; of several, the one with the highest risk."""
+        reviewed = (self.differences[id_] for id_ in ids if id_ in self.differences)
+        return max(reviewed, key=lambda one: one.risk.rank, default=None)
 
 
 Unfinished: TypeAlias = Mapping[str, frozenset[str] | None]
-"""What a run still wants and has not finished, by tables' hashed names: the ids of differences, cut to 64 bits.
+"""What a run still wants and has not finished: hash of a table's name → ids of differences (their first 64 bits).
 
-None where the table could not be read: nobody knows what it needs, so all of it counts.
+None instead of ids: the table could not be read, so nobody knows what it needs, and all of it counts as unfinished.
 """
 
 
@@ -111,9 +114,10 @@ class Record:
     """What was shown for review in one comment, and is still open.
 
     Args:
-        tables: What is open, by 48 bits of the hash of a table's name: two names that clash could only be refused.
-        older: What older records still have open, beside what this one has open. None until a run has used this record:
-            until then it closes nothing.
+        tables: What is open, by 48 bits of the hash of a table's name. If two names clash, the gate refuses more, and
+            never less.
+        older: What older records still have open beside this one. None if no run has used this record: it closes
+            nothing then.
     """
 
     scope: Scope
@@ -123,29 +127,29 @@ class Record:
     older: Unfinished | None = None
 
     def entry(self, table: str) -> Entry | None:
-        """What the record has open about a table; None for nothing."""
+        """What the record has open about a table; None if nothing is."""
         return self.tables.get(table_hash(table))
 
     def still_open(self, table: str, ids: Iterable[str]) -> tuple[str, ...]:
-        """Those ids of a table's difference that this record leaves open in older records."""
+        """The ids of a table's difference that this record leaves open in older records."""
         if self.older is None:
             return tuple(ids)
         entry, older = self.entry(table), self.older.get(table_hash(table), frozenset())
         return tuple(id_ for id_ in ids if older is None or id_ in older or (entry and id_ in entry.differences))
 
     def is_used(self, table: str) -> bool:
-        """Whether nothing of a table is open here, nor, as far as this record knows, in older ones."""
+        """Whether nothing of a table is open, neither here nor in older records as far as this one says."""
         return self.older is not None and not {table_hash(table)} & {*self.tables, *self.older}
 
 
 def new_record(plan: Plan, scope: Scope, *, head: str | None) -> Record:
-    """The record of a plan: every table that would change, all of it open."""
+    """The record of a plan. Every table that would change is open."""
     tables = {table_hash(change.table): _entry(change) for change in plan.tables if change.changes}
     return Record(scope=scope, head=head, fingerprint=plan.fingerprint, tables=tables)
 
 
 def unfinished(differences: Iterable[Difference], *, unread: Iterable[str] = ()) -> Unfinished:
-    """What a run leaves to do: differences, and tables that it could not read."""
+    """What a run leaves unfinished: differences, and tables that it could not read."""
     left: dict[str, frozenset[str] | None] = {}
     for difference in differences:
         name = table_hash(difference.table)
@@ -154,11 +158,11 @@ def unfinished(differences: Iterable[Difference], *, unread: Iterable[str] = ())
 
 
 def mark_used(record: Record, left: Unfinished) -> Record:
-    """The record after a run: only what the run has left to do stays open. What was closed before stays closed."""
+    """The record after a run. Only what the run has left to do stays open, and what was closed before stays closed."""
     tables = {
-        name: replace(entry, differences=kept)
+        name: replace(entry, differences=still_open)
         for name, entry in record.tables.items()
-        if name in left and (kept := _only(entry.differences, left[name]))
+        if name in left and (still_open := _only(entry.differences, left[name]))
     }
     older = left if record.older is None else _both(record.older, left)
     return replace(record, tables=tables, older=dict(_beside(older, tables)))
@@ -180,7 +184,7 @@ def _common(one: frozenset[str] | None, other: frozenset[str] | None) -> frozens
 
 
 def _beside(older: Unfinished, tables: Mapping[str, Entry]) -> Iterator[tuple[str, frozenset[str] | None]]:
-    """What is open in older records, without what the record itself has open: it need not be said twice."""
+    """What is open in older records, without what the record itself has open."""
     for name, ids in older.items():
         here = tables[name].differences.keys() if name in tables else frozenset()
         if ids is None or ids - here:
@@ -196,9 +200,9 @@ def _entry(change: TableChange) -> Entry:
 
 
 def reviewed_ids(difference: Difference) -> tuple[str, ...]:
-    """The ids under which a difference may have been reviewed: its own, and wider ones.
+    """The ids under which a difference may have been reviewed: its own, and those of wider differences that cover it.
 
-    Who approved the creation of an index approved its capacity.
+    A review of the creation of an index covers its capacity.
     """
     return tuple(map(_cut, (difference.id, *difference.covered_by)))
 
@@ -208,35 +212,35 @@ def _cut(id_: str) -> str:
 
 
 def to_do(change: TableChange) -> tuple[Difference, ...]:
-    """The differences of a table that steps serve: what is reviewed and approved."""
+    """The differences of a table that are reviewed and approved: those that an endpoint supports."""
     if not change.changes:
         return ()
     return tuple(difference for difference in change.differences if difference.effect is not Effect.UNSUPPORTED)
 
 
 def identity(change: TableChange) -> str | None:
-    """What a record keeps of a TableId: 64 bits of its hash; None for none, as DynamoDB Local's tables have."""
+    """What a record keeps of a TableId: 64 bits of its hash. None if there is none, as at DynamoDB Local."""
     return _short(change.table_id) if change.table_id else None
 
 
 def _lasting(difference: Difference) -> Risk:
-    """The risk that a difference has until it is done.
+    """The highest risk that a difference can have until it is done.
 
-    With a table that is only being made nothing is at risk; once it is made, what is left of its settings (CreateTable
-    does not take them all) is a change of a live table, and must not need a second review.
+    CreateTable does not take all settings. While a table is created nothing is at risk. Afterwards, its other settings
+    are changes of a table that exists, and must not need a second review.
     """
     own = [aspect for aspect in ASPECTS if difference.path == (aspect.name,)]
     if difference.effect is not Effect.CREATE or not own:
         return difference.risk
     try:
         later = own[0].risk(own[0].initial, difference.desired)
-    except (KeyError, TypeError, AttributeError):  # a plan file may hold any value
+    except (KeyError, TypeError, AttributeError):  # A plan file may hold any value.
         return difference.risk
     return Risk.highest([difference.risk, later])
 
 
 def lost_index(difference: Difference) -> str | None:
-    """For an index that goes, 64 bits over its live key and projection."""
+    """For an index that goes: 64 bits of a hash of its key and projection."""
     goes = difference.risk is Risk.DESTRUCTIVE and index_name(difference) and isinstance(difference.actual, dict)
     if not goes:
         return None
@@ -244,12 +248,12 @@ def lost_index(difference: Difference) -> str | None:
 
 
 def deletes_table(difference: Difference) -> bool:
-    """Whether the table goes, for good or to be made again."""
+    """Whether the table is deleted, for good or to be created again."""
     return difference.effect is Effect.RECREATE or (difference.effect is Effect.DELETE and not difference.path)
 
 
 def index_name(difference: Difference) -> str | None:
-    """The index that a difference makes, takes away or builds again."""
+    """The index that a difference creates, deletes or builds again."""
     match difference.path:
         case ("GlobalSecondaryIndexes", name):
             return name
