@@ -331,11 +331,14 @@ def _phrase(path: Path, value: Value) -> str | None:
         return phrases.on(value)
     if isinstance(value, str | int):
         return str(value) or '""'
-    aspect = aspects.kind_of(path)
-    phrased, phrase = (aspect.phrased, aspect.phrase) if aspect else (_TABLE_MEMBERS, _table_phrase)
-    if (path and not aspect) or not isinstance(value, Mapping) or not value.keys() <= phrased or not phrased:
+    if not isinstance(value, Mapping):
         return None
-    return phrase(value)
+    if not path:
+        return _table_phrase(value) if value.keys() <= _TABLE_MEMBERS else None
+    aspect = aspects.kind_of(path)
+    if aspect is None or not aspect.phrased or not value.keys() <= aspect.phrased:
+        return None
+    return aspect.phrase(value)
 
 
 def _table_phrase(value: Mapping[str, Value]) -> str:

@@ -67,9 +67,9 @@ class Gate:
         """Why one step may not run; None where it may. Without a step: why the change as a whole may not run."""
         served = _served(change, step) if step else records.to_do(change)
         deletes = step is not None and step.operation == "DeleteTable"
-        unexplained = [(d, why) for d in served if (why := self._unexplained(change, d, deletes=deletes))]
-        if unexplained:
-            return self._not_reviewed(change, [d for d, _ in unexplained], why=unexplained[0][1])
+        unreviewed = [(d, why) for d in served if (why := self._why_not_reviewed(change, d, deletes=deletes))]
+        if unreviewed:
+            return self._not_reviewed(change, [d for d, _ in unreviewed], why=unreviewed[0][1])
         unapproved = [difference for difference in served if not self._approved(change, difference)]
         if change.refusal is None and unapproved:
             return not_approved(change, unapproved, label=self._has_labels)
@@ -77,7 +77,7 @@ class Gate:
 
     def unreviewed(self, change: TableChange) -> tuple[str, ...]:
         """The ids of a table's differences that no open record holds; the report marks them."""
-        return tuple(d.id for d in records.to_do(change) if self._unexplained(change, d, deletes=False))
+        return tuple(d.id for d in records.to_do(change) if self._why_not_reviewed(change, d, deletes=False))
 
     def approved_by(self, plan: Plan) -> dict[str, str]:
         """Id of each destructive difference that is approved → what approves it, as a sentence."""
@@ -88,7 +88,7 @@ class Gate:
     def wants_more(self, plan: Plan) -> bool:
         """Whether older records could still hold or approve something."""
         return any(
-            self._unexplained(change, difference, deletes=False) or not self._approved(change, difference)
+            self._why_not_reviewed(change, difference, deletes=False) or not self._approved(change, difference)
             for change in plan.tables
             for difference in records.to_do(change)
         )
@@ -100,7 +100,7 @@ class Gate:
             for change in plan.tables
             for difference in records.to_do(change)
             if not (unapproved and self._approved(change, difference))
-            for review in islice(self._explaining(change, difference), 1)
+            for review in islice(self._reviews_of(change, difference), 1)
             if review.pull_request
         }
         return tuple(sorted(numbers))
@@ -109,7 +109,7 @@ class Gate:
     def _has_labels(self) -> bool:
         return self.reviews is not None and any(review.pull_request for review in self.reviews.counted)
 
-    def _unexplained(self, change: TableChange, difference: Difference, *, deletes: bool) -> str | None:
+    def _why_not_reviewed(self, change: TableChange, difference: Difference, *, deletes: bool) -> str | None:
         """Why no open record reviews a difference, as a sentence; None where one does."""
         if self.reviews is None:
             return None
@@ -129,10 +129,10 @@ class Gate:
         """What approves a destructive difference, as a sentence; None where nothing does."""
         if covered(difference, self.patterns):
             return BY_PATTERN
-        labelled = (review.pull_request for review in self._explaining(change, difference) if review.labelled)
+        labelled = (review.pull_request for review in self._reviews_of(change, difference) if review.labelled)
         return next((by_label(pull.number) for pull in labelled if pull), None)
 
-    def _explaining(self, change: TableChange, difference: Difference) -> Iterator[Review]:
+    def _reviews_of(self, change: TableChange, difference: Difference) -> Iterator[Review]:
         """The open records that review a difference, newest first."""
         for reviewed in self.reviews.open_for(difference) if self.reviews else ():
             if _mismatch(reviewed, change, difference=difference, deletes=False) is None:

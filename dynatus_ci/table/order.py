@@ -1,7 +1,6 @@
 """Which step of a table may be sent now: what AWS takes while something is under way, and what must be done before.
 
-Pure. The loop in `reconcile` asks it before each call, and the planner brings the steps into the order in which they
-will run.
+Pure. The loop of a table asks it before each call, and the planner brings the steps into the order in which they run.
 docs/dynamodb.md#states-of-a-table
 """
 
@@ -75,7 +74,7 @@ def _first_at(now: int, steps: Sequence[Step], ended: Sequence[tuple[Step, int]]
 
 
 def durations(steps: Iterable[Step], itself: Callable[[Step], int]) -> list[int]:
-    """How long the table is busy with each step, one after the other, with what is left of the pause before it.
+    """How many seconds each step takes, one after the other, with what is left of the pause before it.
 
     Args:
         steps: In the order in which they run.
@@ -107,11 +106,8 @@ def _beside_backfill(step: Step, index: str) -> bool:
     """The deletion of the index that is being filled cancels it."""
     changed = step.parameters.keys() - {"TableName"}
     cancels = step.parameters.get(INDEX_UPDATES) == [{"Delete": {"IndexName": index}}]
-    return step.operation == "UpdateTable" and ((changed == {INDEX_UPDATES} and cancels) or _alone(changed))
-
-
-def _alone(changed: set[str]) -> bool:
-    return len(changed) == 1 and changed <= BESIDE_A_BACKFILL
+    alone = len(changed) == 1 and changed <= BESIDE_A_BACKFILL
+    return step.operation == "UpdateTable" and ((changed == {INDEX_UPDATES} and cancels) or alone)
 
 
 def _overlap(path: Path, other: Path) -> bool:

@@ -1,7 +1,7 @@
-"""What DynamoDB refuses about keys, attributes, indexes and billing.
+"""What DynamoDB refuses about a whole definition: rules that relate keys, attributes, indexes and billing.
 
-The rules of an aspect are in the aspect's module; `findings` runs them, too. A rule skips values that are unknown
-(`shapes.Unknown`) and checks the rest. A quota that AWS raises on request is a note, not a finding.
+A rule about one aspect alone is in the aspect's method `findings`; `findings` here runs them all. A rule skips values
+that are unknown (`shapes.Unknown`) and checks the rest. A quota that AWS raises on request is a note, not a finding.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
