@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from dynatus_ci.cli import options
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.inputs import NAMES, Inputs
+from dynatus_ci.text import as_options, option, plain
 
 ROOT = Path(__file__).parents[2]
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -35,6 +37,14 @@ def locked(name: str) -> set[str]:
 
 def test_the_action_has_the_inputs_that_the_code_reads() -> None:
     assert tuple(ACTION["inputs"]) == NAMES
+
+
+def test_each_input_is_an_option_of_the_command_or_is_for_github_only() -> None:
+    for_github = {"approval", "report", "note", "pull-request", "comment", "github-token"}
+    _, commands = options.parsers()
+    usage = " ".join(command.format_usage() for command in commands.values())  # a mode is a subcommand, or --mode
+    missing = {name for name in NAMES if not re.search(rf"(?<![\w-]){plain(as_options(option(name)))}(?![\w-])", usage)}
+    assert missing == for_github
 
 
 def test_defaults_in_the_action_are_those_of_the_code() -> None:
