@@ -66,7 +66,7 @@ def build(result: Result, context: ReportContext) -> Report:
 
 
 def _running(result: Result, context: ReportContext) -> Report:
-    """An apply that is still running: its plan, and the backups that it made so far."""
+    """An apply that is still running: its plan, and the backups so far."""
     number = plural(sum(change.changes for change in result.plan.tables), "table")
     return replace(
         plan_report.build(result.plan, context),
@@ -84,9 +84,9 @@ def _is_shown(table: TableResult) -> bool:
 
 
 def _moment(iso: str) -> str:
-    """A time in ISO 8601 and UTC as people read it."""
-    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(?:Z|\+00:00)", iso)
-    return f"{found[1]} {found[2]} UTC" if found else iso
+    """A time as people read it: `2026-03-04 05:06 UTC`."""
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(?:Z|\+00:00)", iso)
+    return f"{match[1]} {match[2]} UTC" if match else code(iso)
 
 
 def _verdict(result: Result) -> str:
@@ -108,8 +108,10 @@ def _intro(result: Result, context: ReportContext) -> str:
     if result.result is Outcome.SUPERSEDED:
         return context.superseded or ""
     counted = [(outcome, sum(table.result is outcome for table in result.tables)) for outcome in _MARKS]
-    found = [f"{number:,} {'unchanged' if one is Outcome.NOOP else one}" for one, number in counted if number]
-    return ", ".join(found) if found[1:] or result.result is Outcome.NOOP else ""
+    parts = [
+        f"{number:,} {'unchanged' if outcome is Outcome.NOOP else outcome}" for outcome, number in counted if number
+    ]
+    return ", ".join(parts) if parts[1:] or result.result is Outcome.NOOP else ""
 
 
 def _alerts(result: Result, context: ReportContext) -> Iterator[Alert]:
@@ -122,13 +124,13 @@ def _alerts(result: Result, context: ReportContext) -> Iterator[Alert]:
     unapproved = _unapproved(result, context)
     listed = {lost.change.table for lost in unapproved}
     refused = [table for table in result.tables if table.result is Outcome.REFUSED]
-    shown = [_went_wrong(table) for table in refused if table.table not in listed]
-    if shown:
-        yield Alert("CAUTION", "Refused: these tables were left unchanged", tuple(map(AlertLine, shown)))
+    others = tuple(AlertLine(_went_wrong(table)) for table in refused if table.table not in listed)
+    if others:
+        yield Alert("CAUTION", "Refused: these tables were left unchanged", others)
     if unapproved:
         title = "Not approved: these tables were left unchanged"
         yield plan_report.approval_request(unapproved, result.plan, context, title=title)
-    waiting = [_goes_on(table) for table in result.tables if table.result is Outcome.PENDING]
+    waiting = [_pending(table) for table in result.tables if table.result is Outcome.PENDING]
     if waiting:
         yield Alert("WARNING", "Pending", tuple(map(AlertLine, waiting)))
     yield from _backups(result, context)
@@ -142,20 +144,20 @@ def _approvals(plan: Plan, context: ReportContext) -> Iterator[str]:
 
 
 def _refusals(result: Result) -> dict[str, FailureReason]:
-    """Why tables were refused, by their names."""
-    refused = [table for table in result.tables if table.result is Outcome.REFUSED]
+    """Name of each refused table → why."""
+    refused = (table for table in result.tables if table.result is Outcome.REFUSED)
     return {table.table: table.error.reason for table in refused if table.error}
 
 
 def _unapproved(result: Result, context: ReportContext) -> list[Consequence]:
     """What was refused because it is destructive and not approved."""
     refusals = _refusals(result)
-    blocked = [
+    return [
         lost
         for lost in plan_report.losses(result.plan)
         if refusals.get(lost.change.table) is FailureReason.DESTRUCTIVE_BLOCKED
+        and lost.difference.id not in context.approved_by
     ]
-    return [lost for lost in blocked if lost.difference.id not in context.approved_by]
 
 
 def _went_wrong(table: TableResult) -> str:
@@ -171,7 +173,7 @@ def _is_cancelled(table: TableResult) -> bool:
 
 
 def _where_it_stopped(cancelled: Sequence[TableResult]) -> str:
-    """One sentence for all tables of a cancelled run: the reason is the same for each."""
+    """One sentence for all tables of a cancelled run: they have the same reason."""
     stops = [
         f"{code(table.table)} after {len(table.steps) - len(_left(table))} of {plural(len(table.steps), 'step')}"
         for table in cancelled
@@ -179,7 +181,7 @@ def _where_it_stopped(cancelled: Sequence[TableResult]) -> str:
     return f"The calls that were under way were finished. Stopped: {', '.join(stops)}."
 
 
-def _goes_on(table: TableResult) -> str:
+def _pending(table: TableResult) -> str:
     left = _left(table)
     what = f"still to do: {left[0].step.reason}" if left else "not finished"
     more = f", and {plural(len(left) - 1, 'step')} more" if len(left) > 1 else ""
@@ -200,10 +202,13 @@ def _until(table: TableResult) -> str:
 
 def _backups(result: Result, context: ReportContext) -> Iterator[Alert]:
     """The backups that this run made, with the command that restores each under another name."""
-    made = [(table.table, table.backup) for table in result.tables if table.backup]
     lines = tuple(
-        AlertLine(f"{code(name)}: {code(arn)}", (_restore(name, arn, result.plan, context=context),))
-        for name, arn in made
+        AlertLine(
+            f"{code(table.table)}: {code(table.backup)}",
+            (_restore(table.table, table.backup, result.plan, context=context),),
+        )
+        for table in result.tables
+        if table.backup
     )
     hidden_account = any("${ACCOUNT}" in copied for line in lines for copied in line.copy)
     head = ("ACCOUNT=$(aws sts get-caller-identity --query Account --output text)",) if hidden_account else ()
@@ -216,8 +221,8 @@ def _restore(table: str, backup: str, plan: Plan, *, context: ReportContext) -> 
     if context.in_github and not arn.startswith("'"):
         arn = re.sub(r":\d{12}:", ":${ACCOUNT}:", arn)
     options = {"region": plan.region, "endpoint-url": plan.endpoint, "target-table-name": f"{table}-restored"}
-    given = [f"--{name} {shlex.quote(visible(value))}" for name, value in options.items() if value]
-    return " \\\n  ".join(["aws dynamodb restore-table-from-backup", *given, f"--backup-arn {arn}"])
+    arguments = [f"--{name} {shlex.quote(visible(value))}" for name, value in options.items() if value]
+    return " \\\n  ".join(["aws dynamodb restore-table-from-backup", *arguments, f"--backup-arn {arn}"])
 
 
 def _next(result: Result, context: ReportContext) -> Iterator[str]:
@@ -271,14 +276,14 @@ def _section(table: TableResult, change: TableChange, *, context: ReportContext)
         sides=planned.sides if table.action is Action.CREATE else ("Before", "After"),
         steps=tuple(_step(step, new=table.action is Action.CREATE) for step in table.steps),
         run_notes=table.notes,
-        # Advice on how to change a table comes too late for one that was changed.
+        # The plan's advice comes too late if the table was changed.
         notes=() if table.result is Outcome.APPLIED else planned.notes,
     )
 
 
 def _step(ran: StepResult, *, new: bool) -> StepLine:
     line = plan_report.step_line(ran.step, status=ran.status.value, took=ran.took)
-    # Once it exists, a new table's later steps are planned as changes of it; but nothing of it is at risk.
+    # The later steps of a new table are planned as changes of it, but nothing of it is at risk.
     return replace(line, mark="") if new else line
 
 

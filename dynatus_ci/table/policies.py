@@ -1,4 +1,4 @@
-"""The grammar of a resource policy: what AWS refuses about a policy document before it looks at whom it names.
+"""The grammar of a resource policy: what AWS refuses about the document itself, whoever it names.
 
 Pure. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
@@ -12,7 +12,7 @@ from typing import Any
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Path
-from dynatus_ci.text import code, quoted, shorten
+from dynatus_ci.text import code, codes, quoted, shorten
 
 DOCUMENT = ("Version", "Id", "Statement")
 VERSIONS = ("2012-10-17", "2008-10-17")
@@ -20,11 +20,11 @@ STATEMENT = (
     "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
 )  # fmt: skip
 EITHER = (("Principal", "NotPrincipal"), ("Action", "NotAction"))
-"""Of each pair every statement has exactly one."""
+"""Every statement has exactly one of each pair."""
 EFFECTS = ("Allow", "Deny")
 EXAMPLE = '{:Effect "Allow" :Principal {:AWS "arn:aws:iam::…"} :Action "dynamodb:GetItem" :Resource "*"}'
 PSEUDO_PARAMETER = re.compile(r"\$\{AWS::\w+\}")
-"""IAM's own variables, such as ${aws:username}, are written in lower case with one colon."""
+"""CloudFormation's. IAM's own variables, such as ${aws:username}, have lower case and one colon."""
 
 
 def findings(policy: Mapping[str, Any], path: Path) -> Iterator[Finding]:
@@ -38,19 +38,19 @@ def findings(policy: Mapping[str, Any], path: Path) -> Iterator[Finding]:
     if version not in VERSIONS:
         message = f"The policy's `Version` must be {code(quoted(VERSIONS[0]))} or {code(quoted(VERSIONS[1]))}."
         yield Finding((*path, "Version"), "policy", message)
-    given = policy.get("Statement")
-    statements = given if isinstance(given, list) else [given]
-    if not given:
+    statement = policy.get("Statement")
+    statements = statement if isinstance(statement, list) else [statement]
+    if not statement:
         at, where = (At.VALUE, (*path, "Statement")) if "Statement" in policy else (At.OPENER, path)
         yield Finding(where, "policy", "The policy has no `Statement`.", f"Add one: {code(EXAMPLE)}.", at)
         return
-    for number, statement in enumerate(statements):
-        where = (*path, "Statement", number) if isinstance(given, list) else (*path, "Statement")
-        yield from _statement(statement, where)
+    for number, each in enumerate(statements):
+        where = (*path, "Statement", number) if isinstance(statement, list) else (*path, "Statement")
+        yield from _statement(each, where)
 
 
 def _functions(value: Any, path: Path) -> Iterator[Finding]:  # JSON
-    """What CloudFormation would have put in, at any depth."""
+    """Functions and pseudo parameters of CloudFormation, at any depth: AWS would take them as they are."""
     name = dialects.function(value)
     if name:
         message = f"The policy has CloudFormation's function {code(shorten(name))}, which dynatus does not evaluate."
@@ -61,8 +61,8 @@ def _functions(value: Any, path: Path) -> Iterator[Finding]:  # JSON
     elif isinstance(value, list):
         for number, inner in enumerate(value):
             yield from _functions(inner, (*path, number))
-    elif isinstance(value, str) and (found := PSEUDO_PARAMETER.search(value)):
-        message = f"The policy has CloudFormation's {code(found[0])}, which dynatus does not fill in."
+    elif isinstance(value, str) and (parameter := PSEUDO_PARAMETER.search(value)):
+        message = f"The policy has CloudFormation's {code(parameter[0])}, which dynatus does not fill in."
         yield Finding(path, "cloudformation-function", message, "Write the value itself.")
 
 
@@ -78,10 +78,10 @@ def _statement(statement: Any, path: Path) -> Iterator[Finding]:  # JSON
         message = f'The `Effect` of a statement is `"Allow"` or `"Deny"`, not {code(quoted(str(effect)))}.'
         yield Finding((*path, "Effect"), "policy", message)
     for pair in EITHER:
-        there = [name for name in pair if statement.get(name)]
-        if not there:
+        written = [name for name in pair if statement.get(name)]
+        if not written:
             yield Finding(path, "policy", f"This statement has neither `{pair[0]}` nor `{pair[1]}`.", at=At.OPENER)
-        if len(there) > 1:
+        if len(written) > 1:
             message = f"This statement has both `{pair[0]}` and `{pair[1]}`."
             yield Finding((*path, pair[1]), "policy", message, "Leave one out.", At.KEY)
 
@@ -90,6 +90,5 @@ def _unknown_elements(holder: Mapping[str, Any], elements: tuple[str, ...], path
     for name in holder:
         if name not in elements:
             reading = dialects.read_key(name, elements, None)
-            known = ", ".join(map(code, elements))
-            hint = f"Did you mean `{reading.member}`?" if reading.member else f"Its elements are {known}."
+            hint = f"Did you mean `{reading.member}`?" if reading.member else f"Its elements are {codes(elements)}."
             yield Finding((*path, name), "policy", f"A policy has no element {code(quoted(name))} here.", hint, At.KEY)
