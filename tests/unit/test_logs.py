@@ -60,7 +60,7 @@ def test_a_bug_is_shown_with_the_whole_way_to_it_and_without_its_message() -> No
 
 
 def test_a_bug_is_named_by_its_place() -> None:
-    bug = str(Bug(caught()))
+    bug = Bug(caught()).sentence
     assert bug.startswith("This is a bug of dynatus: `RuntimeError` at `test_logs.py:")
     assert "` in `failing`. " in bug
     assert SECRET not in bug
