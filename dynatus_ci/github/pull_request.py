@@ -274,7 +274,6 @@ class PullRequests:
         return self._login
 
     def _repository_node(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-        """What a query found in the repository."""
         owner, _, name = self._repository.partition("/")
         found = self._client.query(query, {"owner": owner, "name": name, **variables})["repository"]
         if not found:

@@ -166,7 +166,6 @@ class ReviewHistory:
                 self._waiting[discussion.pull_request.number] = discussion
 
     def _next(self) -> Discussion | None:
-        """The next older merged pull request."""
         while True:
             ready = self._ready()
             if ready:
@@ -200,7 +199,6 @@ class ReviewHistory:
         return discussion.pull_request.merge_commit_sha == self._sha
 
     def _read_at(self, discussion: Discussion) -> _Read:
-        """Read the record at a pull request."""
         read = self._without_comment(discussion)
         ours: list[TrustedComment] = []
         for comment in self._our_comments(discussion):

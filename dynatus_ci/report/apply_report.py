@@ -137,7 +137,6 @@ def _alerts(result: Result, context: ReportContext) -> Iterator[Alert]:
 
 
 def _approvals(plan: Plan, context: ReportContext) -> Iterator[str]:
-    """What approved the destructive changes."""
     by = plan_report.approvals(plan_report.losses(plan), context)
     if by:
         yield f"Destructive changes were approved by {by}."
@@ -150,7 +149,6 @@ def _refusals(result: Result) -> dict[str, FailureReason]:
 
 
 def _unapproved(result: Result, context: ReportContext) -> list[Consequence]:
-    """What was refused because it is destructive and not approved."""
     refusals = _refusals(result)
     return [
         lost

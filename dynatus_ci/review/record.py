@@ -173,7 +173,6 @@ def _only(differences: Mapping[str, Reviewed], ids: frozenset[str] | None) -> Ma
 
 
 def _both(one: Unfinished, other: Unfinished) -> Unfinished:
-    """What is unfinished in both."""
     return {name: _common(one[name], other[name]) for name in one.keys() & other.keys()}
 
 

@@ -91,7 +91,6 @@ def durations(steps: Iterable[Step], itself: Callable[[Step], int]) -> list[int]
 
 
 def _begins(step: Step, ended: Sequence[tuple[Step, int]]) -> int:
-    """When the pause before a step is over."""
     return max((end + step.cooldown for earlier, end in ended if pauses(earlier, step)), default=0)
 
 

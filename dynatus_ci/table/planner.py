@@ -221,7 +221,6 @@ def _steps(comparison: Comparison, aspects: Sequence[Aspect], differences: tuple
 
 
 def _of(aspect: Aspect, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
-    """The differences that an aspect's steps carry out."""
     return tuple(difference for difference in differences if aspect.serves(difference.path))
 
 
@@ -277,7 +276,6 @@ def _left_alone(comparison: Comparison) -> str | None:
 
 
 def _missing(comparison: Comparison) -> Comparison:
-    """The comparison as if the account had no such table."""
     return Comparison(comparison.desired, None, comparison.facts)
 
 
@@ -303,7 +301,6 @@ def _changes(comparison: Comparison, path: Path) -> bool:
 
 
 def _scales_for_replicas(comparison: Comparison) -> bool:
-    """Whether a new replica needs auto scaling."""
     if comparison.desired.at(("BillingMode",)) != "PROVISIONED":
         return False
     replicas = (aspect for aspect in _readable(comparison) if aspect.name == "Replicas")
