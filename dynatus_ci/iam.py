@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias
 
 from dynatus_ci.errors import InvalidInput
 from dynatus_ci.table import probe
-from dynatus_ci.table.aspects import ASPECTS
+from dynatus_ci.table.aspects import ASPECTS, indexes, scaling, targets
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
 from dynatus_ci.table.aspects.insights import Insights
@@ -26,7 +26,7 @@ from dynatus_ci.table.aspects.kinesis import Kinesis
 from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.ttl import TimeToLive
-from dynatus_ci.table.model import Table, canonical
+from dynatus_ci.table.model import DYNAMODB, Table, canonical
 from dynatus_ci.text import code, quoted
 
 Mode: TypeAlias = Literal["plan", "drift", "apply"]
@@ -37,8 +37,14 @@ EVERY_TABLE = frozenset({"ListContributorInsights"})
 """Operations that IAM cannot limit to a table."""
 OWNER = "DescribeStackResources"
 """What `dynatus import --owner` asks CloudFormation."""
-# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsapplicationautoscaling.html: no resources.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsapplicationautoscaling.html: a target's ARN
+# does not name its table, and reading has no resources.
 SCALING = ("DescribeScalableTargets", "DescribeScalingPolicies")
+SCHEDULES = "DescribeScheduledActions"
+OF_DYNAMODB = {"StringEquals": {"application-autoscaling:service-namespace": "dynamodb"}}
+# https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html: the caller of
+# Application Auto Scaling needs the permissions for the alarms that it makes and deletes.
+ALARMS = ("DeleteAlarms", "PutMetricAlarm")
 DELETION = ("Scan", "DescribeContinuousBackups", "CreateBackup", "DeleteTable")
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2gt_IAM.html: in the regions of the replicas, since
 # DynamoDB makes, fills and deletes them on behalf of the caller.
@@ -56,10 +62,12 @@ KEY = r"(arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:(?=alias/|key/))?(?:(alias/[a-z
 KINESIS_READ = ("DescribeStream", "DescribeStreamSummary")
 KINESIS_USE = ("PutRecords",)
 # The pages above, and https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Contributor_Insights_IAM.html
+AUTO_SCALING = "AutoScaling"
 SERVICE_ROLES = {
-    Insights.name: ("contributorinsights", "AWSServiceRoleForDynamoDBCloudWatchContributorInsights"),
-    Kinesis.name: ("kinesisreplication", "AWSServiceRoleForDynamoDBKinesisDataStreamsReplication"),
-    Replicas.name: ("replication", "AWSServiceRoleForDynamoDBReplication"),
+    Insights.name: ("contributorinsights.dynamodb", "AWSServiceRoleForDynamoDBCloudWatchContributorInsights"),
+    Kinesis.name: ("kinesisreplication.dynamodb", "AWSServiceRoleForDynamoDBKinesisDataStreamsReplication"),
+    Replicas.name: ("replication.dynamodb", "AWSServiceRoleForDynamoDBReplication"),
+    AUTO_SCALING: ("dynamodb.application-autoscaling", "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"),
 }
 PARTITIONS = {
     "cn-": "aws-cn",
@@ -152,6 +160,8 @@ def import_policy(*, region: str | None, account: str | None, table_prefix: str 
         # The stack is not known yet, so the permission cannot be limited to one.
         _Grant("Find", f"cloudformation:{OWNER}", topic="OwnerStacks"),
     }
+    for operation in (*SCALING, SCHEDULES):
+        grants.add(_Grant("Read", f"{scaling.SERVICE}:{operation}", topic=AUTO_SCALING))
     for aspect in ASPECTS:
         if aspect.reader:
             resource = "*" if aspect.reader in EVERY_TABLE else tables
@@ -166,19 +176,18 @@ def import_policy(*, region: str | None, account: str | None, table_prefix: str 
 
 def _grants(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_Grant]:
     yield _Grant("Read", "dynamodb:DescribeTable", scope.table(table))
+    yield from _scaling_reads(table)
     if not table.absent:
         yield from _reads(table, scope)
     if mode == "apply":
         yield from _deletion(table, scope) if table.absent else _changes(table, scope)
+        yield from _scaling_changes(table, scope)
 
 
 def _reads(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     for aspect in ASPECTS:
         if aspect.managed(table):
             yield from _aspect_reads(aspect, table, scope)
-    if table.at(("BillingMode",)) == "PROVISIONED":
-        for operation in SCALING:
-            yield _Grant("Read", f"application-autoscaling:{operation}", topic="AutoScaling")
     # A replica may have no key of its own only if the table's key is the one that AWS manages: look at that.
     keyless = any("KMSMasterKeyId" not in replica for replica in scope.replicas(table).values())
     for key in filter(None, (table.at((Encryption.name, "KMSMasterKeyId")), MANAGED_KEY if keyless else None)):
@@ -187,6 +196,28 @@ def _reads(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     if stream := table.at((Kinesis.name, "StreamArn")):
         for operation in KINESIS_READ:
             yield _Grant("Read", f"kinesis:{operation}", stream, topic=KINESIS_STREAMS)
+
+
+def _scaling_reads(table: Table) -> Iterator[_Grant]:
+    """For a capacity that scales, and for what stays behind when a table goes."""
+    if table.absent or table.at(("BillingMode",)) == "PROVISIONED" or scaling.mentioned(table):
+        for operation in (*SCALING, SCHEDULES) if scaling.mentioned(table) else SCALING:
+            yield _Grant("Read", f"{scaling.SERVICE}:{operation}", topic=AUTO_SCALING)
+
+
+def _scaling_changes(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
+    """Targets and policies, where the file has them, and the removal of those that an index or the table leaves."""
+    leaves = table.at(("BillingMode",)) == "PROVISIONED" and table.manages(indexes.GLOBAL)
+    if not (table.absent or leaves or scaling.mentioned(table)):
+        return
+    target = scope.arn(scaling.SERVICE, "scalable-target/*")
+    for writer in scaling.Reads.writers if scaling.mentioned(table) else scaling.Reads.writers[-1:]:
+        yield _Grant("Change", f"{scaling.SERVICE}:{writer}", target, canonical(OF_DYNAMODB), AUTO_SCALING)
+    alarms = (scope.arn("cloudwatch", f"alarm:TargetTracking-table/{table.name}{end}") for end in ("-*", "/index/*"))
+    for alarm in alarms:
+        for operation in ALARMS if scaling.mentioned(table) else ALARMS[:1]:
+            yield _Grant("Change", f"cloudwatch:{operation}", alarm, topic="Alarms")
+    yield _Grant("List", "cloudwatch:DescribeAlarms", topic="Alarms")
 
 
 def _aspect_reads(aspect: Aspect, table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
@@ -225,7 +256,7 @@ def _changes(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     for operation in ("CreateTable", "UpdateTable"):
         yield _Grant("Change", f"dynamodb:{operation}", scope.table(table))
     for aspect in ASPECTS:
-        for writer in aspect.writers if aspect.managed(table) else ():
+        for writer in aspect.writers if aspect.managed(table) and aspect.service == DYNAMODB else ():
             yield _Grant("Change", f"dynamodb:{writer}", scope.table(table), topic=_topic(aspect.name))
     for name, index in table.indexes().items():
         if Insights.name in index:
@@ -283,10 +314,11 @@ def _service_roles(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
         Insights.name: any(value and value["Enabled"] for value in insights),
         Kinesis.name: bool(table.at((Kinesis.name,))),
         Replicas.name: bool(scope.replicas(table)),
+        AUTO_SCALING: any(table.at(path) for path in targets.paths(table)),
     }
     for aspect, (service, role) in SERVICE_ROLES.items():
         if uses[aspect]:
-            host = f"{service}.dynamodb.amazonaws.com"
+            host = f"{service}.amazonaws.com"
             condition = canonical({"StringEquals": {"iam:AWSServiceName": host}})
             resource = scope.arn("iam", f"role/aws-service-role/{host}/{role}", region="")
             yield _Grant("CreateRoleFor", "iam:CreateServiceLinkedRole", resource, condition, _topic(aspect))

@@ -63,6 +63,23 @@ _WARM = _maybe(
 _INSIGHTS = _SWITCH | st.sampled_from(
     [{"Enabled": True, "Mode": mode} for mode in ("ACCESSED_AND_THROTTLED_KEYS", "THROTTLED_KEYS")]
 )
+_TRACKING = st.fixed_dictionaries(
+    {"TargetValue": st.sampled_from([20, 70.0, 75.5])},
+    optional={
+        "ScaleInCooldown": st.sampled_from([0, 60]),
+        "ScaleOutCooldown": st.sampled_from([0, 60]),
+        "DisableScaleIn": st.booleans(),
+    },
+)
+_SETTINGS = st.fixed_dictionaries(
+    {
+        "MinCapacity": st.sampled_from([1, 2, 5]),
+        "MaxCapacity": st.sampled_from([5, 8, 40_000]),
+        "TargetTrackingScalingPolicyConfiguration": _TRACKING,
+    }
+)
+_SCALING = st.tuples(*[st.one_of(st.none(), st.none(), st.just({}), _SETTINGS, _SETTINGS)] * 2)
+"""Of reads, and of writes."""
 
 
 @st.composite
@@ -83,6 +100,7 @@ _GLOBAL = st.fixed_dictionaries(
         "limits": _LIMITS,
         "warm": _WARM,
         "insights": _INSIGHTS,
+        "scaling": _SCALING,
     }
 )
 _LOCAL = st.fixed_dictionaries({"range": st.sampled_from(["a", "b", "t"]), "projection": _PROJECTIONS})
@@ -118,6 +136,7 @@ TRAITS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     ),
     "billing": st.sampled_from([ON_DEMAND, ON_DEMAND, "PROVISIONED", None]),
     "throughput": _THROUGHPUT,
+    "scaling": _SCALING,
     "limits": _LIMITS,
     "warm": _WARM,
     "stream": st.sampled_from(
@@ -205,7 +224,13 @@ def _in_one_index(live: Mapping[str, Any], name: str) -> st.SearchStrategy[Any]:
 
 def _in_one_member(live: Mapping[str, Any], index: str) -> st.SearchStrategy[Any]:
     """One member of one index changes."""
-    members = {"throughput": _THROUGHPUT, "limits": _LIMITS, "warm": _WARM, "insights": _INSIGHTS}
+    members = {
+        "throughput": _THROUGHPUT,
+        "limits": _LIMITS,
+        "warm": _WARM,
+        "insights": _INSIGHTS,
+        "scaling": _SCALING,
+    }
     return st.sampled_from(sorted(members)).flatmap(
         lambda member: members[member].map(lambda new: {**live, index: {**live[index], member: new}})
     )
@@ -223,6 +248,7 @@ def build(traits: Traits) -> Definition:
         "KeySchema": _key_schema(key),
         **({"BillingMode": mode} if mode else {}),
         **_capacity(traits, mode),
+        **_scaling(traits, mode),
         **_locals(traits),
         **_globals(traits, mode),
         **{name: value for name, value in _settings(traits) if value is not None},
@@ -264,6 +290,8 @@ INITIAL: Final[Mapping[str, Any]] = {
     "ResourcePolicy": {},
     "KinesisStreamSpecification": {},
     "Replicas": [],
+    "ReadCapacityAutoScalingSettings": {},
+    "WriteCapacityAutoScalingSettings": {},
 }
 """What a table has that was made without a word about it."""
 _UNORDERED = ("AttributeDefinitions", "LocalSecondaryIndexes", "GlobalSecondaryIndexes", "Tags", "Replicas")
@@ -296,10 +324,24 @@ def _capacity(holder: Mapping[str, Any], mode: str | None) -> Definition:
     elif holder["limits"]:
         given["OnDemandThroughput"] = dict(holder["limits"])
     if holder["warm"]:
-        least = FLOOR.get(mode or "", (read, write))
+        least = FLOOR.get(mode or "") or _started(holder)
         members = zip(("ReadUnitsPerSecond", "WriteUnitsPerSecond"), least, holder["warm"], strict=True)
         given["WarmThroughput"] = {name: floor + more for name, floor, more in members if more is not None}
     return given
+
+
+def _started(holder: Mapping[str, Any]) -> list[int]:
+    """The capacity that a table or an index begins with: inside the bounds of its auto scaling."""
+    bounds = [scaling or {"MinCapacity": 1, "MaxCapacity": 40_000} for scaling in holder["scaling"]]
+    pairs = zip(holder["throughput"], bounds, strict=True)
+    return [min(max(units, bound["MinCapacity"]), bound["MaxCapacity"]) for units, bound in pairs]
+
+
+def _scaling(holder: Mapping[str, Any], mode: str | None) -> Definition:
+    """Auto scaling; on demand there is none, which the file may say."""
+    names = ("ReadCapacityAutoScalingSettings", "WriteCapacityAutoScalingSettings")
+    wanted = zip(names, holder["scaling"], strict=True)
+    return {name: value for name, value in wanted if value is not None and (mode != ON_DEMAND or value == {})}
 
 
 def _locals(traits: Traits) -> Definition:
@@ -326,6 +368,7 @@ def _globals(traits: Traits, mode: str | None) -> Definition:
             "KeySchema": _key_schema(index["keys"]),
             "Projection": dict(index["projection"]),
             **_capacity(index, mode),
+            **_scaling(index, mode),
             **({"ContributorInsightsSpecification": index["insights"]} if index["insights"] else {}),
         }
         for name, index in traits["globals"].items()

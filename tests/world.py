@@ -35,6 +35,13 @@ VECTOR: Json = {
     "Dimensions": 3,
     "DistanceFunction": "COSINE",
 }
+TRACKING: Json = {
+    "PolicyType": "TargetTrackingScaling",
+    "TargetTrackingScalingPolicyConfiguration": {
+        "TargetValue": 70.0,
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "DynamoDBWriteCapacityUtilization"},
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +191,7 @@ class World:
             dimension = f"dynamodb:{'index' if index else 'table'}:WriteCapacityUnits"
             target = {"ResourceId": resource, "ScalableDimension": dimension}
             self.simulator.scalable_targets.append({**target, "MinCapacity": least, "MaxCapacity": most})
-            self.simulator.scaling_policies.append(target)
+            self.simulator.scaling_policies.append({**target, "PolicyName": "writes", **TRACKING})
 
     def add_vector_index(self, **unheard_of: Json) -> None:
         """Give the table what no definition can say: a vector index, where it may have one, and other members."""

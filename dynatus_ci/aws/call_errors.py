@@ -95,6 +95,8 @@ _TEXTS = (
     _ErrorText("ResourceInUseException", r"already exists|preexisting", ErrorKind.UNCHANGED),
     _ErrorText("ResourceInUseException", r"", ErrorKind.BUSY),
     _ErrorText("ContinuousBackupsUnavailableException", r"", ErrorKind.BUSY),
+    _ErrorText("ConcurrentUpdateException", r"", ErrorKind.BUSY),
+    _ErrorText("ObjectNotFoundException", r"", ErrorKind.UNCHANGED),
     _ErrorText("BackupInUseException", r"", ErrorKind.BUSY),
     _ErrorText("TableInUseException", r"", ErrorKind.BUSY),
     _ErrorText("PolicyNotFoundException", r"", ErrorKind.UNCHANGED),
@@ -113,6 +115,7 @@ _TEXTS = (
         r"|has an enabled stream|is already",
         ErrorKind.UNCHANGED,
     ),
+    _ErrorText("ValidationException", r"No scalable target (found|registered)", ErrorKind.UNCHANGED),  # moto
     # A role or user that was made a moment ago: https://github.com/hashicorp/terraform-provider-aws/issues/42933
     _ErrorText("ValidationException", r"Invalid principal", ErrorKind.TOO_NEW),
     _ErrorText("ValidationException", r"Nothing to update|At least one of", ErrorKind.UNSUPPORTED),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynatus_ci.aws import call_errors, configuration, endpoints
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
+from dynatus_ci.table.model import DYNAMODB
 
 if TYPE_CHECKING:
     import boto3
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+NO_SESSION = "NoSession"
+"""The code of a call that nobody could make: a caller gave a client of DynamoDB and no session."""
 CONNECTIONS = 32
 """How many reads run side by side. The connection pools have the same size."""
 SLOW_READERS = frozenset({"DescribeTimeToLive", "ListTagsOfResource", "DescribeContinuousBackups"})
@@ -124,13 +127,16 @@ class Aws:
         listed = pages(self.read, operation, table=table, **parameters)
         return {items: [item for page in listed for item in page.get(items) or []]}
 
-    def write(self, operation: str, *, table: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def write(
+        self, operation: str, *, table: str, parameters: Mapping[str, Any], service: str = DYNAMODB
+    ) -> dict[str, Any]:
         """Make a call that changes something, once.
 
         Raises:
             CallFailed: Also where nobody knows whether the change happened (`ErrorKind.AMBIGUOUS`).
         """
-        return self._call(self._client("dynamodb", "write", _WRITES), operation, table=table, **dict(parameters))
+        client = self._client(service, "write", _WRITES)
+        return self._call(client, operation, table=table, service=service, **dict(parameters))
 
     def items(self, operation: str, *, table: str, **parameters: Any) -> dict[str, Any]:
         """Make a call that reads or writes items, once. Its answer is as boto3 gives it, since it may be large.
@@ -167,7 +173,7 @@ class Aws:
     ) -> dict[str, Any]:
         if self._session is None:
             message = f"{service}:{operation} needs a session, and only a client was given."
-            raise CallFailed(message, kind=ErrorKind.DENIED, operation=operation, code="NoSession")
+            raise CallFailed(message, kind=ErrorKind.DENIED, operation=operation, code=NO_SESSION)
         return self._call(self._client(service, slot, config), operation, service=service, **parameters)
 
     def _client(self, service: str, slot: str, config: _Config) -> Any:

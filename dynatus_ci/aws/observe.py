@@ -13,10 +13,11 @@ from typing import Any
 
 from dynatus_ci.aws import emulation, probes
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
-from dynatus_ci.aws.client import Aws, pages
+from dynatus_ci.aws.client import NO_SESSION, Aws, pages
+from dynatus_ci.aws.scaling import Scaling
 from dynatus_ci.table import build, emulators, planner
-from dynatus_ci.table.aspects import ASPECTS
-from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Bounds, Emptiness
+from dynatus_ci.table.aspects import ASPECTS, targets
+from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Emptiness
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.model import Table
 from dynatus_ci.table.planner import MissingFacts
@@ -106,9 +107,10 @@ class FactCache:
         self._aws = aws
         self._lock = Lock()
         self._known = AccountFacts(region=aws.region, ignore_tags=ignore_tags)
+        self.scaling = Scaling(aws)
 
     def facts(self) -> AccountFacts:
-        """What is known now."""
+        """What is known now, but for auto scaling: each table asks for that anew."""
         aws = self._aws
         backups = aws.emulator != emulators.DYNAMODB_LOCAL and "backups" not in aws.unsupported
         unsupported = frozenset(aws.unsupported)
@@ -117,15 +119,38 @@ class FactCache:
     def answer(self, missing: MissingFacts, name: str, facts: AccountFacts) -> AccountFacts:
         """The facts with the missing ones read. Whether the table is empty is read anew each time."""
         with self._lock:
-            if missing.scaling and self._known.scaling is None and not self._known.scaling_denied:
-                self._known = _scaling(self._aws, self._known)
             if missing.key and missing.key not in self._known.keys:
                 self._known = _with_key(self._aws, missing.key, self._known)
         emptiness = emptiness_of(self._aws, name) if missing.emptiness else facts.emptiness
         found = probes.seen(self._aws, name) if missing.probe else facts.probe
         if missing.emptiness:
             _check_backups(self._aws)
-        return replace(self.facts(), emptiness=emptiness, probe=found, memory=facts.memory)
+        if missing.scaling or missing.schedules:
+            facts = self._with_scaling(facts, managed=missing.schedules)
+        return replace(
+            self.facts(),
+            emptiness=emptiness,
+            probe=found,
+            memory=facts.memory,
+            scaling=facts.scaling,
+            scaling_denied=facts.scaling_denied,
+            schedules=facts.schedules,
+        )
+
+    def _with_scaling(self, facts: AccountFacts, *, managed: bool) -> AccountFacts:
+        """The facts with what is registered; `managed` where the file has settings: then it must be known."""
+        try:
+            registered = self.scaling.targets()
+            schedules = self.scaling.schedules() if managed else facts.schedules
+        except CallFailed as failed:
+            if self._aws.emulator or (self._aws.endpoint and failed.kind is not ErrorKind.DENIED):
+                for name in (*targets.UNITS, *(f"{targets.INDEXES}.{name}" for name in targets.UNITS)):
+                    self._aws.cannot_keep(name)
+                return replace(facts, scaling={}, schedules={})
+            if failed.kind is ErrorKind.DENIED and (failed.code == NO_SESSION or not managed):
+                return replace(facts, scaling_denied=True)
+            raise
+        return replace(facts, scaling=registered, schedules=schedules)
 
 
 def backup(aws: Aws, name: str, called: str, *, since: float) -> str | None:
@@ -199,31 +224,3 @@ def _unusable(key: Mapping[str, Any]) -> str | None:
         return f"is {key['KeyState']}. DynamoDB needs it Enabled"
     spec = key.get("KeySpec", SYMMETRIC)
     return f"is of the kind {spec}. DynamoDB takes {SYMMETRIC} only" if spec != SYMMETRIC else None
-
-
-def _scaling(aws: Aws, known: AccountFacts) -> AccountFacts:
-    """Add all scalable targets of DynamoDB in the account, and which of them a policy scales."""
-    try:
-        targets = _listed(aws, "DescribeScalableTargets", "ScalableTargets")
-        policies = _listed(aws, "DescribeScalingPolicies", "ScalingPolicies") if targets else []
-    except CallFailed as failed:
-        if aws.emulator or (aws.endpoint and failed.kind is not ErrorKind.DENIED):
-            return replace(known, scaling={})
-        if failed.kind is ErrorKind.DENIED:
-            return replace(known, scaling_denied=True)
-        raise
-    scaled = {(policy["ResourceId"], policy["ScalableDimension"]) for policy in policies}
-    bounds = {
-        (target["ResourceId"], target["ScalableDimension"]): Bounds(
-            least=target["MinCapacity"],
-            most=target["MaxCapacity"],
-            scaled=(target["ResourceId"], target["ScalableDimension"]) in scaled,
-        )
-        for target in targets
-    }
-    return replace(known, scaling=bounds)
-
-
-def _listed(aws: Aws, operation: str, items: str) -> list[dict[str, Any]]:
-    listed = pages(aws.read_service, "application-autoscaling", operation, ServiceNamespace="dynamodb")
-    return [item for page in listed for item in page[items]]

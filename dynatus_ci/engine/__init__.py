@@ -18,6 +18,7 @@ from dynatus_ci.engine import table_loop
 from dynatus_ci.engine.run import EngineRun, Event, EventKind, OnEvent, Refuse
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import emulators, planner, proof, usage
+from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import AccountFacts
 from dynatus_ci.table.model import Failure, Plan, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
@@ -82,7 +83,8 @@ def plan_against(
     before = {table.name: table for table in baseline if not table.absent}
     keys = {table.at(("SSESpecification", "KMSMasterKeyId")) for table in (*baseline, *tables)} - {None}
     # Without calls nobody knows which aliases name the same key, so two names count as two keys.
-    facts = AccountFacts(region=region or "", scaling={}, keys={key: key for key in keys})
+    scaling = {place: target for table in before.values() for place, target in targets.as_targets(table).items()}
+    facts = AccountFacts(region=region or "", scaling=scaling, schedules={}, keys={key: key for key in keys})
     changes = [
         proof.proven(planner.change(table, planner.as_actual(before.get(table.name), region or "REGION"), facts), facts)
         for table in tables

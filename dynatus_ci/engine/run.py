@@ -14,6 +14,7 @@ from dynatus_ci.aws.waits import Clock, Poll
 from dynatus_ci.engine.progress import RetryState, TableProgress
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.review import Refusal
+from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import Memory
 from dynatus_ci.table.model import Action, Failure, Path, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome
@@ -97,13 +98,15 @@ class TableRun:
         run: What it shares with the other tables.
         desired: The definition.
         planned: The change that was planned, and shown.
+        cache: What the run knows of the account.
     """
 
-    def __init__(self, run: EngineRun, desired: Table, planned: TableChange) -> None:
+    def __init__(self, run: EngineRun, desired: Table, planned: TableChange, cache: observe.FactCache) -> None:
         self.run = run
         self.aws = run.aws
         self.desired = desired
         self.planned = planned
+        self.cache = cache
         self.progress = TableProgress(planned, left=planned.steps, unfinished=planned.differences)
         self.retries = RetryState()
         self.memory = Memory(made=planned.action in {Action.CREATE, Action.RECREATE})
@@ -122,9 +125,19 @@ class TableRun:
 
     def observe(self, paths: Iterable[Path]) -> Table | None:
         """The actual table. Of the aspects only those of some paths are read."""
-        names = {name for path in paths if path for name in (path[0], path[-1])}
+        asked = tuple(paths)
+        names = {name for path in asked if path for name in (path[0], path[-1])}
         values = {name: value for name, value in self.desired.values.items() if name in names}
-        return observe.table(self.aws, replace(self.desired, values=values))
+        actual = observe.table(self.aws, replace(self.desired, values=values))
+        scaled = self.forget_scaling(asked)
+        return targets.shown(actual, self.cache.scaling.targets(), scaled) if actual and scaled else actual
+
+    def forget_scaling(self, paths: Iterable[Path]) -> list[Path]:
+        """The paths about auto scaling. What is registered there is read again before anybody sees it."""
+        scaled = [path for path in paths if path and path[-1] in targets.UNITS]
+        for path in scaled:
+            self.cache.scaling.forget(targets.resource(self.desired.name, path))
+        return scaled
 
     def poll(self, *, skip: int = 0) -> Poll:
         """A new wait, without the shortest pauses."""

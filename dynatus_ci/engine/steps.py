@@ -59,7 +59,8 @@ def _done(table: TableRun, change: TableChange, step: Step, *, took: float) -> N
 def _send(table: TableRun, step: Step) -> dict[str, Any]:
     name = table.desired.name
     if not probe.is_about(step, name):
-        return table.aws.write(step.operation, table=name, parameters=step.parameters)
+        table.forget_scaling(step.expects)
+        return table.aws.write(step.operation, table=name, parameters=step.parameters, service=step.service)
     try:
         if not _probe_needs(table, step):
             return {}

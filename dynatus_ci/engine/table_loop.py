@@ -52,7 +52,7 @@ class TableLoop:
     """
 
     def __init__(self, run: EngineRun, desired: Table, planned: TableChange, cache: observe.FactCache) -> None:
-        self._table = TableRun(run, desired, planned)
+        self._table = TableRun(run, desired, planned, cache)
         self._cache = cache
 
     def run(self) -> TableResult:

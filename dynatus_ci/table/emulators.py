@@ -23,8 +23,12 @@ CANNOT_KEEP: dict[str, frozenset[str]] = {
             "ResourcePolicy",
             "KinesisStreamSpecification",
             "Replicas",
+            "ReadCapacityAutoScalingSettings",
+            "WriteCapacityAutoScalingSettings",
             "GlobalSecondaryIndexes.OnDemandThroughput",
             "GlobalSecondaryIndexes.WarmThroughput",
+            "GlobalSecondaryIndexes.ReadCapacityAutoScalingSettings",
+            "GlobalSecondaryIndexes.WriteCapacityAutoScalingSettings",
         }
     ),
     MOTO: frozenset(

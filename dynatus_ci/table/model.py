@@ -26,6 +26,8 @@ Path: TypeAlias = tuple[str, ...]
 """Where a value stands: the aspect, then for named members the name, then the member inside."""
 
 FORMAT = 1
+DYNAMODB = "dynamodb"
+"""The service of almost every step, as boto3 names it."""
 
 
 class Risk(StrEnum):
@@ -226,6 +228,7 @@ class Step:
         cooldown: Seconds that AWS lets pass between this step and the one before it of the same aspect and phase, or
             that makes the table.
         after: The ids of the differences whose steps must be done before this one. Not in the document.
+        service: The service that the call goes to, as boto3 names it. Not in the document: the operation tells.
     """
 
     operation: str
@@ -240,6 +243,7 @@ class Step:
     phase: Phase = Phase.CHANGE
     cooldown: int = 0
     after: tuple[str, ...] = ()
+    service: str = DYNAMODB
 
     @property
     def seconds_itself(self) -> tuple[int, int | None]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dynatus_ci.table import emulators, order, probe, replacement, unmanaged
-from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys
+from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys, scaling, targets
 from dynatus_ci.table.aspects import of as aspect_of
 from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Comparison, Emptiness, Probe
 from dynatus_ci.table.aspects.encryption import Encryption
@@ -41,16 +41,17 @@ UNCHANGEABLE = frozenset({"ARCHIVING", "ARCHIVED", "INACCESSIBLE_ENCRYPTION_CRED
 class MissingFacts:
     """What must be looked up before the change of a table can be planned. False and None: nothing.
 
-    `key` is the KMS key to look up.
+    `key` is the KMS key to look up. `schedules` are scheduled actions: they matter where the file has auto scaling.
     """
 
     scaling: bool = False
+    schedules: bool = False
     emptiness: bool = False
     probe: bool = False
     key: str | None = None
 
     def __bool__(self) -> bool:
-        return self.scaling or self.emptiness or self.probe or self.key is not None
+        return self.scaling or self.schedules or self.emptiness or self.probe or self.key is not None
 
 
 def change(desired: Table, actual: Table | None, facts: AccountFacts) -> TableChange:
@@ -82,12 +83,13 @@ def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> 
     comparison = _comparison(desired, actual, facts)
     goes = comparison.actual is not None and (desired.absent or any(_recreating(comparison)))
     base = _missing(comparison) if goes else comparison
-    unread = not desired.absent and facts.scaling is None and not facts.scaling_denied
+    unread = facts.scaling is None and not facts.scaling_denied
     unknown_keys = (aspect.unknown_key(base) for aspect in _readable(base))
     replaced = goes and not desired.absent
     new_key = ENCRYPTION.unchecked_key(base) if replaced and _keeps(base, (ENCRYPTION.name,)) else None
     return MissingFacts(
-        scaling=unread and (capacity.scaling_matters(base) or _scales_for_replicas(base)),
+        scaling=unread and _scaling_matters(comparison, base),
+        schedules=facts.schedules is None and not facts.scaling_denied and _manages_scaling(comparison),
         emptiness=goes and facts.emptiness is Emptiness.NOT_ASKED,
         probe=replaced and probe.possible(base) and facts.probe is Probe.NOT_ASKED,
         key=next(filter(None, unknown_keys), new_key),
@@ -113,11 +115,15 @@ def _comparison(desired: Table, actual: Table | None, facts: AccountFacts) -> Co
 
 
 def _deletion(comparison: Comparison) -> TableChange:
+    behind = tuple(difference for aspect in indexes.SCALING for difference in aspect.differences(comparison))
+    after = tuple(step for aspect in indexes.SCALING for step in aspect.steps(comparison, _of(aspect, behind)))
     if comparison.actual is None:
-        return _table_change(comparison, Action.NOOP)
+        action = Action.UPDATE if behind else Action.NOOP
+        return _table_change(comparison, action, differences=behind, steps=after)
     actual = {name: comparison.actual.at((name,)) for name in ("KeySchema", "BillingMode")}
     difference = Difference(comparison.name, (), actual, None, Effect.DELETE, replacement.risk(comparison))
-    return _replacing(comparison, Action.DELETE, (difference,), ())
+    removal = tuple(replace(step, after=(difference.id,)) for step in after)
+    return _replacing(comparison, Action.DELETE, (difference, *behind), removal)
 
 
 def _recreation(comparison: Comparison) -> TableChange:
@@ -126,7 +132,8 @@ def _recreation(comparison: Comparison) -> TableChange:
     itself = replace(itself, effect=Effect.RECREATE, risk=risk)
     differences = (itself, *(replace(cause, risk=risk) for cause in _recreating(comparison)), *rest)
     supported, unsupported = _split(_missing(comparison), differences)
-    return _replacing(comparison, Action.RECREATE, (*supported, *unsupported), tuple(_building(comparison, supported)))
+    built = tuple(_building(comparison, supported))
+    return _replacing(comparison, Action.RECREATE, (*supported, *unsupported), built, new=built[:1])
 
 
 def _recreating(comparison: Comparison) -> Iterator[Difference]:
@@ -137,14 +144,20 @@ def _recreating(comparison: Comparison) -> Iterator[Difference]:
 
 
 def _replacing(
-    comparison: Comparison, action: Action, differences: tuple[Difference, ...], after: tuple[Step, ...]
+    comparison: Comparison,
+    action: Action,
+    differences: tuple[Difference, ...],
+    after: tuple[Step, ...],
+    *,
+    new: tuple[Step, ...] = (),
 ) -> TableChange:
+    """A table that goes, what comes after it, and of that the creation of the new table."""
     refusal = _left_alone(comparison) or replacement.refusal(comparison) or _refusal(_missing(comparison), differences)
     planned = _table_change(
         comparison,
         action,
         differences=differences,
-        steps=(*replacement.steps(comparison, differences, new=after[:1]), *after) if refusal is None else (),
+        steps=(*replacement.steps(comparison, differences, new=new), *after) if refusal is None else (),
         notes=tuple(replacement.notes(comparison)),
     )
     unproven = planned.risk is Risk.DESTRUCTIVE and comparison.facts.emptiness is Emptiness.UNKNOWN
@@ -201,7 +214,8 @@ def _in_order(steps: Iterable[Step], differences: Sequence[Difference]) -> tuple
 
 def _before(step: Step, differences: Sequence[Difference]) -> tuple[str, ...]:
     others = (difference for difference in differences if difference.path and difference.id not in step.differences)
-    return tuple(difference.id for difference in others if ASPECTS[_POSITIONS[step.aspect]].follows(difference))
+    aspect = ASPECTS[_POSITIONS[step.aspect]]
+    return tuple(difference.id for difference in others if aspect.follows(difference, step))
 
 
 def _with_left(change: TableChange, comparison: Comparison) -> TableChange:
@@ -231,7 +245,7 @@ def _readable(comparison: Comparison) -> Iterator[Aspect]:
     """
     for aspect in ASPECTS:
         read = comparison.actual is None or aspect.reader is None or comparison.actual.manages(aspect.name)
-        if aspect.managed(comparison.desired) and read and _keeps(comparison, (aspect.name,)):
+        if aspect.concerns(comparison) and read and _keeps(comparison, (aspect.name,)):
             yield aspect
 
 
@@ -244,12 +258,12 @@ def _unsupported_differences(comparison: Comparison) -> Iterator[Difference]:
 
 
 def _covered(comparison: Comparison, differences: Iterable[Difference]) -> Iterator[Difference]:
-    """The differences; a review of the creation of a table or an index covers those in its capacity."""
+    """The differences; a review of a table's or an index's creation, or auto scaling, covers those in its capacity."""
     creations = _creation_ids(comparison)
     for difference in differences:
         owner = difference.path[:2] if len(difference.path) > 2 else ()
-        covered = BILLING_MODE.serves(difference.path)
-        yield replace(difference, covered_by=creations.get(owner, ())) if covered else difference
+        covered = (*creations.get(owner, ()), *capacity.scaled_by(comparison, difference))
+        yield replace(difference, covered_by=covered) if BILLING_MODE.serves(difference.path) else difference
 
 
 def _creation_ids(comparison: Comparison) -> dict[Path, tuple[str, ...]]:
@@ -305,6 +319,19 @@ def _scales_for_replicas(comparison: Comparison) -> bool:
         return False
     replicas = (aspect for aspect in _readable(comparison) if aspect.name == "Replicas")
     return any(difference.desired is not None for aspect in replicas for difference in aspect.differences(comparison))
+
+
+def _scaling_matters(comparison: Comparison, base: Comparison) -> bool:
+    """Whether the scalable targets of a table must be known; `base` is the comparison that its steps start from."""
+    if comparison.facts.cannot_keep >= targets.UNITS.keys():
+        return False
+    if comparison.desired.absent:
+        return True
+    return scaling.matters(comparison) or capacity.scaling_matters(base) or _scales_for_replicas(base)
+
+
+def _manages_scaling(comparison: Comparison) -> bool:
+    return scaling.mentioned(comparison.desired) and not comparison.facts.cannot_keep >= targets.UNITS.keys()
 
 
 def _table_change(

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build, planner, probe
-from dynatus_ci.table.aspects import ASPECTS
+from dynatus_ci.table.aspects import ASPECTS, targets
 from dynatus_ci.table.aspects.base import AccountFacts, Comparison
-from dynatus_ci.table.model import Difference, Effect, Failure, Path, Step, Table, TableChange, Value
+from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Failure, Path, Step, Table, TableChange, Value
 from dynatus_ci.text import code
 
 
@@ -44,7 +44,9 @@ def left_over(change: TableChange, facts: AccountFacts) -> tuple[Difference, ...
         return ()
     table = change.actual
     for step in change.steps:
-        if not probe.is_about(step, change.table):
+        if step.service != DYNAMODB:
+            facts = replace(facts, scaling=targets.after(facts.scaling or {}, step.operation, step.parameters))
+        elif not probe.is_about(step, change.table):
             table = _after(step, table, change, facts)
     again = planner.change(change.desired, table, facts)
     served = {id_ for step in change.steps for id_ in step.differences}

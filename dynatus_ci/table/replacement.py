@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dynatus_ci.table import model, probe, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys
 from dynatus_ci.table.aspects.base import Aspect, Comparison, Emptiness, matches
-from dynatus_ci.table.model import Difference, Effect, Risk, Step, Value, digest
+from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Risk, Step, Value, digest
 from dynatus_ci.text import code, codes
 
 RECOVERY = "PointInTimeRecoverySpecification"
@@ -45,7 +45,7 @@ def creation(comparison: Comparison) -> tuple[Difference, ...]:
     """The differences of a table that is missing: the table, then those of each aspect that its file mentions."""
     missing = Comparison(comparison.desired, None, comparison.facts)
     itself = Difference(comparison.name, (), None, body(comparison), Effect.CREATE)
-    aspects = (difference for aspect in ASPECTS if aspect.managed(comparison.desired)
+    aspects = (difference for aspect in ASPECTS if aspect.concerns(missing)
                 for difference in aspect.differences(missing))  # fmt: skip
     return (itself, *aspects)
 
@@ -82,7 +82,8 @@ def unmentioned(comparison: Comparison) -> Iterator[str]:
         return
     for aspect in ASPECTS:
         actual = comparison.actual_at((aspect.name,))
-        shown = aspect.reader is None and aspect.name != "WarmThroughput" and not aspect.of_table
+        described = aspect.reader is None and aspect.service == DYNAMODB
+        shown = described and aspect.name != "WarmThroughput" and not aspect.of_table
         if shown and not aspect.managed(comparison.desired) and not matches(aspect.initial, actual):
             yield aspect.name
     for member in (indexes.GLOBAL, keys.LOCAL):

@@ -125,6 +125,7 @@ locals {
         Action = [
           "application-autoscaling:DescribeScalableTargets",
           "application-autoscaling:DescribeScalingPolicies",
+          "application-autoscaling:DescribeScheduledActions",
           "dynamodb:ListContributorInsights",
         ]
         Resource = ["*"]
@@ -167,6 +168,43 @@ locals {
             "dynamodb:UpdateTimeToLive",
           ]
           Resource = [local.tables]
+        },
+        {
+          Sid    = "ChangeAutoScaling" # the ARN of a target does not name its table
+          Effect = "Allow"
+          Action = [
+            "application-autoscaling:DeleteScalingPolicy",
+            "application-autoscaling:DeregisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+            "application-autoscaling:RegisterScalableTarget",
+          ]
+          Resource = ["arn:${local.partition}:application-autoscaling:${local.region}:${local.account}:scalable-target/*"]
+          Condition = {
+            StringEquals = { "application-autoscaling:service-namespace" = "dynamodb" }
+          }
+        },
+        {
+          Sid    = "ChangeAlarms" # Application Auto Scaling makes and deletes them on behalf of the role
+          Effect = "Allow"
+          Action = ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"]
+          Resource = [
+            "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:TargetTracking-table/${var.table_prefix}*",
+          ]
+        },
+        {
+          Sid      = "ListAlarms"
+          Effect   = "Allow"
+          Action   = ["cloudwatch:DescribeAlarms"]
+          Resource = ["*"]
+        },
+        {
+          Sid      = "CreateRoleForAutoScaling"
+          Effect   = "Allow"
+          Action   = ["iam:CreateServiceLinkedRole"]
+          Resource = ["${local.service_roles}/dynamodb.application-autoscaling.amazonaws.com/*"]
+          Condition = {
+            StringEquals = { "iam:AWSServiceName" = "dynamodb.application-autoscaling.amazonaws.com" }
+          }
         },
         {
           Sid      = "CreateRoleForContributorInsights"

@@ -65,6 +65,7 @@ def judge(world: World, definition: Definition) -> Run:
     nothing_was_lost_unsaid(run, definition, before, after)
     limits_that_nobody_mentions_stay(definition, before, after)
     was_protected_meanwhile(run, before, after)
+    nothing_scales_what_is_gone(world, definition)
     if run.table.result is Outcome.NOOP:
         assert not run.writes
     return run
@@ -93,7 +94,19 @@ def refused_rightly(run: Run, before: Seen | None, definition: Definition) -> No
     taken = any(difference.effect is Effect.CREATE and difference.path[:1] == ("GlobalSecondaryIndexes",)
                 for difference in run.change.differences) and "LocalSecondaryIndexes" not in definition  # fmt: skip
     vectors = "VectorIndexes" in before.shown and changed & {"GlobalSecondaryIndexes", "BillingMode"}
-    assert (replaced and (before.replicas or protected)) or global_ or "Replicas" in changed or taken or vectors
+    unscaled = before.replicas and any(
+        difference.path[-1] == "WriteCapacityAutoScalingSettings" and not difference.desired
+        for difference in run.change.differences
+        if difference.path
+    )
+    assert (
+        (replaced and (before.replicas or protected))
+        or global_
+        or "Replicas" in changed
+        or taken
+        or vectors
+        or unscaled
+    )
 
 
 def left_rightly(run: Run, definition: Definition) -> None:
@@ -133,7 +146,8 @@ def _told(step: Step) -> str:
 def nothing_was_lost_unsaid(run: Run, definition: Definition, before: Seen | None, after: Seen | None) -> None:
     """What vanished was said to vanish; and what was said to, did."""
     if before is None:
-        assert run.change.risk is Risk.SAFE
+        new = [difference for difference in run.change.differences if difference.actual is None]
+        assert Risk.highest(difference.risk for difference in new) is Risk.SAFE  # else it is auto scaling of before
         return
     gone = set(vanished(before, after))
     said = {difference.path for difference in run.change.differences if difference.risk is Risk.DESTRUCTIVE}
@@ -175,6 +189,17 @@ def the_new_table_was_proven_first(run: Run) -> None:
         assert {table for _, table in writes} <= {NAME}
 
 
+def nothing_scales_what_is_gone(world: World, definition: Definition) -> None:
+    """No target is left behind by a table that went, or by an index that the file does not have."""
+    known = {f"table/{NAME}/index/{index['IndexName']}" for index in definition.get("GlobalSecondaryIndexes", [])}
+    provisioned = definition.get("BillingMode", "PROVISIONED") == "PROVISIONED"
+    resources = {target["ResourceId"] for target in world.simulator.scalable_targets}
+    if "Absent" in definition:
+        assert not resources
+    elif "GlobalSecondaryIndexes" in definition and provisioned:
+        assert {resource for resource in resources if "/index/" in resource} <= known
+
+
 def limits_that_nobody_mentions_stay(definition: Definition, before: Seen | None, after: Seen | None) -> None:
     """Also those of an index that was built again."""
     if before is None or after is None or before.id != after.id or not before.on_demand or not after.on_demand:
@@ -211,7 +236,8 @@ def agrees(world: World, definition: Definition) -> None:
     assert not plan.tables[0].steps
     assert not plan.differences
     made = Counter(call.operation for call in world.simulator.journal.calls)
-    for once_a_run in ("DescribeScalableTargets", "DescribeScalingPolicies", "DescribeKey"):
+    scaling = ("DescribeScalableTargets", "DescribeScalingPolicies", "DescribeScheduledActions")
+    for once_a_run in (*scaling, "DescribeKey"):
         assert made.pop(once_a_run, 0) <= 1
     assert made == cheapest(definition)
     again = world.apply(definition)

@@ -68,6 +68,7 @@ class Account:
         self.kms_keys: list[Key] = []
         self.scalable_targets: list[Json] = []  # as DescribeScalableTargets shows them
         self.scaling_policies: list[Json] = []
+        self.scheduled_actions: list[Json] = []
         self.reads: dict[tuple[str, str], dict[int, float]] = {}  # (table, index or "") → days ago → read units
         self.foreign_tables: set[tuple[str, str]] = set()  # (region, name): what is in the way of a replica
         self.missing_streams: set[str] = set()  # Kinesis ARNs whose enabling fails

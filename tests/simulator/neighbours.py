@@ -1,4 +1,4 @@
-"""The neighbours of DynamoDB on the same port: STS, KMS and Application Auto Scaling, as far as they are asked."""
+"""The neighbours of DynamoDB on the same port: STS and KMS, as far as they are asked."""
 
 from __future__ import annotations
 
@@ -42,30 +42,3 @@ def describe_key(account: Account, request: Json) -> Json:
             "MultiRegion": False,
         }
     }
-
-
-@reads("DescribeScalableTargets", "application-autoscaling")
-def describe_scalable_targets(account: Account, request: Json) -> Json:
-    """The scalable targets of the account, filtered, in pages."""
-    return _page(account, request, "ScalableTargets", account.scalable_targets)
-
-
-@reads("DescribeScalingPolicies", "application-autoscaling")
-def describe_scaling_policies(account: Account, request: Json) -> Json:
-    """The scaling policies of the account, filtered, in pages."""
-    return _page(account, request, "ScalingPolicies", account.scaling_policies)
-
-
-def _page(account: Account, request: Json, member: str, known: list[Json]) -> Json:
-    resources = request.get("ResourceIds", [request["ResourceId"]] if "ResourceId" in request else None)
-    chosen = [
-        one
-        for one in known
-        if one.get("ServiceNamespace", "dynamodb") == request["ServiceNamespace"]
-        and (resources is None or one["ResourceId"] in resources)
-        and one["ScalableDimension"] == request.get("ScalableDimension", one["ScalableDimension"])
-    ]
-    start = int(request.get("NextToken", 0))
-    end = start + min(request.get("MaxResults", account.target_page), account.target_page)
-    page = [{"ServiceNamespace": "dynamodb", "CreationTime": account.now, **one} for one in chosen[start:end]]
-    return {member: page} | ({"NextToken": str(end)} if end < len(chosen) else {})

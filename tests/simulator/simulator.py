@@ -139,20 +139,26 @@ class Simulator(Account):
         self.faults.wake(number)
         self.clock.call()
         operation = operations.OPERATIONS.get((request.service, request.operation))
-        name = request.parameters.get("TableName") or request.parameters.get("ResourceArn") or ""
-        name = name or item_writes.table_of(request.parameters)
         call = Call(
             number=number,
             caller=request.caller,
             service=request.service,
             operation=request.operation,
-            table=self.name_of(name) if isinstance(name, str) else "",
+            table=self._table_of(request.parameters),
             parameters=request.parameters,
             writes=operation is not None and operation.writes,
             started=self.clock.now(),
         )
         self.journal.begin(call)
         return call
+
+    def _table_of(self, parameters: Json) -> str:
+        """The name of the table that a call is about; empty where it is about none."""
+        name = parameters.get("TableName") or parameters.get("ResourceArn") or item_writes.table_of(parameters)
+        scaled, _, resource = str(parameters.get("ResourceId", "")).partition("table/")
+        if resource and not scaled:
+            return resource.partition("/")[0]
+        return self.name_of(name) if isinstance(name, str) else ""
 
     def _faulty(self, call: Call, request: Request) -> Json:
         hits = [] if call.caller == SECOND_WRITER else self.faults.judge(call)
@@ -185,8 +191,9 @@ class Simulator(Account):
             return answer
 
     def _state(self, table: str) -> tuple[int, int, str]:
-        """What tells whether a call changed something: the table as shown, the backups, and what was put off."""
-        return self.scheduled, len(self.backups), repr(self.tables.get(table))
+        """What tells whether a call changed something: the table, the backups, auto scaling, and what was put off."""
+        shown = (self.tables.get(table), self.scalable_targets, self.scaling_policies, self.scheduled_actions)
+        return self.scheduled, len(self.backups), repr(shown)
 
 
 def _unknown(request: Request) -> ApiError:

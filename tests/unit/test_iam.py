@@ -48,6 +48,11 @@ def index(**members: object) -> dict[str, Any]:
     return {"IndexName": "by-id", "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}, **members}
 
 
+SCALES = {
+    "MinCapacity": 1,
+    "MaxCapacity": 9,
+    "TargetTrackingScalingPolicyConfiguration": {"TargetValue": 70},
+}
 EVERYTHING = table(
     BillingMode="PROVISIONED",
     ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
@@ -58,6 +63,7 @@ EVERYTHING = table(
         )
     ],
     SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY},
+    WriteCapacityAutoScalingSettings=SCALES,
     TimeToLiveSpecification={"Enabled": True, "AttributeName": "gone_at"},
     PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
     Tags=[{"Key": "team", "Value": "sales"}],
@@ -65,6 +71,11 @@ EVERYTHING = table(
     KinesisStreamSpecification={"StreamArn": STREAM},
     ContributorInsightsSpecification={"Enabled": True},
     Replicas=[{"RegionName": "us-east-1", "KMSMasterKeyId": "alias/orders"}],
+)
+PROVISIONED = table(
+    BillingMode="PROVISIONED",
+    ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+    GlobalSecondaryIndexes=[],
 )
 
 
@@ -94,6 +105,7 @@ CALLING = (
     *(PACKAGE / "engine").glob("*.py"),
     PACKAGE / "aws" / "client.py",
     PACKAGE / "aws" / "observe.py",
+    PACKAGE / "aws" / "scaling.py",
     *(PACKAGE / "table").rglob("*.py"),
 )
 """The modules that name the calls of plan and apply."""
@@ -123,7 +135,7 @@ def test_every_operation_that_can_be_called_is_allowed_to_who_needs_it() -> None
 
 def test_every_reader_is_in_the_policy_for_plan_and_every_writer_in_that_for_apply() -> None:
     readers = {f"dynamodb:{aspect.reader}" for aspect in ASPECTS if aspect.reader}
-    writers = {f"dynamodb:{writer}" for aspect in ASPECTS for writer in aspect.writers}
+    writers = {f"{aspect.service}:{writer}" for aspect in ASPECTS for writer in aspect.writers}
     assert readers <= allowed(policy(EVERYTHING, mode="plan")).keys()
     assert readers | writers <= allowed(policy(EVERYTHING)).keys()
 
@@ -160,9 +172,35 @@ def test_a_setting_that_is_not_mentioned_is_not_read(aspect: Aspect) -> None:
     assert not {f"dynamodb:{name}" for name in (aspect.reader, *aspect.writers)} & allowed(document).keys()
 
 
-def test_auto_scaling_is_asked_for_provisioned_tables_alone() -> None:
-    assert allowed(policy(EVERYTHING, mode="plan"))["application-autoscaling:DescribeScalableTargets"] == {"*"}
+def test_auto_scaling_is_asked_for_provisioned_tables_and_for_those_that_go() -> None:
+    for asked in (EVERYTHING, ABSENT):
+        assert allowed(policy(asked, mode="plan"))["application-autoscaling:DescribeScalableTargets"] == {"*"}
     assert not any("autoscaling" in action for action in allowed(policy(table())))
+
+
+def test_scheduled_actions_are_read_for_a_file_that_has_auto_scaling_alone() -> None:
+    action = "application-autoscaling:DescribeScheduledActions"
+    assert action in allowed(policy(EVERYTHING, mode="plan"))
+    assert action not in allowed(policy(PROVISIONED, ABSENT, mode="plan"))
+
+
+def test_targets_of_dynamodb_are_changed_where_the_file_has_auto_scaling_and_removed_where_an_index_may_go() -> None:
+    found, removed = allowed(policy(EVERYTHING)), allowed(policy(PROVISIONED))
+    targets = {"arn:aws:application-autoscaling:eu-west-1:111122223333:scalable-target/*"}
+    alarms = {f"arn:aws:cloudwatch:eu-west-1:111122223333:alarm:TargetTracking-table/orders{end}"
+              for end in ("-*", "/index/*")}  # fmt: skip
+    for name in ("RegisterScalableTarget", "PutScalingPolicy", "DeleteScalingPolicy", "DeregisterScalableTarget"):
+        assert found[f"application-autoscaling:{name}"] == targets
+    (condition,) = conditions(policy(EVERYTHING), "application-autoscaling:RegisterScalableTarget")
+    assert condition == {"StringEquals": {"application-autoscaling:service-namespace": "dynamodb"}}
+    assert found["cloudwatch:PutMetricAlarm"] == found["cloudwatch:DeleteAlarms"] == alarms
+    assert {action for action in removed if "autoscaling" in action or "Alarm" in action} == {
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DescribeScalingPolicies",
+        "application-autoscaling:DeregisterScalableTarget",
+        "cloudwatch:DeleteAlarms",
+        "cloudwatch:DescribeAlarms",
+    }
 
 
 def test_what_iam_cannot_limit_to_a_table_is_allowed_on_all() -> None:
@@ -196,10 +234,10 @@ def test_import_may_only_read_and_never_scan() -> None:
         assert action.partition(":")[2].startswith(("Describe", "List", "GetResourcePolicy")), action
 
 
-def test_only_the_question_for_the_owner_goes_beyond_dynamodb_and_its_keys() -> None:
+def test_only_the_question_for_the_owner_goes_beyond_dynamodb_its_scaling_and_its_keys() -> None:
     document = iam.import_policy(region="eu-west-1", account=None)
     assert [statement["Sid"] for statement in document["Statement"]] == [
-        *("ReadTables", "ReadContributorInsights", "ReadKeys", "FindOwnerStacks", "ListTables")
+        *("ReadTables", "ReadAutoScalingAndContributorInsights", "ReadKeys", "FindOwnerStacks", "ListTables")
     ]
     (owner,) = (statement for statement in document["Statement"] if statement["Sid"] == "FindOwnerStacks")
     assert owner["Action"] == ["cloudformation:DescribeStackResources"]

@@ -14,7 +14,8 @@ import pytest
 
 from dynatus_ci.definitions import loader
 from dynatus_ci.table import build, planner
-from dynatus_ci.table.aspects.base import AccountFacts, Bounds, Emptiness, Memory, Probe
+from dynatus_ci.table.aspects import targets
+from dynatus_ci.table.aspects.base import AccountFacts, Emptiness, Memory, Probe
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange
 
 FOLDER = Path(__file__).parents[1] / "cases" / "plans"
@@ -32,13 +33,14 @@ def planned(case: dict[str, Any]) -> TableChange:
 
 
 def situation_of(known: dict[str, Any]) -> AccountFacts:
-    scaling = {(one["ResourceId"], one["ScalableDimension"]): Bounds(one["MinCapacity"], one["MaxCapacity"])
-               for one in known.get("scaling", [])}  # fmt: skip
+    schedules = {(one["ResourceId"], one["ScalableDimension"]): tuple(one["ScheduledActionNames"])
+                 for one in known.get("scaling", []) if "ScheduledActionNames" in one}  # fmt: skip
     return AccountFacts(
         region="eu-west-1",
         emulator=known.get("emulator"),
         ignore_tags=tuple(known.get("ignore_tags", ())),
-        scaling=scaling,
+        scaling=None if known.get("scaling_denied") else targets.registered(known.get("scaling", []), policies(known)),
+        schedules=schedules,
         scaling_denied=known.get("scaling_denied", False),
         keys=known.get("keys", {}),
         probe=Probe[known.get("probe", "ABSENT")],
@@ -47,6 +49,13 @@ def situation_of(known: dict[str, Any]) -> AccountFacts:
         memory=Memory(**known.get("memory", {})),
         backups=known.get("backups", True),
     )
+
+
+def policies(known: dict[str, Any]) -> list[dict[str, Any]]:
+    """The policies of the targets of a case; one that says nothing of it has the console's, at 70 %."""
+    written = [one for one in known.get("scaling", []) if one.get("PolicyName", "") is not None]
+    usual = {"PolicyName": "usual", targets.TRACKING: {"TargetValue": 70.0}}
+    return [{**usual, **one} for one in written]
 
 
 def shown(change: TableChange) -> dict[str, Any]:

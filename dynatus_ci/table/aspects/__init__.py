@@ -13,6 +13,7 @@ from dynatus_ci.table.aspects.kinesis import Kinesis
 from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.protection import Protection
 from dynatus_ci.table.aspects.replicas import Replicas
+from dynatus_ci.table.aspects.scaling import Reads, Writes
 from dynatus_ci.table.aspects.stream import Stream
 from dynatus_ci.table.aspects.table_class import TableClass
 from dynatus_ci.table.aspects.tags import Tags
@@ -27,6 +28,8 @@ ASPECTS: tuple[Aspect, ...] = (
     BillingMode(),
     Capacity(),
     Limits(),
+    Reads(),
+    Writes(),
     Protection(),
     Stream(),
     TableClass(),

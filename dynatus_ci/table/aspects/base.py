@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from dynatus_ci.table import emulators
-from dynatus_ci.table.model import Difference, Effect, Path, Phase, Risk, Step, Table, TableInfo, Value
+from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Path, Phase, Risk, Step, Table, TableInfo, Value
 from dynatus_ci.table.validation.findings import Finding
 from dynatus_ci.table.validation.shapes import Shape
 
@@ -28,16 +28,29 @@ class Emptiness(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """What Application Auto Scaling keeps one dimension of a capacity within."""
+class ScalableTarget:
+    """One dimension of a capacity that Application Auto Scaling manages.
+
+    Args:
+        least: The least capacity.
+        most: The most.
+        policy: The name of the policy that moves the capacity between them; None where there is none.
+        tracking: That policy's configuration, as AWS shows it.
+        others: The names of further policies.
+    """
 
     least: int
     most: int
-    scaled: bool = True
-    """Whether a scaling policy uses the target."""
+    policy: str | None = None
+    tracking: Mapping[str, Value] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
 
     def __contains__(self, units: int) -> bool:
         return self.least <= units <= self.most
+
+
+ScalableTargets: TypeAlias = Mapping[tuple[str, str], ScalableTarget]
+"""(resource id, dimension) → what is registered there."""
 
 
 class Probe(Enum):
@@ -79,7 +92,8 @@ class AccountFacts:
         emulator: The emulator that answers in AWS's place, if one was recognised.
         unsupported: The settings that this endpoint cannot keep.
         ignore_tags: Patterns of tag keys that are left alone.
-        scaling: (resource id, dimension) → bounds; `denied` where it may not be read.
+        scaling: The scalable targets; `scaling_denied` where they may not be read.
+        schedules: (resource id, dimension) → the names of its scheduled actions.
         keys: KMS key id, alias or ARN → key ARN; None where it cannot be looked up.
         unusable_keys: The same → why DynamoDB cannot use that key.
         probe: What is there under the name of the table's probe.
@@ -91,8 +105,9 @@ class AccountFacts:
     emulator: str | None = None
     unsupported: frozenset[str] = frozenset()
     ignore_tags: tuple[str, ...] = ()
-    scaling: Mapping[tuple[str, str], Bounds] | None = None
+    scaling: ScalableTargets | None = None
     scaling_denied: bool = False
+    schedules: Mapping[tuple[str, str], tuple[str, ...]] | None = None
     keys: Mapping[str, str | None] = field(default_factory=dict)
     unusable_keys: Mapping[str, str] = field(default_factory=dict)
     emptiness: Emptiness = Emptiness.NOT_ASKED
@@ -200,6 +215,8 @@ class Aspect:
     """The operation that says why a change failed, where the reader does not."""
     none: ClassVar[str | None] = None
     """The error by which the reader says that there is none."""
+    service: ClassVar[str] = DYNAMODB
+    """The service whose operations change it."""
     writers: ClassVar[tuple[str, ...]] = ("UpdateTable",)
     """The operations that change it."""
     in_create: ClassVar[bool] = False
@@ -236,6 +253,10 @@ class Aspect:
     def managed(self, desired: Table) -> bool:
         """Whether a definition mentions this aspect."""
         return desired.manages(self.name)
+
+    def concerns(self, comparison: Comparison) -> bool:
+        """Whether there may be differences in it: a definition mentions it."""
+        return self.managed(comparison.desired)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """The actual value in normal form, from DescribeTable's table and the reader's answer. None means absent."""
@@ -294,8 +315,8 @@ class Aspect:
         for difference in differences:
             yield self.step("UpdateTable", comparison.update_table(**self.parameters(difference.desired)), difference)
 
-    def follows(self, difference: Difference) -> bool:
-        """Whether its steps come only after another difference is done, even if that has to wait."""
+    def follows(self, difference: Difference, step: Step) -> bool:
+        """Whether one of its steps comes only after another difference is done, even if that has to wait."""
         return False
 
     def parameters(self, value: Value) -> dict[str, Value]:
@@ -345,6 +366,7 @@ class Aspect:
             seconds=self.seconds,
             aspect=self.name,
             phase=self.phase,
+            service=self.service,
         )
 
 

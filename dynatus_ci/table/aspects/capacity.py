@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from dynatus_ci.table import emulators, phrases
-from dynatus_ci.table.aspects import indexes, scaling, warm_throughput
+from dynatus_ci.table.aspects import indexes, targets, warm_throughput
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
 from dynatus_ci.table.aspects.indexes import GLOBAL, THROUGHPUT, billing_mode
-from dynatus_ci.table.aspects.scaling import PROVISIONED
+from dynatus_ci.table.aspects.targets import PROVISIONED
 from dynatus_ci.table.model import Difference, Effect, Path, Risk, Step, Value, limits
 from dynatus_ci.table.validation.shapes import Choice
 from dynatus_ci.text import code, codes
@@ -48,8 +48,12 @@ def scaling_matters(comparison: Comparison) -> bool:
     if comparison.desired.at(MODE) != "PROVISIONED" or comparison.actual_at(MODE) != "PROVISIONED":
         return False
     rebuilt = ((GLOBAL, name) for name in comparison.desired.indexes() if comparison.rebuilds(name))
-    paths = ((*owner, PROVISIONED) for owner in (*_owners(comparison), *rebuilt))
-    return any(not matches(comparison.actual_at(path), comparison.desired.at(path)) for path in paths)
+    return any(
+        (comparison.actual_at((*owner, PROVISIONED)) or {}).get(member) != units
+        for owner in (*_owners(comparison), *rebuilt)
+        for member, units in comparison.desired.at((*owner, PROVISIONED)).items()
+        if targets.written(comparison.desired, owner, member) is None
+    )
 
 
 def _owners(comparison: Comparison) -> list[Path]:
@@ -71,12 +75,32 @@ def _difference(comparison: Comparison, path: Path) -> Iterator[Difference]:
         risk = Risk.DISRUPTIVE if _lowers(actual, wanted(comparison, path)) else Risk.SAFE
         kept = path[-1] != LIMITS or keeps_limits(comparison, {**(actual or {}), **desired})
         effect = Effect.IN_PLACE if kept else Effect.UNSUPPORTED
-        yield comparison.difference(path, desired, effect=effect, risk=risk)
+        shown = _without_scaled(comparison, path, actual) if path[-1] == PROVISIONED else desired
+        yield comparison.difference(path, shown, effect=effect, risk=risk)
+
+
+def _without_scaled(comparison: Comparison, path: Path, actual: Value) -> Value:
+    """The capacity that is wanted, without what the file lets scale and is where it may be: that varies."""
+    owner, units = path[:-1], comparison.desired.at(path)
+    scaled = {member for member in units if targets.written(comparison.desired, owner, member)}
+    sent = {**units, **{member: wanted(comparison, path)[member] for member in scaled}}
+    stays = {member for member in scaled if sent[member] == (actual or {}).get(member)}
+    return {member: count for member, count in sent.items() if member not in stays}
 
 
 def wanted(comparison: Comparison, path: Path) -> Value:
     """The value at a path as it is to be sent."""
-    return scaling.wanted(comparison, path[:-1]) if path[-1] == PROVISIONED else comparison.desired.at(path)
+    return targets.wanted(comparison, path[:-1]) if path[-1] == PROVISIONED else comparison.desired.at(path)
+
+
+def scaled_by(comparison: Comparison, difference: Difference) -> Iterator[str]:
+    """The ids of the settings that alone bring a difference of capacity about: between review and run it may vary."""
+    owner = difference.path[:-1]
+    if difference.path[-1:] != (PROVISIONED,) or not difference.desired:
+        return
+    paths = [(*owner, targets.SETTINGS[member]) for member in difference.desired]
+    if all(comparison.desired.at(path) for path in paths):
+        yield from (Difference(comparison.name, path, None, comparison.desired.at(path)).id for path in paths)
 
 
 def _live(comparison: Comparison, path: Path) -> Value:
@@ -223,19 +247,29 @@ def _scaling_notes(comparison: Comparison) -> Iterator[str]:
         if not actual or not desired or actual == desired:
             continue
         what = _owner_words(owner)
-        if comparison.facts.scaling_denied:
+        mentioned = {member: targets.written(comparison.desired, owner, member) for member in actual}
+        if comparison.facts.scaling_denied and None in mentioned.values():
             yield (
                 f"Cannot verify whether auto scaling manages the capacity of {what}: "
                 "`application-autoscaling:DescribeScalableTargets` is not allowed. It is left alone."
             )
             continue
         for member, units in actual.items():
-            bounds = scaling.bounds(comparison, owner, member)
-            if bounds and units not in bounds:
-                yield (
-                    f"{code(member)} of {what} is {units:,}, outside the bounds of its auto scaling "
-                    f"({bounds.least:,} to {bounds.most:,})."
-                )
+            path = (*owner, targets.SETTINGS[member])
+            yield from _outside(comparison, path, member, units, mentioned=mentioned[member])
+
+
+def _outside(comparison: Comparison, path: Path, member: str, units: int, *, mentioned: Value) -> Iterator[str]:
+    """A capacity that is not where its auto scaling keeps it."""
+    target, what = targets.live(comparison, path), f"{code(member)} of {_owner_words(path[:-1])}"
+    if mentioned and not mentioned["MinCapacity"] <= units <= mentioned["MaxCapacity"]:
+        least, most = mentioned["MinCapacity"], mentioned["MaxCapacity"]
+        yield (
+            f"{what} is {units:,}, outside the bounds of its auto scaling in the file ({least:,} to {most:,}). "
+            "It goes to the nearer one."
+        )
+    elif mentioned is None and target and units not in target:
+        yield (f"{what} is {units:,}, outside the bounds of its auto scaling ({target.least:,} to {target.most:,}).")
 
 
 def _decrease_note(comparison: Comparison, owner: Path) -> Iterator[str]:
@@ -266,7 +300,7 @@ class BillingMode(Aspect):
     def serves(self, path: Path) -> bool:
         return _member(path) is not None
 
-    def follows(self, difference: Difference) -> bool:
+    def follows(self, difference: Difference, step: Step) -> bool:
         """Limits are those of the billing mode."""
         return difference.path == MODE
 
@@ -342,9 +376,6 @@ class _Throughput(Aspect):
     def mentioned(self, definition: Mapping[str, Any]) -> bool:
         return (definition.get("BillingMode") or "PROVISIONED") == self.mode and bool(definition.get(self.name))
 
-    def normalise(self, value: Value) -> Value:
-        return dict(value)
-
     def observe(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, Value]]:
         if billing_mode(description) == self.mode:
             yield from super().observe(description, answer)
@@ -379,6 +410,10 @@ class Capacity(_Throughput):
     shape = THROUGHPUT[PROVISIONED]
     mode = "PROVISIONED"
 
+    def desired(self, definition: Mapping[str, Any]) -> Value:
+        """Inside the bounds of auto scaling, if the file has any."""
+        return targets.within(definition, definition[self.name])
+
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         return indexes.units(description)
 
@@ -390,6 +425,9 @@ class Limits(_Throughput):
     title = "on-demand limits"
     shape = THROUGHPUT[LIMITS]
     mode = "PAY_PER_REQUEST"
+
+    def normalise(self, value: Value) -> Value:
+        return dict(value)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         return indexes.limits(description)

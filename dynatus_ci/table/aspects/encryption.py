@@ -127,7 +127,7 @@ class Encryption(Aspect):
                 expects={difference.path: self.shown(comparison, difference.desired)},
             )
 
-    def follows(self, difference: Difference) -> bool:
+    def follows(self, difference: Difference, step: Step) -> bool:
         """AWS takes no other key while there is a replica."""
         return difference.path[0] == "Replicas" and difference.desired is None
 

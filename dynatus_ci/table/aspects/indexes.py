@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dynatus_ci.table import model, unmanaged
-from dynatus_ci.table.aspects import keys, scaling, warm_throughput
+from dynatus_ci.table.aspects import keys, scaling, targets, warm_throughput
 from dynatus_ci.table.aspects.base import SHAPE, Aspect, Comparison
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.warm_throughput import WarmThroughput
@@ -22,6 +22,7 @@ from dynatus_ci.text import code
 
 GLOBAL = "GlobalSecondaryIndexes"
 INSIGHTS = Insights()
+SCALING = (scaling.Reads(), scaling.Writes())
 BACKFILL_SECONDS = 540
 THROUGHPUT: dict[str, Shape] = {
     "ProvisionedThroughput": Structure(
@@ -32,15 +33,22 @@ THROUGHPUT: dict[str, Shape] = {
 }
 """The capacity of a table, and of each of its indexes."""
 INDEX = Structure(
-    {**keys.INDEX, **THROUGHPUT, WarmThroughput.name: WarmThroughput.shape, INSIGHTS.name: INSIGHTS.shape},
+    {
+        **keys.INDEX,
+        **THROUGHPUT,
+        WarmThroughput.name: WarmThroughput.shape,
+        INSIGHTS.name: INSIGHTS.shape,
+        **{aspect.name: aspect.shape for aspect in SCALING},
+    },
     required=tuple(keys.INDEX),
 )
 MOST = 20
 
 
 def whole(index: Mapping[str, Value]) -> Value:
-    """An index as its creation writes it; its insights are a setting of their own."""
-    return {name: value for name, value in index.items() if name != INSIGHTS.name}
+    """An index as its creation writes it; its insights and its auto scaling are settings of their own."""
+    apart = {INSIGHTS.name, *targets.UNITS}
+    return {name: value for name, value in index.items() if name not in apart}
 
 
 def to_rebuild(comparison: Comparison) -> frozenset[str]:
@@ -85,9 +93,9 @@ def _shape(index: Mapping[str, Any], types_by_name: Mapping[str, str]) -> dict[s
 def _desired(index: Mapping[str, Any], types_by_name: Mapping[str, str], *, provisioned: bool) -> Value:
     return {
         **_shape(index, types_by_name),
-        **({"ProvisionedThroughput": dict(index["ProvisionedThroughput"])} if provisioned else {}),
+        **({"ProvisionedThroughput": targets.within(index, index["ProvisionedThroughput"])} if provisioned else {}),
         **{name: dict(index[name]) for name in ("OnDemandThroughput", "WarmThroughput") if index.get(name)},
-        **({INSIGHTS.name: INSIGHTS.normalise(index[INSIGHTS.name])} if INSIGHTS.name in index else {}),
+        **{one.name: one.normalise(index[one.name]) for one in (INSIGHTS, *SCALING) if one.name in index},
     }
 
 
@@ -155,8 +163,8 @@ def _create(comparison: Comparison, difference: Difference) -> Step:
 def _kept(comparison: Comparison, name: str, index: Mapping[str, Value]) -> Value:
     """An index that is built again, with the live capacity that scales, and the live limits that no file mentions."""
     limits = {**(comparison.was_at(name, "OnDemandThroughput") or {}), **index.get("OnDemandThroughput", {})}
-    if scaling.PROVISIONED in index:
-        return {**index, scaling.PROVISIONED: scaling.wanted(comparison, (GLOBAL, name))}
+    if targets.PROVISIONED in index:
+        return {**index, targets.PROVISIONED: targets.wanted(comparison, (GLOBAL, name))}
     return {**index, **({"OnDemandThroughput": limits} if limits else {})}
 
 
@@ -173,7 +181,7 @@ class GlobalIndexes(Aspect):
     title = "index"
     named = True
     shape = shapes.Sequence(INDEX)
-    # The insights of an index are an aspect of their own.
+    # The insights and the auto scaling of an index are aspects of their own.
     phrased = keys.KEYED | INDEX.members.keys() - {"IndexName"}
     of_table = True
     initial = keys.NONE
@@ -205,7 +213,7 @@ class GlobalIndexes(Aspect):
     def serves(self, path: Path) -> bool:
         return path[:1] == (self.name,) and len(path) == 2
 
-    def follows(self, difference: Difference) -> bool:
+    def follows(self, difference: Difference, step: Step) -> bool:
         """A new index has the table's billing mode."""
         return difference.path == ("BillingMode",)
 

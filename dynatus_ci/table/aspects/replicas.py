@@ -12,9 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 from dynatus_ci.table import phrases
+from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
 from dynatus_ci.table.aspects.table_class import TableClass
+from dynatus_ci.table.aspects.targets import INDEXES, WRITES
 from dynatus_ci.table.model import Difference, Effect, Path, Phase, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import (
@@ -30,7 +32,6 @@ from dynatus_ci.table.validation.shapes import (
 )
 from dynatus_ci.text import code, codes, quoted
 
-INDEXES = "GlobalSecondaryIndexes"
 NONE: Value = {}
 STATUS = "ReplicaStatus"
 FAILED = "CREATION_FAILED"
@@ -156,9 +157,9 @@ class Replicas(Aspect):
                 step = self._update(comparison, difference, "Create", sent=sent, expected={})
                 yield step if difference.actual is None else step.not_before(REGION_CLEARS)
 
-    def follows(self, difference: Difference) -> bool:
-        """A new replica has the table's billing mode."""
-        return difference.path == ("BillingMode",)
+    def follows(self, difference: Difference, step: Step) -> bool:
+        """A new replica has the table's billing mode. If that is PROVISIONED, all writes must scale first."""
+        return difference.path == ("BillingMode",) or difference.path[-1:] == (WRITES,)
 
     def satisfied(self, actual: Value, expected: Value) -> bool:
         """A replica in CREATION_FAILED does not satisfy a step."""
@@ -185,8 +186,8 @@ class Replicas(Aspect):
             return None
         return (
             f"The replica in {codes(coming)} is left for a later run. AWS takes a replica of a `PROVISIONED` table "
-            f"only with write auto scaling, which can be registered once the table is there. Then register a scalable "
-            f"target and a policy for {codes(unscaled)}, and run apply again."
+            f"only with write auto scaling. Write `:{WRITES}` for {codes(unscaled)}. Or register a scalable target "
+            "and a policy once the table is there, and run apply again."
         )
 
     def unknown_key(self, comparison: Comparison) -> str | None:
@@ -202,29 +203,28 @@ class Replicas(Aspect):
         if later:
             return (
                 "A replica of a `PROVISIONED` table needs write auto scaling on each index, and AWS takes that only "
-                f"for an index that is there. Create {codes(later)} first, register auto scaling for it, and add the "
-                "replica in a later change. Or use `PAY_PER_REQUEST`."
+                f"for an index that is there. Write `:{WRITES}` for {codes(later)}. Or create it first, register auto "
+                "scaling for it, and add the replica in a later change. Or use `PAY_PER_REQUEST`."
             )
         if not missing:
             return None
         return (
             f"A replica of a `PROVISIONED` table needs write auto scaling, and {codes(missing)} has no scalable "
-            "target with a policy. Register it, or use `PAY_PER_REQUEST`."
+            f"target with a policy. Write `:{WRITES}` for it, register both, or use `PAY_PER_REQUEST`."
         )
 
     def _without_scaling(self, comparison: Comparison) -> list[str]:
         """The table and indexes that must scale their writes before the replica is created, and do not."""
-        scaling = comparison.facts.scaling
-        if comparison.desired.at(("BillingMode",)) != "PROVISIONED" or scaling is None:
+        if comparison.desired.at(("BillingMode",)) != "PROVISIONED" or comparison.facts.scaling is None:
             return []
         side = (
             comparison.desired
             if comparison.desired.manages(INDEXES) or comparison.actual is None
             else comparison.actual
         )
-        table = f"table/{comparison.name}"
-        resources = (table, *(f"{table}/index/{index}" for index in side.indexes()))
-        return [resource for resource in resources if not _scales_writes(scaling, resource)]
+        owners = ((), *((INDEXES, index) for index in side.indexes()))
+        paths = ((*owner, WRITES) for owner in owners)
+        return [targets.resource(comparison.name, path) for path in paths if not _will_scale(comparison, path)]
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
         """Unhealthy replicas, and KMS keys that this region does not show."""
@@ -358,7 +358,7 @@ def _unhealthy(comparison: Comparison) -> dict[str, str]:
     return {region: members[STATUS] for region, members in replicas.items() if STATUS in members}
 
 
-def _scales_writes(scaling: Mapping[tuple[str, str], Any], resource: str) -> bool:
-    kind = "index" if "/index/" in resource else "table"
-    bounds = scaling.get((resource, f"dynamodb:{kind}:WriteCapacityUnits"))
-    return bounds is not None and bool(bounds.scaled)
+def _will_scale(comparison: Comparison, path: Path) -> bool:
+    """Whether the settings at a path are those of the file, or there is a policy already."""
+    mentioned, target = comparison.desired.at(path), targets.live(comparison, path)
+    return bool(mentioned) if mentioned is not None else target is not None and target.policy is not None

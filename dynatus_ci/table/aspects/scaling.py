@@ -1,4 +1,7 @@
-"""Capacities that Application Auto Scaling manages stay as they are, within its bounds.
+"""Auto scaling of reads and of writes, for the table and for each global secondary index.
+
+It is a scalable target and one policy for each dimension. They stay behind when their index or table goes, so they are
+removed after it. Scheduled actions are left alone.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.html
 docs/dynamodb.md#application-auto-scaling
@@ -6,34 +9,282 @@ docs/dynamodb.md#application-auto-scaling
 
 from __future__ import annotations
 
-from dynatus_ci.table.aspects.base import Bounds, Comparison
-from dynatus_ci.table.model import Path, Value
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
 
-PROVISIONED = "ProvisionedThroughput"
+from dynatus_ci.table.aspects import targets
+from dynatus_ci.table.aspects.base import Aspect, Comparison, ScalableTarget, matches
+from dynatus_ci.table.aspects.targets import INDEXES, OFF, PROVISIONED, READS, TRACKING, WRITES
+from dynatus_ci.table.model import Difference, Path, Phase, Risk, Step, Table, Value
+from dynatus_ci.table.validation.findings import At, Finding
+from dynatus_ci.table.validation.shapes import UNSURE, Flag, Number, Structure, Whole, known, whole
+from dynatus_ci.text import code
+
+SERVICE = "application-autoscaling"
+NAMESPACE: Mapping[str, Value] = {"ServiceNamespace": "dynamodb"}
+NONE: Value = {}
+"""No auto scaling."""
+METRICS = {READS: "DynamoDBReadCapacityUtilization", WRITES: "DynamoDBWriteCapacityUtilization"}
+POLICY = Structure(
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.html: 20 to 90 per cent.
+    {
+        "TargetValue": Number(20, 90),
+        "ScaleInCooldown": Whole(0),
+        "ScaleOutCooldown": Whole(0),
+        "DisableScaleIn": Flag(),
+    },
+    required=("TargetValue",),
+)
 
 
-def wanted(comparison: Comparison, owner: Path) -> Value:
-    """The units to send for the table `()` or an index. Units that auto scaling keeps within its bounds stay."""
-    path = (*owner, PROVISIONED)
-    desired = comparison.desired.at(path)
-    actual = comparison.was_at(owner[1], PROVISIONED) if owner else comparison.actual_at(path)
-    if not desired or not actual:
-        return desired
-    if comparison.facts.scaling_denied:
-        return actual
-    return {
-        member: actual[member] if _scaled(comparison, owner, member, actual[member]) else units
-        for member, units in desired.items()
-    }
+def matters(comparison: Comparison) -> bool:
+    """Whether Application Auto Scaling must be asked: for settings of the file, and for what stays behind."""
+    desired, live = comparison.desired, comparison.actual.indexes() if comparison.actual else {}
+    if desired.absent or mentioned(desired):
+        return True
+    provisioned = desired.at(("BillingMode",)) == "PROVISIONED"
+    return desired.manages(INDEXES) and (provisioned or bool(live.keys() - desired.indexes().keys()))
 
 
-def bounds(comparison: Comparison, owner: Path, member: str) -> Bounds | None:
-    """The bounds of auto scaling for a member of a capacity; None if it does not manage it."""
-    resource = f"table/{comparison.name}" + (f"/index/{owner[1]}" if owner else "")
-    dimension = f"dynamodb:{'index' if owner else 'table'}:{member}"
-    return (comparison.facts.scaling or {}).get((resource, dimension))
+def mentioned(desired: Table) -> bool:
+    """Whether a definition has settings for the table or for one of its indexes."""
+    return any(desired.at(path) is not None for path in targets.paths(desired))
 
 
-def _scaled(comparison: Comparison, owner: Path, member: str, units: int) -> bool:
-    limits = bounds(comparison, owner, member)
-    return limits is not None and units in limits
+class _Scaling(Aspect):
+    """Auto scaling of one dimension. An empty map means: none."""
+
+    shape = Structure({"MinCapacity": Whole(1), "MaxCapacity": Whole(1), TRACKING: POLICY})
+    said = frozenset(shape.members)
+    service = SERVICE
+    writers = ("RegisterScalableTarget", "PutScalingPolicy", "DeleteScalingPolicy", "DeregisterScalableTarget")
+    initial = NONE
+    noun: ClassVar[str]
+    """What is scaled, in a sentence."""
+
+    def owns(self, path: Path) -> bool:
+        """Of the table, or of an index."""
+        return path == (self.name,) or (len(path) == 3 and path[0] == INDEXES and path[2] == self.name)
+
+    def managed(self, desired: Table) -> bool:
+        """Mentioned for the table or for one of its indexes."""
+        return any(True for _ in self._mentioned(desired))
+
+    def concerns(self, comparison: Comparison) -> bool:
+        """Mentioned, or left behind by an index or a table that goes."""
+        return super().concerns(comparison) or any(True for _ in self._left_behind(comparison))
+
+    def normalise(self, value: Value) -> Value:
+        return dict(value)
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """Settings are complete, with bounds in order, and belong to a table that is provisioned."""
+        mode = known(definition, "BillingMode") or "PROVISIONED"
+        yield from self._findings(definition, (), mode=mode)
+        for number, index in enumerate(known(definition, INDEXES) or ()):
+            if isinstance(index, Mapping):
+                yield from self._findings(index, (INDEXES, number), mode=mode)
+
+    def _findings(self, owner: Mapping[str, Any], path: tuple[str | int, ...], *, mode: str) -> Iterator[Finding]:
+        settings, where = known(owner, self.name), (*path, self.name)
+        if not settings:
+            return
+        if mode == "PAY_PER_REQUEST":
+            hint = "Leave it out, or write `{}`: then the table has none."
+            yield Finding(where, "billing-mode", f"`{mode}` takes no `:{self.name}`.", hint, At.KEY)
+        missing = [code(f":{member}") for member in self.shape.members if member not in settings]
+        if missing:
+            hint = "Add it. Or write `{}` for no auto scaling."
+            yield Finding(where, "missing-key", f"{code(f':{self.name}')} has no {missing[0]}.", hint, At.OPENER)
+        bounds = settings.get("MinCapacity", UNSURE), settings.get("MaxCapacity", UNSURE)
+        if all(map(whole, bounds)) and bounds[0] > bounds[1]:
+            message = f"`:MinCapacity {bounds[0]}` is more than `:MaxCapacity {bounds[1]}`."
+            yield Finding((*where, "MinCapacity"), "out-of-range", message)
+
+    def observe(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, Value]]:
+        """Nothing: no answer of DynamoDB shows it."""
+        yield from ()
+
+    def words(self, value: Mapping[str, Value]) -> str:
+        """The bounds, and what the policy aims at."""
+        if not value:
+            return "off"
+        policy = value.get(TRACKING, {})
+        cooldowns = (("in", policy.get("ScaleInCooldown")), ("out", policy.get("ScaleOutCooldown")))
+        parts = (
+            f"{value['MinCapacity']:,} to {value['MaxCapacity']:,}" if "MinCapacity" in value else "",
+            f"{policy['TargetValue']} % used" if "TargetValue" in policy else "",
+            *(f"{way} after {seconds} s" for way, seconds in cooldowns if seconds is not None),
+            "never in" if policy.get("DisableScaleIn") else "",
+        )
+        return ", ".join(filter(None, parts))
+
+    def consequence(self, difference: Difference) -> str:
+        of = "index {member} of " if difference.path[1:] else ""
+        if not difference.desired:
+            return f"Auto scaling of {self.noun} of {of}{{table}} will be turned off. The capacity stays as it is then."
+        return f"Auto scaling of {self.noun} of {of}{{table}} will not go as high{{change}}."
+
+    def risk(self, actual: Value, desired: Value) -> Risk:
+        """It disturbs who needs the capacity that auto scaling would have given."""
+        lower = actual and (not desired or desired["MaxCapacity"] < actual["MaxCapacity"])
+        return Risk.DISRUPTIVE if lower else Risk.SAFE
+
+    def satisfied(self, actual: Value, expected: Value) -> bool:
+        """What a policy does not mention is as if it were off."""
+        if not expected or not actual:
+            return bool(actual) == bool(expected)
+        policy = {TRACKING: {**OFF, **actual[TRACKING]}} if TRACKING in actual else {}
+        return matches({**actual, **policy}, expected)
+
+    def differences(self, comparison: Comparison) -> Iterator[Difference]:
+        """Of the table and its indexes, and of what goes. Where it may not be read, it is left alone."""
+        if comparison.facts.scaling_denied:
+            return
+        for path in self._mentioned(comparison.desired):
+            desired, live = comparison.desired.at(path), self._live(comparison, path)
+            if not self.satisfied(live, desired):
+                # What an earlier table of this name has left is there, also where the table is only being made.
+                actual = None if self._is_new(comparison, path) and not live else live
+                found = comparison.difference(path, desired)
+                yield replace(found, actual=actual, risk=self.risk(live, desired))
+        for path in self._left_behind(comparison):
+            live = targets.settings(targets.live(comparison, path))
+            yield Difference(comparison.name, path, live, None)
+
+    def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
+        """The target before its policy. Those of a new index come once it is built."""
+        for difference in differences:
+            comes = bool(difference.desired) and comparison.actual is not None
+            late = comes and self._is_new(comparison, difference.path)
+            for step in self._steps(comparison, difference):
+                yield replace(step, phase=Phase.BUILD) if late else step
+
+    def _steps(self, comparison: Comparison, difference: Difference) -> Iterator[Step]:
+        path, desired = difference.path, difference.desired
+        target, what = targets.live(comparison, path), f"{self.noun} of {_owner(path)}"
+        if desired:
+            yield from self._set(comparison, difference, target)
+        elif target and desired is not None and self._schedules(comparison, path):
+            # Without its target, AWS would delete the scheduled actions, too.
+            sent, left = {"PolicyName": target.policy}, targets.settings(replace(target, policy=None))
+            step = self._call(comparison, "DeleteScalingPolicy", difference, sent=sent, expected=left)
+            yield replace(step, reason=f"stop the auto scaling of {what}", waits_for="policy gone")
+        else:
+            step = self._call(comparison, "DeregisterScalableTarget", difference, sent={}, expected=desired)
+            yield replace(step, reason=f"remove the auto scaling of {what}", waits_for="target gone")
+
+    def _set(self, comparison: Comparison, difference: Difference, target: ScalableTarget | None) -> Iterator[Step]:
+        path, desired = difference.path, difference.desired
+        bounds = {member: desired[member] for member in ("MinCapacity", "MaxCapacity")}
+        what = f"{self.noun} of {_owner(path)}"
+        live = targets.settings(target)
+        if not matches(live, bounds):
+            step = self._call(comparison, "RegisterScalableTarget", difference, sent=bounds, expected=bounds)
+            within = f"{bounds['MinCapacity']:,} and {bounds['MaxCapacity']:,}"
+            yield replace(step, reason=f"let {what} scale between {within}", waits_for="target registered")
+        if not self.satisfied(live, {TRACKING: desired[TRACKING]}):
+            # The call replaces the whole configuration, so it says again what the file leaves out.
+            metric = {"PredefinedMetricSpecification": {"PredefinedMetricType": METRICS[self.name]}}
+            kept = target.tracking if target and target.policy else metric
+            sent = {
+                "PolicyName": (target and target.policy) or targets.policy_name(comparison.name, path),
+                "PolicyType": "TargetTrackingScaling",
+                TRACKING: {**kept, **desired[TRACKING]},
+            }
+            step = self._call(comparison, "PutScalingPolicy", difference, sent=sent, expected=desired)
+            aim = desired[TRACKING]["TargetValue"]
+            yield replace(step, reason=f"scale {what} to {aim} % used", waits_for="policy set")
+
+    def _call(
+        self,
+        comparison: Comparison,
+        operation: str,
+        difference: Difference,
+        *,
+        sent: Mapping[str, Value],
+        expected: Value,
+    ) -> Step:
+        resource, dimension = targets.key(comparison.name, difference.path)
+        place = {**NAMESPACE, "ResourceId": resource, "ScalableDimension": dimension}
+        return self.step(operation, {**place, **sent}, difference, expects={difference.path: expected})
+
+    def follows(self, difference: Difference, step: Step) -> bool:
+        """AWS registers only what is there and PROVISIONED. A capacity outside the bounds goes to them before."""
+        (path,) = step.expects
+        owner = path[:-1]
+        return difference.path in {("BillingMode",), owner, (*owner, PROVISIONED)}
+
+    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+        """A provisioned table with replicas scales its writes."""
+        off = [_owner(difference.path) for difference in differences if difference.desired == NONE]
+        provisioned = comparison.desired.at(("BillingMode",)) == "PROVISIONED"
+        if self.name != WRITES or not off or not provisioned or not comparison.keeps_replicas():
+            return None
+        return f"The table is PROVISIONED and has replicas, so the writes of {off[0]} must scale. Use PAY_PER_REQUEST."
+
+    def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
+        """What is left alone, and what may not be read."""
+        for path in self._mentioned(comparison.desired):
+            target, what = targets.live(comparison, path), f"{self.noun} of {_owner(path)}"
+            schedules = self._schedules(comparison, path)
+            if schedules:
+                yield f"Scheduled actions that scale the {what} are left alone: {', '.join(schedules)}."
+            if target and target.others:
+                yield f"More than one policy scales the {what}. Left alone: {', '.join(target.others)}."
+            if comparison.facts.scaling_denied:
+                yield (
+                    f"Cannot verify the auto scaling of the {what}: there is no session for Application Auto Scaling. "
+                    "It is left alone."
+                )
+
+    def _live(self, comparison: Comparison, path: Path) -> Value:
+        """What is registered. A target that only scheduled actions use counts as none where none is wanted."""
+        target = targets.live(comparison, path)
+        scheduled = target and target.policy is None and self._schedules(comparison, path)
+        return NONE if scheduled and comparison.desired.at(path) == NONE else targets.settings(target)
+
+    def _schedules(self, comparison: Comparison, path: Path) -> tuple[str, ...]:
+        return (comparison.facts.schedules or {}).get(targets.key(comparison.name, path), ())
+
+    def _mentioned(self, desired: Table) -> Iterator[Path]:
+        for path in targets.paths(desired):
+            if path[-1] == self.name and desired.at(path) is not None:
+                yield path
+
+    def _left_behind(self, comparison: Comparison) -> Iterator[Path]:
+        """What is registered for a table or an index that goes, or has gone."""
+        desired, known_indexes = comparison.desired, comparison.desired.indexes()
+        for place in sorted(comparison.facts.scaling or {}):
+            path = targets.path_of(comparison.name, *place)
+            if path is None or path[-1] != self.name:
+                continue
+            if desired.absent or (path[1:] and desired.manages(INDEXES) and path[1] not in known_indexes):
+                yield path
+
+    def _is_new(self, comparison: Comparison, path: Path) -> bool:
+        """Whether the table or the index is only being made, or made again."""
+        if comparison.actual is None:
+            return True
+        return len(path) > 1 and (comparison.actual_at(path[:2]) is None or comparison.rebuilds(path[1]))
+
+
+def _owner(path: Path) -> str:
+    return f"index {path[1]}" if path[1:] else "the table"
+
+
+class Reads(_Scaling):
+    """Auto scaling of the capacity for reads."""
+
+    name = READS
+    title = "auto scaling of reads"
+    noun = "reads"
+
+
+class Writes(_Scaling):
+    """Auto scaling of the capacity for writes."""
+
+    name = WRITES
+    title = "auto scaling of writes"
+    noun = "writes"

@@ -102,7 +102,7 @@ class Stream(Aspect):
             return None
         return "The table has replicas, and AWS refuses every change of a global table's stream."
 
-    def follows(self, difference: Difference) -> bool:
+    def follows(self, difference: Difference, step: Step) -> bool:
         """AWS takes no other stream while there is a replica."""
         return difference.path[0] == "Replicas" and difference.desired is None
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dynatus_ci.table import phrases
-from dynatus_ci.table.aspects import scaling
+from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Path, Step, Value
 from dynatus_ci.table.validation.findings import Finding
-from dynatus_ci.table.validation.shapes import Structure, Unknown, Whole, known
+from dynatus_ci.table.validation.shapes import Structure, Unknown, Whole, known, whole
 from dynatus_ci.text import code
 
 MEMBERS = ("ReadUnitsPerSecond", "WriteUnitsPerSecond")
@@ -38,7 +38,7 @@ def higher(actual: Value, desired: Value) -> bool:
 def warm_floor(comparison: Comparison, owner: Path) -> Value:
     """The warm throughput that the table `()` or an index has after the changes of billing mode and capacity."""
     live = comparison.actual_at((*owner, "WarmThroughput")) or {}
-    capacity = scaling.wanted(comparison, owner) or {}
+    capacity = targets.wanted(comparison, owner) or {}
     brought = LEAST_ON_DEMAND if comparison.desired.at(("BillingMode",)) == ON_DEMAND else {}
     return {
         member: max(live.get(member, 0), brought.get(member, 0), capacity.get(CAPACITY[member], 0))
@@ -65,6 +65,8 @@ def _findings(owner: Mapping[str, Any], *, path: tuple[str | int, ...], on_deman
     if warm == {}:
         yield Finding(path, "empty-throughput", "`:WarmThroughput` is empty.", "Leave it out, or write a value.")
     capacity = known(owner, "ProvisionedThroughput") or {}
+    if whole(owner):
+        capacity = targets.within(owner, capacity)
     for member, units in (warm or {}).items():
         least = LEAST_ON_DEMAND[member] if on_demand else known(capacity, CAPACITY[member]) or 1
         if not isinstance(units, Unknown) and units < least:

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Protocol, TypeAlias
 
 from dynatus_ci.table.model import Value
@@ -44,6 +45,7 @@ UNMANAGED: Mapping[str, str] = {
     "MultiRegionConsistency": "Leave it out: strong consistency is chosen when a global table is made.",
     "GlobalTableWitnesses": "Leave it out: a witness is chosen when a global table is made.",
     "DisassociationProtectionEnabled": "Leave it out: the table keeps its value.",
+    "SeedCapacity": "Leave it out: `:ProvisionedThroughput` is what the table or index starts with.",
 }
 """Members of DynamoDB that dynatus does not manage, and what to do instead."""
 
@@ -245,6 +247,24 @@ class Whole:
             return cursor.refuse("quoted-number", message, hint=f"Write {code(value)}.")
         hint = f"Write {code(str(int(value)))}." if isinstance(value, float) and abs(value) < INT64 else None
         return cursor.refuse("wrong-type", f"{cursor.member} must be a whole number, not {kind(value)}.", hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number, with or without a fraction: 70 and 70.0 are one."""
+
+    least: float
+    most: float
+
+    def parse(self, value: Value, cursor: Cursor) -> Value:
+        number = _fraction(value) if isinstance(value, Parameter) else value
+        if isinstance(number, bool) or not isinstance(number, int | float | Decimal) or not math.isfinite(number):
+            wrong = "parameter-type" if isinstance(value, Parameter) else "wrong-type"
+            return cursor.refuse(wrong, f"{cursor.member} must be a number, not {kind(value)}.")
+        if not self.least <= number <= self.most:
+            message = f"{cursor.member} must be {self.least:g} to {self.most:g}, not {kind(value)}."
+            return cursor.refuse("out-of-range", message)
+        return int(number) if number == int(number) else float(number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -505,6 +525,11 @@ def _between(least: int, most: int | None) -> str:
 def _digits(text: str) -> int | None:
     """The whole number that a text is, in the only spelling that is allowed."""
     return int(text) if re.fullmatch(r"-?(?:0|[1-9][0-9]{0,18})", text) else None
+
+
+def _fraction(text: str) -> float | None:
+    """The number that a text is."""
+    return float(text) if re.fullmatch(r"-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?", text) else None
 
 
 INDEX_NAME = Text(3, 255, "[a-zA-Z0-9_.-]+")

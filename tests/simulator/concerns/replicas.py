@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulator import errors
 from tests.simulator.concerns import stream
+from tests.simulator.sidecars import scaling
 from tests.simulator.tables import PROVISIONED, Replica
 
 if TYPE_CHECKING:
@@ -69,17 +70,9 @@ def _check_create(account: Account, table: Table, body: Json) -> None:
             (f"table/{table.name}", "table"),
             *((f"table/{table.name}/index/{i}", "index") for i in table.indexes),
         ):
-            if not _scales(account, resource, f"dynamodb:{dimension}:WriteCapacityUnits"):
+            if not scaling.scales(account, resource, f"dynamodb:{dimension}:WriteCapacityUnits"):
                 whose = "Table" if dimension == "table" else "GSI"
                 raise errors.validation(f"{whose} write capacity should either be Pay-Per-Request or AutoScaled.")
-
-
-def _scales(account: Account, resource: str, dimension: str) -> bool:
-    wanted = {"ResourceId": resource, "ScalableDimension": dimension}
-    return all(
-        any(wanted.items() <= one.items() for one in known)
-        for known in (account.scalable_targets, account.scaling_policies)
-    )
 
 
 def _create(account: Account, table: Table, region: str, body: Json) -> None:
