@@ -42,8 +42,8 @@ OWNER = "DescribeStackResources"
 SCALING = ("DescribeScalableTargets", "DescribeScalingPolicies")
 SCHEDULES = "DescribeScheduledActions"
 OF_DYNAMODB = {"StringEquals": {"application-autoscaling:service-namespace": "dynamodb"}}
-# https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html: the caller of
-# Application Auto Scaling needs the permissions for the alarms that it makes and deletes.
+# https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
+# The caller of Application Auto Scaling needs the permissions for the alarms that it makes and deletes.
 ALARMS = ("DeleteAlarms", "PutMetricAlarm")
 DELETION = ("Scan", "DescribeContinuousBackups", "CreateBackup", "DeleteTable")
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2gt_IAM.html: in the regions of the replicas, since

@@ -14,16 +14,18 @@ from pathlib import Path
 
 from dynatus_ci.aws import observe, owners
 from dynatus_ci.aws.client import CONNECTIONS, Aws, pages
+from dynatus_ci.aws.observe import FactCache
 from dynatus_ci.aws.owners import Owner
 from dynatus_ci.definitions import formats, loader, writer
 from dynatus_ci.errors import DynatusError, InvalidInput
 from dynatus_ci.table import build, planner, probe, unmanaged
-from dynatus_ci.table.aspects import ASPECTS
+from dynatus_ci.table.aspects import ASPECTS, targets
 from dynatus_ci.table.aspects.base import AccountFacts
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import Action, Table
+from dynatus_ci.table.planner import MissingFacts
 from dynatus_ci.text import code, quoted
 
 PROBE = (
@@ -51,6 +53,7 @@ class _Import:
     """What is the same for all tables of an import."""
 
     aws: Aws
+    cache: FactCache
     out_dir: Path
     table_prefix: str
     ask_owner: bool
@@ -84,7 +87,8 @@ def import_tables(
         out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as broken:
         raise InvalidInput(f"The folder {code(str(out_dir))} cannot be created: {broken.strerror}.") from broken
-    how = _Import(aws=aws, out_dir=out_dir, table_prefix=table_prefix, ask_owner=ask_owner)
+    cache = FactCache(aws)
+    how = _Import(aws=aws, cache=cache, out_dir=out_dir, table_prefix=table_prefix, ask_owner=ask_owner)
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
         imported = list(pool.map(lambda name: _import(how, name), matching))
     missing = (
@@ -95,11 +99,11 @@ def import_tables(
 
 def _import(how: _Import, name: str) -> Imported:
     try:
-        table = _observed(how.aws, name)
+        table, facts = _scaled(how, _observed(how.aws, name))
         if probe.TAG in (table.at((Tags.name,)) or {}):
             return Imported(name, warning=PROBE)
         owner = owners.owner(how.aws, name) if how.ask_owner else None
-        return Imported(name, file=_write(how, table, owner), owner=owner, warning=_left_out(table))
+        return Imported(name, file=_write(how, table, owner, facts), owner=owner, warning=_left_out(table))
     except DynatusError as error:
         return Imported(name, error=error)
 
@@ -120,13 +124,33 @@ def _observed(aws: Aws, name: str) -> Table:
     return _without_managed_key(aws, table)
 
 
+def _scaled(how: _Import, table: Table) -> tuple[Table, AccountFacts]:
+    """The table with its auto scaling, and what its plan rests on. Only a provisioned capacity scales."""
+    facts, paths = how.cache.facts(), tuple(targets.paths(table))
+    if table.at(("BillingMode",)) != "PROVISIONED":
+        return table, replace(facts, scaling={}, schedules={})
+    facts = how.cache.answer(MissingFacts(scaling=True, schedules=True), table.name, facts)
+    places = {targets.key(table.name, path) for path in paths}
+    scaling = {place: target for place, target in (facts.scaling or {}).items() if place in places}
+    return targets.shown(table, scaling, paths), replace(facts, scaling=scaling)
+
+
 def _left_out(table: Table) -> str | None:
     """A warning about what the table has and a file cannot have."""
-    names = unmanaged.names(table)
-    if not names:
-        return None
-    left_out = ", ".join(names)
-    return f"Dynatus does not manage these, so the file leaves them out: {left_out}. A new table will not have them."
+    unmanaged_names, warnings = unmanaged.names(table), []
+    if unmanaged_names:
+        left_out = ", ".join(unmanaged_names)
+        warnings.append(
+            f"Dynatus does not manage these, so the file leaves them out: {left_out}. A new table will not have them."
+        )
+    unsaid = ["/".join(path) for path in targets.paths(table) if not targets.sayable(table.at(path))]
+    if unsaid:
+        least, most = targets.LEAST_USED, targets.MOST_USED
+        warnings.append(
+            f"The file leaves out auto scaling without a policy that aims at {least} to {most} % used: "
+            f"{', '.join(unsaid)}. It stays as it is."
+        )
+    return " ".join(warnings) or None
 
 
 def _without_managed_key(aws: Aws, table: Table) -> Table:
@@ -153,7 +177,7 @@ def _path(name: str, out_dir: Path) -> Path:
     return out_dir / f"{'_' * name.startswith('.')}{name}{formats.EDN.suffixes[0]}"
 
 
-def _write(how: _Import, table: Table, owner: Owner | None) -> Path:
+def _write(how: _Import, table: Table, owner: Owner | None, facts: AccountFacts) -> Path:
     """Write the table's file, and delete it again if it does not describe the table exactly."""
     named = replace(table, name=table.name.removeprefix(how.table_prefix))
     path = _path(named.name, how.out_dir)
@@ -166,17 +190,15 @@ def _write(how: _Import, table: Table, owner: Owner | None) -> Path:
     except OSError as broken:
         raise InvalidInput(f"{code(str(path))} cannot be written: {broken.strerror}.") from broken
     try:
-        _verify(how, table, path)
+        _verify(how, table, path, facts)
     except DynatusError:
         path.unlink()
         raise
     return path
 
 
-def _verify(how: _Import, table: Table, path: Path) -> None:
+def _verify(how: _Import, table: Table, path: Path, facts: AccountFacts) -> None:
     (desired,) = loader.load(path.name, root=path.parent, table_prefix=how.table_prefix).tables
-    aws = how.aws
-    facts = AccountFacts(region=aws.region, emulator=aws.emulator, unsupported=frozenset(aws.unsupported), scaling={})
     change = planner.change(desired, table, facts)
     if change.action is not Action.NOOP:
         parts = ", ".join(sorted({code("/".join(difference.path)) for difference in change.differences}))

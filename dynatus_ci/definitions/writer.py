@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dynatus_ci.definitions.nodes import MOST_WHOLE
-from dynatus_ci.table.aspects import ASPECTS, indexes, keys
+from dynatus_ci.table.aspects import ASPECTS, indexes, keys, targets
 from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.replicas import REPLICA, Replicas
 from dynatus_ci.table.aspects.tags import Tags
@@ -64,12 +64,13 @@ def _attributes(table: Table) -> list[dict[str, Value]]:
 
 
 def _capacity(owner: Mapping[str, Value]) -> dict[str, Value]:
-    """The provisioned units, or the limits, of a table or an index."""
+    """The provisioned units, or the limits, of a table or an index, and how the units scale."""
     throughput = {
         "ProvisionedThroughput": owner.get("ProvisionedThroughput"),
         "OnDemandThroughput": limits(owner.get("OnDemandThroughput")),
     }
-    return {member: units for member, units in throughput.items() if units}
+    scaling = {name: owner.get(name) for name in targets.UNITS if targets.sayable(owner.get(name))}
+    return {member: value for member, value in {**throughput, **scaling}.items() if value}
 
 
 def _global(name: str, index: Mapping[str, Value]) -> dict[str, Value]:
@@ -83,7 +84,8 @@ def _settings(table: Table) -> Iterator[tuple[str, Value]]:
     shapes = {Tags.name: _tags, Policy.name: _policy, Replicas.name: _replicas}
     for aspect in ASPECTS:
         value = table.at((aspect.name,))
-        if value is None or value == aspect.initial or aspect.name in UNWRITTEN or aspect.of_table:
+        written = aspect.of_table or aspect.name in targets.UNITS
+        if value is None or value == aspect.initial or aspect.name in UNWRITTEN or written:
             continue
         shaped = shapes[aspect.name](value) if aspect.name in shapes else value
         if shaped:
@@ -168,7 +170,7 @@ def _key(name: str) -> str:
 def _atom(value: Any) -> str:  # noqa: ANN401  # a scalar of a definition
     if value is None or isinstance(value, bool):
         return {None: "nil", True: "true", False: "false"}[value]
-    return str(value) if isinstance(value, int) else _string(value)
+    return str(value) if isinstance(value, int | float) else _string(value)
 
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}

@@ -81,5 +81,5 @@ def test_a_golden_plan_changes_every_aspect() -> None:
 @EACH
 def test_the_simulator_reads_and_writes_every_aspect(aspect: Aspect) -> None:
     operations = {*aspect.writers, *filter(None, (aspect.reader, aspect.explainer))}
-    assert operations <= {name for service, name in OPERATIONS if service == "dynamodb"}
+    assert operations <= {name for service, name in OPERATIONS if service == aspect.service}
     assert aspect.name not in {*lifecycle.NOT_SIMULATED, *update.NOT_SIMULATED}

@@ -42,6 +42,7 @@ class Account:
         session = boto3.Session(region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
         session.events.register("before-call.cloudformation", self._stack)  # type: ignore[arg-type]  # likewise
         session.events.register("before-call.kms", self._key)  # type: ignore[arg-type]  # likewise
+        session.events.register("before-call.application-autoscaling", self._scaling)  # type: ignore[arg-type]  # likewise
         self.aws = Aws(session=session, given=client, region="eu-west-1")
 
     def _call(self, model: OperationModel, params: Mapping[str, Any], **_: object) -> tuple[Any, dict[str, Any]]:
@@ -62,6 +63,14 @@ class Account:
     def _key(self, **_: object) -> tuple[Any, dict[str, Any]]:
         answer = _error("AccessDeniedException", "User: x is not authorized to perform: kms:DescribeKey")
         return SimpleNamespace(status_code=400), answer
+
+    def _scaling(self, model: OperationModel, **_: object) -> tuple[Any, dict[str, Any]]:
+        if ("", model.name) in self.denied:
+            message = f"User: x is not authorized to perform: application-autoscaling:{model.name}"
+            return SimpleNamespace(status_code=400), _error("AccessDeniedException", message)
+        items = model.name.removeprefix("Describe")
+        found = [item for case in self.cases.values() for item in case.get("scaling", {}).get(items, [])]
+        return SimpleNamespace(status_code=200), {items: found}
 
     def _answer(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         name = asked.get("TableName") or asked.get("ResourceArn", "").partition(":table/")[2]
@@ -239,6 +248,48 @@ def test_unmanaged_settings_are_a_warning_and_the_rest_is_written(tmp_path: Path
         "MultiRegionConsistency. A new table will not have them."
     )
     assert plain.warning is None
+
+
+def scaled(policy: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A provisioned table whose reads scale, by a policy or only by schedule."""
+    place = {"ResourceId": "table/orders", "ScalableDimension": "dynamodb:table:ReadCapacityUnits"}
+    target = {**place, "MinCapacity": 1, "MaxCapacity": 50}
+    tracking = {"TargetTrackingScalingPolicyConfiguration": policy, "PolicyName": "mine"}
+    found = case("orders")
+    found["scaling"] = {"ScalableTargets": [target], "ScalingPolicies": [{**place, **tracking}] if policy else []}
+    return found
+
+
+def test_auto_scaling_is_written(tmp_path: Path) -> None:
+    (imported,) = importer.import_tables(Account([scaled({"TargetValue": 75.5})]).aws, [], out_dir=tmp_path)
+    assert imported.warning is None
+    assert imported.file
+    policy = "{:TargetValue 75.5}"
+    expected = f"{{:MinCapacity 1 :MaxCapacity 50 :TargetTrackingScalingPolicyConfiguration {policy}}}"
+    assert expected in " ".join(imported.file.read_text("utf-8").split())
+
+
+@pytest.mark.parametrize("policy", [None, {"TargetValue": 5_000.0, "CustomizedMetricSpecification": {}}])
+def test_auto_scaling_that_a_file_cannot_say_is_left_out_with_a_warning(
+    tmp_path: Path, policy: dict[str, Any] | None
+) -> None:
+    (imported,) = importer.import_tables(Account([scaled(policy)]).aws, [], out_dir=tmp_path)
+    assert imported.file
+    assert "AutoScaling" not in imported.file.read_text("utf-8")
+    assert imported.warning == (
+        "The file leaves out auto scaling without a policy that aims at 20 to 90 % used: "
+        "ReadCapacityAutoScalingSettings. It stays as it is."
+    )
+
+
+def test_auto_scaling_that_may_not_be_read_is_an_error_of_provisioned_tables_alone(tmp_path: Path) -> None:
+    on_demand = case("events", BillingModeSummary={"BillingMode": "PAY_PER_REQUEST"})
+    account = Account([on_demand, scaled(None)])
+    account.denied = {("", "DescribeScalableTargets")}
+    events, orders = importer.import_tables(account.aws, [], out_dir=tmp_path)
+    assert events.file
+    assert isinstance(orders.error, CallFailed)
+    assert orders.error.missing_permission == "application-autoscaling:DescribeScalableTargets"
 
 
 def test_a_probe_is_a_warning_and_not_imported(tmp_path: Path) -> None:

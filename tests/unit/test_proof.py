@@ -20,7 +20,7 @@ from dynatus_ci.definitions import loader
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build, emulators, planner, proof, replacement
 from dynatus_ci.table.aspects import backups, capacity, indexes, kinesis, replicas, stream, tags, ttl
-from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Bounds, Emptiness, Probe
+from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Emptiness, Probe, ScalableTarget
 from dynatus_ci.table.model import Action, Step, Table, TableChange
 from dynatus_ci.table.model import Path as TablePath
 from tests import strategies
@@ -79,7 +79,7 @@ SITUATIONS = st.builds(
     scaling=st.sampled_from([None, (1, 40_000), (4, 6)]).map(
         lambda bounds: {
             (f"table/{NAME}" + (f"/index/{index}" if index else ""),
-             f"dynamodb:{'index' if index else 'table'}:{kind}CapacityUnits"): Bounds(*bounds)
+             f"dynamodb:{'index' if index else 'table'}:{kind}CapacityUnits"): ScalableTarget(*bounds)
             for index in ("", *strategies.INDEXES) for kind in ("Read", "Write")
         } if bounds else {}
     ),

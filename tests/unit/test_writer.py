@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dynatus_ci.definitions import edn, loader, writer
 from dynatus_ci.errors import InvalidDefinitions
 from dynatus_ci.table import build, planner
-from dynatus_ci.table.aspects import ASPECTS
+from dynatus_ci.table.aspects import ASPECTS, targets
 from dynatus_ci.table.aspects.base import AccountFacts
 from dynatus_ci.table.model import Action, Effect, Table
 from tests import strategies
@@ -28,8 +28,11 @@ CASES = sorted(LIVE.glob("*.json"))
 
 def live(path: Path) -> tuple[Table, AccountFacts]:
     case = json.loads(path.read_text(encoding="utf-8"))
-    facts = AccountFacts(region="eu-west-1", emulator=case["emulator"])
-    return build.actual(case["table"], case["answers"]), facts
+    listed = case.get("scaling", {"ScalableTargets": [], "ScalingPolicies": []})
+    scaling = targets.registered(listed["ScalableTargets"], listed["ScalingPolicies"])
+    facts = AccountFacts(region="eu-west-1", emulator=case["emulator"], scaling=scaling, schedules={})
+    table = build.actual(case["table"], case["answers"])
+    return targets.shown(table, scaling, targets.paths(table)), facts
 
 
 def read_back(text: str) -> Table:
@@ -117,7 +120,8 @@ def test_nothing_in_a_file_is_hidden_or_reordered() -> None:
 @pytest.mark.slow
 @given(strategies.definitions())
 def test_a_file_has_exactly_the_values_of_its_table(definition: strategies.Definition) -> None:
-    table, facts = build.desired(definition), AccountFacts(region=strategies.REGION, scaling={})
+    table = build.desired(definition)
+    facts = AccountFacts(region=strategies.REGION, scaling=targets.as_targets(table), schedules={})
     written = read_back(writer.text(table))
     for desired, actual in ((written, table), (table, written)):
         change = planner.change(desired, alive(actual), facts)

@@ -99,7 +99,7 @@ def scaled_by(comparison: Comparison, difference: Difference) -> Iterator[str]:
     if difference.path[-1:] != (PROVISIONED,) or not difference.desired:
         return
     paths = [(*owner, targets.SETTINGS[member]) for member in difference.desired]
-    if all(comparison.desired.at(path) for path in paths):
+    if all(comparison.desired.at(path) is not None for path in paths):
         yield from (Difference(comparison.name, path, None, comparison.desired.at(path)).id for path in paths)
 
 

@@ -19,7 +19,7 @@ from dynatus_ci.table.aspects.targets import INDEXES, OFF, PROVISIONED, READS, T
 from dynatus_ci.table.model import Difference, Path, Phase, Risk, Step, Table, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import UNSURE, Flag, Number, Structure, Whole, known, whole
-from dynatus_ci.text import code
+from dynatus_ci.text import code, codes
 
 SERVICE = "application-autoscaling"
 NAMESPACE: Mapping[str, Value] = {"ServiceNamespace": "dynamodb"}
@@ -27,9 +27,8 @@ NONE: Value = {}
 """No auto scaling."""
 METRICS = {READS: "DynamoDBReadCapacityUtilization", WRITES: "DynamoDBWriteCapacityUtilization"}
 POLICY = Structure(
-    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.html: 20 to 90 per cent.
     {
-        "TargetValue": Number(20, 90),
+        "TargetValue": Number(targets.LEAST_USED, targets.MOST_USED),
         "ScaleInCooldown": Whole(0),
         "ScaleOutCooldown": Whole(0),
         "DisableScaleIn": Flag(),
@@ -154,12 +153,15 @@ class _Scaling(Aspect):
             yield Difference(comparison.name, path, live, None)
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
-        """The target before its policy. Those of a new index come once it is built."""
+        """The target before its policy, and those of a new index once it is built.
+
+        What goes, goes before the capacity changes: else auto scaling could move that again.
+        """
         for difference in differences:
-            comes = bool(difference.desired) and comparison.actual is not None
-            late = comes and self._is_new(comparison, difference.path)
+            late = comparison.actual is not None and self._is_new(comparison, difference.path)
+            phase = Phase.REMOVE if not difference.desired else Phase.BUILD if late else Phase.CHANGE
             for step in self._steps(comparison, difference):
-                yield replace(step, phase=Phase.BUILD) if late else step
+                yield replace(step, phase=phase)
 
     def _steps(self, comparison: Comparison, difference: Difference) -> Iterator[Step]:
         path, desired = difference.path, difference.desired
@@ -214,7 +216,8 @@ class _Scaling(Aspect):
         """AWS registers only what is there and PROVISIONED. A capacity outside the bounds goes to them before."""
         (path,) = step.expects
         owner = path[:-1]
-        return difference.path in {("BillingMode",), owner, (*owner, PROVISIONED)}
+        before = {owner, ("BillingMode",), (*owner, PROVISIONED)} if step.phase is not Phase.REMOVE else {owner}
+        return difference.path in before
 
     def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
         """A provisioned table with replicas scales its writes."""
@@ -222,7 +225,10 @@ class _Scaling(Aspect):
         provisioned = comparison.desired.at(("BillingMode",)) == "PROVISIONED"
         if self.name != WRITES or not off or not provisioned or not comparison.keeps_replicas():
             return None
-        return f"The table is PROVISIONED and has replicas, so the writes of {off[0]} must scale. Use PAY_PER_REQUEST."
+        return (
+            f"The table is `PROVISIONED` and has replicas, so the writes of {off[0]} must scale. Write "
+            f"`:{self.name}`, or use `PAY_PER_REQUEST`."
+        )
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
         """What is left alone, and what may not be read."""
@@ -230,9 +236,9 @@ class _Scaling(Aspect):
             target, what = targets.live(comparison, path), f"{self.noun} of {_owner(path)}"
             schedules = self._schedules(comparison, path)
             if schedules:
-                yield f"Scheduled actions that scale the {what} are left alone: {', '.join(schedules)}."
+                yield f"Scheduled actions that scale the {what} are left alone: {codes(schedules)}."
             if target and target.others:
-                yield f"More than one policy scales the {what}. Left alone: {', '.join(target.others)}."
+                yield f"More than one policy scales the {what}. Left alone: {codes(target.others)}."
             if comparison.facts.scaling_denied:
                 yield (
                     f"Cannot verify the auto scaling of the {what}: there is no session for Application Auto Scaling. "
@@ -271,7 +277,7 @@ class _Scaling(Aspect):
 
 
 def _owner(path: Path) -> str:
-    return f"index {path[1]}" if path[1:] else "the table"
+    return f"index {code(path[1])}" if path[1:] else "the table"
 
 
 class Reads(_Scaling):

@@ -19,6 +19,8 @@ READS, WRITES = "ReadCapacityAutoScalingSettings", "WriteCapacityAutoScalingSett
 UNITS = {READS: "ReadCapacityUnits", WRITES: "WriteCapacityUnits"}
 """The settings of a dimension → the member of a capacity that they scale."""
 SETTINGS = {units: name for name, units in UNITS.items()}
+LEAST_USED, MOST_USED = 20, 90
+"""Per cent of a capacity: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.html"""
 TRACKING = "TargetTrackingScalingPolicyConfiguration"
 OFF: Mapping[str, Value] = {"ScaleInCooldown": 0, "ScaleOutCooldown": 0, "DisableScaleIn": False}
 """What a policy has that does not mention it. The console leaves a cooldown out where Terraform writes 0."""
@@ -92,6 +94,11 @@ def settings(target: ScalableTarget | None) -> Value:
         return bounds
     members = {"TargetValue": number(target.tracking.get("TargetValue", 0))}
     return {**bounds, TRACKING: members | {name: target.tracking[name] for name in OFF if target.tracking.get(name)}}
+
+
+def sayable(value: Value) -> bool:
+    """Whether a file can say what is registered: it needs a policy, and one that aims at a use of the capacity."""
+    return not value or (TRACKING in value and LEAST_USED <= value[TRACKING]["TargetValue"] <= MOST_USED)
 
 
 def number(value: float) -> float:
