@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 
 from dynatus_ci.table import unmanaged
-from dynatus_ci.table.aspects import ASPECTS, indexes
+from dynatus_ci.table.aspects import ASPECTS, indexes, targets
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.replicas import REPLICA
 from dynatus_ci.table.validation import members, shapes
@@ -29,6 +29,8 @@ NOT_OF_CREATE_TABLE = {
     "ContributorInsightsSpecification": None,
     "KinesisStreamSpecification": None,
     "Replicas": None,
+    "ReadCapacityAutoScalingSettings": None,
+    "WriteCapacityAutoScalingSettings": None,
 }
 """CloudFormation's names for what CreateTable lacks, and the shape of the model where one has the same members."""
 
@@ -114,9 +116,8 @@ def test_the_shapes_of_create_table_are_the_models(dynamodb: ServiceModel) -> No
     for name, ours in members.TABLE.members.items():
         if name in model.members:
             found += unexplained(ours, model.members[name], (name,))
-    insights = ("GlobalSecondaryIndexes", "ContributorInsightsSpecification")
-    assert [difference for difference in found if difference[0] != insights] == []
-    assert found == [(insights, "is only on one side")]
+    apart = {"ContributorInsightsSpecification", *targets.UNITS}
+    assert set(found) == {(("GlobalSecondaryIndexes", name), "is only on one side") for name in apart}
 
 
 @pytest.mark.parametrize("member", [name for name, shape in NOT_OF_CREATE_TABLE.items() if shape])
@@ -142,6 +143,17 @@ def test_the_modes_of_insights_are_the_calls(dynamodb: ServiceModel) -> None:
     mode = Insights.shape.members["Mode"]
     assert isinstance(mode, shapes.Choice)
     assert list(mode.words) == dynamodb.shape_for("ContributorInsightsMode").metadata["enum"]
+
+
+def test_auto_scaling_is_what_its_calls_take() -> None:
+    model: Any = botocore.session.get_session().get_service_model("application-autoscaling")
+    ours: Any = members.TABLE.members["WriteCapacityAutoScalingSettings"]
+    bounds = ours.members.keys() - {targets.TRACKING}
+    policy = model.shape_for(targets.TRACKING)
+    metrics = {name for name in policy.members if name.endswith("MetricSpecification")}
+    assert bounds < model.shape_for("RegisterScalableTargetRequest").members.keys()
+    assert ours.members[targets.TRACKING].members.keys() == policy.members.keys() - metrics
+    assert list(ours.members[targets.TRACKING].required) == policy.required_members
 
 
 def test_what_only_answers_have_is_in_no_request(dynamodb: ServiceModel) -> None:

@@ -123,8 +123,46 @@ REPLACED: tuple[Definition, Definition] = (
         TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
     ),
 )
+
+
+def scaled(least: int, most: int, target: float = 70) -> Definition:
+    """Settings of auto scaling."""
+    policy = {"TargetValue": target, "ScaleInCooldown": 60}
+    return {"MinCapacity": least, "MaxCapacity": most, "TargetTrackingScalingPolicyConfiguration": policy}
+
+
+def scaled_index(name: str, **settings: Definition) -> Definition:
+    (index,) = with_indexes(name)["GlobalSecondaryIndexes"]
+    units = {"ReadCapacityUnits": 2, "WriteCapacityUnits": 2}
+    return {**index, "ProvisionedThroughput": units, **settings}
+
+
+READS, WRITES = "ReadCapacityAutoScalingSettings", "WriteCapacityAutoScalingSettings"
+SCALED: tuple[Definition, Definition] = (
+    provisioned(
+        1,
+        1,
+        attributes=["a", "b"],
+        GlobalSecondaryIndexes=[
+            scaled_index("a", **{READS: scaled(1, 9), WRITES: scaled(1, 9)}),
+            scaled_index("b", **{WRITES: scaled(2, 9)}),
+        ],
+        **{READS: scaled(1, 9), WRITES: scaled(1, 9)},
+    ),
+    provisioned(
+        3,
+        1,
+        attributes=["b", "c"],
+        GlobalSecondaryIndexes=[
+            scaled_index("b", **{READS: scaled(5, 9), WRITES: scaled(2, 9, target=50.5)}),
+            scaled_index("c", **{WRITES: scaled(3, 8)}),
+        ],
+        Replicas=[{"RegionName": "eu-central-1"}],
+        **{READS: {}, WRITES: scaled(4, 8)},
+    ),
+)
 PROBE = f"{NAME}.dynatus-probe"
-SCENES = {"busy": BUSY, "replaced": REPLACED}
+SCENES = {"busy": BUSY, "replaced": REPLACED, "scaled": SCALED}
 
 
 # --- the judge -------------------------------------------------------------------------------------------------------

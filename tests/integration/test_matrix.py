@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
 from dynatus_ci import api
+from dynatus_ci.table import emulators
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.emulators import CANNOT_KEEP, DYNAMODB_LOCAL, MOTO
 from dynatus_ci.table.model import Action, Effect, TableChange
@@ -66,7 +68,16 @@ POLICY = (
 KINESIS = "arn:aws:kinesis:us-east-1:123456789012:stream/changes"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/6d4c1c1e-0000-4000-8000-000000000000"
 ON_DEMAND = attributes(pk="S", mail="S", day="S")
+SESSION = boto3.Session(aws_access_key_id="dynatus", aws_secret_access_key="dynatus", region_name="us-east-1")
+"""Application Auto Scaling is another service than the client's."""
 PROVISIONED = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units(5, 5)}
+
+
+def scaling(least: int, most: int, **policy: int) -> dict[str, Any]:
+    """Settings of auto scaling."""
+    tracking = {"TargetValue": 70.0, **policy}
+    return {"MinCapacity": least, "MaxCapacity": most, "TargetTrackingScalingPolicyConfiguration": tracking}
+
 
 # Each setting as the definitions that a table goes through, one after another.
 JOURNEYS: dict[str, list[Definition]] = {
@@ -155,6 +166,24 @@ JOURNEYS: dict[str, list[Definition]] = {
     "ContributorInsightsSpecification": [table(ContributorInsightsSpecification={"Enabled": True})],
     "KinesisStreamSpecification": [table(KinesisStreamSpecification={"StreamArn": KINESIS})],
     "Replicas": [table(Replicas=[{"RegionName": "eu-west-1"}])],
+    **{
+        name: [
+            table(**PROVISIONED, **{name: scaling(1, 10)}),
+            table(**PROVISIONED, **{name: scaling(2, 5, ScaleInCooldown=60)}),
+            table(**PROVISIONED, **{name: {}}),
+        ]
+        for name in ("ReadCapacityAutoScalingSettings", "WriteCapacityAutoScalingSettings")
+    },
+    "GlobalSecondaryIndexes.WriteCapacityAutoScalingSettings": [
+        table(
+            **PROVISIONED,
+            AttributeDefinitions=attributes(pk="S", mail="S"),
+            GlobalSecondaryIndexes=[
+                index("mail", ProvisionedThroughput=units(2, 2), WriteCapacityAutoScalingSettings=scaling(1, 10))
+            ],
+        ),
+        table(**PROVISIONED, GlobalSecondaryIndexes=[]),
+    ],
     "LocalSecondaryIndexes": [
         table(KeySchema=key("pk", "day"), AttributeDefinitions=attributes(pk="S", day="S")),
         table(
@@ -171,7 +200,7 @@ JOURNEYS: dict[str, list[Definition]] = {
 
 def planned(client: DynamoDBClient, definition: Definition) -> TableChange:
     """The plan of one definition."""
-    return api.plan_tables(client, [definition]).tables[0]
+    return api.plan_tables(client, [definition], session=SESSION).tables[0]
 
 
 def test_the_emulators_are_asked_about_every_aspect() -> None:
@@ -185,11 +214,11 @@ def test_every_change_of_a_setting_ends_in_a_plan_without_one(emulator: DynamoDB
     for step in JOURNEYS[setting]:
         definition = {"TableName": name, **step}
         plan = planned(emulator, definition)
-        result = api.apply_tables(emulator, [definition], allow_destructive=[name]).tables[0]
+        result = api.apply_tables(emulator, [definition], allow_destructive=[name], session=SESSION).tables[0]
         assert result.error is None
         assert result.result is (Outcome.APPLIED if plan.steps else Outcome.NOOP)
         assert planned(emulator, definition).action is Action.NOOP
-    gone = api.apply_tables(emulator, [{"TableName": name, "Absent": True}], allow_destructive=[name])
+    gone = api.apply_tables(emulator, [{"TableName": name, "Absent": True}], allow_destructive=[name], session=SESSION)
     assert gone.tables[0].result is Outcome.APPLIED
 
 
@@ -201,8 +230,9 @@ def test_an_emulator_says_what_it_cannot_keep(
     definition = {"TableName": f"{setting}-{uuid.uuid4().hex[:8]}", **JOURNEYS[setting][0]}
     if setting == "OnDemandThroughput":
         definition |= JOURNEYS[setting][1]
-    api.raise_for(api.apply_tables(emulator, [definition]))
-    unsupported = {d.path[0] for d in planned(emulator, definition).differences if d.effect is Effect.UNSUPPORTED}
+    api.raise_for(api.apply_tables(emulator, [definition], session=SESSION))
+    differences = planned(emulator, definition).differences
+    unsupported = {emulators.kind(each.path) for each in differences if each.effect is Effect.UNSUPPORTED}
     assert unsupported == ({setting} & CANNOT_KEEP[kind])
 
 

@@ -16,6 +16,7 @@ from tests.simulator import DAY, HOUR, MINUTE, SECOND_WRITER, Clock, Kind, Simul
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mypy_boto3_application_autoscaling.client import ApplicationAutoScalingClient
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 Json = dict[str, Any]
@@ -991,6 +992,101 @@ def test_a_provisioned_table_with_autoscaling_may_have_replicas(aws: Driver) -> 
     assert "AutoScaled" in aws.refused(**replica("Create"))
     aws.simulator.scaling_policies.append(target)
     aws.update(**replica("Create"))
+
+
+# -- auto scaling --
+
+WRITES = {
+    "ServiceNamespace": "dynamodb",
+    "ResourceId": "table/users",
+    "ScalableDimension": "dynamodb:table:WriteCapacityUnits",
+}
+POLICY = {
+    "PolicyName": "mine",
+    "PolicyType": "TargetTrackingScaling",
+    "TargetTrackingScalingPolicyConfiguration": {
+        "TargetValue": 70.0,
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "DynamoDBWriteCapacityUtilization"},
+    },
+}
+
+
+@pytest.fixture
+def scaling(aws: Driver) -> Iterator[ApplicationAutoScalingClient]:
+    client = aws.simulator.client("application-autoscaling")
+    yield client
+    client.close()
+
+
+def test_a_target_is_registered_changed_and_removed_with_its_policies_and_schedules(
+    aws: Driver, scaling: ApplicationAutoScalingClient
+) -> None:
+    aws.create(**PROVISIONED)
+    with pytest.raises(ClientError, match="MinCapacity and MaxCapacity are required"):
+        scaling.register_scalable_target(**WRITES, MinCapacity=1)
+    with pytest.raises(ClientError, match="Maximum capacity cannot be less"):
+        scaling.register_scalable_target(**WRITES, MinCapacity=9, MaxCapacity=5)
+    with pytest.raises(ClientError, match="No scalable target registered"):
+        scaling.put_scaling_policy(**WRITES, **POLICY)
+    scaling.register_scalable_target(**WRITES, MinCapacity=1, MaxCapacity=50)
+    scaling.register_scalable_target(**WRITES, MaxCapacity=60)
+    scaling.put_scaling_policy(**WRITES, **POLICY)
+    (target,) = scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 60)
+    aws.simulator.scheduled_actions.append({**WRITES, "ScheduledActionName": "nightly"})
+    scaling.deregister_scalable_target(**WRITES)
+    assert scaling.describe_scaling_policies(ServiceNamespace="dynamodb")["ScalingPolicies"] == []
+    assert scaling.describe_scheduled_actions(ServiceNamespace="dynamodb")["ScheduledActions"] == []
+    with pytest.raises(ClientError, match="ObjectNotFoundException"):
+        scaling.deregister_scalable_target(**WRITES)
+
+
+def test_a_policy_is_replaced_by_its_name_and_there_is_one_for_a_metric(
+    aws: Driver, scaling: ApplicationAutoScalingClient
+) -> None:
+    aws.create(**PROVISIONED)
+    scaling.register_scalable_target(**WRITES, MinCapacity=1, MaxCapacity=50)
+    scaling.put_scaling_policy(**WRITES, **POLICY)
+    with pytest.raises(ClientError, match="Only one TargetTrackingScaling policy"):
+        scaling.put_scaling_policy(**WRITES, **POLICY | {"PolicyName": "another"})
+    tracking = POLICY["TargetTrackingScalingPolicyConfiguration"]
+    for wrong in (
+        {"TargetValue": 10.0},
+        {"PredefinedMetricSpecification": {"PredefinedMetricType": "ALBRequestCountPerTarget"}},
+    ):
+        changed = {"TargetTrackingScalingPolicyConfiguration": {**tracking, **wrong}}
+        with pytest.raises(ClientError, match="ValidationException"):
+            scaling.put_scaling_policy(**WRITES, **POLICY | changed)
+    changed = {"TargetTrackingScalingPolicyConfiguration": {**tracking, "TargetValue": 50.0}}
+    scaling.put_scaling_policy(**WRITES, **POLICY | changed)
+    (policy,) = scaling.describe_scaling_policies(ServiceNamespace="dynamodb")["ScalingPolicies"]
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 50
+    scaling.delete_scaling_policy(**WRITES, PolicyName="mine")
+    with pytest.raises(ClientError, match="No scaling policy found"):
+        scaling.delete_scaling_policy(**WRITES, PolicyName="mine")
+
+
+def test_only_what_is_there_and_provisioned_is_registered(aws: Driver, scaling: ApplicationAutoScalingClient) -> None:
+    bounds = {"MinCapacity": 1, "MaxCapacity": 50}
+    with pytest.raises(ClientError, match="table does not exist"):
+        scaling.register_scalable_target(**WRITES, **bounds)
+    aws.create()
+    with pytest.raises(ClientError, match="PAY_PER_REQUEST"):
+        scaling.register_scalable_target(**WRITES, **bounds)
+    index = {"ResourceId": "table/users/index/by-a", "ScalableDimension": "dynamodb:index:WriteCapacityUnits"}
+    with pytest.raises(ClientError, match="index does not exist"):
+        scaling.register_scalable_target(**WRITES | index, **bounds)
+    with pytest.raises(ClientError, match="Unsupported scalable dimension"):
+        scaling.register_scalable_target(**WRITES | {"ResourceId": "table/users/index/by-a"}, **bounds)
+
+
+def test_a_capacity_outside_new_bounds_is_moved_at_once(aws: Driver, scaling: ApplicationAutoScalingClient) -> None:
+    aws.create(**PROVISIONED)
+    live = aws.table()["ProvisionedThroughput"]["WriteCapacityUnits"]
+    scaling.register_scalable_target(**WRITES, MinCapacity=live + 3, MaxCapacity=50)
+    assert aws.table()["TableStatus"] == "UPDATING"
+    aws.pass_time(MINUTE)
+    assert aws.table()["ProvisionedThroughput"]["WriteCapacityUnits"] == live + 3
 
 
 # -- data, other services, paging --

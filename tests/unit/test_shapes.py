@@ -228,6 +228,7 @@ def test_every_shape_is_used_by_a_member() -> None:
         shapes.Sequence,
         shapes.Text,
         shapes.Whole,
+        shapes.Number,
         shapes.Flag,
         shapes.Choice,
         shapes.PolicyDocument,

@@ -39,11 +39,12 @@ POLICY = Structure(
 
 def matters(comparison: Comparison) -> bool:
     """Whether Application Auto Scaling must be asked: for settings of the file, and for what stays behind."""
-    desired, live = comparison.desired, comparison.actual.indexes() if comparison.actual else {}
+    desired = comparison.desired
     if desired.absent or mentioned(desired):
         return True
     provisioned = desired.at(("BillingMode",)) == "PROVISIONED"
-    return desired.manages(INDEXES) and (provisioned or bool(live.keys() - desired.indexes().keys()))
+    seen = {*comparison.facts.memory.indexes, *(comparison.actual.indexes() if comparison.actual else ())}
+    return desired.manages(INDEXES) and (provisioned or not seen <= desired.indexes().keys())
 
 
 def mentioned(desired: Table) -> bool:

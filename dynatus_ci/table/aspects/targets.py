@@ -176,7 +176,9 @@ def within(holder: Mapping[str, Any], units: Mapping[str, int]) -> dict[str, int
 
 
 def _nearest(bounds: Value, units: int) -> int:
-    return min(max(units, bounds["MinCapacity"]), bounds["MaxCapacity"]) if bounds else units
+    if not bounds:
+        return units
+    return min(max(units, bounds.get("MinCapacity", units)), bounds.get("MaxCapacity", units))
 
 
 def wanted(comparison: Comparison, owner: Path) -> Value:

@@ -64,9 +64,9 @@ def _findings(owner: Mapping[str, Any], *, path: tuple[str | int, ...], on_deman
     warm = known(owner, "WarmThroughput")
     if warm == {}:
         yield Finding(path, "empty-throughput", "`:WarmThroughput` is empty.", "Leave it out, or write a value.")
-    capacity = known(owner, "ProvisionedThroughput") or {}
-    if whole(owner):
-        capacity = targets.within(owner, capacity)
+    capacity = owner.get("ProvisionedThroughput") or {}
+    scaling = [owner.get(name) for name in targets.UNITS]
+    capacity = targets.within(owner, capacity) if whole([capacity, *scaling]) else {}
     for member, units in (warm or {}).items():
         least = LEAST_ON_DEMAND[member] if on_demand else known(capacity, CAPACITY[member]) or 1
         if not isinstance(units, Unknown) and units < least:

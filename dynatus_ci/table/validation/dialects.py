@@ -60,6 +60,11 @@ def _is(*members: str) -> Meant:
     return Meant(members)
 
 
+def _scaled(kind: str) -> Meant:
+    name, policy = f"{kind}CapacityAutoScalingSettings", "TargetTrackingScalingPolicyConfiguration {:TargetValue 70.0}"
+    return Meant((name,), f"`:{name} {{:MinCapacity 5 :MaxCapacity 100 :{policy}}}`")
+
+
 _HASH_KEY = Meant(("KeySchema",), '`:KeySchema [{:AttributeName "…" :KeyType "HASH"}]`')
 _RANGE_KEY = Meant(("KeySchema",), 'a member of `:KeySchema`: `{:AttributeName "…" :KeyType "RANGE"}`')
 _CAPACITY = Meant(("ProvisionedThroughput",), "`:ProvisionedThroughput {:ReadCapacityUnits 5 :WriteCapacityUnits 5}`")
@@ -78,8 +83,8 @@ CLOUDFORMATION = Dialect(
     names={
         "sseenabled": _is("Enabled"),
         "region": _is("RegionName"),
-        "writeprovisionedthroughputsettings": _CAPACITY,
-        "readprovisionedthroughputsettings": _CAPACITY,
+        "writeprovisionedthroughputsettings": _scaled("Write"),
+        "readprovisionedthroughputsettings": _scaled("Read"),
         "writeondemandthroughputsettings": _LIMITS,
         "readondemandthroughputsettings": _LIMITS,
         "importsourcespecification": Meant(left_out="a definition imports no data from S3"),

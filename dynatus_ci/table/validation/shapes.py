@@ -259,11 +259,17 @@ class Number:
     def parse(self, value: Value, cursor: Cursor) -> Value:
         number = _fraction(value) if isinstance(value, Parameter) else value
         if isinstance(number, bool) or not isinstance(number, int | float | Decimal) or not math.isfinite(number):
+            if is_text(value) and not isinstance(value, Parameter) and _fraction(value) is not None:
+                return cursor.refuse(
+                    "quoted-number", f"{cursor.member} is a number in quotes.", hint=f"Write {code(value)}."
+                )
             wrong = "parameter-type" if isinstance(value, Parameter) else "wrong-type"
             return cursor.refuse(wrong, f"{cursor.member} must be a number, not {kind(value)}.")
         if not self.least <= number <= self.most:
-            message = f"{cursor.member} must be {self.least:g} to {self.most:g}, not {kind(value)}."
-            return cursor.refuse("out-of-range", message)
+            written = kind(value) if isinstance(value, Parameter) else code(f"{number:g}")
+            return cursor.refuse(
+                "out-of-range", f"{cursor.member} must be {self.least:g} to {self.most:g}, not {written}."
+            )
         return int(number) if number == int(number) else float(number)
 
 
