@@ -14,7 +14,7 @@ from typing import Any
 from dynatus_ci.aws import emulation, probes
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import NO_SESSION, Aws, pages
-from dynatus_ci.aws.scaling import Scaling
+from dynatus_ci.aws.registered import RegisteredTargets
 from dynatus_ci.table import build, emulators, planner
 from dynatus_ci.table.aspects import ASPECTS, targets
 from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Emptiness
@@ -107,7 +107,7 @@ class FactCache:
         self._aws = aws
         self._lock = Lock()
         self._known = AccountFacts(region=aws.region, ignore_tags=ignore_tags)
-        self.scaling = Scaling(aws)
+        self.scaling = RegisteredTargets(aws)
 
     def facts(self) -> AccountFacts:
         """What is known now, but for auto scaling: each table asks for that anew."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from dynatus_ci.report.quantities import plural, size
 from dynatus_ci.table import aspects, phrases, replacement, usage
-from dynatus_ci.table.aspects import keys
+from dynatus_ci.table.aspects import keys, targets
 from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import Action, Difference, Effect, Path, Risk, Table, TableChange, Value
@@ -39,12 +39,19 @@ def sides(difference: Difference) -> tuple[dict[Path, str], dict[Path, str]] | N
     The creation of a table has one more path for each local index.
     """
     path, actual, desired = difference.path, difference.actual, difference.desired
-    has_members = path[:1] == (GLOBAL,) or path[-1:] in {("ProvisionedThroughput",), ("OnDemandThroughput",)}
-    if has_members and isinstance(actual, Mapping) and isinstance(desired, Mapping):
-        # A member that the file leaves out is not compared and stays as it is.
-        actual = {member: value for member, value in actual.items() if member in desired}
+    scaled = path[-1:] and path[-1] in targets.UNITS
+    has_members = path[:1] == (GLOBAL,) or path[-1:] in {("ProvisionedThroughput",), ("OnDemandThroughput",)} or scaled
+    if has_members and isinstance(actual, Mapping) and isinstance(desired, Mapping) and desired:
+        actual = _compared(actual, desired)
     before, after = _phrases(path, actual), _phrases(path, desired)
     return None if before is None or after is None else (before, after)
+
+
+def _compared(actual: Mapping[str, Value], desired: Mapping[str, Value]) -> dict[str, Value]:
+    """The live members that the file has, too. What it leaves out is not compared and stays as it is."""
+    compared = {member: value for member, value in actual.items() if member in desired}
+    policy = compared.get(targets.TRACKING)
+    return {**compared, targets.TRACKING: _compared(policy, desired[targets.TRACKING])} if policy else compared
 
 
 def before_and_after(difference: Difference) -> str:

@@ -996,12 +996,12 @@ def test_a_provisioned_table_with_autoscaling_may_have_replicas(aws: Driver) -> 
 
 # -- auto scaling --
 
-WRITES = {
+WRITES: dict[str, Any] = {
     "ServiceNamespace": "dynamodb",
     "ResourceId": "table/users",
     "ScalableDimension": "dynamodb:table:WriteCapacityUnits",
 }
-POLICY = {
+POLICY: dict[str, Any] = {
     "PolicyName": "mine",
     "PolicyType": "TargetTrackingScaling",
     "TargetTrackingScalingPolicyConfiguration": {
@@ -1067,7 +1067,7 @@ def test_a_policy_is_replaced_by_its_name_and_there_is_one_for_a_metric(
 
 
 def test_only_what_is_there_and_provisioned_is_registered(aws: Driver, scaling: ApplicationAutoScalingClient) -> None:
-    bounds = {"MinCapacity": 1, "MaxCapacity": 50}
+    bounds: dict[str, Any] = {"MinCapacity": 1, "MaxCapacity": 50}
     with pytest.raises(ClientError, match="table does not exist"):
         scaling.register_scalable_target(**WRITES, **bounds)
     aws.create()

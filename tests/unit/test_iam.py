@@ -105,7 +105,7 @@ CALLING = (
     *(PACKAGE / "engine").glob("*.py"),
     PACKAGE / "aws" / "client.py",
     PACKAGE / "aws" / "observe.py",
-    PACKAGE / "aws" / "scaling.py",
+    PACKAGE / "aws" / "registered.py",
     *(PACKAGE / "table").rglob("*.py"),
 )
 """The modules that name the calls of plan and apply."""

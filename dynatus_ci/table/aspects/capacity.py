@@ -98,7 +98,9 @@ def scaled_by(comparison: Comparison, difference: Difference) -> Iterator[str]:
     owner = difference.path[:-1]
     if difference.path[-1:] != (PROVISIONED,) or not difference.desired:
         return
-    paths = [(*owner, targets.SETTINGS[member]) for member in difference.desired]
+    live = comparison.actual_at(difference.path) or {}
+    changed = (member for member, units in difference.desired.items() if units != live.get(member))
+    paths = [(*owner, targets.SETTINGS[member]) for member in changed]
     if all(comparison.desired.at(path) is not None for path in paths):
         yield from (Difference(comparison.name, path, None, comparison.desired.at(path)).id for path in paths)
 

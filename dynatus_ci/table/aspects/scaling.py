@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import Aspect, Comparison, ScalableTarget, matches
 from dynatus_ci.table.aspects.targets import INDEXES, OFF, PROVISIONED, READS, TRACKING, WRITES
@@ -56,7 +57,7 @@ class _Scaling(Aspect):
     """Auto scaling of one dimension. An empty map means: none."""
 
     shape = Structure({"MinCapacity": Whole(1), "MaxCapacity": Whole(1), TRACKING: POLICY})
-    said = frozenset(shape.members)
+    phrased = frozenset(shape.members)
     service = SERVICE
     writers = ("RegisterScalableTarget", "PutScalingPolicy", "DeleteScalingPolicy", "DeregisterScalableTarget")
     initial = NONE
@@ -106,25 +107,27 @@ class _Scaling(Aspect):
         """Nothing: no answer of DynamoDB shows it."""
         yield from ()
 
-    def words(self, value: Mapping[str, Value]) -> str:
+    def phrase(self, value: Mapping[str, Value]) -> str:
         """The bounds, and what the policy aims at."""
         if not value:
             return "off"
         policy = value.get(TRACKING, {})
         cooldowns = (("in", policy.get("ScaleInCooldown")), ("out", policy.get("ScaleOutCooldown")))
-        parts = (
-            f"{value['MinCapacity']:,} to {value['MaxCapacity']:,}" if "MinCapacity" in value else "",
-            f"{policy['TargetValue']} % used" if "TargetValue" in policy else "",
-            *(f"{way} after {seconds} s" for way, seconds in cooldowns if seconds is not None),
-            "never in" if policy.get("DisableScaleIn") else "",
+        aim = f" at {policy['TargetValue']} % use" if "TargetValue" in policy else ", without a policy"
+        return phrases.joined(
+            f"{value['MinCapacity']:,} to {value['MaxCapacity']:,}{aim}",
+            *(f"scales {way} after {seconds} s" for way, seconds in cooldowns if seconds is not None),
+            "never scales in" if policy.get("DisableScaleIn") else "",
+            by=", ",
         )
-        return ", ".join(filter(None, parts))
 
     def consequence(self, difference: Difference) -> str:
         of = "index {member} of " if difference.path[1:] else ""
         if not difference.desired:
-            return f"Auto scaling of {self.noun} of {of}{{table}} will be turned off. The capacity stays as it is then."
-        return f"Auto scaling of {self.noun} of {of}{{table}} will not go as high{{change}}."
+            will = "be turned off. Nothing raises the capacity any more."
+        else:
+            will = "not go as high{change}."
+        return f"Auto scaling of {self.noun} of {of}{{table}} will {will}"
 
     def risk(self, actual: Value, desired: Value) -> Risk:
         """It disturbs who needs the capacity that auto scaling would have given."""
@@ -198,7 +201,7 @@ class _Scaling(Aspect):
             }
             step = self._call(comparison, "PutScalingPolicy", difference, sent=sent, expected=desired)
             aim = desired[TRACKING]["TargetValue"]
-            yield replace(step, reason=f"scale {what} to {aim} % used", waits_for="policy set")
+            yield replace(step, reason=f"scale {what} so that {aim} % is in use", waits_for="policy set")
 
     def _call(
         self,

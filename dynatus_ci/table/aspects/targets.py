@@ -75,14 +75,11 @@ def registered(
 
 def _target(target: Mapping[str, Any], policies: Mapping[str, Value]) -> ScalableTarget:
     """A target with its policy: the console's, where there are several."""
-    first, *others = [*sorted(policies, key=lambda name: (not name.startswith("DynamoDB"), name)), None]
-    return ScalableTarget(
-        least=target["MinCapacity"],
-        most=target["MaxCapacity"],
-        policy=first,
-        tracking=dict(policies[first]) if first else {},
-        others=tuple(name for name in others if name),
-    )
+    bounds = {"least": target["MinCapacity"], "most": target["MaxCapacity"]}
+    if not policies:
+        return ScalableTarget(**bounds)
+    first, *others = sorted(policies, key=lambda name: (not name.startswith("DynamoDB"), name))
+    return ScalableTarget(**bounds, policy=first, tracking=dict(policies[first]), others=tuple(others))
 
 
 def settings(target: ScalableTarget | None) -> Value:
@@ -178,7 +175,8 @@ def within(holder: Mapping[str, Any], units: Mapping[str, int]) -> dict[str, int
 def _nearest(bounds: Value, units: int) -> int:
     if not bounds:
         return units
-    return min(max(units, bounds.get("MinCapacity", units)), bounds.get("MaxCapacity", units))
+    least, most = int(bounds.get("MinCapacity", units)), int(bounds.get("MaxCapacity", units))
+    return min(max(units, least), most)
 
 
 def wanted(comparison: Comparison, owner: Path) -> Value:

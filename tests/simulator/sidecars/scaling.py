@@ -49,10 +49,10 @@ def register_scalable_target(account: Account, request: Json) -> Json:
     """Register a target, or change its bounds; a capacity outside them is moved at once."""
     table, holder, units = _scaled(account, request)
     known = _find(account.scalable_targets, request)
-    bounds = {name: request[name] for name in ("MinCapacity", "MaxCapacity") if name in request}
+    bounds: Json = {name: request[name] for name in ("MinCapacity", "MaxCapacity") if name in request}
     if known is None and len(bounds) < 2:
         raise errors.validation("MinCapacity and MaxCapacity are required to register a scalable target")
-    merged = {**(known or {}), **bounds}
+    merged: Json = {**(known or {}), **bounds}
     if merged["MinCapacity"] > merged["MaxCapacity"]:
         raise errors.validation("Maximum capacity cannot be less than minimum capacity")
     if known is None and len(account.scalable_targets) >= MOST_TARGETS:

@@ -17,7 +17,7 @@ from dynatus_ci.table.aspects.base import ScalableTarget, ScalableTargets
 from dynatus_ci.table.aspects.scaling import NAMESPACE, SERVICE
 
 
-class Scaling:
+class RegisteredTargets:
     """What is registered in the account, as far as this run has asked."""
 
     def __init__(self, aws: Aws) -> None:
