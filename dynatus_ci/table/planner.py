@@ -158,7 +158,7 @@ def _replacing(
         action,
         differences=differences,
         steps=(*replacement.steps(comparison, differences, new=new), *after) if refusal is None else (),
-        notes=tuple(replacement.notes(comparison)),
+        notes=(*replacement.notes(comparison), *scaling.unknown_note(comparison)),
     )
     unproven = planned.risk is Risk.DESTRUCTIVE and comparison.facts.emptiness is Emptiness.UNKNOWN
     lost = not comparison.desired.absent and any(replacement.unmentioned(comparison))
@@ -373,6 +373,7 @@ def _notes(comparison: Comparison, aspects: Sequence[Aspect], differences: tuple
             yield f"The table has {noun} that the file does not mention. They are left alone: {codes(sorted(actual))}."
     for aspect in aspects:
         yield from aspect.notes(comparison, _of(aspect, differences))
+    yield from scaling.unknown_note(comparison)
 
 
 def _unsupported_notes(comparison: Comparison, differences: Sequence[Difference]) -> Iterator[str]:

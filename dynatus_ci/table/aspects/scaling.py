@@ -53,6 +53,18 @@ def mentioned(desired: Table) -> bool:
     return any(desired.at(path) is not None for path in targets.paths(desired))
 
 
+def unknown_note(comparison: Comparison) -> Iterator[str]:
+    """That nobody knows what an index or a table that goes leaves behind."""
+    desired, live = comparison.desired, comparison.actual.indexes() if comparison.actual else {}
+    gone = sorted(live.keys() - desired.indexes().keys()) if desired.manages(INDEXES) else []
+    owners = ["the table"] if desired.absent else [f"index {code(name)}" for name in gone]
+    if comparison.facts.scaling_denied and comparison.actual and owners:
+        yield (
+            f"Cannot verify whether auto scaling is registered for {', '.join(owners)}: "
+            "`application-autoscaling:DescribeScalableTargets` is not allowed. What is registered stays behind."
+        )
+
+
 class _Scaling(Aspect):
     """Auto scaling of one dimension. An empty map means: none."""
 
