@@ -36,8 +36,8 @@ def settings(least: int, most: int, **policy: Any) -> Definition:
     return {"MinCapacity": least, "MaxCapacity": most, "TargetTrackingScalingPolicyConfiguration": tracking}
 
 
-def provisioned(units: int = 5, **more: Any) -> Definition:
-    throughput = {"ReadCapacityUnits": 5, "WriteCapacityUnits": units}
+def provisioned(**more: Any) -> Definition:
+    throughput = {"ReadCapacityUnits": 5, "WriteCapacityUnits": more.pop("writes", 5)}
     return definition(**{"BillingMode": "PROVISIONED", "ProvisionedThroughput": throughput, **more})
 
 
@@ -125,7 +125,7 @@ def test_settings_that_may_not_be_read_are_an_error_and_a_capacity_is_left_alone
     (change,) = world.plan(provisioned(**{SCALES_WRITES: settings(5, 100)})).tables
     assert change.error
     assert change.error.missing_permission == "application-autoscaling:DescribeScalableTargets"
-    (change,) = world.plan(provisioned(9)).tables
+    (change,) = world.plan(provisioned(writes=9)).tables
     assert change.action is Action.NOOP
     assert "Cannot verify" in change.notes[0]
 
