@@ -32,13 +32,14 @@ _INDEX = _all(
     KeySchema=_KEY,
     Projection=_all("ProjectionType NonKeyAttributes"),
 )
-KNOWN: _Known = _all(
-    # Facts, which nobody sets. The last two come and go with replicas.
+FACTS = (
     "TableName TableArn TableId TableStatus CreationDateTime ItemCount TableSizeBytes LatestStreamLabel "
     "LatestStreamArn GlobalTableVersion RestoreSummary ArchivalSummary GlobalTableSettingsReplicationMode "
-    "DisassociationProtectionEnabled "
-    # Settings.
-    f"DeletionProtectionEnabled Replicas {VECTORS}",
+    "DisassociationProtectionEnabled"
+)
+"""The members that nobody sets. The last two come and go with replicas."""
+KNOWN: _Known = _all(
+    f"{FACTS} DeletionProtectionEnabled Replicas {VECTORS}",
     KeySchema=_KEY,
     AttributeDefinitions=_all("AttributeName AttributeType"),
     BillingModeSummary=_all("BillingMode LastUpdateToPayPerRequestDateTime"),

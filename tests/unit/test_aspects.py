@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 from hypothesis import given, settings
 
-from dynatus_ci.table import build, planner
+from dynatus_ci.table import build, planner, unmanaged
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.aspects.base import AccountFacts, Aspect
 from dynatus_ci.table.aspects.protection import Protection
@@ -52,6 +52,10 @@ def test_nothing_runs_after_protection_goes_off(pair: Pair) -> None:
 
 def test_what_a_file_may_hold_is_not_refused_as_unmanaged() -> None:
     assert members.TABLE.members.keys() & shapes.UNMANAGED.keys() == set()
+
+
+def test_what_a_file_may_hold_is_no_mere_fact_of_a_table() -> None:
+    assert {aspect.name for aspect in ASPECTS} & set(unmanaged.FACTS.split()) == set()
 
 
 def test_the_property_tests_draw_every_aspect_with_several_values() -> None:
