@@ -6,7 +6,7 @@ The command uses the same names and rules as the action.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self, TypeAlias
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from dynatus_ci.aws import endpoints
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.text import code, option
+from dynatus_ci.text import code, codes, option
 
 
 class Mode(StrEnum):
@@ -110,7 +110,7 @@ def _choice(kind: type[StrEnum]) -> Callable[[Text], StrEnum]:
     def read(text: Text) -> StrEnum:
         value = _one(text)
         if value not in list(kind):
-            raise ValueError(f"{code(value)} is not one of {_listed(kind)}")
+            raise ValueError(f"{code(value)} is not one of {codes(kind)}")
         return kind(value)
 
     return read
@@ -241,9 +241,5 @@ def _parse(texts: Mapping[str, Text]) -> dict[str, Any]:
 def _check_mode(inputs: Inputs) -> None:
     for name, modes in _ONLY_IN.items():
         if getattr(inputs, name.replace("-", "_")) is not None and inputs.mode not in modes:
-            message = f"{option(name)} has no meaning with `mode: {inputs.mode}`; it goes with {_listed(modes)}."
+            message = f"{option(name)} has no meaning with `mode: {inputs.mode}`; it goes with {codes(modes)}."
             raise InvalidInput(message)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

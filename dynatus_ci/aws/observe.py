@@ -21,6 +21,7 @@ from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Emptiness
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.model import Table
 from dynatus_ci.table.planner import MissingFacts
+from dynatus_ci.text import code
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 
@@ -216,11 +217,13 @@ def _with_key(aws: Aws, key: str, known: AccountFacts) -> AccountFacts:
     metadata = describe_key(aws, key)
     known = replace(known, keys={**known.keys, key: str(metadata["Arn"]) if metadata else None})
     why = _unusable(metadata) if metadata else None
-    return replace(known, unusable_keys={**known.unusable_keys, key: f"The KMS key {key} {why}."}) if why else known
+    return (
+        replace(known, unusable_keys={**known.unusable_keys, key: f"The KMS key {code(key)} {why}."}) if why else known
+    )
 
 
 def _unusable(key: Mapping[str, Any]) -> str | None:
     if key.get("KeyState", "Enabled") != "Enabled":
-        return f"is {key['KeyState']}. DynamoDB needs it Enabled"
+        return f"is {code(key['KeyState'])}. DynamoDB needs it `Enabled`"
     spec = key.get("KeySpec", SYMMETRIC)
-    return f"is of the kind {spec}. DynamoDB takes {SYMMETRIC} only" if spec != SYMMETRIC else None
+    return f"is of the kind {code(spec)}. DynamoDB takes only {code(SYMMETRIC)}" if spec != SYMMETRIC else None
