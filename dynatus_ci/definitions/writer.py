@@ -13,12 +13,9 @@ from typing import Any
 from dynatus_ci.definitions.nodes import MOST_WHOLE
 from dynatus_ci.table.aspects import ASPECTS, indexes, keys, targets
 from dynatus_ci.table.aspects.policy import Policy
-from dynatus_ci.table.aspects.replicas import REPLICA, Replicas
-from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import Table, Value, canonical, limits
 
 INSIGHTS = indexes.INSIGHTS.name
-OVERRIDES = REPLICA.members.keys() - {"RegionName", indexes.GLOBAL}
 UNWRITTEN = frozenset({"WarmThroughput"})
 WIDTH = 120
 """The longest line of a map or vector; a longer one has one member on each line."""
@@ -81,38 +78,14 @@ def _global(name: str, index: Mapping[str, Value]) -> dict[str, Value]:
 
 def _settings(table: Table) -> Iterator[tuple[str, Value]]:
     """The aspects that were read and differ from those of a new table, in the shape that a file has."""
-    shapes = {Tags.name: _tags, Policy.name: _policy, Replicas.name: _replicas}
     for aspect in ASPECTS:
         value = table.at((aspect.name,))
-        written = aspect.of_table or aspect.name in targets.UNITS
-        if value is None or value == aspect.initial or aspect.name in UNWRITTEN or written:
+        beside = aspect.of_table or aspect.name in targets.UNITS  # written with the table's own members
+        if value is None or value == aspect.initial or aspect.name in UNWRITTEN or beside:
             continue
-        shaped = shapes[aspect.name](value) if aspect.name in shapes else value
-        if shaped:
-            yield aspect.name, shaped
-
-
-def _tags(tags: Mapping[str, str]) -> Value:
-    return [{"Key": key, "Value": value} for key, value in tags.items() if not key.lower().startswith("aws:")]
-
-
-def _replicas(replicas: Mapping[str, Value]) -> Value:
-    return [{"RegionName": region, **_replica(members)} for region, members in sorted(replicas.items())]
-
-
-def _replica(members: Mapping[str, Value]) -> dict[str, Value]:
-    """The members that a replica overrides. Inherited members and indexes without overrides are left out."""
-    own = {name: value for name, value in members.items() if name in OVERRIDES and not _unlimited(value)}
-    inside = [
-        {"IndexName": name, **overrides}
-        for name, index in sorted((members.get(indexes.GLOBAL) or {}).items())
-        if (overrides := {member: value for member, value in index.items() if not _unlimited(value)})
-    ]
-    return {**own, **({indexes.GLOBAL: inside} if inside else {})}
-
-
-def _unlimited(value: Value) -> bool:
-    return bool(value == {"MaxReadRequestUnits": -1})
+        written = aspect.written(value)
+        if written != []:
+            yield aspect.name, _policy(written) if aspect.name == Policy.name else written
 
 
 def _policy(policy: Value) -> Value:

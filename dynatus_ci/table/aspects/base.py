@@ -230,6 +230,10 @@ class Aspect:
         """A definition's value in the normal form that `read` gives, too."""
         return value
 
+    def written(self, value: Value) -> Value:
+        """An actual value as a definition has it; an empty list is left out of the file."""
+        return value
+
     def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
         """What AWS would refuse about this aspect of a definition, as far as the file alone shows it."""
         yield from ()

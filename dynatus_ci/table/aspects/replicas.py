@@ -35,6 +35,7 @@ from dynatus_ci.text import code, codes, quoted
 NONE: Value = {}
 STATUS = "ReplicaStatus"
 FAILED = "CREATION_FAILED"
+UNLIMITED: Value = {"MaxReadRequestUnits": -1}
 UNDER_WAY = frozenset({"CREATING", "UPDATING", "DELETING"})
 REGION_CLEARS = 40
 """Seconds for which a replica's table outlives its entry (10 to 35 s measured); until then AWS takes no new one."""
@@ -100,6 +101,9 @@ class Replicas(Aspect):
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """The local region is not listed."""
         return {replica["RegionName"]: _members(replica) for replica in description.get("Replicas") or []}
+
+    def written(self, value: Value) -> Value:
+        return [{"RegionName": region, **_written(members)} for region, members in sorted(value.items())]
 
     def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         """Each replica's own status; TableStatus does not tell."""
@@ -298,6 +302,18 @@ def _members(replica: Mapping[str, Any]) -> dict[str, Value]:
         INDEXES: {index["IndexName"]: _overrides(index) for index in replica.get(INDEXES) or []} or None,
     }
     return {name: value for name, value in members.items() if value}
+
+
+def _written(members: Mapping[str, Value]) -> dict[str, Value]:
+    """The members that a replica overrides. Inherited members and indexes without overrides are left out."""
+    names = REPLICA.members.keys() - {"RegionName", INDEXES}
+    indexes = [
+        {"IndexName": name, **overrides}
+        for name, index in sorted((members.get(INDEXES) or {}).items())
+        if (overrides := {member: value for member, value in index.items() if value != UNLIMITED})
+    ]
+    own = {name: value for name, value in members.items() if name in names and value != UNLIMITED}
+    return {**own, **({INDEXES: indexes} if indexes else {})}
 
 
 def _overrides(index: Mapping[str, Any]) -> dict[str, Value]:

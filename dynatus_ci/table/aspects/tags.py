@@ -74,6 +74,10 @@ class Tags(Aspect):
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         return self.normalise(answer.get("Tags") or [])
 
+    def written(self, value: Value) -> Value:
+        """Without AWS's own tags."""
+        return [{"Key": key, "Value": text} for key, text in value.items() if not key.lower().startswith("aws:")]
+
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
         desired = comparison.desired.at((self.name,))
         actual = comparison.actual_at((self.name,)) or {}
