@@ -19,7 +19,7 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; 
 
 .PHONY: help
 help: ## show this list
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
 
 .PHONY: demo
 demo: .venv/.demo ## the life of three tables in a minute, on an embedded DynamoDB
@@ -42,6 +42,16 @@ check: lint unit ## both: what to run before a commit
 .PHONY: test
 test: lint $(BIN)/actionlint ## everything; what a machine lacks (Docker, act, Node …) is skipped, and named at the end
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+.PHONY: acceptance
+acceptance: .venv/.dev ## every setting on a real AWS account, ACCOUNT=…; it asks first, and says what it takes
+	@[ -n "$(ACCOUNT)" ] || { echo "Name the account: make acceptance ACCOUNT=123456789012" >&2; exit 1; }
+	$(BIN)/python -m tests.acceptance run --account "$(ACCOUNT)"
+
+.PHONY: sweep
+sweep: .venv/.dev ## removes what an acceptance run left behind in ACCOUNT=…
+	@[ -n "$(ACCOUNT)" ] || { echo "Name the account: make sweep ACCOUNT=123456789012" >&2; exit 1; }
+	$(BIN)/python -m tests.acceptance sweep --account "$(ACCOUNT)"
 
 .PHONY: soak
 soak: .venv/.dev ## the long property tests; SEED=… repeats a run

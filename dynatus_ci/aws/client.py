@@ -45,6 +45,7 @@ _NEXT_PAGE = {
     "NextToken": "NextToken",
     "LastEvaluatedTableName": "ExclusiveStartTableName",
     "LastEvaluatedKey": "ExclusiveStartKey",
+    "LastEvaluatedBackupArn": "ExclusiveStartBackupArn",
 }
 """Where an answer says that another page follows, and the parameter that asks for it."""
 

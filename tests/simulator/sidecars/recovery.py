@@ -131,6 +131,19 @@ def describe_backup(account: Account, request: Json) -> Json:
     return {"BackupDescription": {"BackupDetails": _details(backup), "SourceTableDetails": backup.source}}
 
 
+@writes("DeleteBackup")
+def delete_backup(account: Account, request: Json) -> Json:
+    """Delete a backup that somebody made; one that is CREATING is in use."""
+    answer = describe_backup(account, request)
+    backup = account.backups[request["BackupArn"]]
+    if backup.status != "AVAILABLE":
+        raise errors.ApiError("BackupInUseException", f"Backup is being created: {backup.arn}")
+    if backup.kind == "SYSTEM":
+        raise errors.validation("Cannot delete a SYSTEM backup")
+    del account.backups[backup.arn]
+    return answer
+
+
 @reads("ListBackups")
 def list_backups(account: Account, request: Json) -> Json:
     """Backups of a table or all, 100 a page, those of the system only when asked for."""
