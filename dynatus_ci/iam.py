@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.table import probe
+from dynatus_ci.table import copy_from, probe
 from dynatus_ci.table.aspects import ASPECTS, indexes, scaling, targets
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
@@ -25,6 +25,7 @@ from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.kinesis import Kinesis
 from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.replicas import Replicas
+from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.aspects.ttl import TimeToLive
 from dynatus_ci.table.model import DYNAMODB, Table, canonical
 from dynatus_ci.text import code, quoted
@@ -79,7 +80,7 @@ PARTITIONS = {
     "us-gov-": "aws-us-gov",
 }
 """The beginning of a region → its partition, if that is not `aws`. A test compares with botocore's partitions.json."""
-PURPOSES = ("Read", "Find", "Change", "Delete", "Watch", "List", "Replicate", "Use", "CreateRoleFor")
+PURPOSES = ("Read", "Find", "Change", "Copy", "Delete", "Watch", "List", "Replicate", "Use", "CreateRoleFor")
 """The purposes of statements, in their order. A Sid is a purpose and a topic, such as `ReadTimeToLive`."""
 TABLES = "Tables"
 KINESIS_STREAMS = "KinesisDataStreams"
@@ -179,6 +180,7 @@ def _grants(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_Grant
     yield from _scaling_reads(table)
     if not table.absent:
         yield from _reads(table, scope)
+        yield from _source_reads(table, scope)
     if mode == "apply":
         yield from _deletion(table, scope) if table.absent else _changes(table, scope)
         yield from _scaling_changes(table, scope)
@@ -218,6 +220,13 @@ def _scaling_changes(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
         for operation in ALARMS if scaling.mentioned(table) else ALARMS[:1]:
             yield _Grant("Change", f"cloudwatch:{operation}", alarm, topic="Alarms")
     yield _Grant("List", "cloudwatch:DescribeAlarms", topic="Alarms")
+
+
+def _source_reads(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
+    """The table that items are copied from, and the tags that say whether all were."""
+    if source := table.at(copy_from.PATH):
+        yield _Grant("Read", "dynamodb:DescribeTable", scope.arn("dynamodb", f"table/{source}"))
+        yield _Grant("Read", f"dynamodb:{Tags.reader}", scope.table(table), topic=_topic(Tags.name))
 
 
 def _aspect_reads(aspect: Aspect, table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
@@ -262,6 +271,7 @@ def _changes(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
         if Insights.name in index:
             resource = f"{scope.table(table)}/index/{name}"
             yield _Grant("Change", f"dynamodb:{Insights.writers[0]}", resource, topic=_topic(Insights.name))
+    yield from _copy(table, scope)
     yield from _replication(table, scope)
     yield from _key_use(table, scope)
     if stream := table.at((Kinesis.name, "StreamArn")):
@@ -269,6 +279,20 @@ def _changes(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
         for operation in KINESIS_USE:
             yield _Grant("Use", f"kinesis:{operation}", stream, topic=KINESIS_STREAMS)
     yield from _service_roles(table, scope)
+
+
+def _copy(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
+    """Read the source and fill the table. Both are compared; an existing table is filled only if it is empty."""
+    source = table.at(copy_from.PATH)
+    if not source:
+        return
+    for name in (source, table.name):
+        yield _Grant("Copy", "dynamodb:Scan", scope.arn("dynamodb", f"table/{name}"), topic="Items")
+    for operation in ("PartiQLInsert", "PutItem"):
+        yield _Grant("Copy", f"dynamodb:{operation}", scope.table(table), topic="Items")
+    for operation in Tags.writers:
+        yield _Grant("Change", f"dynamodb:{operation}", scope.table(table), topic=_topic(Tags.name))
+    yield _Grant("Read", "dynamodb:DescribeContinuousBackups", scope.table(table), topic="Backups")
 
 
 def _replication(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:

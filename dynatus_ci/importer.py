@@ -129,7 +129,7 @@ def _scaled(how: _Import, table: Table) -> tuple[Table, AccountFacts]:
     facts, paths = how.cache.facts(), tuple(targets.paths(table))
     if table.at(("BillingMode",)) != "PROVISIONED":
         return table, replace(facts, scaling={}, schedules={})
-    facts = how.cache.answer(MissingFacts(scaling=True, schedules=True), table.name, facts)
+    facts = how.cache.answer(MissingFacts(scaling=True, schedules=True), table, facts)
     places = {targets.key(table.name, path) for path in paths}
     scaling = {place: target for place, target in (facts.scaling or {}).items() if place in places}
     return targets.shown(table, scaling, paths), replace(facts, scaling=scaling)

@@ -68,6 +68,7 @@ class Inputs:
     max_parallel: int = 10
     wait_minutes: float = 60
     detach: bool = False
+    copy_rate: int | None = None
     github_token: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -212,6 +213,7 @@ _READERS: Final[Mapping[str, Callable[[Text], object]]] = {
     "max-parallel": _whole,
     "wait-minutes": _minutes,
     "detach": _flag,
+    "copy-rate": _whole,
     "github-token": _matching(r"[\x21-\x7e]+", "a token"),
 }
 NAMES: Final = tuple(_READERS)

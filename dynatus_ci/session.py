@@ -55,6 +55,7 @@ class Planning:
             max_parallel=self.inputs.max_parallel,
             wait_seconds=self.inputs.wait_minutes * 60,
             detach=self.inputs.detach,
+            copy_rate=self.inputs.copy_rate,
         )
 
     def tables(self, path: str | None = None) -> tuple[Table, ...]:

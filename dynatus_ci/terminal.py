@@ -11,19 +11,22 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from dynatus_ci.errors import DynatusError, InvalidInput
 from dynatus_ci.text import as_options, plain, visible
 
+if TYPE_CHECKING:
+    from dynatus_ci.engine import Event, OnEvent
+
 COLOURS = ("auto", "always", "never")
 
-Told = Callable[[str, str], None]
-"""Takes a table and what is happening to it."""
+BAR = 20
+"""Characters of the bar of a copy."""
 
 _ASCII = {
     "→": "->",
@@ -157,14 +160,14 @@ def confirm(question: str) -> bool:
 
 
 @contextmanager
-def progress() -> Iterator[Told]:
+def progress() -> Iterator[OnEvent]:
     """Show progress on standard error for as long as the context lasts."""
     from rich.console import Console  # noqa: PLC0415  # it takes long to load, and most commands show no progress
     from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     console = Console(stderr=True)
     if not (console.is_terminal and sys.stderr.isatty()):  # FORCE_COLOR alone makes rich take a pipe for a terminal
-        yield lambda table, text: say(f"{table}: {spoken(text)}")
+        yield _lines
         return
     spinner = SpinnerColumn("dots" if console.encoding.startswith("utf") else "line")
     # markup off: names and texts come from definitions
@@ -172,9 +175,21 @@ def progress() -> Iterator[Told]:
     with Progress(*columns, console=console, transient=True) as shown:
         tasks: dict[str, TaskID] = {}
 
-        def told(table: str, text: str) -> None:
-            if table not in tasks:
-                tasks[table] = shown.add_task("", total=None)
-            shown.update(tasks[table], description=visible(f"{table}  {spoken(text)}"))
+        def told(event: Event) -> None:
+            if event.table not in tasks:
+                tasks[event.table] = shown.add_task("", total=None)
+            drawn = "" if event.done is None else f"  {_bar(event.done)}"
+            shown.update(tasks[event.table], description=visible(f"{event.table}{drawn}  {spoken(event.text)}"))
 
         yield told
+
+
+def _lines(event: Event) -> None:
+    """Events as lines, without those that come every second."""
+    if event.kind != "progress":  # its enumeration would load the engine, which most commands do not need
+        say(f"{event.table}: {spoken(event.text)}")
+
+
+def _bar(done: float) -> str:
+    full = round(done * BAR)
+    return "[" + "#" * full + "-" * (BAR - full) + "]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -18,8 +19,10 @@ from dynatus_ci.table.aspects.base import Emptiness
 from dynatus_ci.table.model import Failure, Plan, Risk, TableChange, Usage
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
 from dynatus_ci.table.usage import ReadMetric
+from dynatus_ci.text import option
 from tests import shop
 from tests.shop import ACCOUNT, KNOWN, change, creation, plan
+from tests.unit.test_planner import FOLDER, planned
 
 GITHUB = ReportContext(
     path="resources/dynamo",
@@ -64,6 +67,11 @@ UPDATES = plan(*map(change, ("users", "payments", "reports")))
 BIG = plan(
     *(change("users", as_name=f"service-{n:03}-table") for n in range(20)),
     *(creation("users", as_name=f"table-{n:03}") for n in range(280)),
+)
+COPY = Plan(
+    (planned(json.loads((FOLDER / "copy-from-new-table.json").read_text(encoding="utf-8"))),),
+    account=ACCOUNT,
+    region="eu-west-1",
 )
 NOTHING = plan(change("countries"), change("currencies"))
 EMPTY = plan(change("orders", replace(KNOWN, emptiness=Emptiness.EMPTY)), change("countries"))
@@ -164,6 +172,27 @@ def applied() -> Result:
     """Every step of FIRST is done."""
     tables = tuple(all_or_refused(change, Gate(None)) for change in FIRST.tables)
     return Result(FIRST, tables, Outcome.APPLIED)
+
+
+def copied() -> Result:
+    """A table that was filled while an application wrote to both."""
+    note = (
+        "Copied 99,998 items of `orders` in 41 s. It used 21,950 read units and 99,998 write units. All 100,000 items "
+        "are in the new table. 2 items differ and 5 are only in the new table: an application wrote them there."
+    )
+    (change,) = COPY.tables
+    done = (Status.DONE,) * len(change.steps)
+    return Result(COPY, (table_result(change, *done, result=Outcome.APPLIED, notes=(note,)),), Outcome.APPLIED)
+
+
+def stopped_copy() -> Result:
+    """A copy that was stopped half-way."""
+    message = f"The time that apply may take ({option('wait-minutes')}) is over. Run it again to go on."
+    error = Failure("Timeout", message, reason=FailureReason.TIMEOUT)
+    (change,) = COPY.tables
+    statuses = (Status.DONE, Status.FAILED, *[Status.NOT_RUN] * len(change.steps[2:]))
+    result = table_result(change, *statuses, result=Outcome.FAILED, error=error)
+    return Result(COPY, (result,), Outcome.FAILED, FailureReason.TIMEOUT)
 
 
 def running() -> Result:

@@ -13,7 +13,7 @@ from dynatus_ci.action.job import ActionResult, Job, Problem, definition
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.definitions import files
 from dynatus_ci.definitions.loader import Loaded
-from dynatus_ci.engine import Event
+from dynatus_ci.engine import Event, EventKind
 from dynatus_ci.errors import DynatusError, FailureReason, GitHubError, InvalidInput, NoDefinitions
 from dynatus_ci.github.answers import GitObject
 from dynatus_ci.github.pull_request import PullRequests
@@ -276,7 +276,8 @@ class ApplyRun:
     # --- while it runs -----------------------------------------------------------------------------------------------
 
     def _on_event(self, event: Event) -> None:
-        self._job.runner.text(report.hide_accounts(f"{event.table}: {event.text}", self._plan.account))
+        if event.kind is not EventKind.PROGRESS:
+            self._job.runner.text(report.hide_accounts(f"{event.table}: {event.text}", self._plan.account))
         if event.backup:
             self._name_backup(event.table, event.backup)
 

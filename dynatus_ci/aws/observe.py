@@ -14,11 +14,13 @@ from typing import Any
 from dynatus_ci.aws import emulation, probes
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import NO_SESSION, Aws, pages
+from dynatus_ci.aws.copier import Copier
 from dynatus_ci.aws.registered import RegisteredTargets
-from dynatus_ci.table import build, emulators, planner
+from dynatus_ci.table import build, copy_from, copying, emulators, planner
 from dynatus_ci.table.aspects import ASPECTS, targets
 from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Emptiness
 from dynatus_ci.table.aspects.insights import Insights
+from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import Table
 from dynatus_ci.table.planner import MissingFacts
 from dynatus_ci.text import code
@@ -40,8 +42,12 @@ def table(aws: Aws, desired: Table) -> Table | None:
     if description.get("TableStatus") in {"CREATING", "DELETING"}:
         return build.actual(description, {})
     managed = [aspect for aspect in ASPECTS if aspect.managed(desired)]
+    if desired.manages(copy_from.NAME) and not desired.manages(Tags.name):
+        managed.append(Tags())  # they say whether all items were copied
     read = answers(aws, description, managed)
     unread = [it.name for it in managed if it.reader and it.reader not in read and it.name not in cannot_keep(aws)]
+    if Tags.name in unread and desired.manages(copy_from.NAME):
+        unread.append(copy_from.NAME)
     actual = build.actual(description, read)
     return replace(actual, transitions={**actual.transitions, **{(name,): planner.UNREAD for name in unread}})
 
@@ -104,10 +110,10 @@ def cannot_keep(aws: Aws) -> frozenset[str]:
 class FactCache:
     """What a run knows of the account beyond its tables. Each fact is read once, when it is first needed."""
 
-    def __init__(self, aws: Aws, *, ignore_tags: tuple[str, ...] = ()) -> None:
+    def __init__(self, aws: Aws, *, ignore_tags: tuple[str, ...] = (), copy_rate: int | None = None) -> None:
         self._aws = aws
         self._lock = Lock()
-        self._known = AccountFacts(region=aws.region, ignore_tags=ignore_tags)
+        self._known = AccountFacts(region=aws.region, ignore_tags=ignore_tags, copy_rate=copy_rate)
         self.scaling = RegisteredTargets(aws)
 
     def facts(self) -> AccountFacts:
@@ -117,8 +123,9 @@ class FactCache:
         unsupported = frozenset(aws.unsupported)
         return replace(self._known, emulator=aws.emulator, unsupported=unsupported, backups=backups)
 
-    def answer(self, missing: MissingFacts, name: str, facts: AccountFacts) -> AccountFacts:
-        """The facts with the missing ones read. Whether the table is empty is read anew each time."""
+    def answer(self, missing: MissingFacts, desired: Table, facts: AccountFacts) -> AccountFacts:
+        """The facts with the missing ones read. What is known of the table and its source is read anew each time."""
+        name = desired.name
         with self._lock:
             if missing.key and missing.key not in self._known.keys:
                 self._known = _with_key(self._aws, missing.key, self._known)
@@ -128,10 +135,14 @@ class FactCache:
             _check_backups(self._aws)
         if missing.scaling or missing.schedules:
             facts = self._with_scaling(facts, managed=missing.schedules)
+        asked = {missing.source: self._described(missing.source)} if missing.source else {}
+        copied = self._is_copied(desired, facts) if missing.copied else facts.copied
         return replace(
             self.facts(),
             emptiness=emptiness,
             probe=found,
+            sources={**facts.sources, **asked},
+            copied=copied,
             memory=facts.memory,
             scaling=facts.scaling,
             scaling_denied=facts.scaling_denied,
@@ -152,6 +163,19 @@ class FactCache:
                 return replace(facts, scaling_denied=True)
             raise
         return replace(facts, scaling=registered, schedules=schedules)
+
+    def _described(self, name: str) -> Table | None:
+        """A table as DescribeTable alone shows it."""
+        description = self._aws.describe(name)
+        return build.actual(description, {}) if description else None
+
+    def _is_copied(self, desired: Table, facts: AccountFacts) -> bool:
+        """Whether the table has every item of its source: where no tag can say so, both are read."""
+        source = facts.sources[desired.at(copy_from.PATH)]
+        if source is None:
+            return True
+        compared, _ = Copier(self._aws, copying.job(source, desired, rate=None)).compare()
+        return not compared.missing
 
 
 def backup(aws: Aws, name: str, called: str, *, since: float) -> str | None:

@@ -198,7 +198,7 @@ def _run(planning: Planning, tables: Sequence[Table], *, aws: Aws, planned: Plan
             plan=planned,
             refusal=gate.refusal,
             options=planning.options,
-            on_event=lambda event: told(event.table, event.text),
+            on_event=told,
             stop=stop.flag,
         )
 

@@ -120,7 +120,7 @@ def _add_common(parser: argparse.ArgumentParser, *, formats: bool) -> None:
 
 _ACCOUNT = ("region", "endpoint-url", "account", "profile")
 _DEFINITIONS = ("environment", "params", "table-prefix")
-_RUNNING = ("max-parallel", "wait-minutes", "detach")
+_RUNNING = ("max-parallel", "wait-minutes", "detach", "copy-rate")
 _HELP = {
     "region": ("REGION", "the AWS region (default: what boto3 finds)"),
     "endpoint-url": ("URL", "use this endpoint instead of AWS, such as DynamoDB Local"),
@@ -131,6 +131,7 @@ _HELP = {
     "baseline": ("PATH", "compare with these definitions instead of AWS"),
     "max-parallel": ("N", f"how many tables to change at once (default: {_DEFAULTS.max_parallel})"),
     "wait-minutes": ("MINUTES", f"how long to wait before giving up (default: {_DEFAULTS.wait_minutes:g})"),
+    "copy-rate": ("N", "how many items a second a copy may write (default: as fast as it can)"),
     "reviewed": ("PLAN.json", "run only what this plan file holds"),
     "params": ("NAME=VALUE", "a value for #param; can be repeated"),
     "allow-destructive": ("PATTERN", "approve data loss in this table, or table/index; globs; can be repeated"),

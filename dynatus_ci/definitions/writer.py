@@ -1,7 +1,8 @@
 """Writes an actual table as an EDN definition, aligned as a person would write it.
 
 The loader reads the same values back. Left out are read-only members, aspects with their initial value, limits of -1,
-warm throughput (AWS raises it by itself), AWS's own tags, and vector indexes, which dynatus does not manage.
+warm throughput (AWS raises it by itself), tags of AWS and of dynatus itself, and vector indexes, which dynatus does not
+manage.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from dynatus_ci.aws.waits import Clock, SystemClock
 from dynatus_ci.engine import table_loop
 from dynatus_ci.engine.run import EngineRun, Event, EventKind, OnEvent, Refuse
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import emulators, planner, proof, usage
+from dynatus_ci.table import copy_from, emulators, planner, proof, usage
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import AccountFacts
 from dynatus_ci.table.model import Failure, Plan, Table, TableChange
@@ -38,12 +38,14 @@ class Options:
         max_parallel: How many tables are changed at the same time.
         wait_seconds: After how many seconds apply stops waiting.
         detach: Do not wait for backfills, cooldowns and quotas.
+        copy_rate: The most items that a copy writes in a second; None for no limit.
     """
 
     ignore_tags: tuple[str, ...] = ()
     max_parallel: int = 10
     wait_seconds: float = 3_600
     detach: bool = False
+    copy_rate: int | None = None
 
 
 # --- plan ------------------------------------------------------------------------------------------------------------
@@ -51,12 +53,14 @@ class Options:
 
 def plan(aws: Aws, tables: Sequence[Table], *, options: Options = Options()) -> Plan:  # frozen
     """Plan each table. Read-only; a table that cannot be read carries its error."""
-    cache = observe.FactCache(aws, ignore_tags=options.ignore_tags)
+    cache = observe.FactCache(aws, ignore_tags=options.ignore_tags, copy_rate=options.copy_rate)
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
         changes = list(pool.map(lambda table: _plan_table(aws, table, cache), tables))
     if aws.emulator == emulators.DYNAMODB_LOCAL:
         conflicts = emulation.case_conflicts(table.name for table in tables)
         changes = [_case_conflict(change, conflicts) for change in changes]
+    sources = copy_from.sources(changes)
+    changes = [copy_from.kept(change, sources) for change in changes]
     planned = Plan(
         tables=tuple(sorted(changes, key=lambda change: change.table)),
         account=aws.account,
@@ -170,9 +174,11 @@ def apply(
         clock=clock,
         deadline=clock.now() + options.wait_seconds,
         slots=Semaphore(options.max_parallel),
+        copy_rate=options.copy_rate,
+        sources=copy_from.sources(plan.tables),
     )
     planned = {change.table: change for change in plan.tables}
-    cache = observe.FactCache(aws, ignore_tags=options.ignore_tags)
+    cache = observe.FactCache(aws, ignore_tags=options.ignore_tags, copy_rate=options.copy_rate)
 
     def applied(table: Table) -> TableResult:
         return table_loop.TableLoop(run, table, planned[table.name], cache).run()

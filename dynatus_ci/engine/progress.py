@@ -27,6 +27,8 @@ class TableProgress:
     """The ARN of the backup that this run created."""
     unanswered: Step | None = None
     """A step whose call had no answer."""
+    notes: list[str] = field(default_factory=list)
+    """What the report says of the run, as sentences."""
     streams: list[str] = field(default_factory=list)
     """The ARNs that the table's stream has had: consumers must be switched to the last one."""
 
@@ -82,7 +84,9 @@ class TableProgress:
         steps = [*self.steps, *self._not_run(outcome)]
         if agrees:  # so what was left running has ended
             steps = [replace(it, status=Status.DONE) if it.status is Status.RUNNING else it for it in self.steps]
-        switched = self.streams[1:]
+        moved = (
+            [f"The stream was {code(self.streams[0])} and is now {code(self.streams[-1])}."] if self.streams[1:] else []
+        )
         return TableResult(
             table=self.planned.table,
             action=self.planned.action,
@@ -91,7 +95,7 @@ class TableProgress:
             resume_at=iso(resume) if resume is not None else None,
             backup=self.backup,
             error=error,
-            notes=(f"The stream was {code(self.streams[0])} and is now {code(self.streams[-1])}.",) if switched else (),
+            notes=(*self.notes, *moved),
             agrees=agrees,
             unfinished=() if agrees else self.unfinished,
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from threading import Event as Flag
 from threading import Semaphore
@@ -35,6 +35,7 @@ class EventKind(StrEnum):
 
     STEP = "step"
     WAITING = "waiting"
+    PROGRESS = "progress"
     DONE = "done"
     BACKUP = "backup"
     RETRY = "retry"
@@ -43,13 +44,19 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened while a table was changed; `backup` is the ARN of a backup that is AVAILABLE."""
+    """Something that happened while a table was changed.
+
+    Args:
+        backup: The ARN of a backup that is AVAILABLE.
+        done: How much of a copy is done, from 0 to 1. PROGRESS comes every second, and a log leaves it out.
+    """
 
     kind: EventKind
     table: str
     text: str
     step: Step | None = None
     backup: str | None = None
+    done: float | None = None
 
 
 OnEvent = Callable[[Event], None]
@@ -64,6 +71,8 @@ class EngineRun:
         stop: Set when the run must end after the current call.
         deadline: When apply stops waiting, in seconds since the epoch.
         slots: One for each table that may be changed at the same time.
+        copy_rate: The most items that a copy writes in a second.
+        sources: The tables that others are filled from in this run, each with one of these.
     """
 
     aws: Aws
@@ -74,6 +83,8 @@ class EngineRun:
     clock: Clock
     deadline: float
     slots: Semaphore
+    copy_rate: int | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 class StopTable(Exception):
@@ -119,9 +130,17 @@ class TableRun:
         """Seconds since the epoch."""
         return self.run.clock.now()
 
-    def notify(self, kind: EventKind, text: str, *, step: Step | None = None, backup: str | None = None) -> None:
+    def notify(
+        self,
+        kind: EventKind,
+        text: str,
+        *,
+        step: Step | None = None,
+        backup: str | None = None,
+        done: float | None = None,
+    ) -> None:
         """Say what happens, as one line of plain text."""
-        self.run.on_event(Event(kind, self.desired.name, plain(text), step, backup))
+        self.run.on_event(Event(kind, self.desired.name, plain(text), step, backup, done))
 
     def observe(self, paths: Iterable[Path]) -> Table | None:
         """The actual table. Of the aspects only those of some paths are read."""

@@ -12,10 +12,10 @@ from math import inf
 from dynatus_ci.aws import call_errors, observe
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws
-from dynatus_ci.engine import progress, steps, waiting
+from dynatus_ci.engine import filling, progress, steps, waiting
 from dynatus_ci.engine.run import EngineRun, EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import Bug, DynatusError, FailureReason
-from dynatus_ci.table import aspects, order, planner
+from dynatus_ci.table import aspects, copy_from, order, planner
 from dynatus_ci.table.aspects.base import AccountFacts, Memory
 from dynatus_ci.table.model import Failure, Path, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, TableResult
@@ -37,7 +37,7 @@ def observe_table(
     actual = observe.table(aws, desired)
     facts = replace(cache.facts(), memory=memory)
     while missing := planner.missing_facts(desired, actual, facts):
-        facts = cache.answer(missing, desired.name, facts)
+        facts = cache.answer(missing, desired, facts)
     return actual, facts
 
 
@@ -106,14 +106,18 @@ class TableLoop:
         if step is None:
             return self._nothing_ready(actual, change)
         table.check_time()  # to observe takes several calls, and the run may be stopped during any of them
-        steps.take(table, change, step, actual)
+        filling.check(table, change)
+        if copy_from.is_copy(step):
+            filling.take(table, step)
+        else:
+            steps.take(table, change, step, actual)
         return True
 
     def _observe(self) -> tuple[Table | None, TableChange]:
         """What there is to do now; ends the table where the plan has an error or a refusal."""
         table = self._table
         actual, facts = observe_table(table.aws, table.desired, self._cache, memory=table.memory)
-        change = planner.change(table.desired, actual, facts)
+        change = copy_from.kept(planner.change(table.desired, actual, facts), table.run.sources)
         if actual:
             table.memory = replace(table.memory, indexes={**table.memory.indexes, **actual.indexes()})
         table.progress.observed(actual, change)

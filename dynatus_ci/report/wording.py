@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dynatus_ci.report.quantities import plural, size
-from dynatus_ci.table import aspects, phrases, replacement, usage
+from dynatus_ci.table import aspects, copy_from, phrases, replacement, usage
 from dynatus_ci.table.aspects import keys, targets
 from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.keys import LOCAL
@@ -24,6 +24,8 @@ def name(path: Path) -> str:
     """What a path is called, as a sentence: `stream`, or `index` and the index's name."""
     if not path:
         return "table"
+    if path == copy_from.PATH:
+        return copy_from.TITLE
     aspect, members = aspects.of(path[:1]), path[1:]
     if aspect and not aspect.named:
         return aspect.title
@@ -170,6 +172,8 @@ def _held(changes: Sequence[TableChange]) -> str:
 
 
 def _template(difference: Difference) -> str:
+    if difference.path == copy_from.PATH:
+        return copy_from.consequence(difference)
     aspect = aspects.of(difference.path)
     return aspect.consequence(difference) if aspect else _OTHER_CONSEQUENCE
 

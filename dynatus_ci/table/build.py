@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dynatus_ci.errors import Place
-from dynatus_ci.table import unmanaged
+from dynatus_ci.table import copy_from, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, indexes, keys
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.replicas import Replicas
+from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import Path, Table, TableInfo, Value
 
 
@@ -23,8 +24,10 @@ def desired(definition: Mapping[str, Any], *, place: Place | None = None) -> Tab
     name = definition["TableName"]
     if definition.get("Absent"):
         return Table(name, place=place, absent=True)
+    source = definition.get(copy_from.NAME)
     values: dict[str, Value] = {
         "AttributeDefinitions": keys.definitions(keys.types(definition["AttributeDefinitions"])),
+        **({copy_from.NAME: source} if source else {}),
         **{aspect.name: aspect.desired(definition) for aspect in ASPECTS if aspect.mentioned(definition)},
     }
     return Table(name, values, place=place)
@@ -46,6 +49,8 @@ def actual(description: Mapping[str, Any], answers: Mapping[str, Mapping[str, An
             _put(values, path, value)
         transitions |= aspect.transitions(description, answer)
         failures |= aspect.failures(description, answer)
+    if Tags.reader in answers:
+        values[copy_from.NAME] = copy_from.marks(values[Tags.name])
     return Table(description["TableName"], values, transitions, failures, info=_live(description))
 
 

@@ -11,7 +11,7 @@ from math import ceil
 from typing import Any
 
 from dynatus_ci.table import items
-from dynatus_ci.table.items import Item, Misfit
+from dynatus_ci.table.items import Item, KeyAttribute, Misfit
 from dynatus_ci.table.model import Path, Table, TableInfo
 
 MOST_IN_BATCH = 25
@@ -31,6 +31,42 @@ LARGE = 20_000_000
 """Items. The comparison of a larger table takes more memory than a small machine has to spare."""
 _SEGMENT_BYTES = 16 * 1024 * 1024
 _SEGMENTS = (8, 1_000)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyJob:
+    """What is copied where.
+
+    Args:
+        source: The name of the table that is read.
+        target: The name of the table that is filled.
+        key: The attributes of the new table's key.
+        unproven: The key attributes that an item of the source may not fit.
+        may_repeat: Whether two items of the source may have the same key in the new table.
+        segments: In how many segments a table is scanned.
+        rate: The most items written in a second; None for no limit.
+    """
+
+    source: str
+    target: str
+    key: tuple[str, ...]
+    unproven: tuple[KeyAttribute, ...] = ()
+    may_repeat: bool = False
+    segments: int = 1
+    rate: int | None = None
+
+
+def job(source: Table, target: Table, *, rate: int | None) -> CopyJob:
+    """The copy of a live table into one with another definition."""
+    return CopyJob(
+        source=source.name,
+        target=target.name,
+        key=items.key_names(target),
+        unproven=items.unproven(source, target),
+        may_repeat=items.may_repeat(source, target),
+        segments=segments(source.info.bytes if source.info else 0),
+        rate=rate,
+    )
 
 
 # --- what is sent ----------------------------------------------------------------------------------------------------
@@ -136,7 +172,7 @@ def _a_second(table: Table, kind: str, on_demand: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class FitCheck:
     """Whether the items of a table fit another key: how many were read, and how many do not, by attribute and reason.
 
     An item is counted once for each key that it does not fit.

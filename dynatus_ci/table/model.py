@@ -57,6 +57,7 @@ class Effect(StrEnum):
     REBUILD_REPLICA = "rebuild-replica"
     RECREATE = "recreate"
     DELETE = "delete"
+    COPY = "copy"
     UNSUPPORTED = "unsupported"
 
 

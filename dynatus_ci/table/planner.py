@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dynatus_ci.table import emulators, order, probe, replacement, unmanaged
+from dynatus_ci.table import copy_from, emulators, order, probe, replacement, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys, scaling, targets
 from dynatus_ci.table.aspects import of as aspect_of
 from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Comparison, Emptiness, Probe
@@ -42,6 +42,7 @@ class MissingFacts:
     """What must be looked up before the change of a table can be planned. False and None: nothing.
 
     `key` is the KMS key to look up. `schedules` are scheduled actions: they matter where the file has auto scaling.
+    `source` is the table to copy from, and `copied` whether its items are all there.
     """
 
     scaling: bool = False
@@ -49,9 +50,12 @@ class MissingFacts:
     emptiness: bool = False
     probe: bool = False
     key: str | None = None
+    source: str | None = None
+    copied: bool = False
 
     def __bool__(self) -> bool:
-        return self.scaling or self.schedules or self.emptiness or self.probe or self.key is not None
+        flags = (self.scaling, self.schedules, self.emptiness, self.probe, self.copied)
+        return any(flags) or self.key is not None or self.source is not None
 
 
 def change(desired: Table, actual: Table | None, facts: AccountFacts) -> TableChange:
@@ -73,6 +77,8 @@ def change(desired: Table, actual: Table | None, facts: AccountFacts) -> TableCh
         planned = _recreation(comparison)
     else:
         planned = _update(comparison)
+    if not desired.absent:
+        planned = _with_copy(planned, _missing(comparison) if planned.action is Action.RECREATE else comparison)
     if actual is not None and comparison.creating:
         return replace(planned, notes=("The table is being deleted now. Apply waits for that.", *planned.notes))
     return planned
@@ -90,9 +96,11 @@ def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> 
     return MissingFacts(
         scaling=unread and _scaling_matters(comparison, base),
         schedules=facts.schedules is None and not facts.scaling_denied and _manages_scaling(comparison),
-        emptiness=goes and facts.emptiness is Emptiness.NOT_ASKED,
+        emptiness=(goes or copy_from.must_prove_empty(base)) and facts.emptiness is Emptiness.NOT_ASKED,
         probe=replaced and probe.possible(base) and facts.probe is Probe.NOT_ASKED,
         key=next(filter(None, unknown_keys), new_key),
+        source=copy_from.unread_source(base),
+        copied=copy_from.must_compare(base),
     )
 
 
@@ -104,6 +112,8 @@ def as_actual(definition: Table | None, region: str) -> Table | None:
     if definition is None:
         return None
     values = {aspect.name: aspect.initial for aspect in ASPECTS} | dict(definition.values)
+    source = definition.at(copy_from.PATH)
+    values[copy_from.NAME] = copy_from.done(source) if source else {}
     arn = f"arn:aws:dynamodb:{region}:ACCOUNT:table/{definition.name}"
     return replace(definition, values=values, info=TableInfo(table_id="", arn=arn, status="ACTIVE"))
 
@@ -177,20 +187,50 @@ def _building(comparison: Comparison, differences: tuple[Difference, ...]) -> It
     """CreateTable, then a step for each difference that CreateTable does not take."""
     missing = _missing(comparison)
     unsupported = frozenset(aspect.name for aspect in ASPECTS if not _keeps(comparison, (aspect.name,)))
-    create = replacement.create_step(missing, differences, unsupported)
+    create = copy_from.with_mark(missing, replacement.create_step(missing, differences, unsupported))
     left = tuple(difference for difference in differences if difference.id not in create.differences)
-    after = _steps(missing, ASPECTS, left)
+    after = (*_copying(missing, left), *_in_order(_steps(missing, ASPECTS, left), differences))
     yield create
-    yield from (replace(step, after=create.differences) for step in _in_order(after, differences))
+    yield from (replace(step, after=(*create.differences, *step.after)) for step in _after_copy(after, differences))
+
+
+def _copying(comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
+    for difference in differences:
+        if difference.effect is Effect.COPY:
+            yield from copy_from.steps(comparison, difference)
+
+
+def _after_copy(steps: Iterable[Step], differences: tuple[Difference, ...]) -> Iterator[Step]:
+    """The steps; what is not part of a copy comes after it, even if the copy has to wait.
+
+    So the stream and the replicas of a new table do not carry every copied item.
+    """
+    copies = tuple(difference.id for difference in differences if difference.effect is Effect.COPY)
+    yield from (replace(step, after=(*step.after, *(id_ for id_ in copies if id_ not in step.differences)))
+                for step in steps)  # fmt: skip
+
+
+def _with_copy(change: TableChange, comparison: Comparison) -> TableChange:
+    """The change with what is to be said about its copy."""
+    refused = copy_from.refusal(comparison) if change.refusal is None else None
+    if refused:
+        return replace(change, steps=(), refusal=refused[0], refused_for=refused[1])
+    return replace(change, notes=(*change.notes, *copy_from.notes(comparison)))
 
 
 def _update(comparison: Comparison) -> TableChange:
     aspects = tuple(_readable(comparison))
     differences = (difference for aspect in aspects for difference in aspect.differences(comparison))
     supported, unsupported = _split(
-        comparison, (*_covered(comparison, differences), *_unsupported_differences(comparison))
+        comparison,
+        (
+            *_covered(comparison, differences),
+            *copy_from.differences(comparison),
+            *_unsupported_differences(comparison),
+        ),
     )
-    steps = _in_order(_steps(comparison, aspects, supported), supported)
+    others = _in_order(_steps(comparison, aspects, supported), supported)
+    steps = tuple(_after_copy((*_copying(comparison, supported), *others), supported))
     left_alone = _left_alone(comparison) if supported else None
     refusal = left_alone or _refusal(comparison, supported)
     planned = _table_change(

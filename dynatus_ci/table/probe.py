@@ -14,7 +14,7 @@ from typing import Any
 
 from dynatus_ci.table.aspects.base import Comparison, Probe
 from dynatus_ci.table.aspects.policy import Policy
-from dynatus_ci.table.aspects.tags import MOST, Tags
+from dynatus_ci.table.aspects.tags import MOST, Tags, is_owner, owner
 from dynatus_ci.table.model import Path, Step, Value, canonical, digest
 from dynatus_ci.text import code
 
@@ -22,8 +22,6 @@ SUFFIX = ".dynatus-probe"
 TAG = "dynatus:probe-of"
 """The tag by which a later run knows the probe of a run that was killed. Its value begins with the table's name."""
 LONGEST_NAME = 255
-MOST_OF_NAME = 256 - len("@12345678")
-"""Characters of a table's name that the tag's value has room for."""
 HARMLESS = "dynamodb:GetItem"
 
 
@@ -36,14 +34,9 @@ def name(table: str) -> str:
     return f"{table[: room - len(mark)]}{mark}{SUFFIX}"
 
 
-def owner(table: str, table_id: str) -> str:
-    """The tag's value: whose probe it is."""
-    return f"{table[:MOST_OF_NAME]}@{table_id[:8]}"
-
-
 def is_of(table: str, tags: Mapping[str, str]) -> bool:
     """Whether a table with these tags is a probe of this one, also of an earlier table of its name."""
-    return tags.get(TAG, "").rpartition("@")[0] == table[:MOST_OF_NAME]
+    return is_owner(tags.get(TAG, ""), table)
 
 
 def is_about(step: Step, table: str) -> bool:

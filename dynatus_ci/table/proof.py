@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import build, planner, probe
+from dynatus_ci.table import build, copy_from, planner, probe
 from dynatus_ci.table.aspects import ASPECTS, targets
 from dynatus_ci.table.aspects.base import AccountFacts, Comparison
 from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Failure, Path, Step, Table, TableChange, Value
@@ -48,6 +48,8 @@ def left_over(change: TableChange, facts: AccountFacts) -> tuple[Difference, ...
             facts = replace(facts, scaling=targets.after(facts.scaling or {}, step.operation, step.parameters))
         elif not probe.is_about(step, change.table):
             table = _after(step, table, change, facts)
+        if copy_from.is_copy(step):
+            facts = replace(facts, memory=replace(facts.memory, copied=True))
     again = planner.change(change.desired, table, facts)
     served = {id_ for step in change.steps for id_ in step.differences}
     told = {difference.id for difference in change.differences} - served if change.left else set()

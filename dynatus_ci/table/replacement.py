@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dynatus_ci.table import model, probe, unmanaged
+from dynatus_ci.table import copy_from, model, probe, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys
 from dynatus_ci.table.aspects.base import Aspect, Comparison, Emptiness, matches
+from dynatus_ci.table.aspects.stream import Stream
 from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Risk, Step, Value, digest
 from dynatus_ci.text import code, codes
 
@@ -47,7 +48,7 @@ def creation(comparison: Comparison) -> tuple[Difference, ...]:
     itself = Difference(comparison.name, (), None, body(comparison), Effect.CREATE)
     aspects = (difference for aspect in ASPECTS if aspect.concerns(missing)
                 for difference in aspect.differences(missing))  # fmt: skip
-    return (itself, *aspects)
+    return (itself, *aspects, *copy_from.differences(missing))
 
 
 def create_step(comparison: Comparison, differences: tuple[Difference, ...], unsupported: frozenset[str]) -> Step:
@@ -212,6 +213,8 @@ def _unproven(comparison: Comparison) -> Iterator[str]:
 
 def _in_create(comparison: Comparison, aspect: Aspect) -> bool:
     desired = comparison.desired
+    if desired.manages(copy_from.NAME) and aspect.name == Stream.name:
+        return False  # the stream comes after the copy, so that it does not carry every copied item
     return aspect.in_create and desired.manages(aspect.name) and not matches(aspect.initial, desired.at((aspect.name,)))
 
 

@@ -31,8 +31,9 @@ NOT_OF_CREATE_TABLE = {
     "Replicas": None,
     "ReadCapacityAutoScalingSettings": None,
     "WriteCapacityAutoScalingSettings": None,
+    "CopyFrom": None,
 }
-"""CloudFormation's names for what CreateTable lacks, and the shape of the model where one has the same members."""
+"""What CreateTable lacks, by CloudFormation's name if it has one, and the shape of the model with the same members."""
 
 STRICTER = {
     ("SSESpecification",): "an SSESpecification without Enabled says nothing",

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dynatus_ci import api
 from dynatus_ci.aws import connection
-from dynatus_ci.aws.copying import Copier, CopyJob
+from dynatus_ci.aws.copier import Copier
 from dynatus_ci.table import build, items
-from dynatus_ci.table.copying import Compared
+from dynatus_ci.table.copying import Compared, CopyJob
 from dynatus_ci.table.items import Misfit
-from dynatus_ci.table.model import Table
+from dynatus_ci.table.model import Action, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -153,6 +154,35 @@ def test_items_that_do_not_fit_are_counted(emulator: DynamoDBClient) -> None:
 def test_an_item_that_aws_refuses_ends_the_copy_and_is_not_shown(dynamodb_local: DynamoDBClient) -> None:
     source, target = made(dynamodb_local, "pk", "sk"), made(dynamodb_local, "id")
     fill(dynamodb_local, source, item(1), item(2, id={"N": "777"}))
-    with pytest.raises(Exception, match="AWS refuses an item with `ValidationError`") as caught:
+    with pytest.raises(Exception, match="AWS refuses an item with ValidationError") as caught:
         copier(dynamodb_local, source, target).copy()
     assert "777" not in str(caught.value)
+
+
+# --- :CopyFrom -------------------------------------------------------------------------------------------------------
+
+
+def test_a_definition_fills_its_table_and_a_stopped_copy_goes_on(emulator: DynamoDBClient) -> None:
+    source = made(emulator, "pk", "sk")
+    fill(emulator, source, *map(item, range(60)))
+    wanted = definition("id", "pk", CopyFrom=source.name)
+    result = api.apply_tables(emulator, [wanted]).tables[0]
+    assert result.error is None
+    target = build.desired(wanted)
+    assert all_items(emulator, source) == all_items(emulator, target)
+    (note,) = result.notes
+    assert note.startswith(f"Copied 60 items of `{source.name}`")
+    assert api.plan_tables(emulator, [wanted]).tables[0].action is Action.NOOP
+
+    mark = {"Key": "dynatus:copying-from", "Value": f"{source.name}@{id_of(emulator, source)}"}
+    half = made(emulator, "id", "pk", Tags=[mark])
+    fill(emulator, half, *map(item, range(20)))
+    result = api.apply_tables(emulator, [{**wanted, "TableName": half.name}]).tables[0]
+    assert result.error is None
+    assert all_items(emulator, source) == all_items(emulator, half)
+    assert result.notes[0].startswith("Copied 40 items")
+
+
+def id_of(client: DynamoDBClient, table: Table) -> str:
+    actual = build.actual(client.describe_table(TableName=table.name)["Table"], {})
+    return actual.info.table_id[:8] if actual.info else ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dynatus_ci import cli, session, terminal
+from dynatus_ci.engine import Event, EventKind
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -205,7 +206,7 @@ def test_what_is_no_plan_document_is_refused(
 def test_nothing_that_is_printed_reaches_the_terminal_as_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["plan", "no\x1b[2Jwhere", "--endpoint-url", "http://127.0.0.1:9"]) == 1
     with terminal.progress() as told:
-        told("users", "a key \x1b]0;title\x07")
+        told(Event(EventKind.STEP, "users", "a key \x1b]0;title\x07"))
     printed = capsys.readouterr().err
     assert "\x1b" not in printed
     assert "users: a key" in printed

@@ -27,8 +27,8 @@ KEY = "arn:aws:kms:eu-west-1:111122223333:key/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1
 STREAM = "arn:aws:kinesis:eu-west-1:111122223333:stream/orders"
 TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders"
 ABSENT = build.desired({"TableName": "old", "Absent": True})
-PERMISSION_ONLY = {"dynamodb:CreateTableReplica", "dynamodb:DeleteTableReplica"}
-"""Actions that no operation has: AWS asks for them when it makes and deletes replicas on behalf of the caller."""
+PERMISSION_ONLY = {"dynamodb:CreateTableReplica", "dynamodb:DeleteTableReplica", "dynamodb:PartiQLInsert"}
+"""Actions that no operation has: of replicas that AWS makes and deletes for the caller, and of PartiQL statements."""
 
 
 def table(name: str = "orders", **members: object) -> Table:
@@ -77,6 +77,12 @@ PROVISIONED = table(
     ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
     GlobalSecondaryIndexes=[],
 )
+FILLED = table("copies", CopyFrom="old-orders")
+PARTIQL = {"dynamodb:BatchExecuteStatement": "dynamodb:PartiQLInsert"}
+"""Operations whose permission has another name.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
+"""
 
 
 def policy(*tables: Table, mode: iam.Mode = "apply", region: str | None = "eu-west-1") -> dict[str, Any]:
@@ -104,6 +110,7 @@ def operations(service: str) -> set[str]:
 CALLING = (
     *(PACKAGE / "engine").glob("*.py"),
     PACKAGE / "aws" / "client.py",
+    PACKAGE / "aws" / "copier.py",
     PACKAGE / "aws" / "observe.py",
     PACKAGE / "aws" / "registered.py",
     *(PACKAGE / "table").rglob("*.py"),
@@ -121,7 +128,8 @@ def called(modules: Sequence[Path]) -> Iterator[str]:
     for path in modules:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and node.value in names:
-                yield f"{names[node.value]}:{node.value}"
+                action = f"{names[node.value]}:{node.value}"
+                yield PARTIQL.get(action, action)
 
 
 # --- the contract with what is called --------------------------------------------------------------------------------
@@ -130,7 +138,7 @@ def called(modules: Sequence[Path]) -> Iterator[str]:
 def test_every_operation_that_can_be_called_is_allowed_to_who_needs_it() -> None:
     found = set(called(CALLING))
     assert {"dynamodb:UpdateTable", "dynamodb:DescribeBackup", "kms:DescribeKey"} < found
-    assert found <= allowed(policy(EVERYTHING, ABSENT)).keys()
+    assert found <= allowed(policy(EVERYTHING, ABSENT, FILLED)).keys()
 
 
 def test_every_reader_is_in_the_policy_for_plan_and_every_writer_in_that_for_apply() -> None:
@@ -141,7 +149,7 @@ def test_every_reader_is_in_the_policy_for_plan_and_every_writer_in_that_for_app
 
 
 def test_every_action_is_an_operation_that_aws_has() -> None:
-    for action in allowed(policy(EVERYTHING, ABSENT)).keys() - PERMISSION_ONLY:
+    for action in allowed(policy(EVERYTHING, ABSENT, FILLED)).keys() - PERMISSION_ONLY:
         service, _, name = action.partition(":")
         assert fnmatch.filter(operations(service), name), action
 
@@ -170,6 +178,16 @@ def test_a_setting_that_is_not_mentioned_is_not_read(aspect: Aspect) -> None:
     values["GlobalSecondaryIndexes"] = {}
     document = policy(Table("orders", values))
     assert not {f"dynamodb:{name}" for name in (aspect.reader, *aspect.writers)} & allowed(document).keys()
+
+
+def test_a_copy_reads_its_source_and_writes_only_the_new_table() -> None:
+    found = allowed(policy(table(CopyFrom="old")))
+    old = TABLE.replace("orders", "old")
+    assert {action for action, tables in found.items() if old in tables} == {"dynamodb:DescribeTable", "dynamodb:Scan"}
+    assert found["dynamodb:PartiQLInsert"] == found["dynamodb:PutItem"] == {TABLE}
+    assert "dynamodb:PartiQLInsert" not in allowed(policy(table()))
+    plan = allowed(policy(table(CopyFrom="old"), mode="plan"))
+    assert plan == {"dynamodb:DescribeTable": {TABLE, old}, "dynamodb:ListTagsOfResource": {TABLE}}
 
 
 def test_auto_scaling_is_asked_for_provisioned_tables_and_for_those_that_go() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynatus_ci.table import build, items
+from dynatus_ci.table import build, copying, items
 from dynatus_ci.table.items import Digest, Digests, KeyAttribute, Match, Misfit
 from dynatus_ci.table.model import Table
 
@@ -175,3 +175,77 @@ def test_keys_repeat_only_where_a_part_of_the_old_key_goes(
     source: tuple[tuple[str, str], ...], target: tuple[tuple[str, str], ...], *, expected: bool
 ) -> None:
     assert items.may_repeat(table(*source), table(*target)) is expected
+
+
+# --- what is sent ----------------------------------------------------------------------------------------------------
+
+
+def test_a_statement_has_a_parameter_for_each_attribute_and_quotes_their_names() -> None:
+    item: items.Item = {"id": {"S": "a"}, "it's": {"N": "1"}, 'x"y': {"NULL": True}}
+    assert copying.insert("orders", item) == {
+        "Statement": """INSERT INTO "orders" VALUE {'id': ?, 'it''s': ?, 'x"y': ?}""",
+        "Parameters": [{"S": "a"}, {"N": "1"}, {"NULL": True}],
+    }
+
+
+def test_names_that_fill_more_than_a_statement_make_none() -> None:
+    around = len("""INSERT INTO "t" VALUE {'': ?}""")
+    longest = "n" * (copying.LONGEST_STATEMENT - around)
+    assert copying.insert("t", {longest: {"S": "x"}}) is not None
+    assert copying.insert("t", {f"{longest}n": {"S": "x"}}) is None
+
+
+@given(st.lists(st.sampled_from(["1", "1.0", "2", "3", "4", "5"]), max_size=80))
+def test_batches_hold_all_items_in_order_and_no_key_twice(numbers: list[str]) -> None:
+    found = [{"id": {"N": number}, "place": {"N": str(place)}} for place, number in enumerate(numbers)]
+    batches = list(copying.batches(found, KEY))
+    assert [item for batch in batches for item in batch] == found
+    for batch in batches:
+        assert 0 < len(batch) <= copying.MOST_IN_BATCH
+        assert len({float(item["id"]["N"]) for item in batch}) == len(batch)
+
+
+def test_a_full_batch_has_25_items() -> None:
+    found = [{"id": {"N": str(number)}} for number in range(60)]
+    assert [len(batch) for batch in copying.batches(found, KEY)] == [25, 25, 10]
+
+
+# --- how long it takes -----------------------------------------------------------------------------------------------
+
+
+def live(items_: int, size: int, **units: int) -> Table:
+    description = {
+        "TableName": "orders",
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "ItemCount": items_,
+        "TableSizeBytes": items_ * size,
+        "ProvisionedThroughput": units or {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0},
+        **({} if units else {"BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}),
+    }
+    return build.actual(description, {})
+
+
+def test_an_estimate_counts_units_as_aws_bills_them() -> None:
+    found = copying.estimate(live(1_000_000, 1_500), table(*PK), checked=False)
+    assert (found.items, found.write_units) == (1_000_000, 2_000_000)
+    scan = 1_000_000 * 1_500 // 4_096 // 2
+    assert abs(found.read_units - 5 * scan) < 10  # copied by half units, both sides compared by whole ones
+    assert copying.estimate(live(1_000_000, 1_500), table(*PK), checked=True).read_units > found.read_units
+    assert found.memory == 17_000_000
+
+
+def test_an_estimate_is_as_long_as_the_slowest_part() -> None:
+    on_demand = copying.estimate(live(1_000_000, 300), table(*PK), checked=False)
+    slow_source = copying.estimate(
+        live(1_000_000, 300, ReadCapacityUnits=5, WriteCapacityUnits=5), table(*PK), checked=False
+    )
+    held_back = copying.estimate(live(1_000_000, 300), table(*PK), checked=False, rate=100)
+    assert on_demand.seconds < 1_000
+    assert slow_source.seconds > 10_000
+    assert held_back.seconds >= 10_000
+
+
+@pytest.mark.parametrize(("size", "expected"), [(0, 8), (2**30, 64), (2**50, 1_000)])
+def test_a_larger_table_is_scanned_in_more_segments(size: int, expected: int) -> None:
+    assert copying.segments(size) == expected

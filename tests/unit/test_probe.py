@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dynatus_ci.table import build, planner, probe
+from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import AccountFacts, Emptiness, Probe
 from dynatus_ci.table.model import Step
 from tests.strategies import NAME, bare
@@ -46,7 +47,7 @@ def test_two_long_names_have_two_probes() -> None:
 
 @pytest.mark.parametrize("table", ["orders", "n" * 255])
 def test_a_probe_is_known_by_its_tag_whichever_table_had_the_name(table: str) -> None:
-    value = probe.owner(table, "11111111-2222-4333-8444-555555555555")
+    value = tags.owner(table, "11111111-2222-4333-8444-555555555555")
     assert len(value) <= 256
     assert probe.is_of(table, {"dynatus:probe-of": value, "team": "a"})
     assert not probe.is_of("other", {"dynatus:probe-of": value})

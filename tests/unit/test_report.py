@@ -22,6 +22,7 @@ from tests.reports import (
     APPLY,
     AT_EMULATOR,
     BIG,
+    COPY,
     EMPTY,
     FAULTS,
     FIRST,
@@ -38,9 +39,11 @@ from tests.reports import (
     access_denied,
     all_destructive,
     applied,
+    copied,
     partial,
     refused,
     running,
+    stopped_copy,
     table_result,
 )
 from tests.shop import ACCOUNT, change, creation, plan
@@ -59,6 +62,10 @@ CASES: dict[str, Callable[[], Report | str]] = {
         AT_EMULATOR, replace(GITHUB, environment="preview", approval="none", label_on="")
     ),
     "unreadable-plan.md": lambda: report.plan(UNREADABLE, GITHUB),
+    "copy-plan.md": lambda: report.plan(COPY, GITHUB),
+    "copied.md": lambda: report.result(copied(), APPLY),
+    "stopped-copy.md": lambda: report.result(stopped_copy(), APPLY),
+    "copy-plan.txt": lambda: report.plan(COPY, TERMINAL),
     "no-changes.md": lambda: report.plan(NOTHING, GITHUB),
     "big-plan.md": lambda: report.plan(BIG, GITHUB),
     "refused-apply.md": lambda: report.result(refused(), GATED_APPLY),

@@ -72,6 +72,8 @@ class Memory:
         probing: Whether this run has asked for the probe.
         probed: Whether this run has seen the probe ACTIVE: AWS takes the new table.
         indexes: The global indexes as this run saw them last, also those that it has deleted.
+        checked: Whether this run has seen that all items fit the table that they are copied into.
+        copied: Whether this run has seen all items of the source in the table that is filled from it.
         made: Whether the table is one that this run makes.
     """
 
@@ -80,6 +82,8 @@ class Memory:
     probed: bool = False
     indexes: Mapping[str, Value] = field(default_factory=dict)
     made: bool = False
+    checked: bool = False
+    copied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,10 @@ class AccountFacts:
         unusable_keys: The same → why DynamoDB cannot use that key.
         probe: What is there under the name of the table's probe.
         backups: Whether the endpoint can make backups.
+        sources: Name → the live table that items are copied from; None where there is none. Of these only what
+            DescribeTable shows.
+        copied: Whether the table has all items of its source; None where that was not asked.
+        copy_rate: The most items that a copy writes in a second.
         memory: What this run remembers of the table.
     """
 
@@ -113,6 +121,9 @@ class AccountFacts:
     emptiness: Emptiness = Emptiness.NOT_ASKED
     probe: Probe = Probe.NOT_ASKED
     backups: bool = True
+    sources: Mapping[str, Table | None] = field(default_factory=dict)
+    copied: bool | None = None
+    copy_rate: int | None = None
     memory: Memory = Memory()
 
     @property

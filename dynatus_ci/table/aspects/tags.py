@@ -23,8 +23,22 @@ MOST = 50
 LOCKED = 2
 """Seconds for which a change of tags keeps out the next one (1.5 to 1.8 s measured), also once it shows."""
 NONE: Value = {}
+MOST_OF_NAME = 256 - len("@12345678")
+"""Characters of a table's name that fit into a tag's value beside its id."""
+OURS = "dynatus:"
+"""The beginning of the tags that this product sets by itself. A file has none of them, and `Tags` leaves them alone."""
 MARKS = "+-=._:/@"
 """What a tag may hold beside letters, digits and spaces of any script."""
+
+
+def owner(table: str, table_id: str) -> str:
+    """A tag's value that says which table is meant, also where another one has its name later."""
+    return f"{table[:MOST_OF_NAME]}@{table_id[:8]}"
+
+
+def is_owner(value: str, table: str) -> bool:
+    """Whether such a value means this table, or an earlier one of its name."""
+    return value.rpartition("@")[0] == table[:MOST_OF_NAME]
 
 
 class Tags(Aspect):
@@ -58,6 +72,9 @@ class Tags(Aspect):
             if key.lower().startswith("aws:"):
                 message = f"The tag {code(quoted(key))} begins with `aws:`, which AWS keeps for itself."
                 yield Finding(path, "tag-text", message)
+            if key.startswith(OURS):
+                message = f"The tag {code(quoted(key))} begins with `{OURS}`, which dynatus keeps for itself."
+                yield Finding(path, "tag-text", message)
             for member in ("Key", "Value"):
                 yield from self._text(tag[member], (self.name, number, member))
             seen.add(key)
@@ -75,8 +92,9 @@ class Tags(Aspect):
         return self.normalise(answer.get("Tags") or [])
 
     def written(self, value: Value) -> Value:
-        """Without AWS's own tags."""
-        return [{"Key": key, "Value": text} for key, text in value.items() if not key.lower().startswith("aws:")]
+        """Without the tags of AWS and of dynatus itself."""
+        kept = {key: text for key, text in value.items() if not key.lower().startswith(("aws:", OURS))}
+        return [{"Key": key, "Value": text} for key, text in kept.items()]
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
         desired = comparison.desired.at((self.name,))
@@ -127,5 +145,5 @@ class Tags(Aspect):
         return replace(self.step(operation, parameters, *served), reason=reason, waits_for="tags set")
 
     def _left_alone(self, comparison: Comparison, key: str) -> bool:
-        patterns = ("aws:*", *comparison.facts.ignore_tags)
+        patterns = ("aws:*", f"{OURS}*", *comparison.facts.ignore_tags)
         return any(fnmatchcase(key, pattern) for pattern in patterns)

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from dynatus_ci.table import copy_from
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation import dialects
@@ -28,6 +29,7 @@ GLOBAL, LOCAL = "GlobalSecondaryIndexes", "LocalSecondaryIndexes"
 MOST_KEY_ATTRIBUTES = 4
 """For each key type, in a global secondary index."""
 MOST_LOCAL_INDEXES = 5
+TABLE_NAME = r"[a-zA-Z0-9_.-]{3,255}"
 USUAL_GLOBAL_INDEXES = 20
 MOST_PROJECTED = 100
 """Attributes in all INCLUDE projections of a table together."""
@@ -64,10 +66,25 @@ def notes(definition: Definition) -> Iterator[Finding]:
 
 def _table_name(definition: Definition) -> Iterator[Finding]:
     name = known(definition, "TableName")
-    if name is not None and not re.fullmatch(r"[a-zA-Z0-9_.-]{3,255}", name):
+    if name is not None and not re.fullmatch(TABLE_NAME, name):
         message = f"The table name {code(quoted(name))} must be 3 to 255 characters of `[a-zA-Z0-9_.-]`."
-        hint = "Write the table's name, not its ARN." if name.startswith("arn:") else dialects.placeholder_hint(name)
-        yield Finding(("TableName",), "table-name", message, hint)
+        yield Finding(("TableName",), "table-name", message, _name_hint(name))
+
+
+def _name_hint(name: str) -> str | None:
+    return "Write the table's name, not its ARN." if name.startswith("arn:") else dialects.placeholder_hint(name)
+
+
+def _copy_from(definition: Definition) -> Iterator[Finding]:
+    source = known(definition, copy_from.NAME)
+    if source is None:
+        return
+    if not re.fullmatch(TABLE_NAME, source):
+        message = f"{code(quoted(source))} is not the name of a table: 3 to 255 characters of `[a-zA-Z0-9_.-]`."
+        yield Finding((copy_from.NAME,), "table-name", message, _name_hint(source))
+    if len(known(definition, "Tags") or ()) > copy_from.MOST_TAGS:
+        message = f"A table with `:CopyFrom` can have at most {copy_from.MOST_TAGS} tags: dynatus sets two of its own."
+        yield Finding(("Tags", copy_from.MOST_TAGS), "too-many-tags", message, at=At.OPENER)
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -319,6 +336,7 @@ def _on_demand_limits(definition: Definition) -> Iterator[Finding]:
 
 RULES: tuple[Rule, ...] = (
     _table_name,
+    _copy_from,
     _table_key,
     _global_keys,
     _local_keys,

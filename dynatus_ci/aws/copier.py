@@ -19,8 +19,8 @@ from typing import Any, TypeAlias
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.table import copying, emulators, items
-from dynatus_ci.table.copying import Checked, Compared, Tally
-from dynatus_ci.table.items import Digest, Digests, Item, KeyAttribute, Match, Misfit
+from dynatus_ci.table.copying import Compared, CopyJob, FitCheck, Tally
+from dynatus_ci.table.items import Digest, Digests, Item, Match, Misfit
 from dynatus_ci.table.model import Path
 from dynatus_ci.text import code
 
@@ -28,6 +28,8 @@ _Insert: TypeAlias = tuple[Item, dict[str, Any]]
 """An item, and the statement that puts it."""
 
 THREADS = 8
+MOST_IN_PAGE = 1_000
+"""Items. As Python objects they take about twenty times the memory that they have on the wire."""
 PARTIQL = "PartiQL"
 """What `Aws.cannot_keep` remembers of an endpoint that does not know BatchExecuteStatement."""
 MOST_FAILURES = 8
@@ -47,30 +49,7 @@ _PASSING = frozenset({ErrorKind.AMBIGUOUS, ErrorKind.UNREACHABLE, ErrorKind.BUSY
 """Failures that may pass. A table that was created a moment ago is "not found" at times."""
 
 
-@dataclass(frozen=True, slots=True)
-class CopyJob:
-    """What is copied where.
-
-    Args:
-        source: The name of the table that is read.
-        target: The name of the table that is filled.
-        key: The attributes of the new table's key.
-        unproven: The key attributes that an item of the source may not fit.
-        may_repeat: Whether two items of the source may have the same key in the new table.
-        segments: In how many segments a table is scanned.
-        rate: The most items written in a second; None for no limit.
-    """
-
-    source: str
-    target: str
-    key: tuple[str, ...]
-    unproven: tuple[KeyAttribute, ...] = ()
-    may_repeat: bool = False
-    segments: int = 1
-    rate: int | None = None
-
-
-class Pace:
+class CopyPace:
     """How fast a copy goes: by its rate, and slower after each call that was throttled. Shared by all threads.
 
     Args:
@@ -111,7 +90,7 @@ class Copier:
         now: Seconds since the epoch.
         pause: Lets so many seconds pass.
         check_time: Raises where the run must end. It is called before each call.
-        on_progress: Called after each page with what was done so far.
+        on_progress: Called after each page with what is done ("checked", "copied", "compared"), and to how many items.
     """
 
     aws: Aws
@@ -119,21 +98,25 @@ class Copier:
     now: Callable[[], float] = time.time
     pause: Callable[[float], None] = time.sleep
     check_time: Callable[[], None] = lambda: None
-    on_progress: Callable[[Tally], None] = lambda _: None
+    on_progress: Callable[[str, int], None] = lambda _what, _count: None
     tally: Tally = field(default_factory=Tally)
-    _pace: Pace = field(init=False)
+    _pace: CopyPace = field(init=False)
     _lock: Lock = field(default_factory=Lock)
     _broken: Event = field(default_factory=Event)
 
     def __post_init__(self) -> None:
-        self._pace = Pace(self.job.rate)
+        self._pace = CopyPace(self.job.rate)
 
-    def check(self) -> Checked:
+    def is_empty(self) -> bool:
+        """Whether the new table has no item."""
+        return not any(self._pages(self.job.target, ConsistentRead=True, Limit=1))
+
+    def check(self) -> FitCheck:
         """Read the key attributes of all items, and count those that do not fit the new table."""
         job = self.job
         names = sorted({it.name for it in job.unproven} | (set(job.key) if job.may_repeat else set()))
         if not names:
-            return Checked()
+            return FitCheck()
         misfits: Counter[tuple[Path, str, Misfit]] = Counter()
         keys, count = Digests(), 0
 
@@ -149,11 +132,11 @@ class Copier:
 
         placed = {f"#{number}": name for number, name in enumerate(names)}
         shown = {"ProjectionExpression": ", ".join(placed), "ExpressionAttributeNames": placed}
-        self._scan(job.source, look, **shown)
+        self._scan(job.source, look, "checked", **shown)
         keys.sort()
         if repeated := keys.repeated():
             misfits[("KeySchema",), ", ".join(job.key), Misfit.DUPLICATE] = repeated
-        return Checked(count, misfits)
+        return FitCheck(count, misfits)
 
     def copy(self, *, unless: Digests | None = None) -> None:
         """Put each item of the source that the new table does not have.
@@ -161,7 +144,7 @@ class Copier:
         Args:
             unless: What a comparison has found: an item that is marked there is not sent again.
         """
-        self._scan(self.job.source, lambda page: self._put(self._new(page, unless)))
+        self._scan(self.job.source, lambda page: self._put(self._new(page, unless)), "copied")
 
     def compare(self) -> tuple[Compared, Digests]:
         """Scan both tables, and compare every item. What the new table has is marked in the digests of the source."""
@@ -179,23 +162,29 @@ class Copier:
                 found = Counter(source.mark(digest) for digest in digests)
                 different, new = different + found[Match.DIFFERENT], new + found[Match.NONE]
 
-        self._scan(self.job.source, add, ConsistentRead=True)
+        self._scan(self.job.source, add, "read to compare", ConsistentRead=True)
         source.sort()
-        self._scan(self.job.target, mark, ConsistentRead=True)
+        self._scan(self.job.target, mark, "compared", ConsistentRead=True)
         return Compared(source.count, source.unmarked(), different, new), source
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    def _scan(self, table: str, take: Callable[[Sequence[Item]], None], **parameters: Any) -> None:
+    def _scan(self, table: str, take: Callable[[Sequence[Item]], None], what: str, **parameters: Any) -> None:
         """Scan a table in segments, several at a time. The first error ends all."""
         self._broken.clear()
+        count = 0
 
         def segment(number: int) -> None:
+            nonlocal count
             try:
-                for page in self._pages(table, Segment=number, TotalSegments=self.job.segments, **parameters):
+                segment_of = {"Segment": number, "TotalSegments": self.job.segments, "Limit": MOST_IN_PAGE}
+                for page in self._pages(table, **segment_of, **parameters):
                     take(page)
                     if self._broken.is_set():
                         return
+                    with self._lock:
+                        count += len(page)
+                    self.on_progress(what, count)
             except BaseException:
                 self._broken.set()
                 raise
@@ -232,7 +221,6 @@ class Copier:
             if self._broken.is_set():
                 return
             self._put_batch(batch)
-        self.on_progress(self.tally)
 
     def _put_batch(self, batch: Sequence[Item]) -> None:
         inserts = [(item, copying.insert(self.job.target, item)) for item in batch]
@@ -248,7 +236,7 @@ class Copier:
             try:
                 sent = self._insert(sent)
             except CallFailed as failed:
-                if failed.kind is not ErrorKind.UNSUPPORTED or self.aws.endpoint is None:
+                if failed.kind is not ErrorKind.UNSUPPORTED or self.aws.is_aws:
                     raise
                 self.aws.cannot_keep(PARTIQL)
                 return False

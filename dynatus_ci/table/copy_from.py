@@ -1,0 +1,296 @@
+"""`:CopyFrom "orders"`: a new table is filled with the items of another one, once. Pure.
+
+Two tags of the new table say how far that is: `dynatus:copying-from` until all items are there, `dynatus:copied-from`
+for ever after. What a run finds decides, never what an earlier run remembers. So a copy that was stopped at any call
+goes on with the next apply.
+docs/dynamodb.md#copying-items
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from enum import Enum
+
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.table import copying, items
+from dynatus_ci.table.aspects import tags
+from dynatus_ci.table.aspects.base import Comparison, Emptiness
+from dynatus_ci.table.model import Action, Difference, Effect, Risk, Step, Table, TableChange, Value
+from dynatus_ci.text import code
+
+NAME = "CopyFrom"
+PATH = (NAME,)
+TITLE = "items from"
+COPYING = "dynatus:copying-from"
+COPIED = "dynatus:copied-from"
+MOST_TAGS = tags.MOST - 2
+"""A table can have so many tags of its own beside these two."""
+OPERATION = "BatchExecuteStatement"
+
+
+class Stage(Enum):
+    """How far a table is filled."""
+
+    NOT_WANTED = "its definition names no source"
+    NOT_KNOWN = "its tags cannot be read yet"
+    MISSING = "there is no table"
+    UNTOUCHED = "it has neither tag"
+    COPYING = "its copy was begun"
+    COPIED = "its copy is complete, and one tag too many is left"
+    DONE = "its copy is complete"
+
+
+def marks(found: Mapping[str, str]) -> Value:
+    """The tags of a table that say what it is a copy of."""
+    return {key: found[key] for key in (COPYING, COPIED) if key in found}
+
+
+def done(source: str) -> Value:
+    """The same of a table whose copy is complete."""
+    return {COPIED: tags.owner(source, "")}
+
+
+def stage(comparison: Comparison) -> Stage:
+    """How far the table is."""
+    if not comparison.desired.manages(NAME):
+        return Stage.NOT_WANTED
+    if comparison.actual is None:
+        return Stage.MISSING
+    if not keeps_tags(comparison):
+        # Nobody can say there that a copy is complete, so the tables are compared each time.
+        facts, gone = comparison.facts, comparison.desired.at(PATH) in comparison.facts.sources
+        done = facts.copied or facts.memory.copied or (gone and _source(comparison) is None)
+        return Stage.DONE if done else Stage.COPYING
+    if not comparison.actual.manages(NAME):
+        return Stage.NOT_KNOWN
+    found = comparison.actual.at(PATH)
+    if COPIED in found:
+        return Stage.COPIED if COPYING in found else Stage.DONE
+    return Stage.COPYING if COPYING in found else Stage.UNTOUCHED
+
+
+def keeps_tags(comparison: Comparison) -> bool:
+    """Whether the endpoint keeps tags."""
+    return tags.Tags.name not in comparison.facts.cannot_keep
+
+
+def consequence(difference: Difference) -> str:
+    """What it means to who uses the tables. A sentence with the place {table}, as that of an aspect."""
+    source = code(difference.desired)
+    return f"{{table}} will be filled with all items of {source}. That uses read capacity of {source}."
+
+
+def unread_source(comparison: Comparison) -> str | None:
+    """The table that must be looked at before the change can be planned."""
+    wanted = stage(comparison) in {Stage.MISSING, Stage.UNTOUCHED, Stage.COPYING}
+    source = comparison.desired.at(PATH)
+    return source if wanted and source not in comparison.facts.sources else None
+
+
+def must_compare(comparison: Comparison) -> bool:
+    """Whether the items must be compared before the change can be planned: only where no tag can say it."""
+    untagged = not keeps_tags(comparison) and stage(comparison) is Stage.COPYING
+    return untagged and comparison.facts.copied is None and _source(comparison) is not None
+
+
+def must_prove_empty(comparison: Comparison) -> bool:
+    """Whether it matters if the table is empty: only an empty one is filled."""
+    return stage(comparison) is Stage.UNTOUCHED
+
+
+def differences(comparison: Comparison) -> Iterator[Difference]:
+    """That the table is not filled yet. It uses the capacity of both tables, so it is disruptive."""
+    where = stage(comparison)
+    if where in {Stage.MISSING, Stage.UNTOUCHED, Stage.COPYING, Stage.COPIED}:
+        begun = comparison.actual_at((NAME, COPYING))
+        yield Difference(
+            comparison.name, PATH, begun, comparison.desired.at(PATH), effect=Effect.COPY, risk=Risk.DISRUPTIVE
+        )
+
+
+def with_mark(comparison: Comparison, create: Step) -> Step:
+    """CreateTable with the tag that says that the new table is to be filled."""
+    if not comparison.desired.manages(NAME) or not keeps_tags(comparison):
+        return create
+    value = _mark(comparison)
+    tagged = [*create.parameters.get(tags.Tags.name, []), {"Key": COPYING, "Value": value}]
+    return replace(
+        create,
+        parameters={**create.parameters, tags.Tags.name: tagged},
+        expects={**create.expects, (NAME, COPYING): value},
+    )
+
+
+def steps(comparison: Comparison, difference: Difference) -> Iterator[Step]:
+    """What is left to do: mark the table, copy, mark it as complete, and take the first mark off."""
+    where, tagged = stage(comparison), keeps_tags(comparison)
+    if where is Stage.UNTOUCHED and tagged:
+        yield _tag(comparison, difference, COPYING, "note in a tag that the table is being filled")
+    if where is not Stage.COPIED:
+        if not comparison.facts.memory.copied:
+            yield _copy(comparison, difference)
+        if tagged:
+            step = _tag(comparison, difference, COPIED, "note in a tag that the table is filled")
+            yield step.not_before(tags.LOCKED)
+    if tagged:
+        untag = _untag(comparison, difference)
+        yield untag if where is Stage.COPIED else untag.not_before(tags.LOCKED)
+
+
+def is_copy(step: Step) -> bool:
+    """Whether a step copies items."""
+    return step.operation == OPERATION
+
+
+def begins(change: TableChange) -> bool:
+    """Whether a table that is there is to be filled for the first time: it must be empty."""
+    first = next(iter(change.steps), None)
+    return first is not None and first.operation == "TagResource" and (NAME, COPYING) in first.expects
+
+
+def own_items(source: str) -> str:
+    """What to say of a table that is not empty."""
+    return f"It holds items of its own, so it is not filled from {code(source)}. Remove {code(':CopyFrom')}."
+
+
+def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
+    """Why the table is not filled, and the reason for the output; None where it may be."""
+    where, name = stage(comparison), comparison.desired.at(PATH)
+    if where in {Stage.NOT_WANTED, Stage.NOT_KNOWN, Stage.COPIED, Stage.DONE} or name not in comparison.facts.sources:
+        return None
+    found = _wrong_source(comparison, where)
+    if found:
+        return found, FailureReason.DESTRUCTIVE_BLOCKED
+    if where is Stage.UNTOUCHED and comparison.facts.emptiness is Emptiness.ITEMS:
+        return own_items(name), FailureReason.ITEMS_DO_NOT_FIT
+    return None
+
+
+def _wrong_source(comparison: Comparison, where: Stage) -> str | None:
+    name, source = comparison.desired.at(PATH), _source(comparison)
+    if name == comparison.name:
+        return f"{code(':CopyFrom')} names the table itself."
+    begun = comparison.actual_at((NAME, COPYING)) if where is Stage.COPYING else None
+    if begun and (source is None or begun != _mark(comparison)):
+        return (
+            f"A copy of {code(begun)} was begun and is not complete, and {code(name)} is "
+            f"{'gone' if source is None else 'another table'} now. Nobody can complete that copy: look at its items, "
+            f"then delete the table, or remove {code(':CopyFrom')} to keep it as it is."
+        )
+    if source is None:
+        return f"There is no table {code(name)} to copy from. Correct {code(':CopyFrom')}, or remove it."
+    status = source.info.status if source.info else ""
+    if status not in {"ACTIVE", "UPDATING"}:
+        return f"Table {code(name)}, which it is copied from, is {code(status)}."
+    return None
+
+
+def notes(comparison: Comparison) -> Iterator[str]:
+    """What people must know before the table is filled."""
+    name, source = comparison.desired.at(PATH), _source(comparison)
+    where = stage(comparison)
+    if where is Stage.DONE and keeps_tags(comparison):
+        copied = comparison.actual_at((NAME, COPIED))
+        if copied.rpartition("@")[0] != tags.owner(name, "").rpartition("@")[0]:
+            yield f"The table was filled from {code(copied)}, and a table is filled only once."
+    if where not in {Stage.MISSING, Stage.UNTOUCHED, Stage.COPYING} or source is None:
+        return
+    cost = _estimate(comparison, source)
+    yield (
+        f"{code(name)} has {cost.items:,} items, counted up to six hours ago. The copy uses about "
+        f"{cost.read_units:,} read units and {cost.write_units:,} write units, and as many write units again for each "
+        "index. It never changes the source, and overwrites nothing."
+    )
+    yield (
+        f"New items of {code(name)} are copied too while apply runs. Changes and deletions there may be missed: "
+        "let the application write to both tables, or stop its writers, until apply has ended."
+    )
+    if cost.items > copying.LARGE:
+        yield f"To compare so many items takes about {cost.memory / 1e9:.1f} GB of memory where apply runs."
+    if where is Stage.UNTOUCHED and comparison.facts.emptiness is Emptiness.UNKNOWN:
+        yield "The table is filled only if it is empty: whether it is may not be read here."
+
+
+def sources(changes: Iterable[TableChange]) -> dict[str, str]:
+    """The tables that others are to be filled from, each with one of these."""
+    return {
+        difference.desired: change.table
+        for change in changes
+        for difference in change.differences
+        if difference.effect is Effect.COPY
+    }
+
+
+def kept(change: TableChange, needed: Mapping[str, str]) -> TableChange:
+    """The change, refused if it deletes a table that another one is filled from in the same run."""
+    deletes = change.action in {Action.DELETE, Action.RECREATE}
+    if not deletes or change.table not in needed or change.refusal:
+        return change
+    copy = code(needed[change.table])
+    text = f"{copy} is filled with its items first. Delete it in a change of its own, when {copy} is complete."
+    return replace(change, refusal=text, steps=())
+
+
+def _source(comparison: Comparison) -> Table | None:
+    return comparison.facts.sources.get(comparison.desired.at(PATH))
+
+
+def _mark(comparison: Comparison) -> str:
+    source = _source(comparison)
+    return tags.owner(comparison.desired.at(PATH), source.info.table_id if source and source.info else "")
+
+
+def _estimate(comparison: Comparison, source: Table) -> copying.Estimate:
+    target = comparison.desired
+    checked = bool(items.unproven(source, target)) or items.may_repeat(source, target)
+    return copying.estimate(source, target, checked=checked, rate=comparison.facts.copy_rate)
+
+
+def _copy(comparison: Comparison, difference: Difference) -> Step:
+    name, source = comparison.desired.at(PATH), _source(comparison)
+    return Step(
+        operation=OPERATION,
+        parameters={"TableName": comparison.name, NAME: name},
+        reason=f"copy the items of {code(name)}",
+        differences=(difference.id,),
+        waits_for="all of them are in both tables",
+        seconds=(_estimate(comparison, source).seconds if source else 0, None),
+        aspect=NAME,
+    )
+
+
+def _tag(comparison: Comparison, difference: Difference, key: str, reason: str) -> Step:
+    value = _mark(comparison)
+    return Step(
+        operation="TagResource",
+        parameters={"ResourceArn": _arn(comparison), "Tags": [{"Key": key, "Value": value}]},
+        reason=reason,
+        differences=(difference.id,),
+        expects={(NAME, key): value},
+        waits_for="tag set",
+        seconds=tags.Tags.seconds,
+        aspect=NAME,
+    )
+
+
+def _untag(comparison: Comparison, difference: Difference) -> Step:
+    return Step(
+        operation="UntagResource",
+        parameters={"ResourceArn": _arn(comparison), "TagKeys": [COPYING]},
+        reason="remove the tag of the unfinished copy",
+        differences=(difference.id,),
+        expects={(NAME, COPYING): None},
+        waits_for="tag gone",
+        seconds=tags.Tags.seconds,
+        aspect=NAME,
+    )
+
+
+def _arn(comparison: Comparison) -> str:
+    """The table's ARN; before it is created, by that of the source."""
+    if comparison.info:
+        return comparison.info.arn
+    source = _source(comparison)
+    owner = source.info.arn.rpartition("/")[0] if source and source.info else "table"
+    return f"{owner}/{comparison.name}"

@@ -1,0 +1,96 @@
+"""The built image gives a large table another key on DynamoDB Local, and keeps every item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from dynatus_ci import testing
+from tests import github_stub
+from tests.github_stub import GitHubStub
+from tests.image import Image, docker
+from tests.scene import Repository, table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+COUNT = 100_000
+
+
+@pytest.fixture
+def client(image: Image) -> Iterator[DynamoDBClient]:
+    """DynamoDB Local, from here; in the image's network it is http://dynamodb:8000."""
+    server = docker("run", "--detach", "--rm", "--network", image.network, "--network-alias", "dynamodb", testing.IMAGE)
+    where = f'{{{{(index .NetworkSettings.Networks "{image.network}").IPAddress}}}}'
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=f"http://{docker('inspect', '--format', where, server)}:8000",
+        region_name="eu-west-1",
+        aws_access_key_id="dynatus",
+        aws_secret_access_key="dynatus",
+    )
+    yield client
+    client.close()
+    docker("kill", server)
+
+
+def item(number: int) -> dict[str, Any]:
+    return {
+        "id": {"S": f"order-{number:06}"},
+        "customer": {"S": f"customer-{number % 997}"},
+        "total": {"N": str(number / 100)},
+        "tags": {"SS": ["a", f"t{number % 7}"]},
+        "note": {"S": "x" * (number % 200)},
+    }
+
+
+def fill(client: DynamoDBClient) -> None:
+    for first in range(0, COUNT, 25):
+        puts: Any = [{"PutRequest": {"Item": item(number)}} for number in range(first, first + 25)]
+        assert not client.batch_write_item(RequestItems={"orders": puts})["UnprocessedItems"]
+
+
+def content(client: DynamoDBClient, name: str) -> set[str]:
+    """Every item of a table as text, with its sets in order. This shares no code with the product."""
+    pages = client.get_paginator("scan").paginate(TableName=name)
+    return {
+        repr(sorted((key, sorted(value.items(), key=str) if "SS" not in value else sorted(value["SS"]))
+                    for key, value in one.items()))
+        for page in pages for one in page["Items"]
+    }  # fmt: skip
+
+
+def merged(repo: Repository, number: int) -> str:
+    """The commit of a pull request that was planned and merged."""
+    repo.open(number)
+    assert repo.plan(number).ending[1] == "planned"
+    return repo.merge(number)
+
+
+def test_a_hundred_thousand_items_get_another_key_through_the_image(
+    tmp_path: Path, image: Image, client: DynamoDBClient
+) -> None:
+    with github_stub.serving(GitHubStub(), host=image.host) as github:
+        repo = Repository(
+            tmp_path / "workspace", github, door=image, endpoint_url="http://dynamodb:8000", region="eu-west-1"
+        )
+        repo.write(orders=table("orders"))
+        assert repo.apply(merged(repo, 1)).ending[1] == "applied"
+        fill(client)
+        repo.write(copy=table("orders-by-customer", key="customer", CopyFrom='"orders"'))
+        refused = repo.apply(merged(repo, 2))
+        assert refused.ending[1:] == ("refused", "items-do-not-fit"), refused.log
+        keys = '[{:AttributeName "customer" :AttributeType "S"} {:AttributeName "id" :AttributeType "S"}]'
+        schema = table("orders-by-customer", key="customer", AttributeDefinitions=keys, CopyFrom='"orders"')
+        repo.write(copy=schema.replace('"HASH"}]', '"HASH"} {:AttributeName "id" :KeyType "RANGE"}]'))
+        sha = merged(repo, 3)
+        applied = repo.apply(sha)
+        assert applied.ending == (0, "applied", ""), applied.log
+        assert "Copied 100,000 items of" in applied.summary
+        assert content(client, "orders") == content(client, "orders-by-customer") != set()
+        assert repo.apply(sha).ending == (0, "noop", "")

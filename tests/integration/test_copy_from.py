@@ -1,0 +1,324 @@
+"""`:CopyFrom`: a new table is filled from another one, whatever goes wrong on the way.
+
+On the simulator: stops at any call, throttled and lost calls, a second writer, an item that does not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from functools import partial
+from itertools import count
+from threading import Event as Flag
+from typing import Any
+
+import pytest
+
+from dynatus_ci.aws.client import Aws
+from dynatus_ci.engine import Options
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.table.model import Action, Plan
+from dynatus_ci.table.outcome import Outcome
+from tests.simulator import SECOND_WRITER, Kind
+from tests.simulator.clock import DAY
+from tests.simulator.tables import Json
+from tests.world import World, opened
+
+Definition = dict[str, Any]
+OLD, NEW = "orders", "orders-by-customer"
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[World]:
+    with opened() as world:
+        yield world
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    shared.renew()
+    shared.options = Options(wait_seconds=DAY)
+    return shared
+
+
+def definition(name: str, *key: str, **more: Any) -> Definition:
+    kinds = dict.fromkeys([*key, *more.pop("attributes", ())], "S")
+    return {
+        "TableName": name,
+        "KeySchema": [
+            {"AttributeName": name, "KeyType": kind} for name, kind in zip(key, ("HASH", "RANGE"), strict=False)
+        ],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in kinds.items()],
+        "BillingMode": "PAY_PER_REQUEST",
+        **more,
+    }
+
+
+SOURCE = definition(OLD, "id")
+STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+TARGET = definition(
+    NEW,
+    "customer",
+    "id",
+    CopyFrom=OLD,
+    StreamSpecification=STREAM,
+    TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
+    Tags=[{"Key": "team", "Value": "shop"}],
+)
+
+
+def order(number: int, **more: Json) -> Json:
+    return {"id": {"S": f"{number:05}"}, "customer": {"S": f"c{number % 10}"}, "total": {"N": str(number)}, **more}
+
+
+def begun(world: World, count: int = 120) -> dict[str, Json]:
+    """The old table with some items; what it holds."""
+    world.apply(SOURCE)
+    world.simulator.fill(OLD, map(order, range(count)))
+    return held(world, OLD)
+
+
+def held(world: World, name: str) -> dict[str, Json]:
+    """The items of a table by their order's number."""
+    world.simulator.settle()
+    return {item["id"]["S"]: item for item in world.simulator.tables[name].items.by_key.values()}
+
+
+def tags(world: World) -> dict[str, str]:
+    return dict(world.simulator.tables[NEW].tags.now)
+
+
+def copied(world: World) -> dict[str, str]:
+    return {"dynatus:copied-from": f"{OLD}@{world.simulator.tables[OLD].id[:8]}", "team": "shop"}
+
+
+def test_a_new_table_is_filled_before_its_stream_begins(world: World) -> None:
+    items = begun(world)
+    run = world.apply(TARGET)
+    assert run.table.error is None
+    assert [(step.step.operation, step.status) for step in run.table.steps] == [
+        ("CreateTable", "done"),
+        ("BatchExecuteStatement", "done"),
+        ("TagResource", "done"),
+        ("UntagResource", "done"),
+        ("UpdateTable", "done"),
+        ("UpdateTimeToLive", "done"),
+    ]
+    assert [step.operation for step in run.change.steps] == [step.step.operation for step in run.table.steps]
+    assert held(world, NEW) == held(world, OLD) == items
+    assert tags(world) == copied(world)
+    (note,) = run.table.notes
+    assert note.startswith("Copied 120 items of `orders` in ")
+    again = world.apply(TARGET)
+    assert (again.change.action, again.table.result, again.writes) == (Action.NOOP, Outcome.NOOP, [])
+
+
+# --- stops -----------------------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Dying(Aws):
+    """A connection whose process dies at a call: before it is sent, or before its answer is seen."""
+
+    at: int
+    sent: bool
+
+    def _send(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        self.at -= 1
+        if self.at < 0 or (self.at == 0 and not self.sent):
+            raise Killed
+        answer = super()._send(*args, **kwargs)
+        if self.at == 0:
+            raise Killed
+        return answer
+
+
+def killed(world: World, at: int, *, sent: bool) -> Plan:
+    """An apply that dies at that call; what was planned."""
+    alive, planned = world.aws, world.plan(TARGET)
+    world.aws = copy(alive)
+    world.aws.__class__ = Dying
+    assert isinstance(world.aws, Dying)
+    world.aws.at, world.aws.sent = at, sent
+    with pytest.raises(Killed):
+        world.apply(TARGET, plan=planned)
+    world.aws = alive
+    return planned
+
+
+def ends_well(world: World, items: dict[str, Json], planned: Plan | None = None) -> None:
+    """The next apply of the plan completes the copy. Then there is nothing to do."""
+    run = world.apply(TARGET, plan=planned)
+    assert run.table.error is None
+    assert held(world, NEW) == held(world, OLD) == items
+    assert tags(world) == copied(world)
+    assert world.apply(TARGET).table.result is Outcome.NOOP
+
+
+def calls_of_a_copy(world: World) -> int:
+    begun(world, 60)
+    return len(world.apply(TARGET).calls)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [False, True], ids=["before it is sent", "before its answer"])
+def test_a_copy_goes_on_after_a_kill_at_any_call(world: World, *, sent: bool) -> None:
+    for call in range(1, calls_of_a_copy(world) + 1):
+        world.renew()
+        items = begun(world, 60)
+        planned = killed(world, call, sent=sent)
+        assert held(world, OLD) == items
+        ends_well(world, items, planned)
+
+
+@pytest.mark.slow
+def test_a_copy_goes_on_after_a_cancel_at_any_call(world: World) -> None:
+    for call in range(1, calls_of_a_copy(world) + 1, 3):
+        world.renew()
+        items = begun(world, 60)
+        stop = Flag()
+        planned = world.plan(TARGET)
+        world.simulator.faults.before(call, stop.set)
+        run = world.apply(TARGET, plan=planned, stop=stop)
+        assert run.table.result is Outcome.FAILED or not stop.is_set() or held(world, NEW) == items
+        ends_well(world, items, planned)
+
+
+# --- what goes wrong -------------------------------------------------------------------------------------------------
+
+
+def test_throttled_calls_and_throttled_items_are_sent_again(world: World) -> None:
+    items = begun(world, 500)
+    world.simulator.slow_writes = 0.05
+    world.simulator.faults.add(Kind.THROTTLE, rate=0.05, operations=["Scan", "BatchExecuteStatement"])
+    world.simulator.faults.add(Kind.ERROR_AFTER, rate=0.05, operations=["BatchExecuteStatement"])
+    run = world.apply(TARGET)
+    assert run.table.error is None
+    assert held(world, NEW) == items
+
+
+def test_what_another_writes_during_the_copy_is_there_at_its_end(world: World) -> None:
+    items = begun(world, 100)
+    planned = world.plan(TARGET)
+    stranger = world.simulator.client(caller=SECOND_WRITER)
+    late = [order(1_000 + number) for number in range(5)]
+    calls = iter(range(10, 60, 10))
+    for item in late:
+        world.simulator.faults.before(
+            next(calls),
+            partial(stranger.put_item, TableName=OLD, Item=item),  # type: ignore[arg-type]  # any item
+        )
+    run = world.apply(TARGET, plan=planned)
+    assert run.table.error is None
+    assert held(world, NEW) == items | {item["id"]["S"]: item for item in late}
+    stranger.close()
+
+
+def test_what_an_application_wrote_to_both_is_never_overwritten(world: World) -> None:
+    items = begun(world, 30)
+    planned = killed(world, 30, sent=True)
+    mine = order(7, status={"S": "paid"})
+    world.simulator.fill(NEW, [mine])
+    run = world.apply(TARGET, plan=planned)
+    assert run.table.error is None
+    assert held(world, NEW) == items | {"00007": mine}
+    assert "1 items differ" in run.table.notes[0]
+
+
+def test_a_source_that_never_stands_still_ends_the_copy_and_the_next_run_goes_on(world: World) -> None:
+    begun(world, 10)
+    planned = world.plan(TARGET)
+    stranger = world.simulator.client(caller=SECOND_WRITER)
+    numbers = count(1_000)
+
+    def write() -> None:
+        stranger.put_item(TableName=OLD, Item=order(next(numbers)))
+
+    for call in range(1, 400):
+        world.simulator.faults.before(call, write)
+    run = world.apply(TARGET, plan=planned)
+    assert run.table.error
+    assert run.table.error.reason is FailureReason.SOURCE_WRITTEN
+    assert set(tags(world)) == {"dynatus:copying-from", "team"}
+    world.simulator.faults.clear()
+    ends_well(world, held(world, OLD), planned)
+    stranger.close()
+
+
+def test_one_item_that_does_not_fit_stops_it_before_the_table_is_created(world: World) -> None:
+    items = begun(world, 10_000)
+    world.simulator.fill(OLD, [order(5_000, customer={"N": "1"})])
+    run = world.apply(TARGET)
+    assert run.table.result is Outcome.REFUSED
+    assert run.table.error
+    assert run.table.error.reason is FailureReason.ITEMS_DO_NOT_FIT
+    assert "1 have another type in `customer`" in run.table.error.message
+    assert run.writes == []
+    world.simulator.fill(OLD, [order(5_000)])
+    ends_well(world, items)
+
+
+def test_an_item_that_spoils_after_the_check_is_refused_and_named_by_no_value(world: World) -> None:
+    items = begun(world, 20)
+    planned = world.plan(TARGET)
+
+    def spoil() -> None:
+        world.simulator.fill(OLD, [order(5, customer={"N": "77777"})])
+
+    created = next(call.number for call in world.apply(TARGET, plan=planned).calls if call.operation == "CreateTable")
+    world.renew()
+    items = begun(world, 20)
+    planned = world.plan(TARGET)
+    world.simulator.faults.before(created, spoil)
+    run = world.apply(TARGET, plan=planned)
+    assert run.table.error
+    assert run.table.error.reason is FailureReason.ITEMS_DO_NOT_FIT
+    assert "77777" not in run.table.error.message
+    world.simulator.fill(OLD, [order(5)])
+    ends_well(world, items)
+
+
+# --- what is there already -------------------------------------------------------------------------------------------
+
+PLAIN = definition(NEW, "customer", "id")
+GONE = {"TableName": OLD, "Absent": True}
+
+
+def test_an_empty_table_is_filled_and_one_with_items_of_its_own_never(world: World) -> None:
+    items = begun(world, 20)
+    world.apply(PLAIN)
+    world.simulator.fill(NEW, [order(1, status={"S": "mine"})])
+    run = world.apply(TARGET)
+    assert run.table.error
+    assert run.table.error.reason is FailureReason.ITEMS_DO_NOT_FIT
+    assert run.writes == []
+    world.apply({"TableName": NEW, "Absent": True})
+    world.apply(PLAIN)
+    ends_well(world, items)
+
+
+def test_a_source_is_not_deleted_in_the_run_that_copies_it(world: World) -> None:
+    items = begun(world, 20)
+    run = world.apply(TARGET, GONE)
+    results = {table.table: table.result for table in run.result.tables}
+    assert results == {OLD: Outcome.REFUSED, NEW: Outcome.APPLIED}
+    assert held(world, OLD) == held(world, NEW) == items
+    run = world.apply(TARGET, GONE)
+    assert run.result.result is Outcome.APPLIED
+    assert OLD not in world.simulator.tables
+    assert held(world, NEW) == items
+    again = world.apply(TARGET, GONE)
+    assert again.result.result is Outcome.NOOP
+
+
+def test_a_source_that_becomes_another_table_during_the_copy_is_noticed(world: World) -> None:
+    begun(world, 20)
+    planned = killed(world, 30, sent=True)
+    world.simulator.tables[OLD].id = "another"
+    run = world.apply(TARGET, plan=planned)
+    assert run.table.result is Outcome.REFUSED
+    assert run.table.error
+    assert "is another table now" in run.table.error.message
