@@ -1,17 +1,22 @@
-"""The grammar of a resource policy: what AWS refuses about the document itself, whoever it names.
+"""A resource policy: how a file may write it, and its grammar. AWS refuses what breaks that, whoever the policy names.
 
 Pure. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
-from dynatus_ci.table.validation.shapes import Path
+from dynatus_ci.table.validation.shapes import Cursor, Path, Text, Unknown, step
+from dynatus_ci.table.validation.value_types import is_text, kind, listed
 from dynatus_ci.text import code, codes, quoted, shorten
 
 DOCUMENT = ("Version", "Id", "Statement")
@@ -25,6 +30,108 @@ EFFECTS = ("Allow", "Deny")
 EXAMPLE = '{:Effect "Allow" :Principal {:AWS "arn:aws:iam::…"} :Action "dynamodb:GetItem" :Resource "*"}'
 PSEUDO_PARAMETER = re.compile(r"\$\{AWS::\w+\}")
 """CloudFormation's. IAM's own variables, such as ${aws:username}, have lower case and one colon."""
+MOST_DEEP = 64
+"""How deep the maps and lists of a policy may be nested."""
+
+
+# --- how a file may write it -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDocument:
+    """A resource policy: a map, or JSON text. An empty one means that the table has no policy."""
+
+    def parse(self, value: Value, cursor: Cursor) -> Value:
+        if isinstance(value, Mapping):
+            wrapped = next((key for key in value if dialects.key_text(key) == "PolicyDocument"), None)
+            return _json_object(value, cursor) if wrapped is None else self._unwrapped(value, wrapped, cursor)
+        if not is_text(value):
+            return cursor.refuse("wrong-type", f"{cursor.member} must be a map or a JSON text, not {kind(value)}.")
+        return self._parse(value, cursor) if value.strip() else {}
+
+    def _unwrapped(self, value: Mapping[Any, Any], key: Value, cursor: Cursor) -> Value:
+        cursor.written[cursor.path] = (*cursor.written.get(cursor.path, cursor.path[-1:]), step(key))
+        message = f"{cursor.member} has no `PolicyDocument`: that is a key of CloudFormation."
+        hint = f"Write its value as {cursor.member} itself."
+        cursor.refuse("unknown-key", message, hint=hint, at=At.KEY)
+        return self.parse(value[key], cursor)
+
+    def _parse(self, text: str, cursor: Cursor) -> Value:
+        try:
+            policy = json.loads(text, object_pairs_hook=_json_members, parse_constant=_no_json)
+        except (ValueError, RecursionError) as why:
+            where = f" at character {why.pos + 1}" if isinstance(why, json.JSONDecodeError) else ""
+            twice = f": it has {code(quoted(why.name))} twice" if isinstance(why, _Twice) else ""
+            return cursor.refuse("bad-json", f"The text of {cursor.member} cannot be read as JSON{where}{twice}.")
+        if not isinstance(policy, dict) or _deeper_than(MOST_DEEP, policy):
+            message = f"{cursor.member} must be a JSON object, nested at most {MOST_DEEP} deep."
+            return cursor.refuse("bad-json", message)
+        return policy
+
+
+class _Twice(ValueError):
+    """A JSON object names a member twice."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def _json_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. No member may be in it twice: Python would keep the last one without a word."""
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise _Twice(name)
+        members[name] = value
+    return members
+
+
+def _no_json(name: str) -> Value:
+    """Refuse NaN and Infinity, which Python's parser accepts."""
+    raise ValueError(name)
+
+
+def _deeper_than(most: int, value: Value) -> bool:
+    level = [value]
+    for _ in range(most):
+        level = [inner for item in level for inner in _nested(item)]
+    return bool(level)
+
+
+def _nested(value: Value) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _json(value: Value, cursor: Cursor) -> Value:
+    """A value of a policy that is a map, as JSON data."""
+    if isinstance(value, Unknown):
+        return value
+    if isinstance(value, Mapping):
+        return _json_object(value, cursor)
+    items = listed(value)
+    if items is not None:
+        return [_json(item, cursor.inside(number)) for number, item in enumerate(items)]
+    if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return Text().parse(value, cursor)
+
+
+def _json_object(value: Mapping[Any, Any], cursor: Cursor) -> Value:
+    parsed: dict[str, Any] = {}
+    for key, item in value.items():
+        name, inner = dialects.key_text(key), cursor.inside(step(key))
+        if name is None:
+            return cursor.refuse("bad-key", f"A key of {cursor.member} is {kind(key)}.", hint="Write it as a string.")
+        if name in parsed:
+            return inner.refuse("duplicate-key", f"{code(quoted(name))} is here twice.", at=At.KEY)
+        parsed[name] = _json(item, inner)
+    return parsed
+
+
+# --- its grammar -----------------------------------------------------------------------------------------------------
 
 
 def findings(policy: Mapping[str, Any], path: Path) -> Iterator[Finding]:

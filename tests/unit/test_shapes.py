@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dynatus_ci.table import policies
 from dynatus_ci.table.validation import members, shapes
 from dynatus_ci.table.validation.findings import At
 from dynatus_ci.table.validation.value_types import Character, Keyword, OtherKey, Parameter, Symbol, Unordered
@@ -231,5 +232,5 @@ def test_every_shape_is_used_by_a_member() -> None:
         shapes.Number,
         shapes.Flag,
         shapes.Choice,
-        shapes.PolicyDocument,
+        policies.PolicyDocument,
     }

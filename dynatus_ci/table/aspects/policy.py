@@ -15,7 +15,6 @@ from dynatus_ci.table import policies
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Risk, Step, Value, canonical
 from dynatus_ci.table.validation.findings import Finding
-from dynatus_ci.table.validation.shapes import PolicyDocument
 
 MOST_BYTES = 20 * 1024
 ROOT = re.compile(r"^arn:[a-z-]+:iam::(\d{12}):root$")
@@ -28,7 +27,7 @@ class Policy(Aspect):
 
     name = "ResourcePolicy"
     title = "resource policy"
-    shape = PolicyDocument()
+    shape = policies.PolicyDocument()
     reader = "GetResourcePolicy"
     by_arn = True
     none = "PolicyNotFoundException"

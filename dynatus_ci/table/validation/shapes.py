@@ -6,7 +6,6 @@ in another spelling is a finding, and its value is parsed as the member that `di
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,7 +34,6 @@ from dynatus_ci.text import code, quoted, shorten
 MOST_FINDINGS = 100
 """In one definition. A file that is no definition at all would repeat one message thousands of times."""
 
-POLICY_DEPTH = 64
 INT64 = 2**63
 
 UNMANAGED: Mapping[str, str] = {
@@ -378,7 +376,7 @@ class Structure:
             if reading.member is None or reading.member in given or reading.member in found:
                 continue
             found[reading.member] = value[key] if reading.same_shape else INVALID
-            cursor.written[(*cursor.path, reading.member)] = (_step(key),)
+            cursor.written[(*cursor.path, reading.member)] = (step(key),)
         return {member: item for member, item in found.items() if item is not None}
 
     def _refuse_key(self, key: Value, cursor: Cursor) -> Reading:
@@ -420,102 +418,8 @@ def _refuse_answered(keys: list[str], cursor: Cursor) -> None:
     cursor.inside(keys[0]).refuse("pasted-answer", message, hint=hint, at=At.KEY)
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyDocument:
-    """A resource policy: a map, or JSON text. An empty one means that the table has no policy."""
-
-    def parse(self, value: Value, cursor: Cursor) -> Value:
-        if isinstance(value, Mapping):
-            wrapped = next((key for key in value if dialects.key_text(key) == "PolicyDocument"), None)
-            return _json_object(value, cursor) if wrapped is None else self._unwrapped(value, wrapped, cursor)
-        if not is_text(value):
-            return cursor.refuse("wrong-type", f"{cursor.member} must be a map or a JSON text, not {kind(value)}.")
-        return self._parse(value, cursor) if value.strip() else {}
-
-    def _unwrapped(self, value: Mapping[Any, Any], key: Value, cursor: Cursor) -> Value:
-        cursor.written[cursor.path] = (*cursor.written.get(cursor.path, cursor.path[-1:]), _step(key))
-        message = f"{cursor.member} has no `PolicyDocument`: that is a key of CloudFormation."
-        hint = f"Write its value as {cursor.member} itself."
-        cursor.refuse("unknown-key", message, hint=hint, at=At.KEY)
-        return self.parse(value[key], cursor)
-
-    def _parse(self, text: str, cursor: Cursor) -> Value:
-        try:
-            policy = json.loads(text, object_pairs_hook=_json_members, parse_constant=_no_json)
-        except (ValueError, RecursionError) as why:
-            where = f" at character {why.pos + 1}" if isinstance(why, json.JSONDecodeError) else ""
-            twice = f": it has {code(quoted(why.name))} twice" if isinstance(why, _Twice) else ""
-            return cursor.refuse("bad-json", f"The text of {cursor.member} cannot be read as JSON{where}{twice}.")
-        if not isinstance(policy, dict) or _deeper_than(POLICY_DEPTH, policy):
-            message = f"{cursor.member} must be a JSON object, nested at most {POLICY_DEPTH} deep."
-            return cursor.refuse("bad-json", message)
-        return policy
-
-
-class _Twice(ValueError):
-    """A JSON object names a member twice."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
-def _json_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object. No member may be in it twice: Python would keep the last one without a word."""
-    members: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in members:
-            raise _Twice(name)
-        members[name] = value
-    return members
-
-
-def _no_json(name: str) -> Value:
-    """Refuse NaN and Infinity, which Python's parser accepts."""
-    raise ValueError(name)
-
-
-def _deeper_than(most: int, value: Value) -> bool:
-    level = [value]
-    for _ in range(most):
-        level = [inner for item in level for inner in _nested(item)]
-    return bool(level)
-
-
-def _nested(value: Value) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
-
-
-def _json(value: Value, cursor: Cursor) -> Value:
-    """A value of a policy that is a map, as JSON data."""
-    if isinstance(value, Unknown):
-        return value
-    if isinstance(value, Mapping):
-        return _json_object(value, cursor)
-    items = listed(value)
-    if items is not None:
-        return [_json(item, cursor.inside(number)) for number, item in enumerate(items)]
-    if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    return Text().parse(value, cursor)
-
-
-def _json_object(value: Mapping[Any, Any], cursor: Cursor) -> Value:
-    parsed: dict[str, Any] = {}
-    for key, item in value.items():
-        name, step = dialects.key_text(key), _step(key)
-        if name is None:
-            return cursor.refuse("bad-key", f"A key of {cursor.member} is {kind(key)}.", hint="Write it as a string.")
-        if name in parsed:
-            return cursor.inside(step).refuse("duplicate-key", f"{code(quoted(name))} is here twice.", at=At.KEY)
-        parsed[name] = _json(item, cursor.inside(step))
-    return parsed
-
-
-def _step(key: Value) -> str:
-    """The step of a path for a key."""
+def step(key: Value) -> str:
+    """The step of a path that a key of a definition makes."""
     return key.written if isinstance(key, OtherKey) else str(key)
 
 
