@@ -12,11 +12,14 @@ COPY dynatus_ci dynatus_ci
 # Without an index: the locks above are all that ever comes from the network.
 RUN tools/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir dist . \
  && tools/bin/pip --python /opt/dynatus/bin/python install --no-cache-dir --no-index --no-deps dist/*.whl
-# botocore describes more than 400 services in 29 MB. Those that are called stay: the product's own, and those that give
-# credentials (sts, sso, sso-oidc, signin). tests/contract/test_image.py compares the list with the code of both.
-RUN cd /opt/dynatus/lib/python3.13/site-packages/botocore/data \
+# What is never used goes. botocore describes more than 400 services in 29 MB; those that are called stay: the product's
+# own, and those that give credentials (sts, sso, sso-oidc, signin). rich needs pygments for source code alone. The
+# interpreter comes below. tests/contract/test_image.py compares what goes with the code.
+RUN cd /opt/dynatus/lib/python3.13/site-packages \
  && keep="application-autoscaling cloudformation cloudwatch dynamodb kms signin sso sso-oidc sts" \
- && mkdir /build/data && mv *.json $keep /build/data && rm -rf ./* && mv /build/data/* .
+ && mkdir /build/data && cd botocore/data && mv *.json $keep /build/data && rm -rf ./* && mv /build/data/* . \
+ && cd ../.. && rm -rf pygments pygments-*.dist-info \
+ && cd /opt/dynatus/bin && rm python* && ln -s python python3
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="Dynatus CI" \
@@ -24,11 +27,12 @@ LABEL org.opencontainers.image.title="Dynatus CI" \
       org.opencontainers.image.licenses="MIT"
 COPY --from=build /opt/dynatus /opt/dynatus
 COPY entrypoint.py /app/
-# The base image comes without the standard library's bytecode: what the action imports is compiled once, here.
+# The base image comes without the standard library's bytecode: what a run imports, soon or late, is compiled once, here.
 # The interpreter belongs to another group and takes it on (g+s). For such a program the dynamic linker ignores
 # LD_LIBRARY_PATH and LD_PRELOAD (ld.so(8)), and OpenSSL ignores OPENSSL_CONF (secure_getenv(3)): where a job sets them,
 # no library of the workspace is loaded.
-RUN /opt/dynatus/bin/python -I -c "import dynatus_ci.action" \
+RUN cp -L /usr/local/bin/python /opt/dynatus/bin/python \
+ && /opt/dynatus/bin/python -I -c "import dynatus_ci.action, dynatus_ci.cli, dynatus_ci.report.console, boto3, jinja2" \
  && chgrp nogroup /opt/dynatus/bin/python \
  && chmod g+s /opt/dynatus/bin/python
 # No USER: the workspace and the runner's files belong to root in here, as GitHub's rules for actions ask.

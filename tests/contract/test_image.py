@@ -17,13 +17,14 @@ from tests.simulator import Clock, Simulator
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(botocore.__file__).parent / "data"
-OWN = re.compile(r'(?:read_service|read_once)(?:\(|, )"([a-z-]+)"')
-"""`aws.read_service("sts", …)`, or the same through `pages`."""
+OWN = re.compile(r'(?:(?:read_service|read_once)(?:\(|, )|^SERVICE = )"([a-z-]+)"', re.MULTILINE)
+"""`aws.read_service("sts", …)`, or the same through `pages`, or a constant."""
 CREDENTIALS = re.compile(r"(?:client_creator\(|create_nested_client\(\s*[\w.]+,)\s*['\"]([a-z-]+)['\"]")
 """How botocore makes a client to get credentials."""
 CUT = """
 import sys
 from botocore import loaders
+sys.modules["pygments"] = None  # an import of it fails
 loaders.Loader.BUILTIN_DATA_PATH = sys.argv.pop(1)
 from dynatus_ci import cli
 sys.exit(cli.main(sys.argv[1:]))
@@ -46,7 +47,7 @@ def kept() -> set[str]:
 
 def called() -> set[str]:
     """The services that the product calls."""
-    sources = [file.read_text(encoding="utf-8") for file in (ROOT / "dynatus_ci" / "aws").glob("*.py")]
+    sources = [file.read_text(encoding="utf-8") for file in (ROOT / "dynatus_ci").rglob("*.py")]
     return {"dynamodb"} | {service for source in sources for service in OWN.findall(source)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from dynatus_ci import review, testing
 from tests import github_stub, hostile_workspace, scene
 from tests.github_stub import GitHubStub
 from tests.image import Image, docker
-from tests.scene import BRANCH, INDEX, NO_INDEXES, TTL, Repository, table
+from tests.scene import BRANCH, INDEX, NO_INDEXES, ROOT, TTL, Repository, table
 
 pytestmark = pytest.mark.docker
 
@@ -54,11 +55,17 @@ def describe(database: str, name: str) -> dict[str, object]:
         client.close()
 
 
+def test_the_image_adds_little_to_its_base(image: Image) -> None:
+    base = re.findall("^FROM ([^ ]+)$", ROOT.joinpath("Dockerfile").read_text("utf-8"), re.MULTILINE)[-1]
+    added = [int(docker("image", "inspect", "--format", "{{.Size}}", name)) for name in (image.name, base)]
+    assert added[0] - added[1] <= 60 * 10**6
+
+
 def test_plan_merge_apply(repo: Repository, database: str) -> None:
     repo.write(users=table(**TTL), orders=table("orders", **INDEX))
     repo.open(1)
     first = repo.plan(1)
-    assert first.ending == PLANNED
+    assert first.ending == PLANNED, first.log
     assert (first.outputs["create"], json.loads(first.outputs["plan"])["summary"]["create"]) == ("2", 2)
     assert "2 to create" in first.summary
     assert repo.plan(1, environment="").ending == PLANNED
