@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 REFUSED_FOR = 30.0
 """Seconds for which a refused connection is tried again at the start: service containers start slowly."""
+CLOSED = frozenset({"ConnectionClosedError"})
+"""What a port that Docker maps ends in until the server in the container listens: it accepts, and closes."""
 
 
 def connect(
@@ -132,14 +134,14 @@ def _wait_for_endpoint(aws: Aws, on_notice: Callable[[str], None]) -> None:
         try:
             aws.read_service("dynamodb", "ListTables", Limit=1)
         except CallFailed as failed:
-            if failed.kind is not ErrorKind.UNREACHABLE:
+            if failed.kind is not ErrorKind.UNREACHABLE and failed.code not in CLOSED:
                 return
             if time.monotonic() > deadline:
                 raise _unreachable(aws, failed) from failed
         else:
             return
         if not notified:
-            on_notice(f"{aws.endpoint} refuses the connection. Trying again for up to {REFUSED_FOR:.0f} s.")
+            on_notice(f"{aws.endpoint} does not answer yet. Trying again for up to {REFUSED_FOR:.0f} s.")
             notified = True
         time.sleep(0.5)
 
@@ -151,7 +153,7 @@ def _unreachable(aws: Aws, failed: CallFailed) -> AwsError:
             "Inside a container `localhost` is the container itself. Use the name of the service, "
             "such as `http://dynamodb:8000`."
         )
-    message = f"No response from {code(str(aws.endpoint))}: the connection was refused for {REFUSED_FOR:.0f} s."
+    message = f"No response from {code(str(aws.endpoint))} for {REFUSED_FOR:.0f} s: it refuses or closes connections."
     return AwsError(message, operation=failed.operation, code=failed.code, hint=hint)
 
 

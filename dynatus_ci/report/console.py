@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 
 from rich.console import Console
@@ -25,21 +25,30 @@ _NARROWEST = 20
 
 @dataclass(frozen=True, slots=True)
 class _TextLine:
-    """A line of text. If it is wrapped, its further lines stand below the body and not below the prefix."""
+    """A line of text. If it is wrapped, its further lines stand `hang` columns to the right of the body."""
 
     body: Text
     indent: int = 0
     prefix: str = ""
     prefix_style: str = ""
     wraps: bool = True
+    hang: int = 0
 
     def render(self, console: Console, width: int | None) -> Iterator[Text]:
         head = Text(" " * self.indent).append(self.prefix, style=_STYLES.get(self.prefix_style, ""))
-        hang = self.indent + len(self.prefix)
-        wrapped = self.body.wrap(console, max(width - hang, _NARROWEST)) if width and self.wraps else [self.body]
-        for number, part in enumerate(wrapped):
+        left = self.indent + len(self.prefix)
+        if not width or not self.wraps:
+            yield head + self.body
+            return
+        first = self.body.wrap(console, max(width - left, _NARROWEST))[0]
+        first.rstrip()
+        yield head + first
+        left += self.hang
+        rest = self.body[len(first) :]
+        rest = rest[len(rest) - len(rest.plain.lstrip()) :]
+        for part in rest.wrap(console, max(width - left, _NARROWEST)) if rest else ():
             part.rstrip()
-            yield head + part if number == 0 else Text(" " * hang) + part
+            yield Text(" " * left) + part
 
 
 def render(report: Report, *, colour: bool, width: int | None) -> str:
@@ -101,7 +110,7 @@ def _report(report: Report) -> Iterator[_TextLine]:
 
 def _fault(fault: Excerpt) -> Iterator[_TextLine]:
     where = f"{visible(fault.file)}:{fault.place}: " if fault.file else ""
-    yield _say((where, "bold"), (visible(fault.code), "failed"), f": {plain(fault.sentence)}")
+    yield replace(_say((where, "bold"), (visible(fault.code), "failed"), f": {plain(fault.sentence)}"), hang=2)
     if not fault.source:
         return
     source, carets = fault.source.split("\n")

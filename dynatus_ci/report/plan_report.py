@@ -257,6 +257,8 @@ def _status(plan: Plan, context: ReportContext, lost: _Losses) -> str:
 
 def _verdict(plan: Plan, lost: _Losses) -> str:
     """The last line on a terminal: the one that is still in sight when the report is long."""
+    if unread(plan):
+        return f"Plan: failed, {plural(unread(plan), 'table')} could not be read."
     missing = len(lost.unapproved)
     approved = "approved" if not missing else "not approved" if missing == lost.count else f"{missing} not approved"
     destructive = f" · {plural(lost.count, 'destructive change')}, {approved}" if lost.count else ""

@@ -286,6 +286,11 @@ def test_the_last_line_of_a_terminal_says_what_is_not_approved() -> None:
 # --- what is said ----------------------------------------------------------------------------------------------------
 
 
+def test_the_last_line_of_a_terminal_does_not_call_unchanged_what_could_not_be_read() -> None:
+    text = report.text(report.plan(UNREADABLE, TERMINAL))
+    assert text.splitlines()[-1] == "Plan: failed, 1 table could not be read."
+
+
 def test_a_plan_is_not_called_blocked_where_no_label_could_approve_it() -> None:
     shown = report.markdown(report.plan(RED, replace(GITHUB, label_on="")))
     assert "blocked" not in shown
