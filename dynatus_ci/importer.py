@@ -5,6 +5,7 @@ A file is kept only if a plan with it has no change. Otherwise the table has an 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from dynatus_ci.aws.client import CONNECTIONS, Aws, pages
 from dynatus_ci.aws.observe import FactCache
 from dynatus_ci.aws.owners import Owner
 from dynatus_ci.definitions import formats, loader, writer
+from dynatus_ci.definitions.formats import SUFFIXES, Format
 from dynatus_ci.errors import DynatusError, InvalidInput
 from dynatus_ci.table import build, planner, probe, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, targets
@@ -57,10 +59,17 @@ class _Import:
     out_dir: Path
     table_prefix: str
     ask_owner: bool
+    written: Format
 
 
 def import_tables(
-    aws: Aws, patterns: Sequence[str], *, out_dir: Path, table_prefix: str = "", ask_owner: bool = False
+    aws: Aws,
+    patterns: Sequence[str],
+    *,
+    out_dir: Path,
+    table_prefix: str = "",
+    ask_owner: bool = False,
+    written: Format = formats.EDN,
 ) -> tuple[Imported, ...]:
     """Write a file for each actual table whose name matches a pattern.
 
@@ -70,7 +79,8 @@ def import_tables(
         out_dir: The folder of the files. It is created if it does not exist. No file in it is overwritten.
         table_prefix: Only tables whose name begins with this. The files have the rest of the name, so that a plan with
             the same prefix finds their tables.
-        ask_owner: Ask CloudFormation which stack owns each table, and say so in its file.
+        ask_owner: Ask CloudFormation which stack owns each table, and say so in its file, if the format has comments.
+        written: The format of the files.
 
     Returns:
         The patterns that match no table, then the tables in name order. A failed table does not stop the others.
@@ -87,8 +97,14 @@ def import_tables(
         out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as broken:
         raise InvalidInput(f"The folder {code(str(out_dir))} cannot be created: {broken.strerror}.") from broken
-    cache = FactCache(aws)
-    how = _Import(aws=aws, cache=cache, out_dir=out_dir, table_prefix=table_prefix, ask_owner=ask_owner)
+    how = _Import(
+        aws=aws,
+        cache=FactCache(aws),
+        out_dir=out_dir,
+        table_prefix=table_prefix,
+        ask_owner=ask_owner,
+        written=written,
+    )
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
         imported = list(pool.map(lambda name: _import(how, name), matching))
     missing = (
@@ -170,18 +186,20 @@ def _without_managed_key(aws: Aws, table: Table) -> Table:
     return replace(table, values={**table.values, Encryption.name: unnamed})
 
 
-def _path(name: str, out_dir: Path) -> Path:
+def _path(name: str, how: _Import) -> Path:
     """The path of the table's file. A leading dot gets a `_` before it: hidden files are not read."""
     if not re.fullmatch(r"[a-zA-Z0-9_.-]+", name):
         raise InvalidInput(f"{code(quoted(name))} is not a table name of DynamoDB, so it cannot be the name of a file.")
-    return out_dir / f"{'_' * name.startswith('.')}{name}{formats.EDN.suffixes[0]}"
+    return how.out_dir / f"{'_' * name.startswith('.')}{name}{how.written.suffixes[0]}"
 
 
 def _write(how: _Import, table: Table, owner: Owner | None, facts: AccountFacts) -> Path:
     """Write the table's file, and delete it again if it does not describe the table exactly."""
     named = replace(table, name=table.name.removeprefix(how.table_prefix))
-    path = _path(named.name, how.out_dir)
-    text = (f";; Owned by {owner}.\n" if owner else "") + writer.text(named)
+    path = _path(named.name, how)
+    _refuse_other_format(path, how.written)
+    comment = f"{how.written.comment} Owned by {owner}.\n" if owner and how.written.comment else ""
+    text = comment + writer.text(named, how.written)
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -195,6 +213,14 @@ def _write(how: _Import, table: Table, owner: Owner | None, facts: AccountFacts)
         path.unlink()
         raise
     return path
+
+
+def _refuse_other_format(path: Path, written: Format) -> None:
+    """Refuse to define a table twice: there is a file with its name in another format."""
+    for suffix in SUFFIXES:
+        other = path.with_name(path.name.removesuffix(written.suffixes[0]) + suffix)
+        if other != path and os.path.lexists(other):
+            raise InvalidInput(f"{code(str(other))} exists, so no {written.name} was written beside it.")
 
 
 def _verify(how: _Import, table: Table, path: Path, facts: AccountFacts) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, TextIO
 from dynatus_ci import engine, iam, importer, report, review, session, terminal
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.cli import options as cli_options
-from dynatus_ci.definitions import loader
+from dynatus_ci.definitions import formats, loader
 from dynatus_ci.errors import DynatusError, FailureReason, Fault, InvalidDefinitions, InvalidInput
 from dynatus_ci.importer import Imported
 from dynatus_ci.inputs import NAMES, Inputs, Text
@@ -21,6 +21,7 @@ from dynatus_ci.review import Gate
 from dynatus_ci.session import Planning
 from dynatus_ci.table.model import FORMAT, Plan, Risk, Table
 from dynatus_ci.table.outcome import Outcome, Result
+from dynatus_ci.table.validation import json_schema
 from dynatus_ci.terminal import say, show
 from dynatus_ci.text import code, input_value
 
@@ -215,6 +216,7 @@ def import_(options: argparse.Namespace) -> int:
         out_dir=Path(options.folder),
         table_prefix=planning.inputs.table_prefix,
         ask_owner=options.owner,
+        written=formats.named(options.written),
     )
     for table in imported:
         if table.error:
@@ -260,6 +262,12 @@ def policy(options: argparse.Namespace) -> int:
     return 0
 
 
+def schema(_: argparse.Namespace) -> int:
+    """Print the JSON Schema of a definition, for editors."""
+    terminal.show_json(json_schema.document())
+    return 0
+
+
 def completion(options: argparse.Namespace) -> int:
     """Print a shell's completion script."""
     import shtab  # noqa: PLC0415  # no other command needs it
@@ -281,6 +289,7 @@ RUN: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
     "show": show_plan,
     "import": import_,
     "policy": policy,
+    "schema": schema,
     "completion": completion,
 }
 

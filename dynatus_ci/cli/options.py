@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Final, NoReturn
 
+from dynatus_ci.definitions import formats
 from dynatus_ci.errors import InvalidInput
 from dynatus_ci.inputs import Inputs
 from dynatus_ci.terminal import COLOURS
@@ -189,6 +190,9 @@ def _import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help=text)
     text = "the folder to write to; a file that exists is left alone"
     parser.add_argument("--out", dest="folder", metavar="DIR", required=True, help=text)
+    names = [each.name.lower() for each in formats.FORMATS]
+    text = f"the format of the files (default: {names[0]})"
+    parser.add_argument("--format", dest="written", choices=names, default=names[0], help=text)
     parser.add_argument("--owner", action="store_true", help="ask CloudFormation which stack owns each table")
     _add(parser, *_ACCOUNT, "table-prefix")
 
@@ -199,6 +203,10 @@ def _policy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", dest="role", choices=modes, required=True, help="what the role is for")
     text = "also allow what it takes to give these tables another key"
     parser.add_argument("--recreate", action="store_true", help=text)
+
+
+def _schema(_: argparse.ArgumentParser) -> None:
+    """It takes nothing."""
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:
@@ -251,7 +259,7 @@ COMMANDS: Final[Mapping[str, _Command]] = {
     ),
     "import": _Command(
         "write existing tables as definitions",
-        "Write existing tables as definitions, one EDN file for each table.",
+        "Write existing tables as definitions, one file for each table.",
         "dynatus import 'prod-*' --table-prefix prod- --out resources/dynamo",
         "  0  all tables were written\n  1  error, or a table was left out",
         _import,
@@ -262,6 +270,13 @@ COMMANDS: Final[Mapping[str, _Command]] = {
         "dynatus policy --mode apply --region eu-west-1 --account 123456789012",
         "  0  printed\n  1  error",
         _policy,
+    ),
+    "schema": _Command(
+        "print a JSON Schema of a definition, for editors",
+        "Print a JSON Schema of a definition. Editors complete and check JSON and YAML with it: see docs/formats.md.",
+        "dynatus schema > dynatus.schema.json",
+        "  0  printed",
+        _schema,
     ),
     "completion": _Command(
         "print a script that completes commands and options",

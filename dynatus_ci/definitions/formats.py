@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from dynatus_ci.definitions import edn, json_reader, notation, yaml_reader
+from dynatus_ci.definitions import edn, json_reader, layouts, notation, yaml_reader
 from dynatus_ci.definitions.nodes import Document, FormKind, Node, Source
 from dynatus_ci.definitions.notation import Notation
 from dynatus_ci.errors import Fault, InvalidDefinitions
+from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.text import code, shorten
 
@@ -28,6 +29,8 @@ class Format:
         name: Its name in a sentence.
         suffixes: The endings of its files. The first is the usual one.
         read: Reads a text as located nodes.
+        write: Writes a plain value, without an end of the last line.
+        comment: What begins a line of comment. None if the format has no comments.
         notation: How messages write in it. None for EDN, in which they are made.
         documents: Whether a file can have several documents, each with its tables.
     """
@@ -35,13 +38,17 @@ class Format:
     name: str
     suffixes: tuple[str, ...]
     read: Callable[[str, str], Document]
+    write: Callable[[Value], str]
+    comment: str | None = None
     notation: Notation | None = None
     documents: bool = False
 
 
-EDN = Format("EDN", (".edn",), edn.read)
-JSON = Format("JSON", (".json",), json_reader.read, notation.JSON)
-YAML = Format("YAML", (".yaml", ".yml"), yaml_reader.read, notation.YAML, documents=True)
+EDN = Format("EDN", (".edn",), edn.read, layouts.edn, comment=";;")
+JSON = Format("JSON", (".json",), json_reader.read, layouts.json_text, notation=notation.JSON)
+YAML = Format(
+    "YAML", (".yaml", ".yml"), yaml_reader.read, layouts.yaml_text, comment="#", notation=notation.YAML, documents=True
+)
 FORMATS = (EDN, JSON, YAML)
 SUFFIXES = tuple(suffix for each in FORMATS for suffix in each.suffixes)
 NAMES = "EDN, JSON or YAML"
@@ -62,6 +69,11 @@ _BEGINNINGS: tuple[tuple[str, Format | None, str], ...] = (
 def of(file: str) -> Format:
     """The format of a file by its name, which ends in one of `SUFFIXES`."""
     return next(each for each in FORMATS if file.endswith(each.suffixes))
+
+
+def named(name: str) -> Format:
+    """The format with a name in lower case, such as "json"."""
+    return next(each for each in FORMATS if each.name.lower() == name)
 
 
 def read(text: str, file: str) -> Document:

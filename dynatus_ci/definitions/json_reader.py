@@ -18,20 +18,20 @@ from dynatus_ci.definitions.nodes import (
     MOST_DEPTH,
     MOST_TOKENS,
     MOST_WHOLE,
+    TAGS,
     Document,
     FormKind,
     Node,
     Source,
     Span,
-    Tag,
     lines,
+    tag_in,
 )
 from dynatus_ci.errors import InvalidDefinitions
 from dynatus_ci.text import code, shorten
 
 EXCERPT = 24
 """The most characters of a message's excerpt from a text that is not a token."""
-TAGS = frozenset({"#profile", "#join", "#param"})
 
 
 def read(text: str, file: str) -> Document:
@@ -51,7 +51,6 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<fraction>(?:\.[0-9]+)?(?:[eE][+-]?
 _RUN = re.compile(r'[^ \t\n{}\[\],:"]+')
 """What people read as one token."""
 _ESCAPE = re.compile(r'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])')
-_TAG = re.compile(r"#[A-Za-z][\w./-]*")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _HALF = re.compile("[\ud800-\udfff]")
 _WORDS = {"true": (FormKind.BOOLEAN, True), "false": (FormKind.BOOLEAN, False), "null": (FormKind.NIL, None)}
@@ -240,10 +239,11 @@ class _JsonReader:
                 message = f"{self._shown(key)} is here twice. The first is at {self._at(first.start)}."
                 self._fail(key, message, code="duplicate-key")
         pairs = tuple(zip(frame.items[::2], frame.items[1::2], strict=True))
-        for key, value in pairs:
-            if len(pairs) == 1 and _TAG.fullmatch(key.value):
-                self._tagged = True
-                return Node(FormKind.TAGGED, Tag(key.value[1:], value, key.start, key.end), frame.start, end)
+        tag = tag_in(pairs)
+        if tag:
+            self._tagged = True
+            return Node(FormKind.TAGGED, tag, frame.start, end)
+        for key, _ in pairs:
             if key.value in TAGS:
                 message = f"{self._shown(key)} must be the only member of its object."
                 self._fail(key, message, code="tag-as-key")

@@ -74,6 +74,23 @@ class Tag(NamedTuple):
     end: int
 
 
+_TAG = re.compile(r"#[A-Za-z][\w./-]*")
+TAGS = frozenset({"#profile", "#join", "#param"})
+
+
+def tag_in(pairs: tuple[tuple[Node, Node], ...]) -> Tag | None:
+    """The tag that a map is in JSON, and so in YAML: its only key begins with #."""
+    if len(pairs) == 1 and is_tag(pairs[0][0].value):
+        key, argument = pairs[0]
+        return Tag(key.value[1:], argument, key.start, key.end)
+    return None
+
+
+def is_tag(key: object) -> bool:
+    """Whether a key would be a tag if it were the only one."""
+    return isinstance(key, str) and _TAG.fullmatch(key) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A text, and the places of its offsets."""

@@ -6,15 +6,12 @@ code spans are values, and all other words are ours. So both can be written in a
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import yaml
-
-from dynatus_ci.definitions import edn
+from dynatus_ci.definitions import edn, layouts
 from dynatus_ci.definitions.nodes import FormKind, Node
 from dynatus_ci.errors import Fault, InvalidDefinitions
 from dynatus_ci.text import rewritten
@@ -66,7 +63,8 @@ class Notation:
         return rewritten(text, words=self._words, value=self._span)
 
     def _words(self, text: str) -> str:
-        pattern = rf"\b(?:{'|'.join(sorted(self.words, key=len, reverse=True))})(?=s?\b)"
+        # A vector index is AWS's.
+        pattern = rf"\b(?:{'|'.join(sorted(self.words, key=len, reverse=True))})(?=s?\b)(?! index)"
         return re.sub(pattern, lambda match: self.words[match[0]], text)
 
     def _span(self, text: str) -> str:
@@ -116,15 +114,11 @@ def _plain(node: Node) -> Any:  # noqa: ANN401  # any value
     return _Name(node.value) if node.kind is FormKind.KEYWORD else node.value
 
 
-def _json(value: Any) -> str:  # noqa: ANN401  # a scalar
-    return json.dumps(value, ensure_ascii=False)
-
-
 JSON = Notation(
-    key=_json,
-    atom=_json,
-    tag=lambda name: _json(f"#{name}"),
-    tagged=lambda name, argument: f"{{{_json(f'#{name}')}: {argument}}}",
+    key=layouts.json_atom,
+    atom=layouts.json_atom,
+    tag=lambda name: layouts.json_atom(f"#{name}"),
+    tagged=lambda name, argument: f"{{{layouts.json_atom(f'#{name}')}: {argument}}}",
     words={
         "a vector": "an array",
         "vector": "array",
@@ -135,16 +129,9 @@ JSON = Notation(
         "keyword": "name",
     },
 )
-
-
-def _yaml(value: Any) -> str:  # noqa: ANN401  # a scalar
-    whole = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=float("inf"))
-    return whole.strip().removeprefix("[").removesuffix("]")
-
-
 YAML = Notation(
-    key=lambda name: name if re.fullmatch("[A-Za-z][A-Za-z0-9_-]*", name) else _yaml(name),
-    atom=_yaml,
+    key=layouts.yaml_key,
+    atom=layouts.yaml_atom,
     tag=lambda name: f"!{name}",
     tagged=lambda name, argument: f"!{name} {argument}",
     words={"vector": "list", "nil": "null", "keyword": "name"},

@@ -1,4 +1,4 @@
-"""Writes an actual table as an EDN definition, aligned as a person would write it.
+"""Writes an actual table as a definition, in any format.
 
 The loader reads the same values back. Left out are read-only members, aspects with their initial value, limits of -1,
 warm throughput (AWS raises it by itself), tags of AWS and of dynatus itself, and vector indexes, which dynatus does not
@@ -7,30 +7,26 @@ manage.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from dynatus_ci.definitions.nodes import MOST_WHOLE
+from dynatus_ci.definitions.formats import EDN, Format
+from dynatus_ci.definitions.nodes import MOST_WHOLE, is_tag
 from dynatus_ci.table.aspects import ASPECTS, indexes, keys, targets
 from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.model import Table, Value, canonical, limits
 
 INSIGHTS = indexes.INSIGHTS.name
 UNWRITTEN = frozenset({"WarmThroughput"})
-WIDTH = 120
-"""The longest line of a map or vector; a longer one has one member on each line."""
-NEAR = len(":NonKeyAttributes")
-"""Values are aligned behind keys of at most this length. A longer key would move all of them away."""
 
 
-def text(table: Table) -> str:
-    """An actual table as the text of a definition file.
+def text(table: Table, written: Format = EDN) -> str:
+    """An actual table as the text of a definition file in a format.
 
     Args:
         table: The table from `build.actual`, with all aspects that were read.
+        written: The format.
     """
-    return _written(definition(table), 0) + "\n"
+    return written.write(definition(table)) + "\n"
 
 
 def definition(table: Table) -> dict[str, Value]:
@@ -90,73 +86,13 @@ def _settings(table: Table) -> Iterator[tuple[str, Value]]:
 
 
 def _policy(policy: Value) -> Value:
-    """The policy as a map, or as JSON text if EDN cannot express one of its values."""
+    """The policy as a map, or as JSON text if a format cannot express one of its values, or reads a tag."""
     return policy if _plain(policy) else canonical(policy)
 
 
 def _plain(value: Value) -> bool:
     if isinstance(value, Mapping):
-        return all(map(_plain, value.values()))
+        return not any(map(is_tag, value)) and all(map(_plain, value.values()))
     if isinstance(value, list):
         return all(map(_plain, value))
     return isinstance(value, str) or (isinstance(value, int) and abs(value) < MOST_WHOLE)
-
-
-# --- layout ----------------------------------------------------------------------------------------------------------
-
-
-def _written(value: Value, column: int) -> str:
-    """A value that starts at a column: on one line if it is simple and fits, else with one member on each line."""
-    if not isinstance(value, Mapping | list):
-        return _atom(value)
-    line = _line(value)
-    if _simple(value) and column + len(line) <= WIDTH:
-        return line
-    margin = "\n" + " " * (column + 1)
-    if isinstance(value, list):
-        return f"[{margin.join(_written(item, column + 1) for item in value)}]"
-    names = [_key(name) for name in value]
-    width = max((len(name) for name in names if column == 0 or len(name) <= NEAR), default=0)
-    labels = [f"{name.ljust(width)} " for name in names]
-    members = zip(labels, value.values(), strict=True)
-    return f"{{{margin.join(label + _written(item, column + 1 + len(label)) for label, item in members)}}}"
-
-
-def _simple(value: Value) -> bool:
-    """Whether a collection reads well on one line: a vector of scalars, or a map of scalars and such vectors."""
-    if isinstance(value, list):
-        return not any(isinstance(item, Mapping | list) for item in value)
-    nested = [item for item in value.values() if isinstance(item, Mapping | list)]
-    return all(isinstance(item, list) and _simple(item) for item in nested)
-
-
-def _line(value: Value) -> str:
-    if isinstance(value, Mapping):
-        return f"{{{' '.join(f'{_key(name)} {_line(item)}' for name, item in value.items())}}}"
-    return f"[{' '.join(map(_line, value))}]" if isinstance(value, list) else _atom(value)
-
-
-def _key(name: str) -> str:
-    """A keyword, or a string for a policy's member that cannot be a keyword, such as "aws:SourceArn"."""
-    return f":{name}" if re.fullmatch("[A-Za-z][A-Za-z0-9]*", name) else _string(name)
-
-
-def _atom(value: Any) -> str:  # noqa: ANN401  # a scalar of a definition
-    if value is None or isinstance(value, bool):
-        return {None: "nil", True: "true", False: "false"}[value]
-    return str(value) if isinstance(value, int | float) else _string(value)
-
-
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
-
-
-def _string(value: str) -> str:
-    return f'"{"".join(_ESCAPES.get(character) or _shown(character) for character in value)}"'
-
-
-def _shown(character: str) -> str:
-    """The character. An invisible one is escaped as UTF-16 code units, as EDN does: two beyond the first plane."""
-    if character.isprintable():
-        return character
-    data = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{data[at : at + 2].hex()}" for at in range(0, len(data), 2))

@@ -28,6 +28,7 @@ from dynatus_ci.definitions.nodes import (
     Span,
     Tag,
     lines,
+    tag_in,
 )
 from dynatus_ci.errors import InvalidDefinitions
 from dynatus_ci.text import code, shorten
@@ -174,6 +175,10 @@ class _YamlReader:
         if frame.kind is FormKind.MAP:
             value = self._merged(self._pairs(frame))
         node = Node(frame.kind or FormKind.NIL, value, self._start(begin), max(end, begin.end_mark.index))
+        tag = tag_in(node.value) if node.kind is FormKind.MAP else None
+        if tag:
+            self._tagged = True
+            node = node._replace(kind=FormKind.TAGGED, value=tag)
         self._add(self._with_tag(node, begin), begin, size=self._size - frame.size_before, levels=frame.levels + 1)
 
     def _alias(self, event: Any) -> None:  # noqa: ANN401

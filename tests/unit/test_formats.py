@@ -8,9 +8,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import edn_format
 import pytest
 import yaml
+from botocore.utils import ArgumentGenerator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,6 +80,16 @@ def test_a_golden_file_is_the_same_tables_in_all_formats(
     assert without_place(tables) == without_place(expected) != []
 
 
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.stem != "hostile-names"], ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_json_can_be_pasted_into_a_yaml_file(path: Path, tmp_path: Path) -> None:
+    text = rewritten(path.read_text(encoding="utf-8"), "json")[1].text
+    expected = load(tmp_path, "t.json", text, params={"stage": "x"})
+    assert load(tmp_path, "t.yaml", text, params={"stage": "x"})[0] != []
+    assert without_place(load(tmp_path, "t.yaml", text, params={"stage": "x"})[0]) == without_place(expected[0])
+
+
 # --- equal faults ----------------------------------------------------------------------------------------------------
 
 SETS = {"a key schema as a set", "a profile with two branches for one name"}
@@ -102,6 +114,7 @@ def readable(case: dict[str, Any], style: str) -> bool:
 
 
 READABLE = [(case, style) for case in BAD for style in OTHERS if readable(case, style)]
+EDN_NOTATION = re.compile(r"`(?::[A-Z]|[\[{ ]*\{:|#\w)|\bvectors?\b(?! index)|\bnil\b")
 PLACE_IN_TEXT = re.compile(r"t\.\w+:\d+:\d+|\d+:\d+")
 
 
@@ -138,6 +151,7 @@ def test_a_bad_definition_has_the_same_faults_at_their_places_in_all_formats(
         sentences(moved(fault.place, document, printer, f"t.{style}"), notation.fault(fault)) for fault in expected
     ]
     assert sorted(written) == sorted(sentences(fault.place, fault) for fault in found)
+    assert [fault.sentence for fault in found if EDN_NOTATION.search(fault.sentence)] == []
 
 
 # --- files in another format than their name says ---------------------------------------------------------------------
@@ -275,6 +289,28 @@ def test_places_are_the_same_with_any_line_end_and_byte_order_mark(
     _, faults = load(tmp_path, file, "\ufeff" + line_end.join(lines))
     at = [(fault.place.line, fault.place.column) for fault in faults if fault.place and fault.code == "unknown-key"]
     assert at == ([(1, 2), (2, 24)] if file == "t.json" else [(1, 1), (3, 1)])
+
+
+USEFUL = {"bad-text", "out-of-range", "projection", "billing-mode", "not-managed"}
+
+
+@pytest.mark.parametrize("style", OTHERS)
+def test_the_skeleton_that_the_aws_cli_writes_has_useful_faults_only(style: str, tmp_path: Path) -> None:
+    """As `aws dynamodb create-table --generate-cli-skeleton` does it, also with the value `yaml-input`."""
+    model = botocore.session.get_session().get_service_model("dynamodb").operation_model("CreateTable")
+    assert model.input_shape is not None
+    skeleton = json.loads(json.dumps(ArgumentGenerator().generate_skeleton(model.input_shape)))
+    text = json.dumps(skeleton, indent=4) if style == "json" else yaml.safe_dump(skeleton, sort_keys=False)
+    lines = text.splitlines()
+    faults = load(tmp_path, f"t.{style}", text)[1]
+    assert {fault.code for fault in faults} <= USEFUL
+    assert len({fault.place for fault in faults}) == len(faults)
+    for fault in faults:
+        assert fault.place is not None
+        named = re.findall(r"`\"?([A-Z]\w+)\"?`", fault.message)
+        around = " ".join(lines[max(0, fault.place.line - 3) : fault.place.line])
+        assert any(name in around for name in named), str(fault)
+        assert not EDN_NOTATION.search(fault.sentence)
 
 
 # --- hostile texts ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import unicodedata
 from collections.abc import Mapping
@@ -14,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynatus_ci.definitions import edn, loader, writer
+from dynatus_ci.definitions import edn, formats, loader, writer
+from dynatus_ci.definitions.formats import Format
 from dynatus_ci.errors import InvalidDefinitions
 from dynatus_ci.table import build, planner
 from dynatus_ci.table.aspects import ASPECTS, targets
@@ -35,9 +37,9 @@ def live(path: Path) -> tuple[Table, AccountFacts]:
     return targets.shown(table, scaling, targets.paths(table)), facts
 
 
-def read_back(text: str) -> Table:
+def read_back(text: str, written: Format = formats.EDN) -> Table:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "table.edn")
+        path = Path(folder, f"table{written.suffixes[0]}")
         path.write_text(text, encoding="utf-8")
         (table,) = loader.load(path, root=folder).tables
         return table
@@ -84,6 +86,26 @@ def test_a_written_file_plans_as_noop(path: Path) -> None:
     assert not change.differences or facts.emulator
 
 
+@pytest.mark.parametrize("written", formats.FORMATS, ids=lambda written: written.name)
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_file_in_any_format_is_read_back_as_the_same_table(path: Path, written: Format) -> None:
+    table, _ = live(path)
+    text = writer.text(table, written)
+    assert read_back(text, written).values == read_back(writer.text(table)).values
+    assert all(character.isprintable() or character == "\n" for character in text)
+    assert text.endswith("\n")
+
+
+def test_json_and_yaml_are_written_as_people_write_them() -> None:
+    table, _ = live(LIVE / "provisioned-indexes.json")
+    for written in formats.FORMATS[1:]:
+        approved = LIVE.parent / "written" / f"provisioned-indexes{written.suffixes[0]}"
+        if os.environ.get("APPROVE"):
+            approved.parent.mkdir(exist_ok=True)
+            approved.write_text(writer.text(table, written), encoding="utf-8")
+        assert writer.text(table, written) == approved.read_text(encoding="utf-8")
+
+
 def test_the_golden_tables_have_every_aspect() -> None:
     written = {member for path in CASES for member in writer.definition(live(path)[0])}
     assert {aspect.name for aspect in ASPECTS} - written == writer.UNWRITTEN
@@ -122,7 +144,8 @@ def test_nothing_in_a_file_is_hidden_or_reordered() -> None:
 def test_a_file_has_exactly_the_values_of_its_table(definition: strategies.Definition) -> None:
     table = build.desired(definition)
     facts = AccountFacts(region=strategies.REGION, scaling=targets.as_targets(table), schedules={})
-    written = read_back(writer.text(table))
+    (written, *others) = (read_back(writer.text(table, each), each) for each in formats.FORMATS)
+    assert [other.values for other in others] == [written.values] * len(others)
     for desired, actual in ((written, table), (table, written)):
         change = planner.change(desired, alive(actual), facts)
         assert {difference.path[-1] for difference in change.differences} <= writer.UNWRITTEN
@@ -133,7 +156,9 @@ def test_a_file_has_exactly_the_values_of_its_table(definition: strategies.Defin
 def test_every_text_is_read_back_exactly(attribute: str) -> None:
     answer = {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}}
     table = build.actual(bare(), {"DescribeTimeToLive": answer})
-    assert read_back(writer.text(table)).at(("TimeToLiveSpecification", "AttributeName")) == attribute
+    for written in formats.FORMATS:
+        read = read_back(writer.text(table, written), written)
+        assert read.at(("TimeToLiveSpecification", "AttributeName")) == attribute
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -151,7 +176,8 @@ def test_every_policy_is_read_back_exactly(condition: dict[str, Any]) -> None:
     statement = {"Effect": "Deny", "Principal": "*", "Action": "*", "Condition": condition}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     table = build.actual(bare(), {"GetResourcePolicy": {"Policy": policy}})
-    assert read_back(writer.text(table)).at(("ResourcePolicy",)) == table.at(("ResourcePolicy",))
+    for written in formats.FORMATS:
+        assert read_back(writer.text(table, written), written).at(("ResourcePolicy",)) == table.at(("ResourcePolicy",))
 
 
 def test_half_a_surrogate_pair_is_never_written_as_a_character() -> None:

@@ -1,9 +1,9 @@
 """Mutate the corpus and load what comes out: nothing may escape but our own faults, and nothing may take long.
 
-    python -P benchmarks/fuzz_edn.py [INPUTS] [SEED]
+    python -P benchmarks/fuzz_definitions.py [INPUTS] [SEED]
 
-Prints the seed, what was accepted and refused, and the slowest input; exits 1 at the first surprise, whose input it
-prints. The tests run a small one of these (tests/unit/test_edn.py).
+Does so in each format. Prints the seed, what was accepted and refused, and the slowest input; exits 1 at the first
+surprise, whose input it prints. The tests run small ones of these (tests/unit/test_edn.py, tests/unit/test_formats.py).
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
-from dynatus_ci.definitions import loader
+from dynatus_ci.definitions import formats, loader, writer
+from dynatus_ci.definitions.formats import Format
 from dynatus_ci.errors import Fault, InvalidDefinitions, NoDefinitions
+from dynatus_ci.table import build
 
 ROOT = Path(__file__).parent.parent
 LONGEST_FAULT = 700
@@ -65,12 +67,25 @@ PIECES += [
 ]
 
 
-def corpus() -> list[str]:
-    """The golden cases, the bad definitions and the examples."""
+PIECES += ["- ", ": ", "? ", "<<: ", "&a ", "*a", "!param ", "!!str ", "---\n", "|\n", "\n  ", "yes", "017"]
+PIECES += ['"#param": ', '"a": ', "null", "NaN", "//", "1e999"]
+
+
+def corpus(written: Format) -> list[str]:
+    """The golden cases, the bad definitions, the examples, and the golden tables as import writes them."""
     golden = json.loads((ROOT / "tests/cases/edn-cases.json").read_text(encoding="utf-8"))
     bad = tomllib.loads((ROOT / "tests/cases/bad-definitions.toml").read_text(encoding="utf-8"))["case"]
-    examples = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "examples").rglob("*.edn"))]
-    return [case["text"] for case in [*golden, *bad * 5] if "text" in case] + examples * 80
+    cases = [case for case in bad if case.get("file", "t.edn").endswith(written.suffixes)]
+    examples = [
+        path.read_text(encoding="utf-8")
+        for suffix in written.suffixes
+        for path in sorted((ROOT / "examples/tables").rglob(f"*{suffix}"))
+    ]
+    for path in sorted((ROOT / "tests/cases/live").glob("*.json")):
+        live = json.loads(path.read_text(encoding="utf-8"))
+        examples.append(writer.text(build.actual(live["table"], live["answers"]), written))
+    texts = [*(golden if written is formats.EDN else ()), *cases * 5]
+    return [case["text"] for case in texts if "text" in case] + examples * 20
 
 
 def mutated(texts: list[str], chance: random.Random) -> str:
@@ -112,11 +127,17 @@ def main() -> None:
     """Run, and say what came of it."""
     inputs = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(10**6)  # noqa: PLR2004
-    chance, texts, counts = random.Random(seed), corpus(), Counter[str]()  # noqa: S311  # no secret
+    for written in formats.FORMATS:
+        fuzz(written, inputs, seed)
+
+
+def fuzz(written: Format, inputs: int, seed: int) -> None:
+    """Load mutated files in one format."""
+    chance, texts, counts = random.Random(seed), corpus(written), Counter[str]()  # noqa: S311  # no secret
     slowest = (0.0, "")
-    print(f"seed {seed}, {inputs:,} inputs from a corpus of {len(texts)}")
+    print(f"{written.name}: seed {seed}, {inputs:,} inputs from a corpus of {len(texts)}")
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "fuzz.edn"
+        path = Path(folder) / f"fuzz{written.suffixes[0]}"
         for _ in range(inputs):
             text = mutated(texts, chance)
             path.write_bytes(text.encode("utf-8", "surrogatepass"))
