@@ -27,6 +27,8 @@ INDEXES: Final = ("by-a", "by-b", "by-c", "by-d")
 ATTRIBUTES: Final = ("a", "b", "c", "d")
 """What indexes are keyed by, beside the table's own keys."""
 ON_DEMAND: Final = "PAY_PER_REQUEST"
+SCALING: Final = ("ReadCapacityAutoScalingSettings", "WriteCapacityAutoScalingSettings")
+"""Auto scaling of reads, and of writes."""
 FLOOR: Final = {ON_DEMAND: (12_000, 4_000)}
 
 _UNITS = st.sampled_from([1, 2, 3, 5, 10, 13_000])
@@ -339,8 +341,7 @@ def _started(holder: Mapping[str, Any]) -> list[int]:
 
 def _scaling(holder: Mapping[str, Any], mode: str | None) -> Definition:
     """Auto scaling; on demand there is none, which the file may say."""
-    names = ("ReadCapacityAutoScalingSettings", "WriteCapacityAutoScalingSettings")
-    wanted = zip(names, holder["scaling"], strict=True)
+    wanted = zip(SCALING, holder["scaling"], strict=True)
     return {name: value for name, value in wanted if value is not None and (mode != ON_DEMAND or value == {})}
 
 

@@ -168,7 +168,7 @@ def _replacing(
         action,
         differences=differences,
         steps=(*replacement.steps(comparison, differences, new=new), *after) if refusal is None else (),
-        notes=(*replacement.notes(comparison), *scaling.unknown_note(comparison)),
+        notes=(*replacement.notes(comparison), *_scaling_notes(comparison)),
     )
     unproven = planned.risk is Risk.DESTRUCTIVE and comparison.facts.emptiness is Emptiness.UNKNOWN
     lost = not comparison.desired.absent and any(replacement.unmentioned(comparison))
@@ -179,7 +179,13 @@ def _creation(comparison: Comparison) -> TableChange:
     supported, unsupported = _split(comparison, replacement.creation(comparison))
     refusal = _refusal(comparison, supported)
     steps = _building(comparison, supported) if refusal is None else ()
-    planned = _table_change(comparison, Action.CREATE, differences=(*supported, *unsupported), steps=tuple(steps))
+    planned = _table_change(
+        comparison,
+        Action.CREATE,
+        differences=(*supported, *unsupported),
+        steps=tuple(steps),
+        notes=tuple(_scaling_notes(comparison)),
+    )
     return _with_left(replace(planned, refusal=refusal), comparison)
 
 
@@ -413,6 +419,13 @@ def _notes(comparison: Comparison, aspects: Sequence[Aspect], differences: tuple
             yield f"The table has {noun} that the file does not mention. They are left alone: {codes(sorted(actual))}."
     for aspect in aspects:
         yield from aspect.notes(comparison, _of(aspect, differences))
+    yield from scaling.unknown_note(comparison)
+
+
+def _scaling_notes(comparison: Comparison) -> Iterator[str]:
+    """What an earlier table of this name has left at Application Auto Scaling, and what may not be seen of that."""
+    for aspect in indexes.SCALING:
+        yield from aspect.notes(comparison, ())
     yield from scaling.unknown_note(comparison)
 
 

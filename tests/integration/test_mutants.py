@@ -26,6 +26,7 @@ from dynatus_ci.table.aspects import (
     encryption,
     indexes,
     protection,
+    scaling,
     stream,
     tags,
     ttl,
@@ -259,6 +260,21 @@ def a_rebuilt_index_is_as_its_file(patch: Patch) -> None:
     patch.setattr(indexes, "_kept", lambda _, __, index: index)
 
 
+def a_policy_comes_before_its_target(patch: Patch) -> None:
+    real = scaling.Writes._set  # noqa: SLF001
+    patch.setattr(scaling.Writes, "_set", lambda *args: reversed(list(real(*args))))
+
+
+def an_index_leaves_its_scaling_behind(patch: Patch) -> None:
+    for aspect in (scaling.Reads, scaling.Writes):
+        patch.setattr(aspect, "_left_behind", lambda *_: iter(()))
+
+
+def a_new_index_scales_before_it_is_built(patch: Patch) -> None:
+    patch.setattr(scaling.Writes, "_is_new", lambda *_: False)
+    patch.setattr(scaling.Writes, "follows", lambda *_: False)
+
+
 def limited(pair: Definition) -> Definition:
     (index,) = pair["GlobalSecondaryIndexes"]
     return {**pair, "GlobalSecondaryIndexes": [{**index, "OnDemandThroughput": {"MaxReadRequestUnits": 7}}]}
@@ -295,6 +311,9 @@ MUTANTS: list[tuple[Mutant, Property, tuple[Definition, Definition]]] = [
     (a_probe_stays, any_to_any, (definition(), definition(**REKEYED))),
     (what_no_file_can_say_is_not_seen, any_to_any_with_what_no_file_can_say, (definition(), definition(**REKEYED))),
     (a_rebuilt_index_is_as_its_file, any_to_any, (limited(with_indexes("a")), retyped(with_indexes("a")))),
+    (a_policy_comes_before_its_target, any_to_any, faults.SCALED),
+    (an_index_leaves_its_scaling_behind, any_to_any, faults.SCALED),
+    (a_new_index_scales_before_it_is_built, any_to_any, faults.SCALED),
     (whichever_table_has_the_name_is_deleted, the_table_is_another, (definition(), definition(**REKEYED))),
 ]  # fmt: skip
 """A broken rule, the property that notices it, and a change over which it does."""

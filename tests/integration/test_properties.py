@@ -66,6 +66,7 @@ def judge(world: World, definition: Definition) -> Run:
     limits_that_nobody_mentions_stay(definition, before, after)
     was_protected_meanwhile(run, before, after)
     nothing_scales_what_is_gone(world, definition)
+    what_scales_is_within_its_bounds(world, definition)
     if run.table.result is Outcome.NOOP:
         assert not run.writes
     return run
@@ -198,6 +199,18 @@ def nothing_scales_what_is_gone(world: World, definition: Definition) -> None:
         assert not resources
     elif "GlobalSecondaryIndexes" in definition and provisioned:
         assert {resource for resource in resources if "/index/" in resource} <= known
+
+
+def what_scales_is_within_its_bounds(world: World, definition: Definition) -> None:
+    """Each capacity that the file lets scale, when everything has settled."""
+    table = world.simulator.tables.get(NAME)
+    if table is None:
+        return
+    for holder in (definition, *definition.get("GlobalSecondaryIndexes", [])):
+        capacity = table.indexes[holder["IndexName"]].capacity if "IndexName" in holder else table.capacity
+        for name, units in zip(strategies.SCALING, (capacity.read, capacity.write), strict=True):
+            bounds = holder.get(name)
+            assert not bounds or bounds["MinCapacity"] <= units <= bounds["MaxCapacity"]
 
 
 def limits_that_nobody_mentions_stay(definition: Definition, before: Seen | None, after: Seen | None) -> None:

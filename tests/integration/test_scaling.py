@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dynatus_ci import api
 from dynatus_ci.table.model import Action, Risk
 from dynatus_ci.table.outcome import Outcome
 from tests.simulator import Kind
@@ -128,6 +129,14 @@ def test_settings_that_may_not_be_read_are_an_error_and_a_capacity_is_left_alone
     (change,) = world.plan(provisioned(writes=9)).tables
     assert change.action is Action.NOOP
     assert "Cannot verify" in change.notes[0]
+
+
+def test_without_a_session_a_table_is_created_and_its_settings_are_left_alone(world: World) -> None:
+    client = world.simulator.client()
+    (change,) = api.plan_tables(client, [provisioned(**{SCALES_WRITES: settings(5, 100)})]).tables
+    client.close()
+    assert [step.operation for step in change.steps] == ["CreateTable"]
+    assert "there is no session for Application Auto Scaling" in " ".join(change.notes)
 
 
 def test_what_an_index_leaves_behind_is_removed_also_after_a_lost_answer(world: World) -> None:
