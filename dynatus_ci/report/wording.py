@@ -205,7 +205,7 @@ def overview(change: TableChange) -> str:
     for member in (GLOBAL, "Replicas"):
         parts += _named(member, [difference for difference in supported if _is_member(difference, member)])
     rest = [difference for difference in supported if not _is_named(difference)]
-    parts += dict.fromkeys(name(difference.path) if new else _part(difference) for difference in rest)
+    parts += dict.fromkeys(_new_part(difference) if new else _part(difference) for difference in rest)
     tags = [difference for difference in supported if _is_member(difference, "Tags")]
     parts += [name(tags[0].path)] if len(tags) == 1 else _counted(len(tags), "tag")
     return _SEPARATOR.join(parts)
@@ -252,8 +252,15 @@ def _sign(difference: Difference) -> str:
     return _NEW if difference.actual is None else _GONE if difference.desired is None else _CHANGED
 
 
+def _new_part(difference: Difference) -> str:
+    """A difference of a new table: its name, without values."""
+    return _part(difference) if difference.effect is Effect.COPY else name(difference.path)
+
+
 def _part(difference: Difference) -> str:
     """A difference by name, with both values if they are short."""
+    if difference.effect is Effect.COPY:
+        return f"{_NEW} items of {code(difference.desired)}"
     before, after = (side.get(difference.path, "") for side in sides(difference) or ({}, {}))
     if forces_recreation(difference):
         sign = {_NEW: f"{_NEW} ", _GONE: f"{_GONE} "}.get(_sign(difference), "")
