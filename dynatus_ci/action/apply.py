@@ -350,14 +350,14 @@ class ApplyRun:
         try:
             is_open = history.find_open(left)
         except GitHubError as error:  # The records that were read are closed all the same, and so are all older ones.
-            self._job.runner.annotate(Level.WARNING, str(error))
+            self._job.annotate(Level.WARNING, error.sentence)
             is_open = True
         size = report.characters(history.room(left))
         text = report.markdown(report.result(result, self._context()), size=size)
         unchanged = result.result is Outcome.NOOP and not is_open
         marked = history.mark_used(left, text=None if unchanged else text)
         for warning in marked.warnings:
-            self._job.runner.annotate(Level.WARNING, warning)
+            self._job.annotate(Level.WARNING, warning)
         return marked.failed
 
     def _left(self, result: Result) -> Unfinished:

@@ -106,7 +106,7 @@ def _comment(job: Job, where: Callable[[], Plan], write: Callable[[PlanComment],
         except GitHubError as failed:
             outcome = CommentOutcome(note=f"{NOT_WRITTEN}. {failed.sentence}", failed=failed)
     if outcome.note:
-        job.runner.annotate(Level.NOTICE, outcome.note)
+        job.annotate(Level.NOTICE, outcome.note)
     return outcome
 
 

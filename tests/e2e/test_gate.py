@@ -881,7 +881,7 @@ def test_an_old_comment_that_cannot_be_written_is_a_warning_where_a_newer_one_ho
     repo.github.faults.append(Fault(f"PATCH .*/{old}", status=403, times=99, body={"message": "locked"}))
     ran = repo.apply(sha)
     assert ran.ending == APPLIED
-    assert "::warning::What is used up could not be noted at pull request #1" in ran.log
+    assert "::warning::The record at pull request #1 could not be marked as used" in ran.log
     assert repo.apply(sha).ending == NOOP
     stray(repo)
     assert repo.apply(sha).ending == CHANGED
