@@ -15,11 +15,12 @@ RUN tools/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation
 # What is never used goes. botocore describes more than 400 services in 29 MB; those that are called stay: the product's
 # own, and those that give credentials (sts, sso, sso-oidc, signin). rich needs pygments for source code alone. The
 # interpreter comes below. tests/contract/test_image.py compares what goes with the code.
-RUN cd /opt/dynatus/lib/python3.13/site-packages \
- && keep="application-autoscaling cloudformation cloudwatch dynamodb kms signin sso sso-oidc sts" \
- && mkdir /build/data && cd botocore/data && mv *.json $keep /build/data && rm -rf ./* && mv /build/data/* . \
- && cd ../.. && rm -rf pygments pygments-*.dist-info \
- && cd /opt/dynatus/bin && rm python* && ln -s python python3
+WORKDIR /opt/dynatus/lib/python3.13/site-packages
+RUN find botocore/data -mindepth 1 -maxdepth 1 -type d \
+      ! -name application-autoscaling ! -name cloudformation ! -name cloudwatch ! -name dynamodb ! -name kms \
+      ! -name signin ! -name sso ! -name sso-oidc ! -name sts -exec rm -rf {} + \
+ && rm -rf pygments pygments-*.dist-info /opt/dynatus/bin/python* \
+ && ln -s python /opt/dynatus/bin/python3
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="Dynatus CI" \

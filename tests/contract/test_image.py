@@ -41,8 +41,7 @@ GOES = """{:TableName "orders"
 
 def kept() -> set[str]:
     """The services that the image keeps."""
-    (listed,) = re.findall(r'keep="([^"]+)"', (ROOT / "Dockerfile").read_text(encoding="utf-8"))
-    return set(listed.split())
+    return set(re.findall(r"! -name ([a-z-]+)", (ROOT / "Dockerfile").read_text(encoding="utf-8")))
 
 
 def called() -> set[str]:
