@@ -29,8 +29,8 @@ EXAMPLES = Path(__file__).parent / "tables"
 COMMENT = Path("demo-comment.md")
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 KEY_CHANGE = {
-    ':KeyType "HASH"}]': ':KeyType "HASH"} {:AttributeName "device" :KeyType "RANGE"}]',
-    ':AttributeType "S"}]': ':AttributeType "S"} {:AttributeName "device" :AttributeType "S"}]',
+    ':KeyType "HASH"}]': f':KeyType "HASH"}}\n{" " * 27}{{:AttributeName "device" :KeyType "RANGE"}}]',
+    ':AttributeType "S"}]': f':AttributeType "S"}}\n{" " * 27}{{:AttributeName "device" :AttributeType "S"}}]',
 }
 
 
@@ -77,7 +77,7 @@ def change_the_key(file: Path) -> None:
         new = new.replace(before, after)
     file.write_text(new, encoding="utf-8")
     for line in list(difflib.unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm=""))[3:]:
-        print(f"  {line}")
+        print(f"  \x1b[{32 if line[0] == '+' else 31}m{line}\x1b[0m" if COLOUR else f"  {line}")
 
 
 def write_comment(tables: str) -> None:
