@@ -17,7 +17,7 @@ import pytest
 from dynatus_ci import engine, review
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.definitions import loader
-from dynatus_ci.engine import Event, Options
+from dynatus_ci.engine import Event, Fitting, Options
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Plan, Table, TableChange
 from dynatus_ci.table.outcome import Result, TableResult
@@ -133,7 +133,8 @@ class World:
     def plan(self, *definitions: Definition) -> Plan:
         """Plan these definitions; the journal then holds the plan's calls only."""
         self.simulator.start_over()
-        return engine.plan(self.aws, tables(definitions), options=self.options)
+        fitting = Fitting(self.aws, self.clock)
+        return engine.plan(self.aws, tables(definitions), options=self.options, fitting=fitting)
 
     def apply(
         self,

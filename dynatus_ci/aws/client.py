@@ -30,8 +30,9 @@ NO_SESSION = "NoSession"
 """The code of a call that nobody could make: a caller gave a client of DynamoDB and no session."""
 CONNECTIONS = 32
 """How many reads run side by side. The connection pools have the same size."""
-SLOW_READERS = frozenset({"DescribeTimeToLive", "ListTagsOfResource", "DescribeContinuousBackups"})
-"""Reads that AWS throttles at about ten a second for an account. Each has its own client, so its own rate limiter."""
+SLOW_READERS = frozenset({"DescribeTimeToLive", "ListTagsOfResource", "DescribeContinuousBackups", "Scan"})
+"""Reads that AWS throttles at about ten a second for an account, and those that a table's own capacity limits. Each has
+its own client, so its own rate limiter."""
 _Config = dict[str, Any]
 _ADAPTIVE = {"retries": {"mode": "adaptive", "total_max_attempts": 8}, "max_pool_connections": CONNECTIONS}
 _NEVER = {"retries": {"mode": "standard", "total_max_attempts": 1}, "max_pool_connections": CONNECTIONS}

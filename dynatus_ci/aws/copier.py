@@ -20,7 +20,8 @@ from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.table import copying, emulators, items
 from dynatus_ci.table.copying import Compared, CopyJob, FitCheck, Tally
-from dynatus_ci.table.items import Digest, Digests, Item, Match, Misfit
+from dynatus_ci.table.item_checks import Misfit
+from dynatus_ci.table.items import Digest, Digests, Item, Match
 from dynatus_ci.table.model import Path
 from dynatus_ci.text import code
 

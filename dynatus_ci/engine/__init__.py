@@ -15,6 +15,7 @@ from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.client import CONNECTIONS, Aws
 from dynatus_ci.aws.waits import Clock, SystemClock
 from dynatus_ci.engine import table_loop
+from dynatus_ci.engine.fitting import Fitting
 from dynatus_ci.engine.run import EngineRun, Event, EventKind, OnEvent, Refuse
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import copy_from, emulators, planner, proof, usage
@@ -24,7 +25,18 @@ from dynatus_ci.table.model import Failure, Plan, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
 from dynatus_ci.text import code
 
-__all__ = ["EngineRun", "Event", "EventKind", "OnEvent", "Options", "Refuse", "apply", "plan", "plan_against"]
+__all__ = [
+    "EngineRun",
+    "Event",
+    "EventKind",
+    "Fitting",
+    "OnEvent",
+    "Options",
+    "Refuse",
+    "apply",
+    "plan",
+    "plan_against",
+]
 
 MOST_THREADS = 256
 
@@ -39,6 +51,7 @@ class Options:
         wait_seconds: After how many seconds apply stops waiting.
         detach: Do not wait for backfills, cooldowns and quotas.
         copy_rate: The most items that a copy writes in a second; None for no limit.
+        check: Ask the live items if they fit what is to change (docs/checks.md).
     """
 
     ignore_tags: tuple[str, ...] = ()
@@ -46,16 +59,31 @@ class Options:
     wait_seconds: float = 3_600
     detach: bool = False
     copy_rate: int | None = None
+    check: bool = True
 
 
 # --- plan ------------------------------------------------------------------------------------------------------------
 
 
-def plan(aws: Aws, tables: Sequence[Table], *, options: Options = Options()) -> Plan:  # frozen
-    """Plan each table. Read-only; a table that cannot be read carries its error."""
+def plan(
+    aws: Aws,
+    tables: Sequence[Table],
+    *,
+    options: Options = Options(),  # frozen
+    fitting: Fitting | None = None,
+) -> Plan:
+    """Plan each table. Read-only; a table that cannot be read carries its error.
+
+    Args:
+        aws: The connection.
+        tables: The definitions.
+        options: How to plan.
+        fitting: How the items are asked, if not as usual: a part of each table, within a budget.
+    """
     cache = observe.FactCache(aws, ignore_tags=options.ignore_tags, copy_rate=options.copy_rate)
+    fitting = (fitting or Fitting(aws)) if options.check else None
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
-        changes = list(pool.map(lambda table: _plan_table(aws, table, cache), tables))
+        changes = list(pool.map(lambda table: _plan_table(aws, table, cache, fitting), tables))
     if aws.emulator == emulators.DYNAMODB_LOCAL:
         conflicts = emulation.case_conflicts(table.name for table in tables)
         changes = [_case_conflict(change, conflicts) for change in changes]
@@ -123,9 +151,11 @@ def _files(tables: Iterable[Table]) -> dict[str, str]:
     return {name: str(path.relative_to(shared)) for name, path in paths.items()}
 
 
-def _plan_table(aws: Aws, desired: Table, cache: observe.FactCache) -> TableChange:
+def _plan_table(aws: Aws, desired: Table, cache: observe.FactCache, fitting: Fitting | None) -> TableChange:
     try:
         actual, facts = table_loop.observe_table(aws, desired, cache)
+        change = proof.proven(planner.change(desired, actual, facts), facts)
+        return fitting.look(change) if fitting else change
     except CallFailed as failed:
         place = desired.place
         return TableChange(
@@ -135,7 +165,6 @@ def _plan_table(aws: Aws, desired: Table, cache: observe.FactCache) -> TableChan
             line=place.line if place else None,
             error=call_errors.failure(failed),
         )
-    return proof.proven(planner.change(desired, actual, facts), facts)
 
 
 # --- apply -----------------------------------------------------------------------------------------------------------
@@ -176,6 +205,7 @@ def apply(
         slots=Semaphore(options.max_parallel),
         copy_rate=options.copy_rate,
         sources=copy_from.sources(plan.tables),
+        check=options.check,
     )
     planned = {change.table: change for change in plan.tables}
     cache = observe.FactCache(aws, ignore_tags=options.ignore_tags, copy_rate=options.copy_rate)

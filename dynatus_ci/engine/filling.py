@@ -14,7 +14,8 @@ from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build, copy_from, copying
 from dynatus_ci.table.copying import Compared, FitCheck
-from dynatus_ci.table.items import Digests, Misfit
+from dynatus_ci.table.item_checks import Misfit
+from dynatus_ci.table.items import Digests
 from dynatus_ci.table.model import Failure, Step, TableChange
 from dynatus_ci.table.outcome import Outcome, Status
 from dynatus_ci.text import code

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from math import inf
 
 from dynatus_ci.aws.call_errors import CallFailed
+from dynatus_ci.table.item_checks import Check
 from dynatus_ci.table.model import Difference, Effect, Failure, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Status, StepResult, TableResult
 from dynatus_ci.text import code
@@ -29,6 +30,8 @@ class TableProgress:
     """A step whose call had no answer."""
     notes: list[str] = field(default_factory=list)
     """What the report says of the run, as sentences."""
+    checks: tuple[Check, ...] = ()
+    """What the items answered before the first step."""
     streams: list[str] = field(default_factory=list)
     """The ARNs that the table's stream has had: consumers must be switched to the last one."""
 
@@ -97,6 +100,7 @@ class TableProgress:
             error=error,
             notes=(*self.notes, *moved),
             agrees=agrees,
+            checks=self.checks,
             unfinished=() if agrees else self.unfinished,
         )
 

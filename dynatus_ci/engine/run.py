@@ -73,6 +73,7 @@ class EngineRun:
         slots: One for each table that may be changed at the same time.
         copy_rate: The most items that a copy writes in a second.
         sources: The tables that others are filled from in this run, each with one of these.
+        check: Whether the items are asked before the first step of a table.
     """
 
     aws: Aws
@@ -85,6 +86,7 @@ class EngineRun:
     slots: Semaphore
     copy_rate: int | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    check: bool = True
 
 
 class StopTable(Exception):
@@ -124,6 +126,8 @@ class TableRun:
         self.began = run.clock.now()
         self.last_answer = ""
         """What AWS said last while the run waited or tried again; a timeout quotes it."""
+        self.asked_items = False
+        """Whether the items were asked if they fit: once, before the first step."""
         self._has_slot = False
 
     def now(self) -> float:

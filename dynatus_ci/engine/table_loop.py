@@ -13,6 +13,7 @@ from dynatus_ci.aws import call_errors, observe
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.engine import filling, progress, steps, waiting
+from dynatus_ci.engine.fitting import Fitting
 from dynatus_ci.engine.run import EngineRun, EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import Bug, DynatusError, FailureReason
 from dynatus_ci.table import aspects, copy_from, order, planner
@@ -106,6 +107,8 @@ class TableLoop:
         if step is None:
             return self._nothing_ready(actual, change)
         table.check_time()  # to observe takes several calls, and the run may be stopped during any of them
+        if self._asked_items(change):
+            return True  # that may have taken a minute
         filling.check(table, change)
         if copy_from.is_copy(step):
             filling.take(table, step)
@@ -145,6 +148,22 @@ class TableLoop:
         _log.info("Table %s: %s", change.table, plain(verdict))
         if refusal:
             raise refused(refusal.reason, refusal.sentence)
+
+    def _asked_items(self, change: TableChange) -> bool:
+        """Ask the items, before the first step, if they fit. False where there was nothing to ask any more."""
+        table = self._table
+        if table.asked_items or not table.run.check:
+            return False
+        table.asked_items = True
+        fitting = Fitting(table.aws, table.run.clock, stop=table.run.stop)
+        if not fitting.asked(change):
+            return False
+        table.notify(EventKind.WAITING, "asking the items if they fit")
+        looked = fitting.look(change)
+        table.progress.checks = looked.checks
+        if looked.refusal:
+            raise refused(looked.refused_for, looked.refusal)
+        return True
 
     def _nothing_ready(self, actual: Table | None, change: TableChange) -> bool:
         """No step can run now: wait for what is under way or was put off, or end."""

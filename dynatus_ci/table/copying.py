@@ -11,7 +11,8 @@ from math import ceil
 from typing import Any
 
 from dynatus_ci.table import items
-from dynatus_ci.table.items import Item, KeyAttribute, Misfit
+from dynatus_ci.table.item_checks import Misfit
+from dynatus_ci.table.items import Item, KeyAttribute
 from dynatus_ci.table.model import Path, Table, TableInfo
 
 MOST_IN_BATCH = 25

@@ -19,6 +19,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 from dynatus_ci.table.aspects import indexes, keys
+from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Path, Table
 
 Item: TypeAlias = Mapping[str, Mapping[str, Any]]
@@ -158,16 +159,6 @@ class Digests:
 
 
 # --- does an item fit? -----------------------------------------------------------------------------------------------
-
-
-class Misfit(Enum):
-    """Why an item cannot be in a table with a key."""
-
-    MISSING = "missing"
-    TYPE = "type"
-    EMPTY = "empty"
-    LENGTH = "length"
-    DUPLICATE = "duplicate"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from enum import IntEnum, StrEnum, auto
 from typing import Any, TypeAlias
 
 from dynatus_ci.errors import FailureReason, InvalidInput, Place
+from dynatus_ci.table.item_checks import Check
 from dynatus_ci.text import code, plain
 
 Value: TypeAlias = Any
@@ -297,6 +298,7 @@ class TableChange:
 
     Args:
         table_id: The live TableId where a difference is destructive or deletes the table, else None.
+        checks: What was found out about the items. Not part of what is approved.
         refusal: Why the change never runs (docs/architecture.md#what-never-runs); None where it may.
         refused_for: The reason of the refusal, for the output `failure-reason`.
         left: What remains after the run that makes the table, and why; None where nothing does. Not in the document.
@@ -315,6 +317,7 @@ class TableChange:
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
     error: Failure | None = None
+    checks: tuple[Check, ...] = ()
     refusal: str | None = None
     refused_for: FailureReason = FailureReason.DESTRUCTIVE_BLOCKED
     left: str | None = None
@@ -348,6 +351,7 @@ class TableChange:
             "differences": [difference.to_dict() for difference in self.differences],
             "steps": [step.to_dict() for step in self.steps],
             "notes": [plain(note) for note in self.notes],
+            "checks": [check.to_dict() for check in self.checks],
             "error": self.error.to_dict() if self.error else None,
             "refusal": self.refusal and {"reason": self.refused_for.value, "message": plain(self.refusal)},
         }
@@ -472,6 +476,7 @@ def _change(document: Mapping[str, Any]) -> TableChange:
         error=Failure(**error) if error else None,
         refusal=refusal.get("message"),
         refused_for=FailureReason(refusal.get("reason", FailureReason.DESTRUCTIVE_BLOCKED)),
+        checks=tuple(map(Check.from_dict, document.get("checks", ()))),  # an older document has none
     )
 
 

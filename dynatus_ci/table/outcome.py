@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from dynatus_ci.errors import FailureReason
+from dynatus_ci.table.item_checks import Check
 from dynatus_ci.table.model import FORMAT, Action, Difference, Failure, Plan, Step
 
 
@@ -66,6 +67,7 @@ class TableResult:
         backup: The ARN of the backup that this run made of the table before it was deleted.
         agrees: Whether the run saw the table in agreement with its definition at its end.
         unfinished: The differences that the run still wanted at its end and had not finished.
+        checks: What the items answered before the first step.
     """
 
     table: str
@@ -78,6 +80,7 @@ class TableResult:
     notes: tuple[str, ...] = ()
     agrees: bool = False
     unfinished: tuple[Difference, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -92,6 +95,7 @@ class TableResult:
             "result": self.result.value,
             "resume_at": self.resume_at,
             "backup": self.backup,
+            "checks": [check.to_dict() for check in self.checks],
             "error": self.error.to_dict() if self.error else None,
             "steps": [step.to_dict() for step in self.steps],
         }

@@ -12,7 +12,7 @@ from dynatus_ci.aws import connection
 from dynatus_ci.aws.copier import Copier
 from dynatus_ci.table import build, items
 from dynatus_ci.table.copying import Compared, CopyJob
-from dynatus_ci.table.items import Misfit
+from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Action, Table
 
 if TYPE_CHECKING:

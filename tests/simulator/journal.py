@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Call:
-    """One call. Times are simulated; `changed` says whether it had an effect, `fault` what was done to it on demand."""
+    """One call. Times are simulated; `changed` says whether it had an effect, `fault` what was done to it on demand.
+
+    `units` is the capacity that a scan consumed.
+    """
 
     number: int
     caller: str
@@ -29,6 +32,7 @@ class Call:
     message: str = ""
     changed: bool = False
     fault: str = ""
+    units: float = 0.0
 
     def __str__(self) -> str:
         mark = f" [{self.fault}]" if self.fault else ""

@@ -187,6 +187,7 @@ class Simulator(Account):
             shapes.check(request.service, request.operation, request.parameters)
             before = self._state(call.table)
             answer = operation.handler(self, request.parameters)
+            call.units = answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
             call.status, call.changed = 200, operation.writes and self._state(call.table) != before
             return answer
 

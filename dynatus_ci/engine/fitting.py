@@ -1,0 +1,62 @@
+"""Asking the items of a table what its change asks of them, in a plan and before the first step of an apply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event as Flag
+
+from dynatus_ci.aws import asking
+from dynatus_ci.aws.asking import SAMPLE, ScanLimits
+from dynatus_ci.aws.client import Aws
+from dynatus_ci.aws.waits import Clock, SystemClock
+from dynatus_ci.table import fit
+from dynatus_ci.table.fit import Answers, Question
+from dynatus_ci.table.model import TableChange
+
+OnRead = Callable[[str, int, int], None]
+"""Takes a table, how many of its items were read, and how many there are about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """How the items are asked, and what is done with what is found out.
+
+    Args:
+        limits: How much is read.
+        on_read: Called whenever a page was read.
+        on_answers: Takes a table and its answers: also the keys, which no document has.
+    """
+
+    aws: Aws
+    clock: Clock = field(default_factory=SystemClock)
+    limits: ScanLimits = SAMPLE
+    stop: Flag = field(default_factory=Flag)
+    on_read: OnRead = lambda *_: None
+    on_answers: Callable[[str, Answers], None] = lambda *_: None
+
+    def asked(self, change: TableChange) -> tuple[Question, ...]:
+        """What a change asks of the items."""
+        return fit.questions(change, now=self.clock.now())
+
+    def look(self, change: TableChange) -> TableChange:
+        """The change with what was found out about the items; refused where one does not fit.
+
+        Raises:
+            CallFailed: A scan failed, but for "access denied".
+        """
+        asked = self.asked(change)
+        if not asked or change.actual is None:
+            return change
+        about = change.info.items if change.info else 0
+        answers = asking.ask(
+            self.aws,
+            change.actual,
+            asked,
+            limits=self.limits,
+            clock=self.clock,
+            stop=self.stop,
+            on_progress=lambda read: self.on_read(change.table, read, about),
+        )
+        self.on_answers(change.table, answers)
+        return fit.judged(change, fit.checks(asked, answers))

@@ -1,0 +1,311 @@
+"""Do the live items fit? The questions that a change of a table asks of its items, and what their answers mean.
+
+A question is data: a part of the table, a reason, and tests of attributes that become the filter of a Scan. The module
+`aws.asking` asks the questions, those of a plan and those of a copy alike.
+
+docs/dynamodb.md#items-and-new-indexes
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.OnlineOps.html
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.table.aspects import indexes, keys
+from dynatus_ci.table.aspects.ttl import TimeToLive
+from dynatus_ci.table.item_checks import Check, Extent, Misfit
+from dynatus_ci.table.items import KeyAttribute, unproven
+from dynatus_ci.table.model import Action, Difference, Effect, Path, Table, TableChange, Value
+from dynatus_ci.text import code, option
+
+OLDEST_SECONDS = 5 * 365 * 86_400
+"""Items whose time is past for longer than five years do not expire."""
+MILLISECONDS = 100_000_000_000
+"""A time above this (the year 5138) was most likely written in milliseconds."""
+MOST_TESTS = 50
+"""So many tests make one filter: AWS takes 300 operators and functions, and a test has at most five with its OR."""
+DENIED = "not checked here: Scan is denied"
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeTest:
+    """Whether one attribute of an item is as it should not be.
+
+    Args:
+        attribute: The attribute.
+        misfit: What would be wrong with it.
+        kind: The type that it should have: S, N or B.
+        most: The most bytes that it may have; for a time, the seconds since 1970 that are now.
+    """
+
+    attribute: str
+    misfit: Misfit
+    kind: str = "N"
+    most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How many items do not fit one part of a table for one reason. An item counts where one of the tests holds.
+
+    `unless` are the tests of the same part's reasons before this one: so no item counts for two reasons of one part.
+    """
+
+    path: Path
+    reason: Misfit
+    tests: tuple[AttributeTest, ...]
+    unless: tuple[AttributeTest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter expression with its names and values, as Scan takes them."""
+
+    expression: str
+    names: Mapping[str, str]
+    values: Mapping[str, Value]
+
+    def parameters(self) -> dict[str, Value]:
+        """The parameters of Scan."""
+        return {
+            "FilterExpression": self.expression,
+            "ExpressionAttributeNames": dict(self.names),
+            **({"ExpressionAttributeValues": dict(self.values)} if self.values else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the items of a table answered.
+
+    Args:
+        read: How much of the table was read.
+        items: How many items were read.
+        misfits: Question → how many of these do not fit.
+        keys: Question → the keys of some of these, where somebody asked for them. They go to a terminal only.
+        denied: Whether nothing was read because Scan is denied.
+    """
+
+    read: Extent
+    items: int = 0
+    misfits: Mapping[Question, int] = field(default_factory=dict)
+    keys: Mapping[Question, tuple[Mapping[str, Value], ...]] = field(default_factory=dict, repr=False)
+    denied: bool = False
+
+
+# --- from a change to questions --------------------------------------------------------------------------------------
+
+
+def questions(change: TableChange, *, now: float) -> tuple[Question, ...]:
+    """What a change of a live table asks of its items; nothing where it is refused anyway.
+
+    Args:
+        change: What the table needs.
+        now: Seconds since 1970.
+    """
+    actual, desired = change.actual, change.desired
+    if change.refusal or change.action is not Action.UPDATE or actual is None or desired is None:
+        return ()
+    asked = (d for d in change.differences if d.effect is not Effect.UNSUPPORTED and d.desired is not None)
+    return tuple(question for difference in asked for question in _of(difference, actual, desired, int(now)))
+
+
+def _of(difference: Difference, actual: Table, desired: Table, now: int) -> Iterator[Question]:
+    path = difference.path
+    if path[:1] == (indexes.GLOBAL,) and len(path) == 2:
+        yield from about_keys([key for key in unproven(actual, desired) if key.owner == path])
+    elif path == (TimeToLive.name,) and difference.desired["Enabled"]:
+        for reason in (Misfit.EXPIRED, Misfit.NOT_A_NUMBER, Misfit.MILLISECONDS):
+            yield Question(path, reason, (AttributeTest(difference.desired["AttributeName"], reason, most=now),))
+
+
+def about_keys(attributes: Iterable[KeyAttribute]) -> Iterator[Question]:
+    """What the keys of a table and its indexes ask of the items, in the order of their owners.
+
+    Args:
+        attributes: The attributes that the items may not fit (`items.unproven`).
+    """
+    for owner, same in groupby(attributes, lambda attribute: attribute.owner):
+        tests = [test for attribute in same for test in _key_tests(attribute)]
+        before: tuple[AttributeTest, ...] = ()
+        for reason in (Misfit.MISSING, Misfit.TYPE, Misfit.EMPTY, Misfit.LENGTH):
+            own = tuple(test for test in tests if test.misfit is reason)
+            # One attribute alone has one fault at most.
+            unless = before if len({test.attribute for test in (*own, *before)}) > 1 else ()
+            if own:
+                yield Question(owner, reason, own, unless)
+            before += own
+
+
+def _key_tests(key: KeyAttribute) -> Iterator[AttributeTest]:
+    if key.needed:
+        yield AttributeTest(key.name, Misfit.MISSING, key.kind)
+    yield AttributeTest(key.name, Misfit.TYPE, key.kind)
+    if key.kind != "N":
+        yield AttributeTest(key.name, Misfit.EMPTY, key.kind)
+        yield AttributeTest(key.name, Misfit.LENGTH, key.kind, key.longest)
+
+
+# --- from questions to filters ---------------------------------------------------------------------------------------
+
+
+def grouped(asked: Iterable[Question]) -> list[tuple[Question, ...]]:
+    """The questions in groups, each of which fits into one filter."""
+    groups: list[list[Question]] = [[]]
+    for question in asked:
+        if groups[-1] and len(_tests([*groups[-1], question])) > MOST_TESTS:
+            groups.append([])
+        groups[-1].append(question)
+    return [tuple(group) for group in groups if group]
+
+
+def any_of(asked: Sequence[Question]) -> Filter:
+    """The filter of the items that do not fit for one of these reasons."""
+    return _filter(_tests(asked), ())
+
+
+def only(question: Question) -> Filter:
+    """The filter of the items that do not fit for this reason."""
+    return _filter(question.tests, question.unless)
+
+
+def _tests(asked: Sequence[Question]) -> tuple[AttributeTest, ...]:
+    return tuple(dict.fromkeys(test for question in asked for test in question.tests))
+
+
+def _filter(tests: Sequence[AttributeTest], unless: Sequence[AttributeTest]) -> Filter:
+    attributes = list(dict.fromkeys(test.attribute for test in (*tests, *unless)))
+    places = {attribute: f"#a{number}" for number, attribute in enumerate(attributes)}
+    values: dict[str, Value] = {}
+
+    def either(some: Sequence[AttributeTest]) -> str:
+        texts = []
+        for test in some:
+            text, used = _TEXTS[test.misfit](test)
+            texts.append(text.replace("#", places[test.attribute]))
+            values.update(used)
+        return " OR ".join(texts)
+
+    expression = either(tests)
+    if unless:
+        expression = f"({expression}) AND NOT ({either(unless)})"
+    return Filter(expression, {place: attribute for attribute, place in places.items()}, values)
+
+
+def _other_type(test: AttributeTest) -> tuple[str, dict[str, Value]]:
+    return f"attribute_exists(#) AND NOT attribute_type(#, :{test.kind})", {f":{test.kind}": {"S": test.kind}}
+
+
+def _empty(test: AttributeTest) -> tuple[str, dict[str, Value]]:
+    return f"# = :empty{test.kind}", {f":empty{test.kind}": {"S": ""} if test.kind == "S" else {"B": b""}}
+
+
+def _too_long(test: AttributeTest) -> tuple[str, dict[str, Value]]:
+    values = {f":{test.kind}": {"S": test.kind}, f":most{test.most}": {"N": str(test.most)}}
+    return f"attribute_type(#, :{test.kind}) AND size(#) > :most{test.most}", values
+
+
+def _expired(test: AttributeTest) -> tuple[str, dict[str, Value]]:
+    values = {":now": {"N": str(test.most)}, ":oldest": {"N": str(test.most - OLDEST_SECONDS)}}
+    return "# < :now AND # > :oldest", values
+
+
+def _milliseconds(_: AttributeTest) -> tuple[str, dict[str, Value]]:
+    return "# > :milliseconds", {":milliseconds": {"N": str(MILLISECONDS)}}
+
+
+def _missing(_: AttributeTest) -> tuple[str, dict[str, Value]]:
+    return "attribute_not_exists(#)", {}
+
+
+_TEXTS: Mapping[Misfit, Callable[[AttributeTest], tuple[str, dict[str, Value]]]] = {
+    Misfit.MISSING: _missing,
+    Misfit.TYPE: _other_type,
+    Misfit.EMPTY: _empty,
+    Misfit.LENGTH: _too_long,
+    Misfit.EXPIRED: _expired,
+    Misfit.NOT_A_NUMBER: _other_type,
+    Misfit.MILLISECONDS: _milliseconds,
+}
+"""What a test says in a filter, `#` for its attribute, and the values that it uses.
+
+A comparison of two types is false in DynamoDB, and no error.
+"""
+
+
+# --- from answers to findings ----------------------------------------------------------------------------------------
+
+
+def checks(asked: Sequence[Question], answers: Answers) -> tuple[Check, ...]:
+    """One check for each part and reason that has misfits, and one for each part that has none."""
+    found: list[Check] = []
+    for path, same in groupby(asked, lambda question: question.path):
+        if answers.denied:
+            found.append(Check(path, Misfit.DENIED, Extent.NONE, note=DENIED))
+            continue
+        wrong = [
+            Check(path, question.reason, answers.read, answers.items, count, words(question))
+            for question in same
+            if (count := answers.misfits.get(question, 0))
+        ]
+        found += wrong or [Check(path, None, answers.read, answers.items)]
+    return tuple(found)
+
+
+def judged(change: TableChange, found: tuple[Check, ...]) -> TableChange:
+    """The change with what was found out, refused where an item does not fit."""
+    wrong = [check for check in found if check.refuses]
+    checked = replace(change, checks=found)
+    if not wrong or change.refusal:
+        return checked
+    return replace(checked, refusal=refusal(wrong), refused_for=FailureReason.ITEMS_DO_NOT_FIT)
+
+
+def refusal(wrong: Iterable[Check]) -> str:
+    """Why the table must not be changed, as sentences."""
+    same = groupby(wrong, lambda check: check.path)
+    found = " ".join(f"{finding(path, list(some))} {_consequence(path)}" for path, some in same)
+    return f"{found} Mend them (`dynatus check --show-keys` finds some), or set {option('check')} to `none`."
+
+
+def _consequence(path: Path) -> str:
+    if path[:1] == (indexes.GLOBAL,):
+        return "AWS would leave them out of the index, and refuse every later write of them."
+    return "A copy could not hold them."
+
+
+def finding(path: Path, same: Sequence[Check]) -> str:
+    """How many items do not fit one part of a table, and why, as a sentence."""
+    items, misfits = same[0].items, sum(check.misfits for check in same)
+    sample = " in a sample" if same[0].read is Extent.SAMPLE else ""
+    one = misfits == 1
+    why = same[0].note if not same[1:] else "; ".join(f"in {check.misfits:,} of them {check.note}" for check in same)
+    return f"{misfits:,} of {items:,} items{sample} {'does' if one else 'do'} not fit {part(path)}: {why}."
+
+
+def part(path: Path) -> str:
+    """A part of a table in a sentence."""
+    if path[:1] in {(indexes.GLOBAL,), (keys.LOCAL,)} and len(path) > 1:
+        return f"index {code(path[1])}"
+    return "time to live" if path == (TimeToLive.name,) else "the key"
+
+
+def words(question: Question) -> str:
+    """What is wrong with the items of a question, as a phrase."""
+    return " or ".join(_WORDS[test.misfit](code(test.attribute), test) for test in question.tests)
+
+
+_WORDS: Mapping[Misfit, Callable[[str, AttributeTest], str]] = {
+    Misfit.MISSING: lambda name, _: f"{name} is missing",
+    Misfit.TYPE: lambda name, test: f"{name} has another type than {test.kind}",
+    Misfit.EMPTY: lambda name, _: f"{name} is empty",
+    Misfit.LENGTH: lambda name, test: f"{name} is longer than {test.most:,} bytes",
+    Misfit.EXPIRED: lambda name, _: f"{name} is in the past, and AWS deletes them within days",
+    Misfit.NOT_A_NUMBER: lambda name, _: f"{name} is not a number, and they never expire",
+    Misfit.MILLISECONDS: lambda name, _: f"{name} looks like milliseconds, and they never expire (AWS reads seconds)",
+}
