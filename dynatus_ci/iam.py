@@ -1,6 +1,8 @@
-"""The IAM policy with the least permissions for plan, drift, apply or import.
+"""The IAM policy with the least permissions for plan, check, drift, apply or import.
 
-Two things need more. One is a recreate (Scan, CreateBackup, DeleteTable and the probe): ask for it with `recreate`. The
+A role for check can plan, and read items (Scan) and metrics (GetMetricData). One for apply can Scan, too.
+
+Two things need more. One is a recreate (CreateBackup, DeleteTable and the probe): ask for it with `recreate`. The
 other is the removal of a replica from a region that the file no longer has. The role for plan never has Scan.
 `sts:GetCallerIdentity` needs no permission.
 
@@ -30,8 +32,8 @@ from dynatus_ci.table.aspects.ttl import TimeToLive
 from dynatus_ci.table.model import DYNAMODB, Table, canonical
 from dynatus_ci.text import code, quoted
 
-Mode: TypeAlias = Literal["plan", "drift", "apply"]
-"""The modes whose policy depends on the definitions. Drift reads what plan reads."""
+Mode: TypeAlias = Literal["plan", "check", "drift", "apply"]
+"""The modes whose policy depends on the definitions. Drift reads what plan reads, and check reads items, too."""
 
 VERSION = "2012-10-17"
 EVERY_TABLE = frozenset({"ListContributorInsights"})
@@ -46,7 +48,7 @@ OF_DYNAMODB = {"StringEquals": {"application-autoscaling:service-namespace": "dy
 # https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
 # The caller of Application Auto Scaling needs the permissions for the alarms that it makes and deletes.
 ALARMS = ("DeleteAlarms", "PutMetricAlarm")
-DELETION = ("Scan", "DescribeContinuousBackups", "CreateBackup", "DeleteTable")
+DELETION = ("DescribeContinuousBackups", "CreateBackup", "DeleteTable")
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2gt_IAM.html: in the regions of the replicas, since
 # DynamoDB makes, fills and deletes them on behalf of the caller.
 REPLICATION = (
@@ -181,6 +183,10 @@ def _grants(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_Grant
     if not table.absent:
         yield from _reads(table, scope)
         yield from _source_reads(table, scope)
+    if mode == "apply" or (mode == "check" and not table.absent):
+        yield _Grant("Read", "dynamodb:Scan", scope.table(table), topic="Items")
+    if mode == "check":
+        yield _Grant("Read", "cloudwatch:GetMetricData", topic="Metrics")
     if mode == "apply":
         yield from _deletion(table, scope) if table.absent else _changes(table, scope)
         yield from _scaling_changes(table, scope)

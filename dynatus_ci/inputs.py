@@ -33,6 +33,13 @@ class Approval(StrEnum):
     NONE = "none"
 
 
+class Checking(StrEnum):
+    """Whether the live items are asked if they fit."""
+
+    AUTO = "auto"
+    NONE = "none"
+
+
 Text: TypeAlias = str | Sequence[str]
 """The text of an input. An option of the command that can be repeated has a list of texts."""
 
@@ -66,6 +73,7 @@ class Inputs:
     comment: bool = True
     ignore_tags: tuple[str, ...] = ()
     max_parallel: int = 10
+    check: Checking = Checking.AUTO
     wait_minutes: float = 60
     detach: bool = False
     copy_rate: int | None = None
@@ -211,6 +219,7 @@ _READERS: Final[Mapping[str, Callable[[Text], object]]] = {
     "comment": _flag,
     "ignore-tags": _entries,
     "max-parallel": _whole,
+    "check": _choice(Checking),
     "wait-minutes": _minutes,
     "detach": _flag,
     "copy-rate": _whole,

@@ -19,7 +19,7 @@ from dynatus_ci.definitions import files, loader
 from dynatus_ci.definitions.loader import Loaded
 from dynatus_ci.engine import Options
 from dynatus_ci.errors import Fault, InvalidDefinitions, InvalidInput
-from dynatus_ci.inputs import Inputs
+from dynatus_ci.inputs import Checking, Inputs, Mode
 from dynatus_ci.review import Gate
 from dynatus_ci.table.model import Plan, Table
 from dynatus_ci.text import code
@@ -56,6 +56,7 @@ class Planning:
             wait_seconds=self.inputs.wait_minutes * 60,
             detach=self.inputs.detach,
             copy_rate=self.inputs.copy_rate,
+            check=self.inputs.check is Checking.AUTO and self.inputs.mode is not Mode.DRIFT,
         )
 
     def tables(self, path: str | None = None) -> tuple[Table, ...]:

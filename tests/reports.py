@@ -14,8 +14,10 @@ from dynatus_ci.definitions import loader
 from dynatus_ci.errors import FailureReason, Fault, InvalidDefinitions
 from dynatus_ci.report import ReportContext
 from dynatus_ci.review import Gate, Scope
-from dynatus_ci.table import emulators, usage
+from dynatus_ci.table import emulators, fit, usage
 from dynatus_ci.table.aspects.base import Emptiness
+from dynatus_ci.table.fit import Answers
+from dynatus_ci.table.item_checks import Extent
 from dynatus_ci.table.model import Failure, Plan, Risk, TableChange, Usage
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
 from dynatus_ci.table.usage import ReadMetric
@@ -73,6 +75,21 @@ COPY = Plan(
     account=ACCOUNT,
     region="eu-west-1",
 )
+
+
+def asked(change: TableChange, *counts: int, read: Extent = Extent.ALL, items: int = 10_000) -> TableChange:
+    """The change after its items were asked; `counts` are the answers to its questions, in their order."""
+    questions = fit.questions(change, now=1_800_000_000)
+    answers = Answers(read, items, dict(zip(questions, counts, strict=False)), denied=read is Extent.NONE)
+    return fit.judged(change, fit.checks(questions, answers))
+
+
+MISFITS = plan(
+    asked(change("users"), 3, 2, 1),
+    asked(change("events"), 1_204, 0, 17, read=Extent.SAMPLE, items=266_180),
+    change("carts"),
+)
+FITTING = plan(asked(change("users")), asked(change("events"), read=Extent.NONE))
 NOTHING = plan(change("countries"), change("currencies"))
 EMPTY = plan(change("orders", replace(KNOWN, emptiness=Emptiness.EMPTY)), change("countries"))
 UNPROVEN = plan(change("orders", replace(KNOWN, emptiness=Emptiness.UNKNOWN)), change("countries"))
@@ -208,6 +225,25 @@ def faulty_files() -> tuple[tuple[Fault, ...], dict[str, str]]:
     faults = tuple(replace(fault, place=shop.in_repository(fault.place)) for fault in invalid.value.faults)
     texts = {path.name: path.read_text("utf-8") for path in (shop.SHOP / "broken").iterdir()}
     return faults, {f"{shop.FOLDER}/{name}": text for name, text in texts.items()}
+
+
+def spoilt() -> Result:
+    """Items were spoilt after the plan was merged: the apply refused one table, and changed the others."""
+    users, *others = (next(c for c in MISFITS.tables if c.table == name) for name in ("users", "carts", "events"))
+    error = Failure("items-do-not-fit", str(users.refusal), reason=FailureReason.ITEMS_DO_NOT_FIT)
+    statuses = [Status.REFUSED] * len(users.steps)
+    tables = [table_result(users, *statuses, result=Outcome.REFUSED, error=error, checks=users.checks)]
+    tables += [replace(all_or_refused(other, Gate(None)), checks=other.checks) for other in others]
+    unasked = plan(*(replace(change, checks=(), refusal=None) for change in MISFITS.tables))
+    return Result(unasked, tuple(tables), Outcome.REFUSED, FailureReason.ITEMS_DO_NOT_FIT)
+
+
+def keys_of_misfits() -> dict[str, Answers]:
+    """What `dynatus check --show-keys` found out about the keys."""
+    asked = fit.questions(change("users"), now=1_800_000_000)
+    names = (("u-0017", "u-2219", "u-8024"), ("u-0005", "u-0555"))
+    keys = {one: tuple({"user_id": {"S": name}} for name in some) for one, some in zip(asked, names, strict=False)}
+    return {"users": Answers(Extent.ALL, 10_000, keys=keys)}
 
 
 FAULTS, SOURCES = faulty_files()

@@ -52,7 +52,8 @@ def run(job: Job) -> ActionResult:
             "`approval: reviewed-plan` is for branches, and this run is for a tag.",
             hint="A release applies a plan from a file: `reviewed`.",
         )
-    plan = engine.plan(aws, loaded.tables, options=job.planning.options)
+    # The items are asked once, before the first step of their table.
+    plan = engine.plan(aws, loaded.tables, options=replace(job.planning.options, check=False))
     policy = ApplyPolicy(
         job, aws, plan=plan, read=loaded.blobs, reviewed=reviewed, approval="reviewed" if reviewed else needed.value
     )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from dynatus_ci import engine, iam, importer, report, review, session, terminal
+from dynatus_ci.aws.asking import ScanLimits
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.cli import options as cli_options
 from dynatus_ci.definitions import formats, loader
+from dynatus_ci.engine import Event, EventKind, Fitting, OnEvent, OnRead
 from dynatus_ci.errors import DynatusError, FailureReason, Fault, InvalidDefinitions, InvalidInput
 from dynatus_ci.importer import Imported
 from dynatus_ci.inputs import NAMES, Inputs, Text
@@ -19,6 +23,8 @@ from dynatus_ci.interrupt import INTERRUPTED, Stop
 from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.review import Gate
 from dynatus_ci.session import Planning
+from dynatus_ci.table.fit import Answers
+from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import FORMAT, Plan, Risk, Table
 from dynatus_ci.table.outcome import Outcome, Result
 from dynatus_ci.table.validation import json_schema
@@ -28,6 +34,8 @@ from dynatus_ci.text import code, input_value
 DRIFT_FOUND = 2
 CHANGES_PLANNED = 2
 APPROVAL_NEEDED = 3
+LOG_SECONDS = 60
+"""How often a log says how far the reading of a table has come."""
 
 
 def validate(options: argparse.Namespace) -> int:
@@ -126,6 +134,48 @@ def drift(options: argparse.Namespace) -> int:
     if any(change.error for change in planned.tables):
         return 1
     return DRIFT_FOUND if planned.changes else 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Read whole tables, and show whether their items fit what the definitions would change."""
+    if options.show_keys and (options.format != "text" or os.environ.get("GITHUB_ACTIONS") == "true"):
+        raise InvalidInput(
+            "`--show-keys` prints keys of items on a terminal only.",
+            hint="Run it without `--format`, on your own machine: a log or a document may have other readers.",
+        )
+    planning = _planning(options, mode="plan")
+    tables, aws, stop = planning.tables(), planning.connect(), Stop(impatient=True)
+    answers: dict[str, Answers] = {}
+    with terminal.progress() as told, stop.listening():
+        fitting = Fitting(
+            aws,
+            limits=ScanLimits(keys=options.show_keys),
+            stop=stop.flag,
+            on_read=_reporting(told),
+            on_answers=answers.__setitem__,
+        )
+        planned = engine.plan(aws, tables, options=planning.options, fitting=fitting)
+    shown = answers if options.show_keys else {}
+    _print(options, planned.to_dict(), report.check(planned, _context(planning.inputs), answers=shown))
+    checks = [check for change in planned.tables for check in change.checks]
+    fits = not any(check.refuses or check.reason is Misfit.DENIED for check in checks)
+    return 0 if fits and not any(change.error for change in planned.tables) else 1
+
+
+def _reporting(told: OnEvent) -> OnRead:
+    """Say how far the reading has come: always on a terminal, once a minute in a log."""
+    last: dict[str, float] = {}
+
+    def read(table: str, items: int, about: int) -> None:
+        of_all = f" of about {about:,}" if about > items else ""
+        text, done = f"{items:,}{of_all} items read", items / about if about > items else None
+        told(Event(EventKind.PROGRESS, table, text, done=done))
+        now = time.monotonic()
+        if now - last.setdefault(table, now) >= LOG_SECONDS:
+            last[table] = now
+            told(Event(EventKind.WAITING, table, text, done=done))
+
+    return read
 
 
 def show_plan(options: argparse.Namespace) -> int:
@@ -286,6 +336,7 @@ RUN: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
     "plan": plan,
     "apply": apply,
     "drift": drift,
+    "check": check,
     "show": show_plan,
     "import": import_,
     "policy": policy,

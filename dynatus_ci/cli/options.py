@@ -121,7 +121,7 @@ def _add_common(parser: argparse.ArgumentParser, *, formats: bool) -> None:
 
 _ACCOUNT = ("region", "endpoint-url", "account", "profile")
 _DEFINITIONS = ("environment", "params", "table-prefix")
-_RUNNING = ("max-parallel", "wait-minutes", "detach", "copy-rate")
+_RUNNING = ("max-parallel", "check", "wait-minutes", "detach", "copy-rate")
 _HELP = {
     "region": ("REGION", "the AWS region (default: what boto3 finds)"),
     "endpoint-url": ("URL", "use this endpoint instead of AWS, such as DynamoDB Local"),
@@ -131,6 +131,7 @@ _HELP = {
     "table-prefix": ("PREFIX", "put this before every table name"),
     "baseline": ("PATH", "compare with these definitions instead of AWS"),
     "max-parallel": ("N", f"how many tables to change at once (default: {_DEFAULTS.max_parallel})"),
+    "check": ("auto|none", "none: do not look if the live items fit a new index and time to live (default: auto)"),
     "wait-minutes": ("MINUTES", f"how long to wait before giving up (default: {_DEFAULTS.wait_minutes:g})"),
     "copy-rate": ("N", "how many items a second a copy may write (default: as fast as it can)"),
     "reviewed": ("PLAN.json", "run only what this plan file holds"),
@@ -166,7 +167,7 @@ def _validate(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan(parser: argparse.ArgumentParser) -> None:
-    _add(parser, "path", *_ACCOUNT, *_DEFINITIONS, "baseline", "allow-destructive", "ignore-tags")
+    _add(parser, "path", *_ACCOUNT, *_DEFINITIONS, "baseline", "allow-destructive", "ignore-tags", "check")
     parser.add_argument("--out", metavar="PLAN.json", help="write the plan to this file, to be reviewed")
     parser.add_argument("--detailed-exitcode", action="store_true", help="exit 2 or 3 where something would change")
 
@@ -178,6 +179,12 @@ def _apply(parser: argparse.ArgumentParser) -> None:
 
 def _drift(parser: argparse.ArgumentParser) -> None:
     _add(parser, "path", *_ACCOUNT, *_DEFINITIONS, "ignore-tags")
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    _add(parser, "path", *_ACCOUNT, *_DEFINITIONS, "ignore-tags")
+    text = "name up to five items that do not fit for each index, by their keys; only as text"
+    parser.add_argument("--show-keys", action="store_true", help=text)
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
@@ -199,7 +206,7 @@ def _import(parser: argparse.ArgumentParser) -> None:
 
 def _policy(parser: argparse.ArgumentParser) -> None:
     _add(parser, "path", "region", "account", *_DEFINITIONS)
-    modes = ("plan", "drift", "apply", "import")
+    modes = ("plan", "check", "drift", "apply", "import")
     parser.add_argument("--mode", dest="role", choices=modes, required=True, help="what the role is for")
     text = "also allow what it takes to give these tables another key"
     parser.add_argument("--recreate", action="store_true", help=text)
@@ -247,6 +254,15 @@ COMMANDS: Final[Mapping[str, _Command]] = {
         "dynatus drift --environment production --format markdown",
         "  0  no drift\n  1  error\n  2  drift",
         _drift,
+        formats=True,
+    ),
+    "check": _Command(
+        "read whole tables: do the items fit?",
+        "Read the tables whose change depends on their items, and count the items that do not fit. Changes nothing.",
+        "dynatus check --environment production --show-keys",
+        "  0    all items fit (notes on time to live do not count)\n"
+        "  1    an item does not fit, Scan is denied, or an error\n  130  cancelled by Ctrl-C",
+        _check,
         formats=True,
     ),
     "show": _Command(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dynatus_ci.errors import DynatusError, Fault
 from dynatus_ci.report import (
     apply_report,
+    check_report,
     cutting,
     drift_report,
     fault_report,
@@ -26,6 +27,7 @@ from dynatus_ci.report.cutting import SUMMARY, Size, characters
 from dynatus_ci.report.layout import Report, ReportContext
 from dynatus_ci.report.quantities import plural
 from dynatus_ci.report.safe_markdown import hide_accounts
+from dynatus_ci.table.fit import Answers
 from dynatus_ci.table.model import Plan, TableChange
 from dynatus_ci.table.outcome import Result
 from dynatus_ci.text import code, visible
@@ -44,6 +46,7 @@ __all__ = [
     "ReportContext",
     "Size",
     "characters",
+    "check",
     "code",
     "difference",
     "drift",
@@ -69,6 +72,11 @@ def plan(plan: Plan, context: ReportContext) -> Report:
 def result(result: Result, context: ReportContext) -> Report:
     """What an apply did, or how far it has come (`context.running`)."""
     return finishing.finish(apply_report.build(result, context), result.plan, context)
+
+
+def check(plan: Plan, context: ReportContext, *, answers: Mapping[str, Answers] | None = None) -> Report:
+    """Whether the items fit; with `answers`, which are for a terminal only, also the keys of some that do not."""
+    return finishing.finish(check_report.build(plan, context, answers=answers or {}), plan, context)
 
 
 def drift(plan: Plan, context: ReportContext) -> Report:

@@ -13,6 +13,7 @@ from dynatus_ci.report.layout import Alert, AlertLine, FooterItem, Report, Repor
 from dynatus_ci.report.quantities import plural, span
 from dynatus_ci.report.safe_markdown import link
 from dynatus_ci.report.wording import Consequence
+from dynatus_ci.table import fit
 from dynatus_ci.table.model import Action, Plan, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
 from dynatus_ci.text import code, option, visible
@@ -39,6 +40,7 @@ _REFUSED = {
     FailureReason.NOT_MERGED: f"{_REVIEW} To take over existing tables, set `approval: none` for the first run.",
     FailureReason.PLAN_MISSING: _REVIEW,
     FailureReason.PLAN_CHANGED: _REVIEW,
+    FailureReason.ITEMS_DO_NOT_FIT: "Mend the items that do not fit, then run apply again. It needs no new review.",
 }
 
 
@@ -273,7 +275,7 @@ def _section(table: TableResult, change: TableChange, *, context: ReportContext)
         errors=(_went_wrong(table),) if table.error else (),
         sides=planned.sides if table.action is Action.CREATE else ("Before", "After"),
         steps=tuple(_step(step, new=table.action is Action.CREATE) for step in table.steps),
-        run_notes=table.notes,
+        run_notes=(*table.notes, *fit.findings(check for check in table.checks if not check.refuses)),
         # The plan's advice comes too late if the table was changed.
         notes=() if table.result is Outcome.APPLIED else planned.notes,
     )

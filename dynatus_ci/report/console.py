@@ -93,10 +93,7 @@ def _report(report: Report) -> Iterator[_TextLine]:
     for line in filter(None, (visible(report.note), plain(report.intro), plain(report.legend))):
         yield _say(line)
     yield _BLANK
-    for section in report.sections:
-        yield from _fault(section.excerpt) if section.excerpt else _table(section, brief=report.brief)
-    if report.brief and report.sections and not (report.sections[-1].excerpt and report.sections[-1].excerpt.source):
-        yield _BLANK
+    yield from _sections(report)
     for alert in report.alerts:
         yield from _alert(alert)
     for sentence in (*report.next, *report.notes):
@@ -106,6 +103,15 @@ def _report(report: Report) -> Iterator[_TextLine]:
         yield _say((footer, "dim"))
     if report.verdict:
         yield _say((plain(report.verdict), "bold"))
+
+
+def _sections(report: Report) -> Iterator[_TextLine]:
+    line = _BLANK
+    for section in report.sections:
+        for line in _fault(section.excerpt) if section.excerpt else _table(section, brief=report.brief):
+            yield line
+    if line is not _BLANK:
+        yield _BLANK
 
 
 def _fault(fault: Excerpt) -> Iterator[_TextLine]:
@@ -132,7 +138,7 @@ def _table(section: Section, *, brief: bool) -> Iterator[_TextLine]:
             yield _step(step, number)
     for note in (*section.run_notes, *(() if brief else section.notes)):
         yield _say(plain(note), indent=4)
-    if not brief and (section.changes or section.steps or section.notes):
+    if not brief and (section.changes or section.steps or section.run_notes or section.notes):
         yield _BLANK
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from dynatus_ci import review
-from dynatus_ci.report import finishing, grouping, layout, timing, wording
+from dynatus_ci.report import finishing, grouping, item_findings, layout, timing, wording
 from dynatus_ci.report.layout import Alert, AlertLine, Report, ReportContext, Row, Section, StepLine, ValueChange
 from dynatus_ci.report.quantities import duration, plural, span
 from dynatus_ci.report.wording import Consequence
@@ -118,7 +118,10 @@ def section(change: TableChange, context: ReportContext) -> Section:
         changes=_value_changes(change, context),
         access_paths=wording.access_paths(change) if differences[1:] else (),
         steps=tuple(step_line(step) for step in change.steps),
-        notes=change.notes if context.running else wording.other_notes(change),
+        notes=(
+            *(change.notes if context.running else wording.other_notes(change)),
+            *item_findings.notes(change.checks),
+        ),
     )
 
 
@@ -249,7 +252,9 @@ def _status(plan: Plan, context: ReportContext, lost: _Losses) -> str:
     if unread(plan):
         return f"failed, {plural(unread(plan), 'table')} could not be read"
     if _refused(plan):
-        return f"{plural(_refused(plan), 'table')} refused"
+        misfits = item_findings.misfits(plan.tables)
+        why = f", {item_findings.do_not_fit(misfits)}" if misfits else ""
+        return f"{plural(_refused(plan), 'table')} refused{why}"
     if lost.unapproved and context.label_on:
         return f"blocked by {plural(len(lost.unapproved), 'destructive change')}"
     return "" if plan.changes else "no changes"
@@ -267,9 +272,12 @@ def _verdict(plan: Plan, lost: _Losses) -> str:
 
 def _alerts(plan: Plan, context: ReportContext, lost: _Losses) -> Iterator[Alert]:
     yield from unreadable(plan)
-    refused = tuple(AlertLine(f"{code(c.table)}: {c.refusal}") for c in plan.tables if c.refusal)
+    never = (change for change in plan.tables if change.refusal and not item_findings.misfits([change]))
+    refused = tuple(AlertLine(f"{code(change.table)}: {change.refusal}") for change in never)
     if refused:
         yield Alert("CAUTION", "Refused, and no approval changes that", refused)
+    yield from item_findings.caution(plan, context)
+    yield from item_findings.warning(plan)
     if lost.unapproved:
         title = f"{plural(len(lost.unapproved), 'destructive change')}, not approved"
         yield approval_request(lost.unapproved, plan, context, title=title)
@@ -310,7 +318,7 @@ def _next(plan: Plan, context: ReportContext, lost: _Losses) -> Iterator[str]:
         label = code(review.LABEL)
         yield f"The label {label} was removed, because what is destructive has changed since somebody added it."
     if unread(plan) or _refused(plan):
-        yield f"Plan again when {'every table can be read' if unread(plan) else 'nothing is refused'}."
+        yield f"Plan again when {_what_first(plan)}."
     elif not plan.changes or context.mode == "apply":
         return
     elif context.baseline:
@@ -322,6 +330,13 @@ def _next(plan: Plan, context: ReportContext, lost: _Losses) -> Iterator[str]:
         yield "This check stays red until the destructive changes are approved. Merging then approves the plan."
     else:
         yield _APPROVALS.get(context.approval) or (_RECORDED if context.record else _UNRECORDED)
+
+
+def _what_first(plan: Plan) -> str:
+    if unread(plan):
+        return "every table can be read"
+    only_items = all(item_findings.misfits([change]) for change in plan.tables if change.refusal)
+    return "these items are mended" if only_items else "nothing is refused"
 
 
 def _supported(change: TableChange) -> list[Difference]:

@@ -30,6 +30,8 @@ MILLISECONDS = 100_000_000_000
 MOST_TESTS = 50
 """So many tests make one filter: AWS takes 300 operators and functions, and a test has at most five with its OR."""
 DENIED = "not checked here: Scan is denied"
+NOT_READ = "not checked here: nothing could be read in time"
+KINDS = {"S": "a string", "N": "a number", "B": "binary"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,24 +270,35 @@ def judged(change: TableChange, found: tuple[Check, ...]) -> TableChange:
 
 def refusal(wrong: Iterable[Check]) -> str:
     """Why the table must not be changed, as sentences."""
-    same = groupby(wrong, lambda check: check.path)
-    found = " ".join(f"{finding(path, list(some))} {_consequence(path)}" for path, some in same)
-    return f"{found} Mend them (`dynatus check --show-keys` finds some), or set {option('check')} to `none`."
+    found = " ".join(findings(wrong))
+    return f"{found} Mend them (`dynatus check --show-keys` names some), or set {option('check')} to `none`."
 
 
-def _consequence(path: Path) -> str:
+def findings(found: Iterable[Check]) -> Iterator[str]:
+    """What was found out about the items, and what follows from it: sentences for each part of the table."""
+    for path, same in groupby(found, lambda check: check.path):
+        yield _finding(path, list(same))
+
+
+def _finding(path: Path, same: Sequence[Check]) -> str:
+    first, misfits = same[0], sum(check.misfits for check in same)
+    sample = " in a sample" if first.read is Extent.SAMPLE else ""
+    if first.reason is Misfit.DENIED or first.read is Extent.NONE:
+        return f"Whether the items fit {part(path)}: {first.note or NOT_READ}."
+    if not misfits:
+        return f"{'All ' if not sample else ''}{first.items:,} items{sample} fit {part(path)}."
+    if path == (TimeToLive.name,):
+        others = "".join(f"; in {check.misfits:,} {check.note}" for check in same[1:])
+        return f"In {first.misfits:,} of {first.items:,} items{sample} {first.note}{others}."
+    why = str(first.note) if not same[1:] else "; ".join(f"in {c.misfits:,} of them {c.note}" for c in same)
+    fit = "does not fit" if misfits == 1 else "do not fit"
+    return f"{misfits:,} of {first.items:,} items{sample} {fit} {part(path)}: {why}.{_then(path)}"
+
+
+def _then(path: Path) -> str:
     if path[:1] == (indexes.GLOBAL,):
-        return "AWS would leave them out of the index, and refuse every later write of them."
-    return "A copy could not hold them."
-
-
-def finding(path: Path, same: Sequence[Check]) -> str:
-    """How many items do not fit one part of a table, and why, as a sentence."""
-    items, misfits = same[0].items, sum(check.misfits for check in same)
-    sample = " in a sample" if same[0].read is Extent.SAMPLE else ""
-    one = misfits == 1
-    why = same[0].note if not same[1:] else "; ".join(f"in {check.misfits:,} of them {check.note}" for check in same)
-    return f"{misfits:,} of {items:,} items{sample} {'does' if one else 'do'} not fit {part(path)}: {why}."
+        return " AWS would leave them out of the index, and refuse every later write of them."
+    return " A copy could not hold them."
 
 
 def part(path: Path) -> str:
@@ -302,10 +315,10 @@ def words(question: Question) -> str:
 
 _WORDS: Mapping[Misfit, Callable[[str, AttributeTest], str]] = {
     Misfit.MISSING: lambda name, _: f"{name} is missing",
-    Misfit.TYPE: lambda name, test: f"{name} has another type than {test.kind}",
+    Misfit.TYPE: lambda name, test: f"{name} is not {KINDS[test.kind]}",
     Misfit.EMPTY: lambda name, _: f"{name} is empty",
     Misfit.LENGTH: lambda name, test: f"{name} is longer than {test.most:,} bytes",
-    Misfit.EXPIRED: lambda name, _: f"{name} is in the past, and AWS deletes them within days",
-    Misfit.NOT_A_NUMBER: lambda name, _: f"{name} is not a number, and they never expire",
-    Misfit.MILLISECONDS: lambda name, _: f"{name} looks like milliseconds, and they never expire (AWS reads seconds)",
+    Misfit.EXPIRED: lambda name, _: f"{name} is in the past, so AWS deletes them within days",
+    Misfit.NOT_A_NUMBER: lambda name, _: f"{name} is not a number, so they never expire",
+    Misfit.MILLISECONDS: lambda name, _: f"{name} looks like milliseconds and AWS reads seconds, so they never expire",
 }

@@ -207,6 +207,12 @@ locals {
           }
         },
         {
+          Sid      = "ReadItems" # counts the items that do not fit a new index
+          Effect   = "Allow"
+          Action   = ["dynamodb:Scan"]
+          Resource = [local.tables]
+        },
+        {
           Sid      = "CreateRoleForContributorInsights"
           Effect   = "Allow"
           Action   = ["iam:CreateServiceLinkedRole"]
@@ -224,7 +230,6 @@ locals {
           "dynamodb:DeleteTable",
           "dynamodb:DescribeBackup",
           "dynamodb:DescribeContinuousBackups",
-          "dynamodb:Scan",
         ]
         Resource = [local.tables]
       }],

@@ -150,3 +150,86 @@ def test_ctrl_c_ends_an_apply_as_cancelled_and_says_so_once(definitions: Path) -
     assert process.returncode == INTERRUPTED
     assert "Apply: cancelled, 2 of 2 tables not finished." in out
     assert out.count("were finished") == 1
+
+
+# --- do the items fit? -----------------------------------------------------------------------------------------------
+
+BY_MAIL = """
+ :AttributeDefinitions [{:AttributeName "id" :AttributeType "S"} {:AttributeName "mail" :AttributeType "S"}]
+ :GlobalSecondaryIndexes [{:IndexName "by-mail" :KeySchema [{:AttributeName "mail" :KeyType "HASH"}]
+                           :Projection {:ProjectionType "KEYS_ONLY"}}]"""
+TYPES = ':AttributeDefinitions [{:AttributeName "id" :AttributeType "S"}]'
+
+
+@pytest.fixture
+def spoilt(account: Simulator, definitions: Path) -> tuple[Path, str, str]:
+    """A table of 100 items, 7 of which do not fit the index that its file has by now; the command's arguments."""
+    where = (definitions, "--endpoint-url", account.endpoint_url)
+    assert dynatus("apply", *where, "--yes").returncode == 0
+    mails = [{"N": "1"}] * 7 + [{"S": "a@example.com"}] * 93
+    account.fill("users", [{"id": {"S": f"user-{number}"}, "mail": mail} for number, mail in enumerate(mails)])
+    text = (definitions / "users.edn").read_text(encoding="utf-8")
+    assert TYPES in text
+    (definitions / "users.edn").write_text(text.replace(TYPES, BY_MAIL), encoding="utf-8")
+    return where
+
+
+def test_check_counts_the_items_that_do_not_fit_and_names_five_where_it_is_asked(
+    account: Simulator, spoilt: tuple[Path, str, str]
+) -> None:
+    plain = dynatus("check", *spoilt)
+    assert plain.returncode == 1, plain.stderr
+    assert "7 of 100 items do not fit index by-mail: mail is not a string." in plain.stdout
+    assert "user-" not in plain.stdout + plain.stderr
+    named = dynatus("check", *spoilt, "--show-keys").stdout
+    assert len(re.findall(r'^    id "user-[0-6]": mail is not a string$', named, re.MULTILINE)) == 5
+    document = json.loads(dynatus("check", *spoilt, "--format", "json").stdout)
+    assert document["tables"][0]["checks"] == [
+        {
+            "path": ["GlobalSecondaryIndexes", "by-mail"],
+            "reason": "type",
+            "read": "all",
+            "items": 100,
+            "misfits": 7,
+            "note": "mail is not a string",
+        }
+    ]
+    account.fill("users", [{"id": {"S": f"user-{number}"}, "mail": {"S": "mended"}} for number in range(7)])
+    mended = dynatus("check", *spoilt)
+    assert (mended.returncode, "Check: all items fit." in mended.stdout) == (0, True)
+    assert dynatus("apply", *spoilt, "--yes").returncode == 0
+
+
+def test_a_plan_and_an_apply_are_refused_unless_nobody_is_to_look(spoilt: tuple[Path, str, str]) -> None:
+    for command in (("plan",), ("apply", "--yes")):
+        refused = dynatus(command[0], *spoilt, *command[1:])
+        assert refused.returncode == 1
+        assert "7 items do not fit, and no approval changes that" in refused.stdout
+        assert "set --check to none" in refused.stdout or "dynatus check" in refused.stdout
+    assert dynatus("plan", *spoilt, "--check", "none").returncode == 0
+    assert dynatus("apply", *spoilt, "--check", "none", "--yes").returncode == 0
+
+
+def test_check_is_red_where_it_may_not_read_items(account: Simulator, spoilt: tuple[Path, str, str]) -> None:
+    account.faults.deny("Scan")
+    denied = dynatus("check", *spoilt)
+    assert denied.returncode == 1
+    assert "not known, Scan is denied for 1 table" in denied.stdout
+    assert dynatus("plan", *spoilt).returncode == 0
+
+
+@pytest.mark.parametrize(("arguments", "environ"), [(("--format", "json"), {}), ((), {"GITHUB_ACTIONS": "true"})])
+def test_keys_of_items_are_shown_on_a_terminal_only(
+    spoilt: tuple[Path, str, str], arguments: tuple[str, ...], environ: dict[str, str]
+) -> None:
+    refused = dynatus("check", *spoilt, "--show-keys", *arguments, env={**os.environ, **environ})
+    assert refused.returncode == 1
+    assert "`--show-keys` prints keys" in refused.stderr or "--show-keys prints keys" in refused.stderr
+    assert "user-" not in refused.stdout
+
+
+def test_check_of_definitions_that_ask_nothing_of_the_items_is_green(account: Simulator, definitions: Path) -> None:
+    done = dynatus("check", definitions, "--endpoint-url", account.endpoint_url)
+    assert done.returncode == 0
+    assert "nothing to check" in done.stdout
+    assert account.journal.count("Scan") == 0

@@ -161,11 +161,11 @@ def test_items_that_do_not_fit_an_index_refuse_the_table() -> None:
     assert found.refused_for is FailureReason.ITEMS_DO_NOT_FIT
     assert found.refusal is not None
     assert found.refusal.startswith(
-        "6 of 10,000 items do not fit index `by-email`: in 3 of them `email` has another type than S; "
+        "6 of 10,000 items do not fit index `by-email`: in 3 of them `email` is not a string; "
         "in 2 of them `email` is empty; in 1 of them `email` is longer than 2,048 bytes."
     )
     assert found.checks[0] == Check(
-        ("GlobalSecondaryIndexes", "by-email"), Misfit.TYPE, Extent.ALL, 10_000, 3, "`email` has another type than S"
+        ("GlobalSecondaryIndexes", "by-email"), Misfit.TYPE, Extent.ALL, 10_000, 3, "`email` is not a string"
     )
 
 

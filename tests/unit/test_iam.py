@@ -109,6 +109,7 @@ def operations(service: str) -> set[str]:
 
 CALLING = (
     *(PACKAGE / "engine").glob("*.py"),
+    PACKAGE / "aws" / "asking.py",
     PACKAGE / "aws" / "client.py",
     PACKAGE / "aws" / "copier.py",
     PACKAGE / "aws" / "observe.py",
@@ -230,6 +231,19 @@ def test_drift_reads_what_plan_reads() -> None:
     assert policy(EVERYTHING, ABSENT, mode="drift") == policy(EVERYTHING, ABSENT, mode="plan")
 
 
+def test_check_reads_what_plan_reads_and_items_and_metrics() -> None:
+    plan, check = (allowed(policy(EVERYTHING, ABSENT, mode=mode)) for mode in ("plan", "check"))
+    assert {action: check[action] for action in plan} == plan
+    assert {action: check[action] for action in check.keys() - plan.keys()} == {
+        "dynamodb:Scan": {TABLE},
+        "cloudwatch:GetMetricData": {"*"},
+    }
+
+
+def test_apply_may_scan_because_it_asks_the_items_before_it_adds_an_index() -> None:
+    assert allowed(policy(table()))["dynamodb:Scan"] == {TABLE}
+
+
 # --- import ----------------------------------------------------------------------------------------------------------
 
 
@@ -269,6 +283,7 @@ def test_apply_of_a_plain_table_makes_and_updates_it_and_deletes_nothing() -> No
     assert found == {
         "dynamodb:CreateTable": {TABLE},
         "dynamodb:DescribeTable": {TABLE},
+        "dynamodb:Scan": {TABLE},
         "dynamodb:UpdateTable": {TABLE},
     }
 
@@ -281,8 +296,9 @@ def test_tags_and_a_policy_are_allowed_where_create_table_carries_them() -> None
 def test_a_table_that_is_to_go_may_be_looked_at_copied_and_deleted_and_no_other() -> None:
     found = allowed(policy(table(), ABSENT))
     old = TABLE.replace("orders", "old")
-    for action in ("Scan", "DescribeContinuousBackups", "CreateBackup", "DeleteTable"):
+    for action in ("DescribeContinuousBackups", "CreateBackup", "DeleteTable"):
         assert found[f"dynamodb:{action}"] == {old}
+    assert found["dynamodb:Scan"] == {TABLE, old}
     assert found["dynamodb:DescribeBackup"] == {f"{old}/backup/*"}
     assert old not in found["dynamodb:UpdateTable"]
 
@@ -358,8 +374,10 @@ def test_replicas_are_allowed_in_their_regions_and_never_in_the_tables_own() -> 
     replicas = [{"RegionName": "us-east-1"}, {"RegionName": "eu-west-1"}]
     found = allowed(policy(table(Replicas=replicas, TimeToLiveSpecification={"Enabled": False})))
     there = TABLE.replace("eu-west-1", "us-east-1")
-    assert found["dynamodb:CreateTableReplica"] == found["dynamodb:DeleteTable"] == found["dynamodb:Scan"] == {there}
-    assert found["dynamodb:CreateTable"] == found["dynamodb:UpdateTimeToLive"] == {TABLE, there}
+    assert found["dynamodb:CreateTableReplica"] == found["dynamodb:DeleteTable"] == found["dynamodb:Query"] == {there}
+    assert (
+        found["dynamodb:Scan"] == found["dynamodb:CreateTable"] == found["dynamodb:UpdateTimeToLive"] == {TABLE, there}
+    )
     assert found["dynamodb:UpdateTable"] == {TABLE}
 
 
