@@ -1,12 +1,17 @@
-"""Plans and applies that ask the items, on the simulator: what is found, how much is read, and how fast."""
+"""Plans and applies that ask the items, on the simulator and on DynamoDB Local: what is found, and how much is read."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from dynatus_ci import api, cli
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.item_checks import Check, Extent, Misfit
 from dynatus_ci.table.outcome import Outcome, Status
@@ -14,6 +19,9 @@ from tests import world as worlds
 from tests.simulator import DAY, Kind
 from tests.simulator.tables import Json
 from tests.world import World
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 INDEX = ("GlobalSecondaryIndexes", "by-email")
 TTL = ("TimeToLiveSpecification",)
@@ -210,3 +218,57 @@ def test_a_scan_that_is_throttled_for_long_answers_with_what_it_read(world: Worl
     (change,) = world.plan(INDEXED).tables
     assert change.error is None
     assert sum(check.misfits for check in change.checks) == 6
+
+
+# --- DynamoDB Local --------------------------------------------------------------------------------------------------
+
+FILE = """{:TableName "misfits" :BillingMode "PAY_PER_REQUEST"
+ :KeySchema [{:AttributeName "id" :KeyType "HASH"}]
+ :AttributeDefinitions [{:AttributeName "id" :AttributeType "S"} {:AttributeName "email" :AttributeType "S"}]
+ :GlobalSecondaryIndexes [{:IndexName "by-email" :KeySchema [{:AttributeName "email" :KeyType "HASH"}]
+                           :Projection {:ProjectionType "ALL"}}]}
+"""
+
+
+@pytest.fixture
+def spoilt(dynamodb_local: DynamoDBClient) -> Iterator[DynamoDBClient]:
+    """10,000 items, of which 3 are of another type, 2 empty and 1 too long, in a table without an index."""
+    dynamodb_local.create_table(**{**PLAIN, "TableName": "misfits"})
+    items = [item(number, **email(number)) for number in range(10_000)]
+    for start in range(0, len(items), 25):
+        puts: Json = {"misfits": [{"PutRequest": {"Item": each}} for each in items[start : start + 25]]}
+        dynamodb_local.batch_write_item(RequestItems=puts)
+    yield dynamodb_local
+    dynamodb_local.delete_table(TableName="misfits")
+
+
+@pytest.mark.docker
+def test_on_dynamodb_local_six_of_ten_thousand_items_stop_an_index_until_they_are_mended(
+    spoilt: DynamoDBClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "misfits.edn").write_text(FILE, encoding="utf-8")
+    where = (str(tmp_path), "--endpoint-url", spoilt.meta.endpoint_url)
+    assert cli.main(["plan", *where]) == 1
+    assert "6 of 10,000 items do not fit index by-email" in capsys.readouterr().out
+    assert cli.main(["check", *where, "--show-keys"]) == 1
+    named = re.findall(r'id "(order-\d+)": email is', capsys.readouterr().out)
+    assert len(named) == 5
+    assert set(named) < {f"order-{number:07}" for number in (5, 77, 555, 770, 4_444, 7_700)}
+    assert cli.main(["apply", *where, "--yes"]) == 1
+    assert "GlobalSecondaryIndexes" not in spoilt.describe_table(TableName="misfits")["Table"]
+    capsys.readouterr()
+    for number in (5, 77, 555, 770, 4_444, 7_700):
+        spoilt.put_item(TableName="misfits", Item=item(number, email={"S": "mended"}))
+    assert cli.main(["check", *where]) == 0
+    assert cli.main(["apply", *where, "--yes", "--format", "json"]) == 0
+    (table,) = json.loads(capsys.readouterr().out.partition("Check: all items fit.\n")[2])["tables"]
+    assert [(check["reason"], check["read"], check["items"]) for check in table["checks"]] == [(None, "all", 10_000)]
+
+
+def test_from_python_nobody_asks_the_items_where_the_option_says_so(world: World) -> None:
+    made(world, count=1_000)
+    client = world.simulator.client()
+    off = replace(world.options, check=False)
+    assert api.plan_tables(client, [INDEXED], options=off).tables[0].checks == ()
+    assert sum(check.misfits for check in api.plan_tables(client, [INDEXED]).tables[0].checks) > 0
+    client.close()
