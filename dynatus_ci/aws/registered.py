@@ -14,7 +14,7 @@ from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws, pages
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import ScalableTarget, ScalableTargets
-from dynatus_ci.table.aspects.scaling import NAMESPACE, SERVICE
+from dynatus_ci.table.aspects.scaling import NAMESPACE
 
 
 class RegisteredTargets:
@@ -83,5 +83,5 @@ class RegisteredTargets:
         return {**others, **targets.registered(found, policies)}
 
     def _listed(self, operation: str, items: str, **parameters: Any) -> list[dict[str, Any]]:
-        listed = pages(self._aws.read_service, SERVICE, operation, **NAMESPACE, **parameters)
+        listed = pages(self._aws.read_service, "application-autoscaling", operation, **NAMESPACE, **parameters)
         return [item for page in listed for item in page[items]]
