@@ -147,6 +147,15 @@ def test_the_readme_shows_a_definition_of_the_examples() -> None:
     assert shown == (ROOT / "examples/tables/users.edn").read_text(encoding="utf-8")
 
 
+def test_the_readme_shows_the_same_definition_in_all_formats(tmp_path: Path) -> None:
+    (edn,) = loader.load("examples/tables/users.edn", root=ROOT).definitions
+    others = [block for block in BLOCKS if block.page == README and "definition" in block.words]
+    assert [block.language for block in others] == ["yaml", "json"]
+    for number, block in enumerate(others):
+        (other,) = load(block, tmp_path / str(number)).definitions
+        assert other.body == edn.body
+
+
 def test_the_readme_shows_the_comment_that_the_tool_writes(tmp_path: Path) -> None:
     changed, readme = tmp_path / FOLDER, README.read_text(encoding="utf-8")
     changed.mkdir(parents=True)
