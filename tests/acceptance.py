@@ -1,4 +1,4 @@
-"""`make acceptance`: the settings of the matrix and a recreate with its backup, on a real AWS account.
+"""`make acceptance`: the settings of the matrix, a recreate with its backup, and a copy, on a real AWS account.
 
     make acceptance ACCOUNT=123456789012     # asks first; says what it takes
     make sweep ACCOUNT=123456789012          # removes what a run left behind that did not come to its end
@@ -49,22 +49,25 @@ OPTIONS = engine.Options(wait_seconds=3 * 3_600)
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One table, and the definitions that it goes through; `item` is put into it after the first of them."""
+    """One table, and the definitions that it goes through; `item` is put into it after the first of them.
+
+    With `copied`, each later definition is of another table, which is filled from the first one.
+    """
 
     name: str
     definitions: Sequence[Definition]
     item: dict[str, Any] | None = None
+    copied: bool = False
 
     def steps(self, run: str) -> list[Table]:
         """The table of each definition, under the name that it has in a run, with the tag of all our tables."""
         tag = {"Key": PREFIX, "Value": run}
-        return [
-            table
-            for one in self.definitions
-            for table in tables(
-                [{"TableName": f"{PREFIX}-{run}-{self.name}", **one, "Tags": [*one.get("Tags", []), tag]}]
-            )
-        ]
+        name = f"{PREFIX}-{run}-{self.name}"
+        made: list[Table] = []
+        for one in self.definitions:
+            other = {"TableName": f"{name}-copy", "CopyFrom": name} if self.copied and made else {"TableName": name}
+            made += tables([{**other, **one, "Tags": [*one.get("Tags", []), tag]}])
+        return made
 
 
 def _scenarios() -> Iterator[Scenario]:
@@ -72,6 +75,7 @@ def _scenarios() -> Iterator[Scenario]:
         if name not in NOT_ON_AN_ACCOUNT:
             yield Scenario(name, definitions)
     yield Scenario("Backup", JOURNEYS["KeySchema"], item=ITEM)
+    yield Scenario("Copy", JOURNEYS["DeletionProtectionEnabled"], item=ITEM, copied=True)
 
 
 SCENARIOS = tuple(_scenarios())
@@ -130,8 +134,14 @@ class Account:
             return result.error.message
         if planned.tables[0].action is Action.RECREATE and not self._is_backed_up(result):
             return "the table had an item, and there is no backup that is AVAILABLE"
+        if desired.at(("CopyFrom",)) and not self._count(desired.name):
+            return "the item was not copied"
         left = self._plan(desired).tables[0]
         return f"a plan afterwards is not empty: {[d.path for d in left.differences]}" if left.changes else None
+
+    def _count(self, name: str) -> int:
+        scan = pages(self.aws.read, "Scan", table=name, TableName=name, ConsistentRead=True, Select="COUNT")
+        return sum(page["Count"] for page in scan)
 
     def _plan(self, desired: Table) -> Plan:
         return engine.plan(self.aws, [desired], options=OPTIONS)
