@@ -59,7 +59,7 @@ soak: .venv/.dev ## the long property tests; SEED=… repeats a run
 	$(BIN)/pytest -m soak --hypothesis-profile=soak --hypothesis-seed=$(SEED) -n auto
 
 .PHONY: bench
-bench: .venv/.dev ## the figures that docs/ quotes
+bench: .venv/.dev ## the figures of docs/speed.md, and its chart
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 .PHONY: lock

@@ -305,8 +305,9 @@ def _unsupported_differences(comparison: Comparison) -> Iterator[Difference]:
 
 def _covered(comparison: Comparison, differences: Iterable[Difference]) -> Iterator[Difference]:
     """The differences; a review of a table's or an index's creation, or auto scaling, covers those in its capacity."""
-    creations = _creation_ids(comparison)
+    creations: dict[Path, tuple[str, ...]] = {}
     for difference in differences:
+        creations = creations or _creation_ids(comparison)  # not where nothing differs: it takes longer than the rest
         owner = difference.path[:2] if len(difference.path) > 2 else ()
         covered = (*creations.get(owner, ()), *capacity.scaled_by(comparison, difference))
         yield replace(difference, covered_by=covered) if BILLING_MODE.serves(difference.path) else difference
