@@ -187,7 +187,7 @@ class Simulator(Account):
             shapes.check(request.service, request.operation, request.parameters)
             before = self._state(call.table)
             answer = operation.handler(self, request.parameters)
-            call.units = answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+            call.units = _units(answer.get("ConsumedCapacity", []))
             call.status, call.changed = 200, operation.writes and self._state(call.table) != before
             return answer
 
@@ -195,6 +195,12 @@ class Simulator(Account):
         """What tells whether a call changed something: the table, the backups, auto scaling, and what was put off."""
         shown = (self.tables.get(table), self.scalable_targets, self.scaling_policies, self.scheduled_actions)
         return self.scheduled, len(self.backups), repr(shown)
+
+
+def _units(consumed: Json | list[Json]) -> float:
+    """The capacity that a call used; operations on several tables list it by table."""
+    listed = consumed if isinstance(consumed, list) else [consumed]
+    return float(sum(one["CapacityUnits"] for one in listed))
 
 
 def _unknown(request: Request) -> ApiError:
