@@ -18,8 +18,9 @@ from dynatus_ci.table.model import Path, Table, TableInfo
 MOST_IN_BATCH = 25
 LONGEST_STATEMENT = 8_192
 """Characters. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementRequest.html"""
-MOST_ITEMS_A_SECOND = 4_000
-"""What one process copies at most: it parses, compares and sends each item."""
+MOST_ITEMS_A_SECOND = 2_000
+"""What one process copies, or compares with its copy, in a second at most (benchmarks/bench_copy.py): half a
+millisecond of processor time for an item."""
 ON_DEMAND = (12_000, 4_000)
 """Read and write units a second that a new on-demand table takes at once.
 
@@ -157,7 +158,7 @@ def estimate(source: Table, target: Table, *, checked: bool, rate: int | None = 
     writes = info.items * max(1, ceil(size / WRITE_UNIT))
     read_rate, write_rate = _a_second(source, "Read", ON_DEMAND[0]), _a_second(target, "Write", ON_DEMAND[1])
     by_rate = info.items / min(rate or MOST_ITEMS_A_SECOND, MOST_ITEMS_A_SECOND)
-    compared = 2 * info.items / MOST_ITEMS_A_SECOND
+    compared = info.items / MOST_ITEMS_A_SECOND
     seconds = max(reads / read_rate, writes / write_rate, by_rate + compared)
     return Estimate(info.items, info.bytes, reads + 2 * scan, writes, ceil(seconds))
 
