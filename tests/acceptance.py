@@ -97,13 +97,18 @@ class Account:
     clock: Clock = field(default_factory=SystemClock)
     say: Callable[[str], None] = print
     parallel: int = len(SCENARIOS)
+    stop: Flag = field(default_factory=Flag)
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     def accept(self) -> list[str]:
         """Run all scenarios, and remove their tables. Returns what is wrong, by scenario."""
         try:
             with ThreadPoolExecutor(max_workers=self.parallel) as pool:
-                found = list(pool.map(self._tried, SCENARIOS))
+                try:
+                    found = list(pool.map(self._tried, SCENARIOS))
+                except KeyboardInterrupt:
+                    self.stop.set()  # each scenario ends after its current call
+                    raise
         finally:
             self.sweep(f"{PREFIX}-{self.run}-")
         return [fault for fault in found if fault]
@@ -128,7 +133,7 @@ class Account:
         planned = self._plan(desired)
         result = engine.apply(
             self.aws, [desired], plan=planned, refusal=review.Gate(None, ("*",)).refusal, options=OPTIONS,
-            clock=self.clock,
+            clock=self.clock, stop=self.stop,
         ).tables[0]  # fmt: skip
         if result.error:
             return result.error.message
@@ -206,6 +211,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.yes and input("Type `yes` to begin: ").strip() != "yes":
             return 1
         faults = account.accept()
+    except KeyboardInterrupt:
+        print("Cancelled. The tables of this run are removed.", file=sys.stderr)
+        return 130
     except DynatusError as error:
         print(plain(str(error)), file=sys.stderr)
         return 1

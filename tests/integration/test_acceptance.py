@@ -60,6 +60,15 @@ def test_what_a_crash_left_behind_is_swept_and_nothing_else(simulated: World) ->
     assert left(simulated) == {"mine", f"{PREFIX}-of-somebody-else"}
 
 
+def test_ctrl_c_ends_every_scenario_and_leaves_nothing(simulated: World) -> None:
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        account(simulated, interrupted).accept()
+    assert left(simulated) == {"mine", f"{PREFIX}-of-somebody-else"}
+
+
 def test_another_account_than_the_named_one_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
