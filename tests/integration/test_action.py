@@ -603,3 +603,36 @@ def test_signals_are_as_before_after_a_run(repo: Scene) -> None:
     repo.write(users=table())
     run(repo, "validate")
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+# --- do the live items fit? ------------------------------------------------------------------------------------------
+
+BY_MAIL = {
+    "AttributeDefinitions": '[{:AttributeName "id" :AttributeType "S"} {:AttributeName "mail" :AttributeType "S"}]',
+    "GlobalSecondaryIndexes": '[{:IndexName "by-mail" :KeySchema [{:AttributeName "mail" :KeyType "HASH"}] '
+    ':Projection {:ProjectionType "KEYS_ONLY"}}]',
+}
+
+
+def test_items_that_do_not_fit_turn_the_plan_red_and_stop_an_apply(repo: Scene) -> None:
+    repo.write(users=table())
+    repo.open(1)
+    repo.plan(1)
+    assert repo.apply(repo.merge(1)).ending == (0, "applied", "")
+    spoilt = [{"id": {"S": "user-1"}, "mail": {"N": "1"}}]
+    repo.account.fill("users", spoilt)
+    repo.write(users=table(**BY_MAIL))
+    repo.open(2)
+    red = repo.plan(2)
+    assert red.ending == (1, "refused", "items-do-not-fit")
+    assert "1 of 1 items does not fit index `by-mail`: `mail` is not a string." in repo.comment(2)
+    assert "user-1" not in red.log + repo.comment(2)
+    assert repo.plan(2, check="none").ending == (0, "planned", "")
+    repo.account.fill("users", [{"id": {"S": "user-1"}, "mail": {"S": "mended"}}])
+    green = repo.plan(2)
+    assert (green.ending, green.outputs["fingerprint"]) == ((0, "planned", ""), red.outputs["fingerprint"])
+    sha = repo.merge(2)
+    repo.account.fill("users", spoilt)
+    assert repo.apply(sha).ending == (1, "refused", "items-do-not-fit")
+    repo.account.fill("users", [{"id": {"S": "user-1"}, "mail": {"S": "mended"}}])
+    assert repo.apply(sha).ending == (0, "applied", "")
