@@ -220,11 +220,13 @@ def chart(series: dict[str, list[tuple[int, float]]], title: str) -> str:
         parts += [f'<path d="M{x} {y}H{width - 150}" stroke="#d0d7de"/>', text(8, y + 4, f"{10.0**power:g} s")]
     for tables in sorted({tables for points in series.values() for tables, _ in points}):
         parts.append(text(at(tables, 10**low)[0], height - 22, f"{tables:,}", 'text-anchor="middle"'))
-    for what, points in series.items():
+    label = 0.0
+    for what, points in sorted(series.items(), key=lambda one: at(*one[1][-1])[1]):
         path = "L".join(f"{x} {y}" for x, y in (at(*point) for point in points))
         x, y = at(*points[-1])
+        label = max(label + 16, y + 4)  # so that two labels never overlap
         parts.append(f'<path d="M{path}" fill="none" stroke="{COLOURS[what]}" stroke-width="2"/>')
-        parts.append(text(x + 6, y + 4, what, f'fill="{COLOURS[what]}"'))
+        parts.append(text(x + 6, label, what, f'fill="{COLOURS[what]}"'))
     style = 'font-family="sans-serif" font-size="12"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {style}>'
     return "\n".join([head, '<rect width="100%" height="100%" fill="#fff"/>', *parts, "</svg>\n"])
