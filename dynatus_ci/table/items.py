@@ -10,8 +10,8 @@ import base64
 import hashlib
 import json
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from enum import Enum
@@ -134,28 +134,30 @@ class Digests:
 
     def mark(self, digest: Digest) -> Match:
         """Note that the other table has an item, and say how it compares."""
-        bucket, best = digest.key % _BUCKETS, Match.NONE
-        for place in self._places(digest.key):
+        bucket, places = digest.key % _BUCKETS, self._places(digest)
+        for place in places:
             self._found[bucket][place] = True
-            same = self._values[bucket][place] == digest.value
-            best = Match.SAME if same or best is Match.SAME else Match.DIFFERENT
-        return best
+        if not places:
+            return Match.NONE
+        return Match.SAME if self._values[bucket][places[0]] == digest.value else Match.DIFFERENT
 
     def has_marked(self, digest: Digest) -> bool:
         """Whether an item with this key is here, and the other table has one with this key as well."""
-        bucket = digest.key % _BUCKETS
-        return any(self._found[bucket][place] for place in self._places(digest.key))
+        return any(self._found[digest.key % _BUCKETS][place] for place in self._places(digest))
 
     def unmarked(self) -> int:
         """How many items the other table does not have."""
         return sum(found.count(False) for found in self._found)
 
-    def _places(self, key: int) -> Iterator[int]:
-        sorted_keys = self._keys[key % _BUCKETS]
-        place = bisect_left(sorted_keys, key)
-        while place < len(sorted_keys) and sorted_keys[place] == key:
-            yield place
-            place += 1
+    def _places(self, digest: Digest) -> list[int]:
+        """Where an item is: the places of its key, or only those of the same item where there are any.
+
+        Two keys may have one hash. So an item that is there must not stand for another one that is not.
+        """
+        bucket = digest.key % _BUCKETS
+        sorted_keys, values = self._keys[bucket], self._values[bucket]
+        places = list(range(bisect_left(sorted_keys, digest.key), bisect_right(sorted_keys, digest.key)))
+        return [place for place in places if values[place] == digest.value] or places
 
 
 # --- does an item fit? -----------------------------------------------------------------------------------------------

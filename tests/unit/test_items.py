@@ -81,6 +81,15 @@ def test_digests_compare_two_tables_as_dictionaries_do(pairs: list[tuple[int, in
     assert digests.repeated() == 0
 
 
+def test_an_item_never_stands_for_another_whose_key_has_the_same_hash() -> None:
+    digests = Digests()
+    digests.add([Digest(7, 1), Digest(7, 2)])
+    digests.sort()
+    assert digests.mark(Digest(7, 1)) is Match.SAME
+    assert digests.unmarked() == 1
+    assert (digests.has_marked(Digest(7, 1)), digests.has_marked(Digest(7, 2))) == (True, False)
+
+
 def test_repeated_keys_are_counted() -> None:
     digests = Digests()
     digests.add(items.key_digest({"id": {"N": number}}, KEY) for number in ("1", "1.0", "2", "3", "1", "3"))
