@@ -513,7 +513,7 @@ def test_a_token_of_a_person(repo: Scene) -> None:
 def test_an_empty_token_is_said(repo: Scene) -> None:
     repo.write(users=table())
     repo.open(1)
-    assert "`github-token` is empty" in repo.plan(1, github_token="").log
+    assert "github-token is empty" in repo.plan(1, github_token="").log
     assert repo.apply(repo.merge(1), github_token="").ending == (1, "failed", "invalid-input")
 
 
