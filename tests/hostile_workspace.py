@@ -53,7 +53,7 @@ def fill(workspace: Path) -> None:
 def _modules() -> list[str]:
     """The top-level modules that a run imports, those that it imports late too."""
     program = (
-        "import json, sys; import boto3, botocore.session, dynatus_ci.action, dynatus_ci.cli; "
+        "import json, sys; import boto3, jinja2, dynatus_ci.action, dynatus_ci.cli, dynatus_ci.report.console; "
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules} - {'__main__'})))"
     )
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
