@@ -41,7 +41,7 @@ check: lint unit ## both: what to run before a commit
 
 .PHONY: test
 test: lint $(BIN)/actionlint ## everything; what a machine lacks (Docker, act, Node …) is skipped, and named at the end
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: acceptance
 acceptance: .venv/.dev ## every setting on a real AWS account, ACCOUNT=…; it asks first, and says what it takes
