@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
-COUNT = int(os.environ.get("ITEMS", "20_000"))
+COUNT = int(os.environ.get("ITEMS", "2_000"))
 
 
 @pytest.fixture
