@@ -134,7 +134,7 @@ class FactCache:
         if missing.emptiness:
             _check_backups(self._aws)
         if missing.scaling or missing.schedules:
-            facts = self._with_scaling(facts, managed=missing.schedules)
+            facts = self._with_scaling(name, facts, managed=missing.schedules)
         asked = {missing.source: self._described(missing.source)} if missing.source else {}
         copied = self._is_copied(desired, facts) if missing.copied else facts.copied
         return replace(
@@ -149,10 +149,10 @@ class FactCache:
             schedules=facts.schedules,
         )
 
-    def _with_scaling(self, facts: AccountFacts, *, managed: bool) -> AccountFacts:
+    def _with_scaling(self, table: str, facts: AccountFacts, *, managed: bool) -> AccountFacts:
         """The facts with what is registered; `managed` where the file has settings: then it must be known."""
         try:
-            registered = self.scaling.targets()
+            registered = self.scaling.targets(table)
             schedules = self.scaling.schedules() if managed else facts.schedules
         except CallFailed as failed:
             if self._aws.emulator or (self._aws.endpoint and failed.kind is not ErrorKind.DENIED):

@@ -23,13 +23,14 @@ class RegisteredTargets:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
         self._lock = Lock()
-        self._targets: dict[tuple[str, str], ScalableTarget] | None = None
+        self._targets: dict[str, dict[tuple[str, str], ScalableTarget]] | None = None
+        """By table: a plan of one table never looks through those of a thousand others."""
         self._schedules: dict[tuple[str, str], tuple[str, ...]] | None = None
         self._failed: CallFailed | None = None
         self._outdated: set[str] = set()
 
-    def targets(self) -> ScalableTargets:
-        """All scalable targets of DynamoDB, with their policies.
+    def targets(self, table: str) -> ScalableTargets:
+        """The scalable targets of a table and its indexes, with their policies. Those of all tables are read at once.
 
         Raises:
             CallFailed: They may not be read, or the endpoint does not know the call. Nobody asks again then.
@@ -40,9 +41,10 @@ class RegisteredTargets:
             if self._targets is None:
                 self._targets = self._first()
             for resource in sorted(self._outdated):
-                self._targets = self._again(self._targets, resource)
+                owner = targets.table_of(resource)
+                self._targets[owner] = self._again(self._targets.get(owner, {}), resource)
             self._outdated.clear()
-            return self._targets
+            return self._targets.get(table, {})
 
     def schedules(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
         """The names of the scheduled actions by resource and dimension.
@@ -64,7 +66,7 @@ class RegisteredTargets:
         with self._lock:
             self._outdated.add(resource)
 
-    def _first(self) -> dict[tuple[str, str], ScalableTarget]:
+    def _first(self) -> dict[str, dict[tuple[str, str], ScalableTarget]]:
         try:
             found = self._listed("DescribeScalableTargets", "ScalableTargets")
             policies = self._listed("DescribeScalingPolicies", "ScalingPolicies") if found else []
@@ -72,7 +74,10 @@ class RegisteredTargets:
             if self._aws.endpoint or failed.kind is ErrorKind.DENIED:
                 self._failed = failed
             raise
-        return targets.registered(found, policies)
+        by_table: dict[str, dict[tuple[str, str], ScalableTarget]] = {}
+        for place, target in targets.registered(found, policies).items():
+            by_table.setdefault(targets.table_of(place[0]), {})[place] = target
+        return by_table
 
     def _again(
         self, known: dict[tuple[str, str], ScalableTarget], resource: str

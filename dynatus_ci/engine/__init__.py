@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from threading import Event as Flag
 from threading import Lock, Semaphore
@@ -116,12 +116,14 @@ def plan_against(
     before = {table.name: table for table in baseline if not table.absent}
     keys = {table.at(("SSESpecification", "KMSMasterKeyId")) for table in (*baseline, *tables)} - {None}
     # Without calls nobody knows which aliases name the same key, so two names count as two keys.
-    scaling = {place: target for table in before.values() for place, target in targets.as_targets(table).items()}
-    facts = AccountFacts(region=region or "", scaling=scaling, schedules={}, keys={key: key for key in keys})
-    changes = [
-        proof.proven(planner.change(table, planner.as_actual(before.get(table.name), region or "REGION"), facts), facts)
-        for table in tables
-    ]
+    known = AccountFacts(region=region or "", schedules={}, keys={key: key for key in keys})
+
+    def planned(table: Table) -> TableChange:
+        actual = before.get(table.name)
+        facts = replace(known, scaling=targets.as_targets(actual) if actual else {})
+        return proof.proven(planner.change(table, planner.as_actual(actual, region or "REGION"), facts), facts)
+
+    changes = [planned(table) for table in tables]
     return Plan(
         tables=tuple(sorted(changes, key=lambda change: change.table)),
         region=region,

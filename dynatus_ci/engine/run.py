@@ -153,7 +153,9 @@ class TableRun:
         values = {name: value for name, value in self.desired.values.items() if name in names}
         actual = observe.table(self.aws, replace(self.desired, values=values))
         scaled = self.forget_scaling(asked)
-        return targets.shown(actual, self.cache.scaling.targets(), scaled) if actual and scaled else actual
+        if actual is None or not scaled:
+            return actual
+        return targets.shown(actual, self.cache.scaling.targets(self.desired.name), scaled)
 
     def forget_scaling(self, paths: Iterable[Path]) -> list[Path]:
         """The paths about auto scaling. What is registered there is read again before anybody sees it."""

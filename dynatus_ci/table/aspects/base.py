@@ -96,7 +96,7 @@ class AccountFacts:
         emulator: The emulator that answers in AWS's place, if one was recognised.
         unsupported: The settings that this endpoint cannot keep.
         ignore_tags: Patterns of tag keys that are left alone.
-        scaling: The scalable targets; `scaling_denied` where they may not be read.
+        scaling: The scalable targets of the table and its indexes; `scaling_denied` where they may not be read.
         schedules: (resource id, dimension) → the names of its scheduled actions.
         keys: KMS key id, alias or ARN → key ARN; None where it cannot be looked up.
         unusable_keys: The same → why DynamoDB cannot use that key.

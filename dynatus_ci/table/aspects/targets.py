@@ -40,11 +40,16 @@ def key(table: str, path: Path) -> tuple[str, str]:
     return resource(table, path), f"dynamodb:{kind}:{UNITS[path[-1]]}"
 
 
+def table_of(resource_id: str) -> str:
+    """The table of a resource id, which may be an index's."""
+    return resource_id.removeprefix("table/").partition("/index/")[0]
+
+
 def path_of(table: str, resource_id: str, dimension: str) -> Path | None:
     """Where a table has the settings of a resource's dimension; None where they are another table's."""
-    name, _, index = resource_id.removeprefix("table/").partition("/index/")
+    index = resource_id.partition("/index/")[2]
     settings = SETTINGS.get(dimension.rpartition(":")[2])
-    if name != table or settings is None:
+    if table_of(resource_id) != table or settings is None:
         return None
     return (INDEXES, index, settings) if index else (settings,)
 
