@@ -20,23 +20,18 @@ import edn_format
 from edn_format import edn_lex
 
 from dynatus_ci.definitions.nodes import (
-    MOST_DEPTH,
-    MOST_TOKENS,
-    MOST_WHOLE,
     Document,
     FormKind,
     Node,
-    Source,
-    Span,
+    Reader,
     Tag,
+    excerpt,
     lines,
 )
 from dynatus_ci.errors import Fault, InvalidDefinitions
 from dynatus_ci.text import code, shorten
 
 UNTERMINATED = "unterminated-string"
-EXCERPT = 24
-"""The most characters of a message's excerpt from a text that is not a token."""
 
 # At the level INFO, the library logs its whole grammar.
 logging.getLogger("edn_format").setLevel(logging.WARNING)
@@ -48,7 +43,7 @@ def read(text: str, file: str) -> Document:
     Raises:
         InvalidDefinitions: The text is not EDN, or has what no definition needs. It has exactly one fault.
     """
-    return _Reader(lines(text), file).read()
+    return _EdnReader(lines(text), file).read()
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
@@ -128,12 +123,11 @@ class _Frame:
     margin: int | None = None
 
 
-class _Reader:
+class _EdnReader(Reader):
     """Reads one text, token by token."""
 
     def __init__(self, text: str, file: str) -> None:
-        self._text = text
-        self._source = Source.of(file, text)
+        super().__init__(text, file)
         self._lexer = _lexer().clone()
         self._lexer.input(text)
         self._stack = [_Frame(None, 0, 0)]
@@ -151,9 +145,8 @@ class _Reader:
         return Document(self._source, tuple(self._stack[0].items), self._tagged)
 
     def _read_tokens(self) -> None:
-        for number, token in enumerate(self._tokens()):
-            if number >= MOST_TOKENS:
-                self._fail(token, f"This file has more than {MOST_TOKENS:,} tokens.", code="too-long")
+        for number, token in enumerate(self._tokens(), start=1):
+            self._limit_tokens(token, number)
             self._watch_margin(token)
             self._watch_quotes(token)
             self._parse_value(token)
@@ -269,9 +262,7 @@ class _Reader:
             self._add(self._atom(token))
 
     def _push(self, frame: _Frame) -> None:
-        if len(self._stack) > MOST_DEPTH:
-            token = _Token("", frame.start, frame.end)
-            self._fail(token, f"This is nested more than {MOST_DEPTH} levels deep.", code="too-deep")
+        self._limit_depth(frame, len(self._stack))
         self._stack.append(frame)
 
     def _add(self, node: Node) -> None:
@@ -358,8 +349,8 @@ class _Reader:
     def _number(self, token: _Token, text: str) -> Any:  # noqa: ANN401  # an int, float, Decimal or Fraction
         if not text.isascii():
             self._fail_token(token.start)
-        if isinstance(token.value, int) and not -MOST_WHOLE <= token.value < MOST_WHOLE:
-            self._fail(token, "This number does not fit into 64 bits.", code="bad-number")
+        if isinstance(token.value, int):
+            return self._checked_whole(token, token.value)
         # The lexer rounds to 28 digits.
         return Decimal(text[:-1]) if isinstance(token.value, Decimal) else token.value
 
@@ -373,17 +364,6 @@ class _Reader:
             self._fail_token(token.start)
 
     # --- faults
-
-    def _at(self, offset: int) -> str:
-        place = self._source.place(offset, offset)
-        return code(f"{place.line}:{place.column}")
-
-    def _shown(self, part: Node | _Token) -> str:
-        return code(shorten(self._text[part.start : part.end]))
-
-    def _fail(self, span: Span, message: str, *, code: str, hint: str | None = None) -> NoReturn:
-        """Stop at the first syntax error of a file: what follows it could only be guessed."""
-        raise InvalidDefinitions((self._source.fault(span, code=code, message=message, hint=hint),))
 
     def _fail_unused(self, token: _Token) -> NoReturn:
         if token.type == "CARET":
@@ -401,7 +381,7 @@ class _Reader:
         token = _Token("", start, self._run_end(start))
         text = self._text[start : token.end]
         kind = "bad-number" if re.match(r"[+-]?[0-9]", text) else "bad-token"
-        self._fail(token, f"{code(_excerpt(text))} cannot be read.", code=kind, hint=_advice(text))
+        self._fail(token, f"{code(excerpt(text))} cannot be read.", code=kind, hint=_advice(text))
 
     def _likely_cause(self, open_frame: _Frame) -> str | None:
         """Where a delimiter is probably missing, by the indentation of the lines."""
@@ -434,12 +414,6 @@ class _Reader:
         opener, end = code(self._text[frame.start : frame.end]), self._at(len(self._text.rstrip()))
         message = f"{opener} is never closed: the file ends at {end} without its {code(frame.closer)}."
         self._fail(frame, message, code="unclosed-delimiter", hint=self._likely_cause(frame))
-
-
-def _excerpt(text: str) -> str:
-    """The beginning of a text that is not a token, up to an equals sign: the file may be one of secrets."""
-    name = re.split(r"[=\x00-\x1f]", text)[0]
-    return f"{shorten(name, EXCERPT)}…" if 0 < len(name) < len(text) else shorten(text, EXCERPT)
 
 
 def _advice(text: str) -> str | None:

@@ -15,23 +15,16 @@ from enum import Enum
 from typing import NamedTuple, NoReturn
 
 from dynatus_ci.definitions.nodes import (
-    MOST_DEPTH,
-    MOST_TOKENS,
-    MOST_WHOLE,
     TAGS,
     Document,
     FormKind,
     Node,
-    Source,
-    Span,
+    Reader,
+    excerpt,
     lines,
     tag_in,
 )
-from dynatus_ci.errors import InvalidDefinitions
 from dynatus_ci.text import code, shorten
-
-EXCERPT = 24
-"""The most characters of a message's excerpt from a text that is not a token."""
 
 
 def read(text: str, file: str) -> Document:
@@ -86,20 +79,18 @@ class _JsonFrame:
     items: list[Node] = field(default_factory=list)
 
 
-class _JsonReader:
+class _JsonReader(Reader):
     """Reads one text, token by token."""
 
     def __init__(self, text: str, file: str) -> None:
-        self._text = text
-        self._source = Source.of(file, text)
+        super().__init__(text, file)
         self._stack = [_JsonFrame("", 0, _Next.VALUE)]
         self._before = _JsonToken("", 0, 0)
         self._tagged = False
 
     def read(self) -> Document:
-        for number, token in enumerate(self._tokens()):
-            if number >= MOST_TOKENS:
-                self._fail(token, f"This file has more than {MOST_TOKENS:,} tokens.", code="too-long")
+        for number, token in enumerate(self._tokens(), start=1):
+            self._limit_tokens(token, number)
             self._take(token)
             self._before = token
         if len(self._stack) > 1:
@@ -133,11 +124,7 @@ class _JsonReader:
     def _number(self, token: _JsonToken, *, whole: bool) -> Node:
         text = self._text[token.start : token.end]
         if whole:
-            # Python refuses to convert thousands of digits.
-            value = int(text) if len(text) <= len(str(-MOST_WHOLE)) else MOST_WHOLE
-            if not -MOST_WHOLE <= value < MOST_WHOLE:
-                self._fail(token, "This number does not fit into 64 bits.", code="bad-number")
-            return Node(FormKind.WHOLE, value, token.start, token.end)
+            return Node(FormKind.WHOLE, self._whole(token, text), token.start, token.end)
         fraction = float(text)
         if not math.isfinite(fraction):
             self._fail(token, "This number is too large.", code="bad-number")
@@ -192,9 +179,8 @@ class _JsonReader:
             self._key(token, frame)
         elif token.node:
             self._add(token.node)
-        elif len(self._stack) > MOST_DEPTH:
-            self._fail(token, f"This is nested more than {MOST_DEPTH} levels deep.", code="too-deep")
         else:
+            self._limit_depth(token, len(self._stack))
             self._stack.append(_JsonFrame(token.type, token.start, _Next.FIRST))
 
     def _key(self, token: _JsonToken, frame: _JsonFrame) -> None:
@@ -251,17 +237,6 @@ class _JsonReader:
 
     # --- faults
 
-    def _at(self, offset: int) -> str:
-        place = self._source.place(offset, offset)
-        return code(f"{place.line}:{place.column}")
-
-    def _shown(self, part: Node | _JsonToken) -> str:
-        return code(shorten(self._text[part.start : part.end]))
-
-    def _fail(self, span: Span, message: str, *, code: str, hint: str | None = None) -> NoReturn:
-        """Stop at the first syntax error of a file: what follows it could only be guessed."""
-        raise InvalidDefinitions((self._source.fault(span, code=code, message=message, hint=hint),))
-
     def _fail_unclosed(self) -> NoReturn:
         frame = self._stack[-1]
         opener, closer, end = code(frame.opener), code(_CLOSERS[frame.opener]), self._at(len(self._text.rstrip()))
@@ -294,7 +269,7 @@ class _JsonReader:
         if frame.opener == "{" and frame.next in {_Next.FIRST, _Next.KEY}:
             self._fail(token, "A key must be a string in double quotes.", code="bad-key", hint=_in_quotes(text))
         kind = "bad-number" if re.match(r"[+-]?\.?[0-9]", text) else "bad-token"
-        self._fail(token, f"{code(_excerpt(text))} is not JSON.", code=kind, hint=_advice(text))
+        self._fail(token, f"{code(excerpt(text))} is not JSON.", code=kind, hint=_advice(text))
 
 
 _INSTEAD = {"True": "true", "False": "false", "None": "null", "nil": "null", "undefined": "null", "~": "null"}
@@ -319,9 +294,3 @@ def _in_quotes(text: str) -> str | None:
     """The text as a JSON string, if it is a plain word."""
     word = text.strip("'`")
     return f'Write `"{word}"`.' if re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,39}", word) else None
-
-
-def _excerpt(text: str) -> str:
-    """The beginning of a text that is not a token, up to an equals sign: the file may be one of secrets."""
-    name = re.split(r"[=\x00-\x1f]", text)[0]
-    return f"{shorten(name, EXCERPT)}…" if 0 < len(name) < len(text) else shorten(text, EXCERPT)

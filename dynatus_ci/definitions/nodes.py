@@ -9,13 +9,16 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from dynatus_ci.errors import Fault, InvalidDefinitions, Place
+from dynatus_ci.text import code, shorten
 
 MOST_DEPTH = 64
 MOST_TOKENS = 200_000
 MOST_WHOLE = 2**63
+EXCERPT = 24
+"""The most characters of a message's excerpt from a text that is not a token."""
 
 
 class FormKind(StrEnum):
@@ -123,6 +126,49 @@ class Document(NamedTuple):
     source: Source
     forms: tuple[Node, ...]
     tagged: bool = False
+
+
+class Reader:
+    """What the readers of all formats share: the text with its places, the limits, and faults that end the reading."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self._text = text
+        self._source = Source.of(file, text)
+
+    def _at(self, offset: int) -> str:
+        place = self._source.place(offset, offset)
+        return code(f"{place.line}:{place.column}")
+
+    def _shown(self, part: Span) -> str:
+        return code(shorten(self._text[part.start : part.end]))
+
+    def _fail(self, span: Span, message: str, *, code: str, hint: str | None = None) -> NoReturn:
+        """Stop at the first error of a file: what follows it could only be guessed."""
+        raise InvalidDefinitions((self._source.fault(span, code=code, message=message, hint=hint),))
+
+    def _limit_depth(self, span: Span, depth: int) -> None:
+        if depth > MOST_DEPTH:
+            self._fail(span, f"This is nested more than {MOST_DEPTH} levels deep.", code="too-deep")
+
+    def _limit_tokens(self, span: Span, number: int) -> None:
+        if number > MOST_TOKENS:
+            self._fail(span, f"This file has more than {MOST_TOKENS:,} tokens.", code="too-long")
+
+    def _whole(self, span: Span, text: str, *, hint: str | None = None) -> int:
+        """The whole number that a text is, if it fits into 64 bits. Python refuses to convert thousands of digits."""
+        value = int(text, 0) if len(text) <= len(str(-MOST_WHOLE)) else MOST_WHOLE
+        return self._checked_whole(span, value, hint=hint)
+
+    def _checked_whole(self, span: Span, value: int, *, hint: str | None = None) -> int:
+        if not -MOST_WHOLE <= value < MOST_WHOLE:
+            self._fail(span, "This number does not fit into 64 bits.", code="bad-number", hint=hint)
+        return value
+
+
+def excerpt(text: str) -> str:
+    """The beginning of a text that is not a token, up to an equals sign: the file may be one of secrets."""
+    name = re.split(r"[=\x00-\x1f]", text)[0]
+    return f"{shorten(name, EXCERPT)}…" if 0 < len(name) < len(text) else shorten(text, EXCERPT)
 
 
 def decode(data: bytes, file: str) -> str:

@@ -18,19 +18,15 @@ from typing import Any, NamedTuple, NoReturn
 import yaml
 
 from dynatus_ci.definitions.nodes import (
-    MOST_DEPTH,
     MOST_TOKENS,
-    MOST_WHOLE,
     Document,
     FormKind,
     Node,
-    Source,
-    Span,
+    Reader,
     Tag,
     lines,
     tag_in,
 )
-from dynatus_ci.errors import InvalidDefinitions
 from dynatus_ci.text import code, shorten
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -105,12 +101,11 @@ class _YamlFrame:
         return self.kind is FormKind.MAP and len(self.items) % 2 == 0
 
 
-class _YamlReader:
+class _YamlReader(Reader):
     """Reads one text, event by event."""
 
     def __init__(self, text: str, file: str) -> None:
-        self._text = text
-        self._source = Source.of(file, text)
+        super().__init__(text, file)
         self._stack: list[_YamlFrame] = []
         self._forms: list[Node] = []
         self._anchors: dict[str, _Anchored] = {}
@@ -157,8 +152,7 @@ class _YamlReader:
             self._fail(_span(event), message, code="too-long")
 
     def _nest(self, event: Any, levels: int) -> None:  # noqa: ANN401
-        if len(self._stack) - 1 + levels > MOST_DEPTH:
-            self._fail(_span(event), f"This is nested more than {MOST_DEPTH} levels deep.", code="too-deep")
+        self._limit_depth(_span(event), len(self._stack) - 1 + levels)
 
     def _open(self, event: Any) -> None:  # noqa: ANN401
         self._nest(event, 1)
@@ -271,11 +265,7 @@ class _YamlReader:
         if text in _TRUE or text in _FALSE:
             return Node(FormKind.BOOLEAN, text in _TRUE, start, end)
         if _WHOLE.fullmatch(text) or _HEX.fullmatch(text):
-            # Python refuses to convert thousands of digits.
-            value = int(text, 0) if len(text) <= len(str(-MOST_WHOLE)) else MOST_WHOLE
-            if not -MOST_WHOLE <= value < MOST_WHOLE:
-                hint = "Put it in quotes if it is a text."
-                self._fail(_Part(start, end), "This number does not fit into 64 bits.", code="bad-number", hint=hint)
+            value = self._whole(_Part(start, end), text, hint="Put it in quotes if it is a text.")
             return Node(FormKind.WHOLE, value, start, end)
         if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
             return Node(FormKind.FLOAT, float(text), start, end)
@@ -306,17 +296,6 @@ class _YamlReader:
         return at
 
     # --- faults
-
-    def _at(self, offset: int) -> str:
-        place = self._source.place(offset, offset)
-        return code(f"{place.line}:{place.column}")
-
-    def _shown(self, part: Span) -> str:
-        return code(shorten(self._text[part.start : part.end]))
-
-    def _fail(self, span: Span, message: str, *, code: str, hint: str | None = None) -> NoReturn:
-        """Stop at the first error of a file: what follows it could only be guessed."""
-        raise InvalidDefinitions((self._source.fault(span, code=code, message=message, hint=hint),))
 
     def _fail_syntax(self, broken: yaml.MarkedYAMLError) -> NoReturn:
         """Refuse a text that PyYAML cannot parse. Its own words are for those who write parsers."""
