@@ -157,3 +157,12 @@ def _escaped(letter: str, style: str) -> str:
     if ord(letter) < 0x1_0000:  # the first plane
         return f"\\u{ord(letter):04x}"
     return json.dumps(letter)[1:-1] if style == "json" else f"\\U{ord(letter):08x}"
+
+
+def unwrapped(node: Node) -> Any:
+    """A node of JSON's kinds as JSON would have it."""
+    if node.kind is FormKind.VECTOR:
+        return [unwrapped(item) for item in node.value]
+    if node.kind is FormKind.MAP:
+        return {key.value: unwrapped(value) for key, value in node.value}
+    return node.value

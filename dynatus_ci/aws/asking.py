@@ -284,8 +284,11 @@ class _Asking:
         return self._stop.is_set() or max(self._clock.now(), self._next_call) > self._deadline
 
     def _wants_keys(self, path: Path) -> bool:
-        known = sum(len(keys) for question, keys in list(self._keys.items()) if question.path == path)
-        return self._limits.keys and known < KEYS
+        return self._limits.keys and self._named(path) < KEYS
+
+    def _named(self, path: Path) -> int:
+        """How many keys are named for a part of the table already."""
+        return sum(len(keys) for question, keys in list(self._keys.items()) if question.path == path)
 
     def _count(self, page: _Page) -> None:
         with self._lock:
@@ -293,8 +296,7 @@ class _Asking:
             self._units += page.units
             self._misfits += page.misfits
             for question, keys in page.keys.items():
-                known = sum(len(keys) for other, keys in self._keys.items() if other.path == question.path)
-                self._keys.setdefault(question, []).extend(keys[: KEYS - known])
+                self._keys.setdefault(question, []).extend(keys[: KEYS - self._named(question.path)])
             if self._items:
                 self._item_bytes = max(self._units * UNIT_BYTES / self._items, 1)
         self._told(self._items)

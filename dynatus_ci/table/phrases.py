@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
-from dynatus_ci.table.model import Value, limits
+from dynatus_ci.table.model import Path, Value, limits
 from dynatus_ci.text import code
 
 _PLAIN_NAME = re.compile(r"[\w.:/-]+")
@@ -41,6 +41,11 @@ def at_most(value: Mapping[str, Value] | None) -> str:
     """The on-demand limits of a table, an index or a replica; empty where there is none."""
     limited = units(limits(value))
     return f"at most {limited}" if limited else ""
+
+
+def owner(path: Path) -> str:
+    """The table or the index that a path is in, in the middle of a sentence."""
+    return f"index {code(path[1])}" if path[1:] else "the table"
 
 
 def attribute(name: str) -> str:

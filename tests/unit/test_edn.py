@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from dynatus_ci.definitions import edn, nodes
 from dynatus_ci.definitions.nodes import FormKind, Node
 from dynatus_ci.errors import Fault, InvalidDefinitions
+from tests.formats import unwrapped
 
 CASES = Path(__file__).parent.parent / "cases"
 GOLDEN = json.loads((CASES / "edn-cases.json").read_text(encoding="utf-8"))
@@ -405,15 +406,6 @@ def test_bytes_are_decoded_exactly_where_they_are_utf8(data: bytes) -> None:
             nodes.decode(data, "t.edn")
     else:
         assert "\r" not in nodes.decode(data, "t.edn")
-
-
-def unwrapped(node: Node) -> Any:
-    """A node of JSON's kinds as JSON would have it."""
-    if node.kind is FormKind.VECTOR:
-        return [unwrapped(item) for item in node.value]
-    if node.kind is FormKind.MAP:
-        return {key.value: unwrapped(value) for key, value in node.value}
-    return node.value
 
 
 JSON = st.recursive(

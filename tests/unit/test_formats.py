@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynatus_ci.definitions import edn, formats, loader
-from dynatus_ci.definitions.nodes import Document, FormKind, Node, Source
+from dynatus_ci.definitions.nodes import Document, Source
 from dynatus_ci.errors import Fault, InvalidDefinitions, Place
 from dynatus_ci.table.model import Table
 from dynatus_ci.text import parts
-from tests.formats import Inexpressible, Printer
+from tests.formats import Inexpressible, Printer, unwrapped
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests/cases"
@@ -393,15 +393,6 @@ def test_any_text_is_read_or_refused_with_a_place_inside_it(text: str, file: str
         assert str(found).isprintable()
     else:
         assert all(0 <= form.start < form.end <= len(document.source.text) for form in document.forms)
-
-
-def unwrapped(node: Node) -> Any:
-    """A node of JSON's kinds as JSON would have it."""
-    if node.kind is FormKind.VECTOR:
-        return [unwrapped(item) for item in node.value]
-    if node.kind is FormKind.MAP:
-        return {key.value: unwrapped(value) for key, value in node.value}
-    return node.value
 
 
 VALUES = st.recursive(

@@ -239,16 +239,12 @@ def _names(group: Sequence[Difference]) -> str:
     return ", ".join("the table" if len(difference.path) == 1 else code(difference.path[1]) for difference in group)
 
 
-def _owner_words(owner: Path) -> str:
-    return f"index {code(owner[1])}" if owner else "the table"
-
-
 def _scaling_notes(comparison: Comparison) -> Iterator[str]:
     for owner in _owners(comparison):
         actual, desired = comparison.actual_at((*owner, PROVISIONED)), comparison.desired.at((*owner, PROVISIONED))
         if not actual or not desired or actual == desired:
             continue
-        what = _owner_words(owner)
+        what = phrases.owner(owner)
         mentioned = {member: targets.written(comparison.desired, owner, member) for member in actual}
         if comparison.facts.scaling_denied and None in mentioned.values():
             yield (
@@ -263,7 +259,7 @@ def _scaling_notes(comparison: Comparison) -> Iterator[str]:
 
 def _outside(comparison: Comparison, path: Path, member: str, units: int, *, mentioned: Value) -> Iterator[str]:
     """A capacity that is not where its auto scaling keeps it."""
-    target, what = targets.live(comparison, path), f"{code(member)} of {_owner_words(path[:-1])}"
+    target, what = targets.live(comparison, path), f"{code(member)} of {phrases.owner(path[:-1])}"
     if mentioned and not mentioned["MinCapacity"] <= units <= mentioned["MaxCapacity"]:
         least, most = mentioned["MinCapacity"], mentioned["MaxCapacity"]
         yield (
@@ -278,7 +274,7 @@ def _decrease_note(comparison: Comparison, owner: Path) -> Iterator[str]:
     live = comparison.info
     used = live.decreases_today.get(owner) if live else None
     if used is not None:
-        left, what = max(DECREASES_A_DAY - used, 0), _owner_words(owner)
+        left, what = max(DECREASES_A_DAY - used, 0), phrases.owner(owner)
         yield f"{left} of {DECREASES_A_DAY} decreases of {what} left today (UTC); after them one an hour."
 
 

@@ -181,7 +181,7 @@ class _Scaling(Aspect):
 
     def _steps(self, comparison: Comparison, difference: Difference) -> Iterator[Step]:
         path, desired = difference.path, difference.desired
-        target, what = targets.live(comparison, path), f"{self.noun} of {_owner(path)}"
+        target, what = targets.live(comparison, path), f"{self.noun} of {phrases.owner(path)}"
         if desired:
             yield from self._set(comparison, difference, target)
         elif target and desired is not None and self._schedules(comparison, path):
@@ -196,7 +196,7 @@ class _Scaling(Aspect):
     def _set(self, comparison: Comparison, difference: Difference, target: ScalableTarget | None) -> Iterator[Step]:
         path, desired = difference.path, difference.desired
         bounds = {member: desired[member] for member in ("MinCapacity", "MaxCapacity")}
-        what = f"{self.noun} of {_owner(path)}"
+        what = f"{self.noun} of {phrases.owner(path)}"
         live = targets.settings(target)
         if not matches(live, bounds):
             step = self._call(comparison, "RegisterScalableTarget", difference, sent=bounds, expected=bounds)
@@ -237,7 +237,7 @@ class _Scaling(Aspect):
 
     def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
         """A provisioned table with replicas scales its writes."""
-        off = [_owner(difference.path) for difference in differences if difference.desired == NONE]
+        off = [phrases.owner(difference.path) for difference in differences if difference.desired == NONE]
         provisioned = comparison.desired.at(("BillingMode",)) == "PROVISIONED"
         if self.name != WRITES or not off or not provisioned or not comparison.keeps_replicas():
             return None
@@ -249,7 +249,7 @@ class _Scaling(Aspect):
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
         """What is left alone, and what may not be read."""
         for path in self._mentioned(comparison.desired):
-            target, what = targets.live(comparison, path), f"{self.noun} of {_owner(path)}"
+            target, what = targets.live(comparison, path), f"{self.noun} of {phrases.owner(path)}"
             schedules = self._schedules(comparison, path)
             if schedules:
                 yield f"Scheduled actions that scale the {what} are left alone: {codes(schedules)}."
@@ -290,10 +290,6 @@ class _Scaling(Aspect):
         if comparison.actual is None:
             return True
         return len(path) > 1 and (comparison.actual_at(path[:2]) is None or comparison.rebuilds(path[1]))
-
-
-def _owner(path: Path) -> str:
-    return f"index {code(path[1])}" if path[1:] else "the table"
 
 
 class Reads(_Scaling):
