@@ -65,11 +65,10 @@ def show_faults(options: argparse.Namespace, faults: Sequence[Fault], *, stream:
     """Show faults: on a terminal with the lines of the files, else one line for each, for other programs."""
     if not faults:
         return
-    look = terminal.look(stream, options.color)
-    width = look.width or 0
+    width = terminal.look(stream, options.color).width or 0
     view = report.faults(faults, ReportContext(path=""), sources=session.sources(faults), width=width)
     if width:
-        terminal.write(report.text(view, colour=look.colour, width=width), stream)
+        _write(options, view, stream)
     else:
         terminal.write(report.faults_text(faults), stream)
         say(view.verdict)
@@ -224,9 +223,7 @@ def apply(options: argparse.Namespace) -> int:
 
 def _show_plan_first(options: argparse.Namespace, view: Report) -> None:
     """Before anything runs. Standard output takes one document: with another format the plan is no part of it."""
-    stream = sys.stdout if options.format == "text" else sys.stderr
-    look = terminal.look(stream, options.color)
-    terminal.write(report.text(view, colour=look.colour, width=look.width), stream)
+    _write(options, view, sys.stdout if options.format == "text" else sys.stderr)
 
 
 def _confirmed(planned: Plan, gate: Gate) -> bool:
@@ -379,5 +376,10 @@ def _print(options: argparse.Namespace, document: Mapping[str, Any], view: Repor
     elif options.format == "markdown":
         show(report.markdown(view))
     else:
-        look = terminal.look(sys.stdout, options.color)
-        terminal.write(report.text(view, colour=look.colour, width=look.width), sys.stdout)
+        _write(options, view, sys.stdout)
+
+
+def _write(options: argparse.Namespace, view: Report, stream: TextIO) -> None:
+    """Write a report as the stream shows it: with colours, and as wide as the terminal."""
+    look = terminal.look(stream, options.color)
+    terminal.write(report.text(view, colour=look.colour, width=look.width), stream)
