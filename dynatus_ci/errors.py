@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from dynatus_ci.text import code, option, plain
+from dynatus_ci.text import code, option, plain, plain_lines
 
 
 class FailureReason(StrEnum):
@@ -66,7 +66,7 @@ class DynatusError(Exception):
         return sentence(self.message, self.hint)
 
     def __str__(self) -> str:
-        return "\n".join(map(plain, self.sentence.split("\n")))
+        return plain_lines(self.sentence)
 
 
 class Bug(DynatusError):

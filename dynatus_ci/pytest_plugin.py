@@ -81,7 +81,6 @@ def _undisturbed() -> Iterator[pytest.MonkeyPatch]:
 @pytest.fixture(scope="session")
 def _dynatus_session(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     from dynatus_ci.errors import DynatusError
-    from dynatus_ci.text import plain
 
     # The workers of pytest-xdist have a folder in common, above their own.
     shared = tmp_path_factory.getbasetemp().parent if hasattr(pytestconfig, "workerinput") else None
@@ -89,8 +88,7 @@ def _dynatus_session(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempP
         try:
             session = stack.enter_context(_session(pytestconfig, shared))
         except DynatusError as error:
-            message = "\n".join(plain(line) for line in str(error).splitlines())
-            raise pytest.fail.Exception(message, pytrace=False) from None
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         yield session
 
 

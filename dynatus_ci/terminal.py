@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from dynatus_ci.errors import DynatusError, InvalidInput
-from dynatus_ci.text import as_options, plain, visible
+from dynatus_ci.text import as_options, plain_lines, visible
 
 if TYPE_CHECKING:
     from dynatus_ci.engine import Event, OnEvent
@@ -120,7 +120,7 @@ def say_error(error: DynatusError) -> None:
 
 def spoken(sentences: str) -> str:
     """Sentences in the words of the command, without code spans."""
-    return "\n".join(plain(line) for line in as_options(sentences).split("\n"))
+    return plain_lines(as_options(sentences))
 
 
 def write(text: str, stream: TextIO) -> None:

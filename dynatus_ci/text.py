@@ -64,6 +64,11 @@ def plain(sentence: str) -> str:
     return "".join(part for _, part in parts(visible(sentence)))
 
 
+def plain_lines(sentences: str) -> str:
+    """Several lines of sentences, without code spans."""
+    return "\n".join(map(plain, sentences.split("\n")))
+
+
 def parts(sentence: str) -> Iterator[tuple[bool, str]]:
     """The parts of a sentence in order, and whether each is a value."""
     end = 0
