@@ -80,7 +80,7 @@ def test_plan_merge_apply(repo: Repository, database: str) -> None:
 def test_a_push_without_a_review_creates_the_tables_at_an_emulator(repo: Repository, database: str) -> None:
     repo.write(users=table())
     done = repo.run({}, name="push", ref=BRANCH, sha=repo.push(), inputs={"mode": "apply"})
-    assert done.ending == APPLIED
+    assert done.ending == APPLIED, done.log
     assert describe(database, "users")["TableStatus"] == "ACTIVE"
     assert repo.github.calls == []
 
