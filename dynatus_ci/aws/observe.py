@@ -127,7 +127,7 @@ class FactCache:
         """The facts with the missing ones read. What is known of the table and its source is read anew each time."""
         name = desired.name
         with self._lock:
-            if missing.key and missing.key not in self._known.keys:
+            if missing.key and missing.key not in self._known.kms_keys:
                 self._known = _with_key(self._aws, missing.key, self._known)
         emptiness = emptiness_of(self._aws, name) if missing.emptiness else facts.emptiness
         found = probes.seen(self._aws, name) if missing.probe else facts.probe
@@ -239,11 +239,11 @@ def describe_key(aws: Aws, key: str) -> Mapping[str, Any] | None:
 def _with_key(aws: Aws, key: str, known: AccountFacts) -> AccountFacts:
     """Add a key's ARN to what is known, and why DynamoDB cannot use the key."""
     metadata = describe_key(aws, key)
-    known = replace(known, keys={**known.keys, key: str(metadata["Arn"]) if metadata else None})
+    known = replace(known, kms_keys={**known.kms_keys, key: str(metadata["Arn"]) if metadata else None})
     why = _unusable(metadata) if metadata else None
-    return (
-        replace(known, unusable_keys={**known.unusable_keys, key: f"The KMS key {code(key)} {why}."}) if why else known
-    )
+    if not why:
+        return known
+    return replace(known, unusable_kms_keys={**known.unusable_kms_keys, key: f"The KMS key {code(key)} {why}."})
 
 
 def _unusable(key: Mapping[str, Any]) -> str | None:

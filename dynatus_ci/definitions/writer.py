@@ -13,7 +13,7 @@ from dynatus_ci.definitions.formats import EDN, Format
 from dynatus_ci.definitions.nodes import MOST_WHOLE, is_tag
 from dynatus_ci.table.aspects import ASPECTS, indexes, keys, targets
 from dynatus_ci.table.aspects.policy import Policy
-from dynatus_ci.table.model import Table, Value, canonical, limits
+from dynatus_ci.table.model import Table, Value, canonical, finite_limits
 
 INSIGHTS = indexes.INSIGHTS.name
 UNWRITTEN = frozenset({"WarmThroughput"})
@@ -61,7 +61,7 @@ def _capacity(owner: Mapping[str, Value]) -> dict[str, Value]:
     """The provisioned units, or the limits, of a table or an index, and how the units scale."""
     throughput = {
         "ProvisionedThroughput": owner.get("ProvisionedThroughput"),
-        "OnDemandThroughput": limits(owner.get("OnDemandThroughput")),
+        "OnDemandThroughput": finite_limits(owner.get("OnDemandThroughput")),
     }
     scaling = {name: owner.get(name) for name in targets.UNITS if targets.sayable(owner.get(name))}
     return {member: value for member, value in {**throughput, **scaling}.items() if value}

@@ -116,7 +116,7 @@ def plan_against(
     before = {table.name: table for table in baseline if not table.absent}
     keys = {table.at(("SSESpecification", "KMSMasterKeyId")) for table in (*baseline, *tables)} - {None}
     # Without calls nobody knows which aliases name the same key, so two names count as two keys.
-    known = AccountFacts(region=region or "", schedules={}, keys={key: key for key in keys})
+    known = AccountFacts(region=region or "", schedules={}, kms_keys={key: key for key in keys})
 
     def planned(table: Table) -> TableChange:
         actual = before.get(table.name)

@@ -50,7 +50,7 @@ def sides(difference: Difference) -> tuple[dict[Path, str], dict[Path, str]] | N
 
 
 def _compared(actual: Mapping[str, Value], desired: Mapping[str, Value]) -> dict[str, Value]:
-    """The live members that the file has, too. What it leaves out is not compared and stays as it is."""
+    """The actual members that the file has, too. What it leaves out is not compared and stays as it is."""
     compared = {member: value for member, value in actual.items() if member in desired}
     policy = compared.get(targets.TRACKING)
     return {**compared, targets.TRACKING: _compared(policy, desired[targets.TRACKING])} if policy else compared

@@ -1,4 +1,4 @@
-"""A definition and a live table become the same `Table`: defaults filled in, order and read-only members gone."""
+"""A definition and an actual table become the same `Table`: defaults filled in, order and read-only members gone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def desired(definition: Mapping[str, Any], *, place: Place | None = None) -> Tab
 
 
 def actual(description: Mapping[str, Any], answers: Mapping[str, Mapping[str, Any]]) -> Table:
-    """A live table from DescribeTable's `Table` and the answers of the settings' readers.
+    """An actual table from DescribeTable's `Table` and the answers of the settings' readers.
 
     Args:
         description: DescribeTable's `Table`.
@@ -102,7 +102,7 @@ def _live(description: Mapping[str, Any]) -> TableInfo:
             for path, owner in ({(): description} | by_path).items()
             if "NumberOfDecreasesToday" in (owner.get("ProvisionedThroughput") or {})
         },
-        stored_units={path: indexes.units(index) for path, index in by_path.items()},
+        stored_units={path: indexes.provisioned_units(index) for path, index in by_path.items()},
         vectors=unmanaged.vectors(description),
         unknown=unmanaged.unknown(description),
     )

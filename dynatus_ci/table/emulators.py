@@ -53,7 +53,7 @@ NAMES = {DYNAMODB_LOCAL: "DynamoDB Local", MOTO: "moto"}
 
 
 def fixed(emulator: str | None, path: Path) -> bool:
-    """Whether a live table at an emulator keeps a setting as CreateTable has set it."""
+    """Whether an actual table at an emulator keeps a setting as CreateTable has set it."""
     return kind(path) in CANNOT_CHANGE.get(emulator or "", frozenset())
 
 

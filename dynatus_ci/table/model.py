@@ -94,7 +94,7 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class TableInfo:
-    """What only a live table has: its identity and its size. Never compared with a definition.
+    """What only an actual table has: its identity and its size. Never compared with a definition.
 
     `items` and `bytes` are DescribeTable's, up to six hours old: shown to people, never used to decide. `stored_units`
     are the provisioned units of each index, also on demand: 0 on AWS, the old ones on emulators. `vectors` (index →
@@ -120,11 +120,11 @@ class Table:
     Args:
         name: The final table name, prefix included.
         values: Aspect → normalised value. An aspect that is missing here is not managed (in a definition) or was not
-            read (of a live table); one that is None is absent.
+            read (of an actual table); one that is None is absent.
         transitions: Path → AWS's word for what is under way there; the path `()` is the table itself.
         failures: Path → AWS's word, and its reason, for what it accepted and could not do there.
         info: What only an actual table has; None for a definition.
-        place: Where the definition stands; None for a live table and for definitions from Python.
+        place: Where the definition stands; None for an actual table and for definitions from Python.
         absent: Whether the definition says that the table is to go.
     """
 
@@ -146,7 +146,7 @@ class Table:
         return value
 
     def manages(self, aspect: str) -> bool:
-        """Whether the setting was written (in a definition) or read (of a live table)."""
+        """Whether the setting was written (in a definition) or read (of an actual table)."""
         return aspect in self.values
 
     def indexes(self) -> Mapping[str, Value]:
@@ -297,7 +297,7 @@ class TableChange:
     """What one table needs: its action, its differences, and the steps in the order they run.
 
     Args:
-        table_id: The live TableId where a difference is destructive or deletes the table, else None.
+        table_id: The actual TableId where a difference is destructive or deletes the table, else None.
         checks: What was found out about the items. Not part of what is approved.
         refusal: Why the change never runs (docs/architecture.md#what-never-runs); None where it may.
         refused_for: The reason of the refusal, for the output `failure-reason`.
@@ -433,7 +433,7 @@ class Plan:
         return plan
 
 
-def limits(units: Mapping[str, Any] | None) -> dict[str, Any]:
+def finite_limits(units: Mapping[str, Any] | None) -> dict[str, Any]:
     """The on-demand limits that limit something: -1 means no limit."""
     return {member: count for member, count in (units or {}).items() if count != -1}
 

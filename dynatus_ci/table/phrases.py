@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
-from dynatus_ci.table.model import Path, Value, limits
+from dynatus_ci.table.model import Path, Value, finite_limits
 from dynatus_ci.text import code
 
 _PLAIN_NAME = re.compile(r"[\w.:/-]+")
@@ -39,7 +39,7 @@ def units(value: Mapping[str, Value] | None) -> str:
 
 def at_most(value: Mapping[str, Value] | None) -> str:
     """The on-demand limits of a table, an index or a replica; empty where there is none."""
-    limited = units(limits(value))
+    limited = units(finite_limits(value))
     return f"at most {limited}" if limited else ""
 
 

@@ -204,7 +204,7 @@ def _unproven(comparison: Comparison) -> Iterator[str]:
     if not probe.possible(comparison):
         yield "This endpoint keeps no tags, so the new table is not tried before the old one is deleted."
     key = comparison.desired.at(("SSESpecification", "KMSMasterKeyId"))
-    if key and comparison.facts.keys.get(key, key) is None:
+    if key and comparison.facts.kms_keys.get(key, key) is None:
         yield (
             f"The KMS key {code(key)} could not be looked up (`kms:DescribeKey`). Creating the new table under another "
             "name shows whether AWS accepts it."
@@ -220,7 +220,7 @@ def _in_create(comparison: Comparison, aspect: Aspect) -> bool:
 
 def _table(comparison: Comparison) -> dict[str, Value]:
     key, local = comparison.desired.at(("KeySchema",)), comparison.desired.at((keys.LOCAL,)) or {}
-    limits = model.limits(comparison.desired.at(("OnDemandThroughput",)))
+    limits = model.finite_limits(comparison.desired.at(("OnDemandThroughput",)))
     throughput = comparison.desired.at(("ProvisionedThroughput",))
     created = [indexes.parameters(name, index) for name, index in comparison.desired.indexes().items()]
     return {

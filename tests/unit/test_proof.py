@@ -41,7 +41,7 @@ def situation(**known: Any) -> AccountFacts:
         **{
             "region": REGION,
             "scaling": {},
-            "keys": KEY_ARNS | {"alias/aws/dynamodb": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/managed"},
+            "kms_keys": KEY_ARNS | {"alias/aws/dynamodb": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/managed"},
             "emptiness": Emptiness.ITEMS,
             "probe": Probe.ABSENT,
             **known,

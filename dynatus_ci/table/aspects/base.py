@@ -98,11 +98,11 @@ class AccountFacts:
         ignore_tags: Patterns of tag keys that are left alone.
         scaling: The scalable targets of the table and its indexes; `scaling_denied` where they may not be read.
         schedules: (resource id, dimension) → the names of its scheduled actions.
-        keys: KMS key id, alias or ARN → key ARN; None where it cannot be looked up.
-        unusable_keys: The same → why DynamoDB cannot use that key.
+        kms_keys: KMS key id, alias or ARN → key ARN; None where it cannot be looked up.
+        unusable_kms_keys: The same → why DynamoDB cannot use that key.
         probe: What is there under the name of the table's probe.
         backups: Whether the endpoint can make backups.
-        sources: Name → the live table that items are copied from; None where there is none. Of these only what
+        sources: Name → the actual table that items are copied from; None where there is none. Of these only what
             DescribeTable shows.
         copied: Whether the table has all items of its source; None where that was not asked.
         copy_rate: The most items that a copy writes in a second.
@@ -116,8 +116,8 @@ class AccountFacts:
     scaling: ScalableTargets | None = None
     scaling_denied: bool = False
     schedules: Mapping[tuple[str, str], tuple[str, ...]] | None = None
-    keys: Mapping[str, str | None] = field(default_factory=dict)
-    unusable_keys: Mapping[str, str] = field(default_factory=dict)
+    kms_keys: Mapping[str, str | None] = field(default_factory=dict)
+    unusable_kms_keys: Mapping[str, str] = field(default_factory=dict)
     emptiness: Emptiness = Emptiness.NOT_ASKED
     probe: Probe = Probe.NOT_ASKED
     backups: bool = True
@@ -132,8 +132,8 @@ class AccountFacts:
         return self.unsupported | emulators.CANNOT_KEEP.get(self.emulator or "", frozenset())
 
 
-SHAPE = ("KeySchema", "AttributeDefinitions", "Projection")
-"""What no index changes while it lives."""
+FIXED_IN_INDEX = ("KeySchema", "AttributeDefinitions", "Projection")
+"""The parts of an index that AWS never changes: another value means another index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,21 +164,22 @@ class Comparison:
         return self.actual.at(path) if self.actual else None
 
     def was_at(self, index: str, member: str) -> Value:
-        """A live global index's member; of an index that this run has deleted, what it was."""
-        live = self.actual_at(("GlobalSecondaryIndexes", index)) or self.facts.memory.indexes.get(index) or {}
-        return live.get(member)
+        """An actual global index's member; of an index that this run has deleted, what it was."""
+        actual = self.actual_at(("GlobalSecondaryIndexes", index)) or self.facts.memory.indexes.get(index) or {}
+        return actual.get(member)
 
     def keeps_replicas(self) -> bool:
         """Whether the table has a replica that does not go."""
-        live = self.actual_at(("Replicas",)) or {}
+        actual = self.actual_at(("Replicas",)) or {}
         return any(
-            not self.desired.manages("Replicas") or self.desired.at(("Replicas", region)) is not None for region in live
+            not self.desired.manages("Replicas") or self.desired.at(("Replicas", region)) is not None
+            for region in actual
         )
 
     def rebuilds(self, index: str) -> bool:
-        """Whether a live global index is wanted with other keys or another projection."""
-        desired, live = (side.indexes().get(index) if side else None for side in (self.desired, self.actual))
-        return bool(desired and live and any(desired.get(member) != live.get(member) for member in SHAPE))
+        """Whether a global index that is there is desired with other keys or another projection."""
+        desired, actual = (side.indexes().get(index) if side else None for side in (self.desired, self.actual))
+        return bool(desired and actual and any(desired.get(member) != actual.get(member) for member in FIXED_IN_INDEX))
 
     def difference(
         self,
@@ -312,8 +313,14 @@ class Aspect:
     def consequence(self, difference: Difference) -> str:
         """What a risky difference means to who uses the table.
 
-        A sentence with places: {table}, {member} (the name in its path), {change} (in brackets, from what to what;
-        empty where there are no words for it), {attribute}.
+        A sentence with places, which `report.wording.consequence` fills:
+        {table}: the table, or several: equal sentences of several tables become one.
+        {whole_table}: the same with the word "Table" before one name.
+        {held}: how many items the table has, in brackets, with a space before it.
+        {member}: the name in the path, such as an index's.
+        {name}: what the path is called, as at the beginning of a sentence.
+        {change}: from what to what, in brackets; empty where there are no words for it.
+        {attribute}: the desired AttributeName.
         """
         return f"{{table}}: {self.title} changes."
 
@@ -370,13 +377,13 @@ class Aspect:
         expects: Mapping[Path, Value] | None = None,
     ) -> Step:
         """A step of this aspect that serves some differences; without `expects` their desired values must show."""
-        wanted = {difference.path: difference.desired for difference in served}
+        desired = {difference.path: difference.desired for difference in served}
         return Step(
             operation=operation,
             parameters=parameters,
             reason=self.reason(served[0].actual, served[0].desired),
             differences=tuple(difference.id for difference in served),
-            expects=wanted if expects is None else expects,
+            expects=desired if expects is None else expects,
             waits_for=f"{self.title} set",
             seconds=self.seconds,
             aspect=self.name,

@@ -14,7 +14,7 @@ from dynatus_ci.table.aspects import indexes, targets, warm_throughput
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
 from dynatus_ci.table.aspects.indexes import GLOBAL, THROUGHPUT, billing_mode
 from dynatus_ci.table.aspects.targets import PROVISIONED
-from dynatus_ci.table.model import Difference, Effect, Path, Risk, Step, Value, limits
+from dynatus_ci.table.model import Difference, Effect, Path, Risk, Step, Value, finite_limits
 from dynatus_ci.table.validation.shapes import Choice
 from dynatus_ci.text import code, codes
 
@@ -57,22 +57,22 @@ def scaling_matters(comparison: Comparison) -> bool:
 
 
 def _owners(comparison: Comparison) -> list[Path]:
-    """The table and the indexes that live and stay as they are."""
+    """The table and the indexes that are there and stay as they are."""
     going = indexes.to_rebuild(comparison)
-    live = comparison.actual.indexes() if comparison.actual else {}
-    return [(), *((GLOBAL, name) for name in comparison.desired.indexes() if name in live and name not in going)]
+    actual = comparison.actual.indexes() if comparison.actual else {}
+    return [(), *((GLOBAL, name) for name in comparison.desired.indexes() if name in actual and name not in going)]
 
 
 def _difference(comparison: Comparison, path: Path) -> Iterator[Difference]:
-    desired, actual = comparison.desired.at(path), _live(comparison, path)
+    desired, actual = comparison.desired.at(path), _actual(comparison, path)
     if desired is None:
         return
     if path[-1] == WARM:
         if warm_throughput.higher(warm_throughput.warm_floor(comparison, path[:-1]), desired):
             yield comparison.difference(path, desired)
         return
-    if not matches(actual, wanted(comparison, path)):
-        risk = Risk.DISRUPTIVE if _lowers(actual, wanted(comparison, path)) else Risk.SAFE
+    if not matches(actual, to_send(comparison, path)):
+        risk = Risk.DISRUPTIVE if _lowers(actual, to_send(comparison, path)) else Risk.SAFE
         kept = path[-1] != LIMITS or keeps_limits(comparison, {**(actual or {}), **desired})
         effect = Effect.IN_PLACE if kept else Effect.UNSUPPORTED
         shown = _without_scaled(comparison, path, actual) if path[-1] == PROVISIONED else desired
@@ -80,17 +80,17 @@ def _difference(comparison: Comparison, path: Path) -> Iterator[Difference]:
 
 
 def _without_scaled(comparison: Comparison, path: Path, actual: Value) -> Value:
-    """The capacity that is wanted, without what the file lets scale and is where it may be: that varies."""
+    """The desired capacity, without what auto scaling moves and has inside its bounds: that varies."""
     owner, units = path[:-1], comparison.desired.at(path)
     scaled = {member for member in units if targets.written(comparison.desired, owner, member)}
-    sent = {**units, **{member: wanted(comparison, path)[member] for member in scaled}}
+    sent = {**units, **{member: to_send(comparison, path)[member] for member in scaled}}
     stays = {member for member in scaled if sent[member] == (actual or {}).get(member)}
     return {member: count for member, count in sent.items() if member not in stays}
 
 
-def wanted(comparison: Comparison, path: Path) -> Value:
+def to_send(comparison: Comparison, path: Path) -> Value:
     """The value at a path as it is to be sent."""
-    return targets.wanted(comparison, path[:-1]) if path[-1] == PROVISIONED else comparison.desired.at(path)
+    return targets.units_to_send(comparison, path[:-1]) if path[-1] == PROVISIONED else comparison.desired.at(path)
 
 
 def scaled_by(comparison: Comparison, difference: Difference) -> Iterator[str]:
@@ -98,22 +98,22 @@ def scaled_by(comparison: Comparison, difference: Difference) -> Iterator[str]:
     owner = difference.path[:-1]
     if difference.path[-1:] != (PROVISIONED,) or not difference.desired:
         return
-    live = comparison.actual_at(difference.path) or {}
-    changed = (member for member, units in difference.desired.items() if units != live.get(member))
+    actual = comparison.actual_at(difference.path) or {}
+    changed = (member for member, units in difference.desired.items() if units != actual.get(member))
     paths = [(*owner, targets.SETTINGS[member]) for member in changed]
     if all(comparison.desired.at(path) is not None for path in paths):
         yield from (Difference(comparison.name, path, None, comparison.desired.at(path)).id for path in paths)
 
 
-def _live(comparison: Comparison, path: Path) -> Value:
-    """The live value; what comes to be on demand begins without limits."""
+def _actual(comparison: Comparison, path: Path) -> Value:
+    """The actual value; what comes to be on demand begins without limits."""
     actual = comparison.actual_at(path)
     return UNLIMITED if actual is None and path[-1] == LIMITS else actual
 
 
 def keeps_limits(comparison: Comparison, units: Mapping[str, int]) -> bool:
     """DynamoDB Local keeps both limits or none."""
-    return len(limits(units)) != 1 or comparison.facts.emulator != emulators.DYNAMODB_LOCAL
+    return len(finite_limits(units)) != 1 or comparison.facts.emulator != emulators.DYNAMODB_LOCAL
 
 
 def _lowers(actual: Value, desired: Value) -> bool:
@@ -126,16 +126,16 @@ def _height(units: int) -> float:
 
 
 def _unmentioned(comparison: Comparison) -> list[str]:
-    live = comparison.actual.indexes() if comparison.actual else {}
+    actual = comparison.actual.indexes() if comparison.actual else {}
     going = indexes.to_rebuild(comparison)
-    return sorted(name for name in live if name not in going and name not in comparison.desired.indexes())
+    return sorted(name for name in actual if name not in going and name not in comparison.desired.indexes())
 
 
 def _to_provisioned(comparison: Comparison, served: Sequence[Difference]) -> Step:
-    """AWS asks for the capacity of every index that lives at that moment, in the same call."""
+    """AWS asks for the capacity of every index that is there at that moment, in the same call."""
     table = comparison.desired.at((PROVISIONED,))
-    live = [owner[1] for owner in _owners(comparison) if owner]
-    capacities = {name: comparison.desired.at((GLOBAL, name, PROVISIONED)) for name in live}
+    staying = [owner[1] for owner in _owners(comparison) if owner]
+    capacities = {name: comparison.desired.at((GLOBAL, name, PROVISIONED)) for name in staying}
     capacities |= dict.fromkeys(_unmentioned(comparison), table)
     updates = [
         _update(name, PROVISIONED, units)
@@ -154,8 +154,8 @@ def _to_provisioned(comparison: Comparison, served: Sequence[Difference]) -> Ste
 
 def _stored(comparison: Comparison, index: str) -> Value:
     """DynamoDB Local keeps an index's units while it is on demand, and then refuses the same ones as no change."""
-    live = comparison.info
-    return live.stored_units.get((GLOBAL, index)) if live else None
+    info = comparison.info
+    return info.stored_units.get((GLOBAL, index)) if info else None
 
 
 def _to_on_demand(comparison: Comparison, served: Sequence[Difference]) -> Step:
@@ -166,7 +166,7 @@ def _to_on_demand(comparison: Comparison, served: Sequence[Difference]) -> Step:
 
 def _capacity(comparison: Comparison, served: Sequence[Difference]) -> Iterator[Step]:
     rising = [
-        difference for difference in served if not _lowers(difference.actual, wanted(comparison, difference.path))
+        difference for difference in served if not _lowers(difference.actual, to_send(comparison, difference.path))
     ]
     of_table = [difference for difference in rising if len(difference.path) == 1]
     of_indexes = [difference for difference in rising if difference not in of_table]
@@ -174,7 +174,7 @@ def _capacity(comparison: Comparison, served: Sequence[Difference]) -> Iterator[
     together = [of_table, of_indexes] if _index_under_way(comparison) else [rising]
     for group in (*together, *([difference] for difference in served if difference not in rising)):
         if group:
-            parameters = _throughput(group, {d.path: wanted(comparison, d.path) for d in group})
+            parameters = _throughput(group, {d.path: to_send(comparison, d.path) for d in group})
             yield _step(comparison, parameters, f"set the capacity of {_names(group)}", group, seconds=(1, 4))
 
 
@@ -189,8 +189,8 @@ def _throughput(group: Sequence[Difference], values: Mapping[Path, Value]) -> di
 
 
 def _limits(comparison: Comparison, served: Sequence[Difference]) -> Iterator[Step]:
-    """Both members are sent, the one that is not written as it lives: DynamoDB Local fails on one alone."""
-    values = {d.path: {**_live(comparison, d.path), **d.desired} for d in served}
+    """Both members are sent, the one that the file leaves out as it is: DynamoDB Local fails on one alone."""
+    values = {d.path: {**_actual(comparison, d.path), **d.desired} for d in served}
     for difference in served:
         sent = values[difference.path]
         if len(difference.path) == 1:
@@ -203,8 +203,8 @@ def _limits(comparison: Comparison, served: Sequence[Difference]) -> Iterator[St
 
 def _warm(comparison: Comparison, served: Sequence[Difference]) -> Iterator[Step]:
     for difference in served:
-        live = warm_throughput.warm_floor(comparison, difference.path[:-1])
-        sent = warm_throughput.raised(live, difference.desired)
+        actual = warm_throughput.warm_floor(comparison, difference.path[:-1])
+        sent = warm_throughput.raised(actual, difference.desired)
         parameters = {"GlobalSecondaryIndexUpdates": [_update(difference.path[1], WARM, sent)]}
         reason = f"raise the warm throughput of {_names([difference])}"
         yield _step(comparison, parameters, reason, [difference], seconds=(270, 510), aspect=WARM)
@@ -228,7 +228,7 @@ def _step(
         parameters=comparison.update_table(**parameters),
         reason=reason,
         differences=tuple(difference.id for difference in served),
-        expects={difference.path: wanted(comparison, difference.path) for difference in served},
+        expects={difference.path: to_send(comparison, difference.path) for difference in served},
         waits_for="table and indexes ACTIVE, capacity set",
         seconds=seconds,
         aspect=aspect,
@@ -259,7 +259,7 @@ def _scaling_notes(comparison: Comparison) -> Iterator[str]:
 
 def _outside(comparison: Comparison, path: Path, member: str, units: int, *, mentioned: Value) -> Iterator[str]:
     """A capacity that is not where its auto scaling keeps it."""
-    target, what = targets.live(comparison, path), f"{code(member)} of {phrases.owner(path[:-1])}"
+    target, what = targets.target_at(comparison, path), f"{code(member)} of {phrases.owner(path[:-1])}"
     if mentioned and not mentioned["MinCapacity"] <= units <= mentioned["MaxCapacity"]:
         least, most = mentioned["MinCapacity"], mentioned["MaxCapacity"]
         yield (
@@ -271,8 +271,8 @@ def _outside(comparison: Comparison, path: Path, member: str, units: int, *, men
 
 
 def _decrease_note(comparison: Comparison, owner: Path) -> Iterator[str]:
-    live = comparison.info
-    used = live.decreases_today.get(owner) if live else None
+    info = comparison.info
+    used = info.decreases_today.get(owner) if info else None
     if used is not None:
         left, what = max(DECREASES_A_DAY - used, 0), phrases.owner(owner)
         yield f"{left} of {DECREASES_A_DAY} decreases of {what} left today (UTC); after them one an hour."
@@ -351,13 +351,13 @@ class BillingMode(Aspect):
         yield from _scaling_notes(comparison)
         for difference in differences:
             if _member(difference.path) == PROVISIONED and _lowers(
-                difference.actual, wanted(comparison, difference.path)
+                difference.actual, to_send(comparison, difference.path)
             ):
                 yield from _decrease_note(comparison, difference.path[:-1])
         for name, index in comparison.desired.indexes().items():
-            live = comparison.actual_at((GLOBAL, name))
-            if live and WARM in index:
-                yield from warm_throughput.lower_note(f"index {code(name)}", live.get(WARM), index[WARM])
+            actual = comparison.actual_at((GLOBAL, name))
+            if actual and WARM in index:
+                yield from warm_throughput.lower_note(f"index {code(name)}", actual.get(WARM), index[WARM])
         unmentioned = _unmentioned(comparison)
         if unmentioned and _to_be_provisioned(differences):
             yield f"Indexes that the file does not mention get the table's capacity: {codes(unmentioned)}."
@@ -413,7 +413,7 @@ class Capacity(_Throughput):
         return targets.within(definition, definition[self.name])
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
-        return indexes.units(description)
+        return indexes.provisioned_units(description)
 
 
 class Limits(_Throughput):
@@ -428,7 +428,7 @@ class Limits(_Throughput):
         return dict(value)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
-        return indexes.limits(description)
+        return indexes.on_demand_limits(description)
 
     def shown(self, comparison: Comparison, desired: Value) -> Value:
         """A limit that is not set shows as -1."""

@@ -105,12 +105,12 @@ class Encryption(Aspect):
         A customer's key of a global table goes through other calls, for all regions at once.
         https://github.com/hashicorp/terraform-provider-aws/issues/21726
         """
-        wanted = [d.desired["KMSMasterKeyId"] for d in differences if "KMSMasterKeyId" in d.desired]
-        for key in wanted:
-            unusable = comparison.facts.unusable_keys.get(key) or _elsewhere(key, comparison.facts.region)
+        desired = [d.desired["KMSMasterKeyId"] for d in differences if "KMSMasterKeyId" in d.desired]
+        for key in desired:
+            unusable = comparison.facts.unusable_kms_keys.get(key) or _elsewhere(key, comparison.facts.region)
             if unusable:
                 return unusable
-        if not comparison.keeps_replicas() or not wanted:
+        if not comparison.keeps_replicas() or not desired:
             return None
         return (
             "The table has replicas, and AWS refuses another customer key for it alone. Change the key of all regions "
@@ -138,19 +138,19 @@ class Encryption(Aspect):
         return f"encrypt with {code(key) if key else 'the KMS key that AWS manages'}"
 
     def unknown_key(self, comparison: Comparison) -> str | None:
-        """A key by alias or id, where the live table has a key to compare it with."""
+        """A key by alias or id, where the actual table has a key to compare it with."""
         key = comparison.desired.at((self.name, "KMSMasterKeyId"))
         compared = key and comparison.actual_at((self.name, "KMSMasterKeyId"))
-        return key if compared and not _is_arn(key) and key not in comparison.facts.keys else None
+        return key if compared and not _is_arn(key) and key not in comparison.facts.kms_keys else None
 
     def unchecked_key(self, comparison: Comparison) -> str | None:
         """A new table's key that nobody has looked up yet."""
         key = comparison.desired.at((self.name, "KMSMasterKeyId"))
-        return key if key and key not in comparison.facts.keys else None
+        return key if key and key not in comparison.facts.kms_keys else None
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
         key = comparison.desired.at((self.name, "KMSMasterKeyId"))
-        if key and comparison.facts.keys.get(key, key) is None:
+        if key and comparison.facts.kms_keys.get(key, key) is None:
             yield (
                 f"Cannot verify that the table's KMS key is {code(key)}: `kms:DescribeKey` is not allowed. It is left "
                 "alone."
@@ -161,7 +161,7 @@ class Encryption(Aspect):
         key = desired.get("KMSMasterKeyId")
         if key is None:
             return desired
-        arn = key if _is_arn(key) else comparison.facts.keys.get(key)
+        arn = key if _is_arn(key) else comparison.facts.kms_keys.get(key)
         rest = {name: value for name, value in desired.items() if name != "KMSMasterKeyId"}
         return {**rest, "KMSMasterKeyId": arn} if arn else rest
 

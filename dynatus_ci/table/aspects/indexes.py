@@ -12,7 +12,7 @@ from typing import Any
 
 from dynatus_ci.table import model, unmanaged
 from dynatus_ci.table.aspects import keys, scaling, targets, warm_throughput
-from dynatus_ci.table.aspects.base import SHAPE, Aspect, Comparison
+from dynatus_ci.table.aspects.base import FIXED_IN_INDEX, Aspect, Comparison
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.warm_throughput import WarmThroughput
 from dynatus_ci.table.model import Difference, Effect, Path, Phase, Risk, Step, Value
@@ -52,11 +52,11 @@ def whole(index: Mapping[str, Value]) -> Value:
 
 
 def to_rebuild(comparison: Comparison) -> frozenset[str]:
-    """The live indexes that must go: not wanted any more, or wanted with other keys or another projection."""
+    """The indexes that must go: the file does not have them, or has them with other keys or another projection."""
     if not comparison.desired.manages(GLOBAL) or comparison.actual is None:
         return frozenset()
-    wanted = comparison.desired.indexes()
-    return frozenset(name for name in comparison.actual.indexes() if name not in wanted or comparison.rebuilds(name))
+    desired = comparison.desired.indexes()
+    return frozenset(name for name in comparison.actual.indexes() if name not in desired or comparison.rebuilds(name))
 
 
 def _beside_local(comparison: Comparison, new: str, index: Value) -> str | None:
@@ -76,7 +76,7 @@ def _beside_local(comparison: Comparison, new: str, index: Value) -> str | None:
 
 def parameters(name: str, index: Mapping[str, Value]) -> dict[str, Value]:
     """An index as CreateTable and UpdateTable take it; a limit of -1 is left out there."""
-    limits = model.limits(index.get("OnDemandThroughput"))
+    limits = model.finite_limits(index.get("OnDemandThroughput"))
     return {
         "IndexName": name,
         "KeySchema": index["KeySchema"],
@@ -86,13 +86,13 @@ def parameters(name: str, index: Mapping[str, Value]) -> dict[str, Value]:
     }
 
 
-def _shape(index: Mapping[str, Any], types_by_name: Mapping[str, str]) -> dict[str, Value]:
+def _keys_and_projection(index: Mapping[str, Any], types_by_name: Mapping[str, str]) -> dict[str, Value]:
     return {**keys.keyed(index["KeySchema"], types_by_name), "Projection": keys.projection(index["Projection"])}
 
 
 def _desired(index: Mapping[str, Any], types_by_name: Mapping[str, str], *, provisioned: bool) -> Value:
     return {
-        **_shape(index, types_by_name),
+        **_keys_and_projection(index, types_by_name),
         **({"ProvisionedThroughput": targets.within(index, index["ProvisionedThroughput"])} if provisioned else {}),
         **{name: dict(index[name]) for name in ("OnDemandThroughput", "WarmThroughput") if index.get(name)},
         **{one.name: one.normalise(index[one.name]) for one in (INSIGHTS, *SCALING) if one.name in index},
@@ -100,10 +100,12 @@ def _desired(index: Mapping[str, Any], types_by_name: Mapping[str, str], *, prov
 
 
 def _actual(index: Mapping[str, Any], types_by_name: Mapping[str, str], *, provisioned: bool) -> Value:
-    warm = warm_throughput.live(index)
+    warm = warm_throughput.read(index)
+    units = {"ProvisionedThroughput": provisioned_units(index)}
+    limits = {"OnDemandThroughput": on_demand_limits(index)}
     return {
-        **_shape(index, types_by_name),
-        **({"ProvisionedThroughput": units(index)} if provisioned else {"OnDemandThroughput": limits(index)}),
+        **_keys_and_projection(index, types_by_name),
+        **(units if provisioned else limits),
         **({"WarmThroughput": warm} if warm else {}),
     }
 
@@ -114,16 +116,20 @@ def billing_mode(description: Mapping[str, Any]) -> str:
     return mode
 
 
-def units(description: Mapping[str, Any]) -> Value:
+def provisioned_units(description: Mapping[str, Any]) -> Value:
     """The provisioned units of a table's or an index's description."""
     throughput = description.get("ProvisionedThroughput") or {}
     return {member: throughput.get(member, 0) for member in ("ReadCapacityUnits", "WriteCapacityUnits")}
 
 
-def limits(description: Mapping[str, Any]) -> Value:
+def on_demand_limits(description: Mapping[str, Any]) -> Value:
     """The on-demand limits of a table's or an index's description; -1 means none, and absent means that, too."""
     throughput = description.get("OnDemandThroughput") or {}
     return {member: throughput.get(member, -1) for member in ("MaxReadRequestUnits", "MaxWriteRequestUnits")}
+
+
+def _with_limits(index: Mapping[str, Value]) -> Value:
+    return index if "ProvisionedThroughput" in index else {**index, "OnDemandThroughput": on_demand_limits(index)}
 
 
 def _delete(comparison: Comparison, difference: Difference) -> Step:
@@ -152,7 +158,7 @@ def _create(comparison: Comparison, difference: Difference) -> Step:
         ),
         reason=f"create index {code(name)}",
         differences=(difference.id,),
-        expects={difference.path: {member: index[member] for member in SHAPE}},
+        expects={difference.path: {member: index[member] for member in FIXED_IN_INDEX}},
         waits_for=f"index {code(name)} ACTIVE{_backfill(comparison)}",
         seconds=(BACKFILL_SECONDS, None),
         aspect=GLOBAL,
@@ -161,17 +167,17 @@ def _create(comparison: Comparison, difference: Difference) -> Step:
 
 
 def _kept(comparison: Comparison, name: str, index: Mapping[str, Value]) -> Value:
-    """An index that is built again, with the live capacity that scales, and the live limits that no file mentions."""
+    """An index that is built again, with the actual units that scale and the actual limits that no file mentions."""
     limits = {**(comparison.was_at(name, "OnDemandThroughput") or {}), **index.get("OnDemandThroughput", {})}
     if targets.PROVISIONED in index:
-        return {**index, targets.PROVISIONED: targets.wanted(comparison, (GLOBAL, name))}
+        return {**index, targets.PROVISIONED: targets.units_to_send(comparison, (GLOBAL, name))}
     return {**index, **({"OnDemandThroughput": limits} if limits else {})}
 
 
 def _backfill(comparison: Comparison) -> str:
     """How much there is to read, as DescribeTable counts it."""
-    live = comparison.info
-    return f", built from about {live.items:,} items" if live and live.items else ""
+    info = comparison.info
+    return f", built from about {info.items:,} items" if info and info.items else ""
 
 
 class GlobalIndexes(Aspect):
@@ -196,15 +202,12 @@ class GlobalIndexes(Aspect):
         """Read-only members are left out, and a missing limit is -1."""
         types = keys.types(description.get("AttributeDefinitions") or [])
         provisioned = billing_mode(description) == "PROVISIONED"
-        live = description.get(self.name) or []
-        return {index["IndexName"]: _actual(index, types, provisioned=provisioned) for index in live}
+        found = description.get(self.name) or []
+        return {index["IndexName"]: _actual(index, types, provisioned=provisioned) for index in found}
 
     def shown(self, comparison: Comparison, desired: Value) -> Value:
         """An index without a limit shows -1."""
-        return {
-            name: index if "ProvisionedThroughput" in index else {**index, "OnDemandThroughput": limits(index)}
-            for name, index in desired.items()
-        }
+        return {name: _with_limits(index) for name, index in desired.items()}
 
     def owns(self, path: Path) -> bool:
         """Other members of an index are aspects of their own."""
@@ -238,17 +241,17 @@ class GlobalIndexes(Aspect):
 
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
         """Indexes that come, go or are built again."""
-        wanted, live = comparison.desired.indexes(), comparison.actual.indexes() if comparison.actual else {}
+        desired, actual = comparison.desired.indexes(), comparison.actual.indexes() if comparison.actual else {}
         going = to_rebuild(comparison)
-        for name in sorted({*wanted, *live}):
+        for name in sorted({*desired, *actual}):
             path = (GLOBAL, name)
-            if name not in wanted:
+            if name not in desired:
                 yield comparison.difference(path, None, effect=Effect.DELETE, risk=Risk.DESTRUCTIVE)
-            elif name not in live:
-                yield comparison.difference(path, whole(wanted[name]), effect=Effect.CREATE)
+            elif name not in actual:
+                yield comparison.difference(path, whole(desired[name]), effect=Effect.CREATE)
             elif name in going:
                 yield comparison.difference(
-                    path, whole(wanted[name]), effect=Effect.REBUILD_INDEX, risk=Risk.DESTRUCTIVE
+                    path, whole(desired[name]), effect=Effect.REBUILD_INDEX, risk=Risk.DESTRUCTIVE
                 )
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:

@@ -55,7 +55,7 @@ class Kinesis(Aspect):
             yield Finding((self.name,), "missing-key", message, "Write `{}` for no destination.", At.OPENER)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
-        """DISABLED entries linger for days; only a live one counts."""
+        """DISABLED entries linger for days; one that is in use counts."""
         for destination in answer.get("KinesisDataStreamDestinations") or []:
             if destination.get("DestinationStatus") in {"ENABLING", "ACTIVE", "UPDATING"}:
                 precision = destination.get(PRECISION, DEFAULT_PRECISION)

@@ -173,7 +173,7 @@ class Replicas(Aspect):
     def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
         """A replica of a table with a customer's key needs one, too; and a provisioned table must scale its writes."""
         coming = [difference for difference in differences if difference.desired is not None]
-        managed, key = comparison.facts.keys.get(MANAGED_KEY), _kept_key(comparison)
+        managed, key = comparison.facts.kms_keys.get(MANAGED_KEY), _kept_key(comparison)
         keyless = [difference.path[1] for difference in coming if "KMSMasterKeyId" not in difference.desired]
         if keyless and managed and key not in {None, managed}:
             return (
@@ -197,7 +197,7 @@ class Replicas(Aspect):
     def unknown_key(self, comparison: Comparison) -> str | None:
         """The key that AWS manages, if a replica without a key is added to a table that is encrypted with KMS."""
         comes = (d for d in self.differences(comparison) if d.desired is not None and "KMSMasterKeyId" not in d.desired)
-        asked = MANAGED_KEY in comparison.facts.keys
+        asked = MANAGED_KEY in comparison.facts.kms_keys
         return MANAGED_KEY if not asked and _kept_key(comparison) and any(comes) else None
 
     def _unscaled(self, comparison: Comparison) -> str | None:
@@ -234,14 +234,14 @@ class Replicas(Aspect):
         """Unhealthy replicas, and KMS keys that this region does not show."""
         for region, status in sorted(_unhealthy(comparison).items()):
             yield f"The replica in {code(region)} is {code(status)}."
-        if MANAGED_KEY in comparison.facts.keys and comparison.facts.keys[MANAGED_KEY] is None:
+        if MANAGED_KEY in comparison.facts.kms_keys and comparison.facts.kms_keys[MANAGED_KEY] is None:
             yield (
                 "Cannot verify that the table's key is the one that AWS manages: `kms:DescribeKey` is not allowed. "
                 "With another key, each replica needs a `:KMSMasterKeyId`."
             )
-        for region, live in sorted((comparison.actual_at((self.name,)) or {}).items()):
-            wanted = comparison.desired.at((self.name, region)) or {}
-            if "KMSMasterKeyId" in wanted and "KMSMasterKeyId" not in live:
+        for region, actual in sorted((comparison.actual_at((self.name,)) or {}).items()):
+            desired = comparison.desired.at((self.name, region)) or {}
+            if "KMSMasterKeyId" in desired and "KMSMasterKeyId" not in actual:
                 yield (
                     f"Cannot verify the KMS key of the replica in {code(region)}: DynamoDB shows it only there. It is "
                     "left alone."
@@ -326,7 +326,7 @@ def _sent(members: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _kept_key(comparison: Comparison) -> Value:
-    """The table's live key, where its file does not say another or none."""
+    """The table's actual key, where its file does not say another or none."""
     encryption = comparison.desired.at((Encryption.name,)) or {"Enabled": True}
     if not encryption["Enabled"] or "KMSMasterKeyId" in encryption:
         return None
@@ -334,7 +334,7 @@ def _kept_key(comparison: Comparison) -> Value:
 
 
 def _effective(comparison: Comparison, actual: Value, desired: Value) -> Value:
-    """A live replica with what it inherits, which DynamoDB does not show; that is what the table has at the end.
+    """An actual replica with what it inherits, which DynamoDB does not show; that is what the table has at the end.
 
     A key of another region cannot be looked up: an id is compared with the ARN's end, an alias is taken as equal, and
     so is one that is not shown.
@@ -376,5 +376,5 @@ def _unhealthy(comparison: Comparison) -> dict[str, str]:
 
 def _will_scale(comparison: Comparison, path: Path) -> bool:
     """Whether the settings at a path are those of the file, or there is a policy already."""
-    mentioned, target = comparison.desired.at(path), targets.live(comparison, path)
+    mentioned, target = comparison.desired.at(path), targets.target_at(comparison, path)
     return bool(mentioned) if mentioned is not None else target is not None and target.policy is not None

@@ -55,8 +55,8 @@ def mentioned(desired: Table) -> bool:
 
 def unknown_note(comparison: Comparison) -> Iterator[str]:
     """That nobody knows what an index or a table that goes leaves behind."""
-    desired, live = comparison.desired, comparison.actual.indexes() if comparison.actual else {}
-    gone = sorted(live.keys() - desired.indexes().keys()) if desired.manages(INDEXES) else []
+    desired, actual = comparison.desired, comparison.actual.indexes() if comparison.actual else {}
+    gone = sorted(actual.keys() - desired.indexes().keys()) if desired.manages(INDEXES) else []
     owners = ["the table"] if desired.absent else [f"index {code(name)}" for name in gone]
     if comparison.facts.scaling_denied and comparison.actual and owners:
         yield (
@@ -158,15 +158,15 @@ class _Scaling(Aspect):
         if comparison.facts.scaling_denied:
             return
         for path in self._mentioned(comparison.desired):
-            desired, live = comparison.desired.at(path), self._live(comparison, path)
-            if not self.satisfied(live, desired):
+            desired, there = comparison.desired.at(path), self._registered(comparison, path)
+            if not self.satisfied(there, desired):
                 # What an earlier table of this name has left is there, also where the table is only being made.
-                actual = None if self._is_new(comparison, path) and not live else live
+                actual = None if self._is_new(comparison, path) and not there else there
                 found = comparison.difference(path, desired)
-                yield replace(found, actual=actual, risk=self.risk(live, desired))
+                yield replace(found, actual=actual, risk=self.risk(there, desired))
         for path in self._left_behind(comparison):
-            live = targets.settings(targets.live(comparison, path))
-            yield Difference(comparison.name, path, live, None)
+            there = targets.settings(targets.target_at(comparison, path))
+            yield Difference(comparison.name, path, there, None)
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
         """The target before its policy, and those of a new index once it is built.
@@ -181,7 +181,7 @@ class _Scaling(Aspect):
 
     def _steps(self, comparison: Comparison, difference: Difference) -> Iterator[Step]:
         path, desired = difference.path, difference.desired
-        target, what = targets.live(comparison, path), f"{self.noun} of {phrases.owner(path)}"
+        target, what = targets.target_at(comparison, path), f"{self.noun} of {phrases.owner(path)}"
         if desired:
             yield from self._set(comparison, difference, target)
         elif target and desired is not None and self._schedules(comparison, path):
@@ -197,12 +197,12 @@ class _Scaling(Aspect):
         path, desired = difference.path, difference.desired
         bounds = {member: desired[member] for member in ("MinCapacity", "MaxCapacity")}
         what = f"{self.noun} of {phrases.owner(path)}"
-        live = targets.settings(target)
-        if not matches(live, bounds):
+        actual = targets.settings(target)
+        if not matches(actual, bounds):
             step = self._call(comparison, "RegisterScalableTarget", difference, sent=bounds, expected=bounds)
             within = f"{bounds['MinCapacity']:,} and {bounds['MaxCapacity']:,}"
             yield replace(step, reason=f"let {what} scale between {within}", waits_for="target registered")
-        if not self.satisfied(live, {TRACKING: desired[TRACKING]}):
+        if not self.satisfied(actual, {TRACKING: desired[TRACKING]}):
             # The call replaces the whole configuration, so it says again what the file leaves out.
             metric = {"PredefinedMetricSpecification": {"PredefinedMetricType": METRICS[self.name]}}
             kept = target.tracking if target and target.policy else metric
@@ -249,7 +249,7 @@ class _Scaling(Aspect):
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
         """What is left alone, and what may not be read."""
         for path in self._mentioned(comparison.desired):
-            target, what = targets.live(comparison, path), f"{self.noun} of {phrases.owner(path)}"
+            target, what = targets.target_at(comparison, path), f"{self.noun} of {phrases.owner(path)}"
             schedules = self._schedules(comparison, path)
             if schedules:
                 yield f"Scheduled actions that scale the {what} are left alone: {codes(schedules)}."
@@ -261,9 +261,9 @@ class _Scaling(Aspect):
                     "It is left alone."
                 )
 
-    def _live(self, comparison: Comparison, path: Path) -> Value:
-        """What is registered. A target that only scheduled actions use counts as none where none is wanted."""
-        target = targets.live(comparison, path)
+    def _registered(self, comparison: Comparison, path: Path) -> Value:
+        """What is registered. A target that only scheduled actions use counts as none where the file asks for none."""
+        target = targets.target_at(comparison, path)
         scheduled = target and target.policy is None and self._schedules(comparison, path)
         return NONE if scheduled and comparison.desired.at(path) == NONE else targets.settings(target)
 

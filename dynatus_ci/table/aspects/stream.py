@@ -57,7 +57,7 @@ class Stream(Aspect):
             yield Finding((self.name, "StreamViewType"), "stream-view", message, "Leave it out.", At.KEY)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
-        """The live stream; DescribeTable leaves it out where none was ever on."""
+        """The actual stream; DescribeTable leaves it out where none was ever on."""
         return self.normalise(description.get("StreamSpecification") or OFF)
 
     def risk(self, actual: Value, desired: Value) -> Risk:
@@ -108,9 +108,9 @@ class Stream(Aspect):
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
         """A stream that ends, and the ARN that its consumers read."""
-        live = comparison.info
-        if live and live.stream_arn and any(difference.risk is not Risk.SAFE for difference in differences):
+        info = comparison.info
+        if info and info.stream_arn and any(difference.risk is not Risk.SAFE for difference in differences):
             yield (
-                f"The stream {code(live.stream_arn)} ends. It stays readable for 24 hours. "
+                f"The stream {code(info.stream_arn)} ends. It stays readable for 24 hours. "
                 "Event source mappings must be moved to the new stream's ARN."
             )

@@ -130,7 +130,7 @@ def paths(table: Table) -> Iterator[Path]:
 
 
 def shown(table: Table, targets: ScalableTargets, at: Iterable[Path]) -> Table:
-    """A live table with what is registered at some paths: DescribeTable does not show it."""
+    """An actual table with what is registered at some paths: DescribeTable does not show it."""
     values = dict(table.values)
     for path in at:
         *owner, name = path
@@ -167,7 +167,7 @@ def written(table: Table, owner: Path, units: str) -> Value:
     return table.at((*owner, SETTINGS[units]))
 
 
-def live(comparison: Comparison, path: Path) -> ScalableTarget | None:
+def target_at(comparison: Comparison, path: Path) -> ScalableTarget | None:
     """What is registered at a path."""
     return (comparison.facts.scaling or {}).get(key(comparison.name, path))
 
@@ -184,22 +184,22 @@ def _nearest(bounds: Value, units: int) -> int:
     return min(max(units, least), most)
 
 
-def wanted(comparison: Comparison, owner: Path) -> Value:
+def units_to_send(comparison: Comparison, owner: Path) -> Value:
     """The units to send for the table `()` or an index. Units inside the bounds of auto scaling stay as they are."""
     path = (*owner, PROVISIONED)
     desired = comparison.desired.at(path)
     actual = comparison.was_at(owner[1], PROVISIONED) if owner else comparison.actual_at(path)
     if not desired or not actual:
         return desired
-    return {member: _wanted(comparison, (*owner, SETTINGS[member]), units, actual[member])
+    return {member: _to_send(comparison, (*owner, SETTINGS[member]), units, actual[member])
             for member, units in desired.items()}  # fmt: skip
 
 
-def _wanted(comparison: Comparison, path: Path, units: int, actual: int) -> int:
+def _to_send(comparison: Comparison, path: Path, units: int, actual: int) -> int:
     mentioned = comparison.desired.at(path)
     if mentioned is not None:
         return _nearest(mentioned, actual) if mentioned else units
     if comparison.facts.scaling_denied:
         return actual
-    target = live(comparison, path)
+    target = target_at(comparison, path)
     return actual if target and actual in target else units

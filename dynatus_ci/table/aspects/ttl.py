@@ -23,7 +23,7 @@ COOLDOWN = 1_860
 
 
 class TimeToLive(Aspect):
-    """Expiry. Another attribute means off with the live one, a cooldown of about 31 minutes, then on."""
+    """Expiry. Another attribute means off with the old one, a cooldown of about 31 minutes, then on."""
 
     name = "TimeToLiveSpecification"
     title = "time to live"
@@ -82,13 +82,13 @@ class TimeToLive(Aspect):
         return f"enable time to live by {code(desired['AttributeName'])}"
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
-        """Off must name the live attribute."""
+        """Off must name the actual attribute."""
         for difference in differences:
-            live = difference.actual or OFF
-            if live["Enabled"]:
-                yield self._update(comparison, difference, sent={**live, "Enabled": False}, expected=OFF)
+            actual = difference.actual or OFF
+            if actual["Enabled"]:
+                yield self._update(comparison, difference, sent={**actual, "Enabled": False}, expected=OFF)
             if difference.desired["Enabled"]:
-                cooldown = COOLDOWN if live["Enabled"] else 0
+                cooldown = COOLDOWN if actual["Enabled"] else 0
                 yield self._update(
                     comparison, difference, sent=difference.desired, expected=difference.desired, cooldown=cooldown
                 )

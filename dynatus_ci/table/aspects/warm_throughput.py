@@ -24,7 +24,7 @@ LEAST_ON_DEMAND = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000}
 CAPACITY = {"ReadUnitsPerSecond": "ReadCapacityUnits", "WriteUnitsPerSecond": "WriteCapacityUnits"}
 
 
-def live(answer: Mapping[str, Any]) -> Value:
+def read(answer: Mapping[str, Any]) -> Value:
     """The warm throughput of a table's or an index's description, without its status; None where there is none."""
     warm = answer.get("WarmThroughput") or {}
     return {member: warm[member] for member in MEMBERS if member in warm} or None
@@ -37,17 +37,17 @@ def higher(actual: Value, desired: Value) -> bool:
 
 def warm_floor(comparison: Comparison, owner: Path) -> Value:
     """The warm throughput that the table `()` or an index has after the changes of billing mode and capacity."""
-    live = comparison.actual_at((*owner, "WarmThroughput")) or {}
-    capacity = targets.wanted(comparison, owner) or {}
+    actual = comparison.actual_at((*owner, "WarmThroughput")) or {}
+    capacity = targets.units_to_send(comparison, owner) or {}
     brought = LEAST_ON_DEMAND if comparison.desired.at(("BillingMode",)) == ON_DEMAND else {}
     return {
-        member: max(live.get(member, 0), brought.get(member, 0), capacity.get(CAPACITY[member], 0))
+        member: max(actual.get(member, 0), brought.get(member, 0), capacity.get(CAPACITY[member], 0))
         for member in MEMBERS
     }
 
 
 def raised(actual: Value, desired: Value) -> Value:
-    """What to send: AWS refuses a member below the live value."""
+    """What to send: AWS refuses a member below the actual value."""
     return {member: max(units, (actual or {}).get(member, 0)) for member, units in desired.items()}
 
 
@@ -96,7 +96,7 @@ class WarmThroughput(Aspect):
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """Always present on AWS, absent on emulators that do not keep it."""
-        return live(description)
+        return read(description)
 
     def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         """It changes while TableStatus is ACTIVE; only its own status tells."""
