@@ -125,7 +125,7 @@ def reviewed_without(path: tuple[str, ...], table: str) -> Gate:
     scope = Scope()
     merged = review.PullRequestFacts(41, "main", merged=True, contained=True, own=True)
     comment = review.CommentFacts(merged, "", record=review.new_record(plan(*reviewed), scope, head=None))
-    return Gate(review.reviews([comment], scope, branch="main"), ("archive", "events", "users/*"))
+    return Gate(review.reviews_of([comment], scope, branch="main"), ("archive", "events", "users/*"))
 
 
 def all_or_refused(change: TableChange, gate: Gate) -> TableResult:

@@ -153,7 +153,7 @@ class ApplyPolicy:
         if self.approval != Approval.REVIEWED_PLAN:
             self.gate = session.gate(self._reviewed, self._aws, patterns=patterns)
         elif self._job.run.branch is None:
-            self.gate = Gate(review.reviews((), self._job.scope(self._plan), branch=""), patterns)
+            self.gate = Gate(review.reviews_of((), self._job.scope(self._plan), branch=""), patterns)
         else:
             self.history = self._read_history(self._job.run.branch)
             self.use_new_records()

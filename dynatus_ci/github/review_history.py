@@ -90,7 +90,7 @@ class ReviewHistory:
     @property
     def reviews(self) -> Reviews:
         """The records that were read, and which of them count."""
-        return review.reviews([read.facts for read in self._read], self._scope, branch=self._branch)
+        return review.reviews_of([read.facts for read in self._read], self._scope, branch=self._branch)
 
     @property
     def url(self) -> str | None:
@@ -130,7 +130,7 @@ class ReviewHistory:
 
     def _log_decision(self, read: _Read) -> None:
         number, labelled = read.pull_request.number, read.pull_request.labelled
-        reason = review.rejection_reason(read.facts, self._scope, branch=self._branch)
+        reason = review.why_not_counted(read.facts, self._scope, branch=self._branch)
         decision = f"does not count: {plain(reason)}" if reason else "counts, with the label" if labelled else "counts"
         _log.info("The record at pull request #%d %s.", number, decision)
         if self._ended:
@@ -143,7 +143,7 @@ class ReviewHistory:
             self.text_before = self._main.facts.body or "" if self._main else ""
 
     def _counted(self) -> list[_Read]:
-        counted = {review.pull_request.number for review in self.reviews.counted if review.pull_request}
+        counted = {one.pull_request.number for one in self.reviews.counted if one.pull_request}
         return [read for read in self._read if read.pull_request.number in counted and read.comment.record]
 
     def _afford(self, requests: int) -> None:

@@ -16,18 +16,18 @@ from dynatus_ci.review.codec import (
     shortened,
     with_record,
 )
-from dynatus_ci.review.gate import BY_PATTERN, LABEL, Gate, Refusal, by_label, covered, pattern
-from dynatus_ci.review.history import (
+from dynatus_ci.review.counting import (
     CommentFacts,
     PullRequestFacts,
     Review,
     Reviews,
     plan_file,
-    rejection_reason,
-    reviews,
+    reviews_of,
     stops_history,
     untouched,
+    why_not_counted,
 )
+from dynatus_ci.review.gate import BY_PATTERN, LABEL, Gate, Refusal, by_label, covered, pattern
 from dynatus_ci.review.record import Record, Scope, Unfinished, mark_used, new_record, scope, unfinished
 from dynatus_ci.review.verdict import Files, Verdict, must_remove_label, superseded, verdict
 
@@ -57,9 +57,8 @@ __all__ = [
     "new_record",
     "pattern",
     "plan_file",
-    "rejection_reason",
     "remaining_characters",
-    "reviews",
+    "reviews_of",
     "scope",
     "shortened",
     "stops_history",
@@ -67,5 +66,6 @@ __all__ = [
     "unfinished",
     "untouched",
     "verdict",
+    "why_not_counted",
     "with_record",
 ]

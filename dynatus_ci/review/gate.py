@@ -10,7 +10,7 @@ from itertools import islice
 from dynatus_ci import text
 from dynatus_ci.errors import FailureReason, sentence
 from dynatus_ci.review import record as records
-from dynatus_ci.review.history import OpenReview, Review, Reviews
+from dynatus_ci.review.counting import OpenReview, Review, Reviews
 from dynatus_ci.table.model import Difference, Plan, Risk, Step, TableChange
 from dynatus_ci.text import code, option
 
@@ -113,7 +113,7 @@ class Gate:
         """Why no open record reviews a difference, as a sentence; None where one does."""
         if self.reviews is None:
             return None
-        used_up = any(review.record.older is not None for review in self.reviews.known)
+        used_up = any(review.record.older is not None for review in self.reviews.believed)
         why = f"{self.reviews.absent}{', or the plan that held it is used up' if used_up else ''}"
         for review in self.reviews.open_for(difference):
             mismatch = _mismatch(review, change, difference=difference, deletes=deletes)

@@ -37,7 +37,7 @@ FACTS = (
     "LatestStreamArn GlobalTableVersion RestoreSummary ArchivalSummary GlobalTableSettingsReplicationMode "
     "DisassociationProtectionEnabled"
 )
-"""The members that nobody sets. The last two come and go with replicas."""
+"""The members that nobody sets by a definition. The last two come and go with replicas."""
 KNOWN: _Known = _all(
     f"{FACTS} DeletionProtectionEnabled Replicas {VECTORS}",
     KeySchema=_KEY,

@@ -393,6 +393,21 @@ def test_a_link_to_code_is_called_as_the_file_is() -> None:
     assert [link for link in links if not link[1].removesuffix("/__init__.py").endswith(link[0])] == []
 
 
+def test_what_the_architecture_page_says_is_somewhere_is_there() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    places = re.findall(r"((?:`\w+`(?: and | or )?)+) in \[[^\]]+\]\(\.\./(dynatus_ci/[^)]+)\)", page)
+    named = [(path, name) for names, path in places for name in re.findall(r"\w+", names) if name not in {"and", "or"}]
+    missing = [
+        (path, name)
+        for path, name in named
+        if not hasattr(
+            importlib.import_module(path.removesuffix(".py").replace("/__init__", "").replace("/", ".")), name
+        )
+    ]
+    assert len(named) > 20
+    assert missing == []
+
+
 def test_the_picture_of_the_layers_is_the_one_that_import_linter_holds() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     layers = next(each["layers"] for each in project["tool"]["importlinter"]["contracts"] if each["type"] == "layers")

@@ -108,7 +108,7 @@ def found(
 
 def may_run(now: TableChange, *comments: CommentFacts, patterns: tuple[str, ...] = ()) -> FailureReason | None:
     """The first refusal of the table's steps."""
-    gate = Gate(review.reviews(comments, SCOPE, branch="main"), patterns)
+    gate = Gate(review.reviews_of(comments, SCOPE, branch="main"), patterns)
     refusals = [refusal for one in now.steps if (refusal := gate.refusal(now, one))]
     return refusals[0].reason if refusals else None
 
@@ -248,14 +248,16 @@ def test_the_table_of_decisions_has_at_least_fifty_rows() -> None:
 
 def test_that_a_part_was_not_reviewed_is_said_before_another_part_is_not_named() -> None:
     now = change("drop", "ttl")
-    refusal = Gate(review.reviews([found(change("drop"), at=OLDER)], SCOPE, branch="main")).refusal(now, now.steps[0])
+    refusal = Gate(review.reviews_of([found(change("drop"), at=OLDER)], SCOPE, branch="main")).refusal(
+        now, now.steps[0]
+    )
     assert refusal is not None
     assert refusal.reason is not_merged
 
 
 def test_a_step_that_serves_nothing_known_serves_the_whole_table() -> None:
     now = change("tag", "ttl")
-    gate = Gate(review.reviews([found(change("tag"))], SCOPE, branch="main"))
+    gate = Gate(review.reviews_of([found(change("tag"))], SCOPE, branch="main"))
     vague = step(operation="CreateBackup")
     strange = Step("UpdateTable", {}, "", differences=(difference("tag").id, "0" * 32))
     assert gate.step_refusal(now, step(difference("tag"))) is None
@@ -268,7 +270,7 @@ def test_deleting_a_table_needs_its_identity_whatever_the_difference_says() -> N
     now = replace(
         change("recreate-empty"), differences=(replace(difference("recreate-empty"), effect=Effect.IN_PLACE),)
     )
-    gate = Gate(review.reviews([found(now)], SCOPE, branch="main"))
+    gate = Gate(review.reviews_of([found(now)], SCOPE, branch="main"))
     other = replace(now, table_id="id-2")
     delete = step(*now.differences, operation="DeleteTable")
     assert gate.refusal(now, delete) is None
@@ -294,7 +296,7 @@ WHOLE = [
 def test_a_change_is_judged_as_a_whole_also_where_it_has_no_steps(
     now: TableChange, comments: list[CommentFacts], patterns: tuple[str, ...], expected: FailureReason | None
 ) -> None:
-    refusal = Gate(review.reviews(comments, SCOPE, branch="main"), patterns).refusal(now, None)
+    refusal = Gate(review.reviews_of(comments, SCOPE, branch="main"), patterns).refusal(now, None)
     assert (refusal.reason if refusal else None) == expected
 
 
@@ -317,7 +319,7 @@ def test_without_approval_only_what_is_destructive_must_be_named() -> None:
 
 def test_the_label_is_offered_where_there_is_a_pull_request_to_put_it_on() -> None:
     drop = change("drop")
-    refusal = Gate(review.reviews([found(drop)], SCOPE, branch="main")).refusal(drop, drop.steps[0])
+    refusal = Gate(review.reviews_of([found(drop)], SCOPE, branch="main")).refusal(drop, drop.steps[0])
     assert refusal is not None
     assert review.LABEL in (refusal.hint or "")
 
@@ -380,7 +382,7 @@ def test_the_words_that_a_refusal_offers_name_the_difference(kind: str, words: s
     ],
 )
 def test_a_missing_plan_says_what_stands_in_the_way(comment: CommentFacts, part: str) -> None:
-    refusal = Gate(review.reviews([comment], SCOPE, branch="main")).refusal(change("tag"), change("tag").steps[0])
+    refusal = Gate(review.reviews_of([comment], SCOPE, branch="main")).refusal(change("tag"), change("tag").steps[0])
     assert refusal is not None
     assert part in refusal.message
 
@@ -389,12 +391,12 @@ def test_a_record_of_another_account_under_one_environment_does_not_count() -> N
     here, there = (Scope(environment="prod", account=account, region="eu-west-1") for account in ("9012", "3333"))
     assert here.key == there.key
     comment = found(scope=there)
-    assert "`account`" in (review.rejection_reason(comment, here, branch="main") or "")
-    assert review.rejection_reason(comment, there, branch="main") is None
+    assert "`account`" in (review.why_not_counted(comment, here, branch="main") or "")
+    assert review.why_not_counted(comment, there, branch="main") is None
 
 
 def test_not_merged_names_the_way_of_first_adoption() -> None:
-    refusal = Gate(review.reviews([], SCOPE, branch="main")).refusal(change("tag"), change("tag").steps[0])
+    refusal = Gate(review.reviews_of([], SCOPE, branch="main")).refusal(change("tag"), change("tag").steps[0])
     assert refusal is not None
     assert "approval: none" in (refusal.hint or "")
 
@@ -434,12 +436,12 @@ def test_older_records_are_wanted_while_something_is_unexplained_or_unnamed(
     *,
     expected: bool,
 ) -> None:
-    gate = Gate(review.reviews(comments, SCOPE, branch="main"), patterns)
+    gate = Gate(review.reviews_of(comments, SCOPE, branch="main"), patterns)
     assert gate.wants_more(plan(*changes)) is expected
 
 
 def test_the_report_can_mark_what_was_not_reviewed() -> None:
-    gate = Gate(review.reviews([found(change("tag"))], SCOPE, branch="main"))
+    gate = Gate(review.reviews_of([found(change("tag"))], SCOPE, branch="main"))
     assert gate.unreviewed(change("tag", "ttl", "unsupported")) == (difference("ttl").id,)
 
 

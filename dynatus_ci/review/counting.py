@@ -1,4 +1,7 @@
-"""The history of reviews: the records of merged pull requests, and which of them count."""
+"""Which records count: those of merged pull requests that may be believed and are in the history of this commit.
+
+`github.review_history` reads them; `gate` asks what they hold. Why a record does not count: `why_not_counted`.
+"""
 
 from __future__ import annotations
 
@@ -57,9 +60,12 @@ def untouched(*, viewer_did_author: bool, author: object, editor: object, edited
     return not edited or (editor is not None and editor == author)
 
 
-def rejection_reason(comment: CommentFacts, scope: Scope, *, branch: str) -> str | None:
-    """Why a comment's record does not count; None where it does."""
-    reason = _unreliable(comment, scope, branch=branch)
+def why_not_counted(comment: CommentFacts, scope: Scope, *, branch: str) -> str | None:
+    """Why a comment's record does not count, as far as that comment alone tells; None where nothing speaks against it.
+
+    A record may still not count because of a newer one: see `_believed` and `stops_history`.
+    """
+    reason = _why_not_believed(comment, scope, branch=branch)
     if reason is None and not comment.pull_request.contained:
         return f"{pull_request(comment.pull_request.number)} is not in this commit's history"
     return reason
@@ -67,10 +73,10 @@ def rejection_reason(comment: CommentFacts, scope: Scope, *, branch: str) -> str
 
 def stops_history(comment: CommentFacts, scope: Scope, *, branch: str) -> bool:
     """Whether older records must not count: this comment may have closed what they approve, and cannot be believed."""
-    return comment.body is not None and _unreliable(comment, scope, branch=branch) is not None
+    return comment.body is not None and _why_not_believed(comment, scope, branch=branch) is not None
 
 
-def _unreliable(comment: CommentFacts, scope: Scope, *, branch: str) -> str | None:
+def _why_not_believed(comment: CommentFacts, scope: Scope, *, branch: str) -> str | None:
     """Why a comment cannot be believed at all, not even about what it has closed; None where it can."""
     pull, record = comment.pull_request, comment.record
     name = pull_request(pull.number)
@@ -133,11 +139,14 @@ class Reviews:
     """All records that may be believed, newest first, and what to say of a difference that was not reviewed.
 
     Args:
+        believed: The records. Not all of them count (`Review.counts`).
+        reason: Why a run is refused that no record allows.
         because: Why there are no more records, as a sentence.
+        hint: What to do about it.
         absent: Why a difference is not reviewed that no record holds.
     """
 
-    known: tuple[Review, ...] = ()
+    believed: tuple[Review, ...] = ()
     reason: FailureReason = FailureReason.PLAN_CHANGED
     because: str | None = None
     hint: str | None = None
@@ -146,12 +155,12 @@ class Reviews:
     @property
     def counted(self) -> tuple[Review, ...]:
         """Those that count."""
-        return tuple(review for review in self.known if review.counts)
+        return tuple(review for review in self.believed if review.counts)
 
     def open_for(self, difference: Difference) -> Iterator[OpenReview]:
         """The reviews in which a difference is open, newest first: closed in one, it is closed in all older ones."""
         ids = reviewed_ids(difference)
-        for review in self.known:
+        for review in self.believed:
             entry = review.record.entry(difference.table)
             reviewed = entry and entry.reviewed(ids)
             if entry and reviewed and review.counts:
@@ -161,33 +170,33 @@ class Reviews:
                 return
 
 
-def reviews(comments: Sequence[CommentFacts], scope: Scope, *, branch: str) -> Reviews:
+def reviews_of(comments: Sequence[CommentFacts], scope: Scope, *, branch: str) -> Reviews:
     """What counts among the comments, which come newest merge first."""
-    known = tuple(_known(comments, scope, branch=branch))
+    believed = tuple(_believed(comments, scope, branch=branch))
     own = [comment for comment in comments if comment.pull_request.own]
     if not own:
         return Reviews(
-            known,
+            believed,
             FailureReason.NOT_MERGED,
             "this commit has no merged pull request of its own",
             "Merge the change by a pull request that was planned. To take over existing tables, run once with "
             "`approval: none`.",
         )
-    rejected = [rejection_reason(comment, scope, branch=branch) for comment in own]
+    rejected = [why_not_counted(comment, scope, branch=branch) for comment in own]
     if all(rejected):
         return Reviews(
-            known,
+            believed,
             FailureReason.PLAN_MISSING,
             rejected[0],
             "Open a pull request that plans this change, "
             f"or approve a plan as a file ({option('out')}, then {option('reviewed')}).",
         )
     stopped = [comment for comment in comments if stops_history(comment, scope, branch=branch)]
-    because = f"{rejection_reason(stopped[0], scope, branch=branch)}, so no older plan counts" if stopped else None
-    return Reviews(known, because=because, hint="Plan again in a new pull request and merge that.")
+    because = f"{why_not_counted(stopped[0], scope, branch=branch)}, so no older plan counts" if stopped else None
+    return Reviews(believed, because=because, hint="Plan again in a new pull request and merge that.")
 
 
-def _known(comments: Iterable[CommentFacts], scope: Scope, *, branch: str) -> Iterator[Review]:
+def _believed(comments: Iterable[CommentFacts], scope: Scope, *, branch: str) -> Iterator[Review]:
     """The records that may be believed, up to the first comment of ours that may not.
 
     A record that is newer than the commit does not count, nor do older ones behind it, apart from the commit's own.
@@ -198,7 +207,7 @@ def _known(comments: Iterable[CommentFacts], scope: Scope, *, branch: str) -> It
         if stops_history(comment, scope, branch=branch):
             return
         pull = comment.pull_request
-        if comment.record and _unreliable(comment, scope, branch=branch) is None:
+        if comment.record and _why_not_believed(comment, scope, branch=branch) is None:
             older = older and pull.contained
             yield Review(comment.record, pull, counts=pull.contained and (pull.own or older))
 
