@@ -186,6 +186,8 @@ def _grants(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_Grant
     if mode == "apply" or (mode == "check" and not table.absent):
         yield _Grant("Read", "dynamodb:Scan", scope.table(table), topic="Items")
     if mode == "check":
+        if source := table.at(copy_from.PATH):
+            yield _Grant("Read", "dynamodb:Scan", scope.arn("dynamodb", f"table/{source}"), topic="Items")
         yield _Grant("Read", "cloudwatch:GetMetricData", topic="Metrics")
     if mode == "apply":
         yield from _deletion(table, scope) if table.absent else _changes(table, scope)

@@ -16,7 +16,7 @@ from dynatus_ci.report import ReportContext
 from dynatus_ci.review import Gate, Scope
 from dynatus_ci.table import emulators, fit, usage
 from dynatus_ci.table.aspects.base import Emptiness
-from dynatus_ci.table.fit import Answers
+from dynatus_ci.table.fit import Answers, Question
 from dynatus_ci.table.item_checks import Extent
 from dynatus_ci.table.model import Failure, Plan, Risk, TableChange, Usage
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
@@ -77,13 +77,20 @@ COPY = Plan(
 )
 
 
+def questions_of(change: TableChange) -> tuple[Question, ...]:
+    """What the change asks of the items: of the table that changes, and of those that are to be copied into it."""
+    found = (fit.of_live(change, now=1_800_000_000), fit.of_copy(change, whole=False))
+    return tuple(question for one in found if one for question in one.questions)
+
+
 def asked(change: TableChange, *counts: int, read: Extent = Extent.ALL, items: int = 10_000) -> TableChange:
     """The change after its items were asked; `counts` are the answers to its questions, in their order."""
-    questions = fit.questions(change, now=1_800_000_000)
+    questions = questions_of(change)
     answers = Answers(read, items, dict(zip(questions, counts, strict=False)), denied=read is Extent.NONE)
     return fit.judged(change, fit.checks(questions, answers))
 
 
+UNFIT_COPY = replace(COPY, tables=(asked(COPY.tables[0], 12, 1, read=Extent.SAMPLE, items=61_440),))
 MISFITS = plan(
     asked(change("users"), 3, 2, 1),
     asked(change("events"), 1_204, 0, 17, read=Extent.SAMPLE, items=266_180),
@@ -238,12 +245,12 @@ def spoilt() -> Result:
     return Result(unasked, tuple(tables), Outcome.REFUSED, FailureReason.ITEMS_DO_NOT_FIT)
 
 
-def keys_of_misfits() -> dict[str, Answers]:
+def keys_of_misfits() -> dict[str, list[Answers]]:
     """What `dynatus check --show-keys` found out about the keys."""
-    asked = fit.questions(change("users"), now=1_800_000_000)
+    asked = questions_of(change("users"))
     names = (("u-0017", "u-2219", "u-8024"), ("u-0005", "u-0555"))
     keys = {one: tuple({"user_id": {"S": name}} for name in some) for one, some in zip(asked, names, strict=False)}
-    return {"users": Answers(Extent.ALL, 10_000, keys=keys)}
+    return {"users": [Answers(Extent.ALL, 10_000, keys=keys)]}
 
 
 FAULTS, SOURCES = faulty_files()

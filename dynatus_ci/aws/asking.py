@@ -1,7 +1,8 @@
 """Asking the items of a table: Scan counts those that a filter means, so no item leaves AWS.
 
 Segments are read in random order, until all are read or a budget is used up; so the part of a large table that is read
-is a sample. A page that has items that do not fit is read again, once for each question: few pages have any.
+is a sample. A page that has items that do not fit is read again, once for each question: few pages have any. Only where
+somebody must know whether two items have the same key, the keys are read.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html
 """
@@ -20,9 +21,10 @@ from typing import Any
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.aws.waits import Clock
-from dynatus_ci.table import fit
+from dynatus_ci.table import fit, items
 from dynatus_ci.table.fit import Answers, Filter, Question
-from dynatus_ci.table.item_checks import Extent
+from dynatus_ci.table.item_checks import Extent, Misfit
+from dynatus_ci.table.items import Digests
 from dynatus_ci.table.model import Path, Table, Value
 
 UNIT_BYTES = 8_192
@@ -155,7 +157,9 @@ class _Asking:
     ) -> None:
         self._aws, self._name, self._limits = aws, table.name, limits
         self._clock, self._stop, self._told = clock, stop, told
-        self._groups = fit.grouped(questions)
+        self._groups = fit.grouped(question for question in questions if question.reason is not Misfit.DUPLICATE)
+        self._repeats = next((question for question in questions if question.reason is Misfit.DUPLICATE), None)
+        self._seen = Digests()
         self._most_calls = len(self._groups) + len(questions)
         self._key = [element["AttributeName"] for element in table.at(("KeySchema", "KeySchema"))]
         self._rate = rate(aws, table)
@@ -181,6 +185,9 @@ class _Asking:
             for ended in [pool.submit(self._work) for _ in range(threads)]:
                 ended.result()
         read = Extent.ALL if self._finished == self._total else Extent.SAMPLE if self._items else Extent.NONE
+        if self._repeats:
+            self._seen.sort()
+            self._misfits[self._repeats] = self._seen.repeated()
         keys = {question: tuple(known) for question, known in self._keys.items()}
         return Answers(read, self._items, dict(self._misfits), keys)
 
@@ -224,6 +231,8 @@ class _Asking:
                 limit = page.scanned
                 if not page.scanned:
                     break
+            if self._repeats and (page.scanned or not self._groups):
+                self._read_keys(page, self._repeats, limit)
         except CallFailed as failed:
             if failed.kind is ErrorKind.THROTTLED and self._limits.units < inf:
                 return False  # others need what capacity there is: what was read is the sample
@@ -235,8 +244,6 @@ class _Asking:
 
     def _ask_group(self, page: _Page, group: Sequence[Question], limit: int | None) -> None:
         found = self._scan(page, fit.any_of(group) if group[1:] else fit.only(group[0]), limit)
-        if not page.scanned:
-            page.scanned, page.following, page.units = found["ScannedCount"], found.get("LastEvaluatedKey"), page.used
         left, one_part = found["Count"], len({question.path for question in group}) == 1
         for question in group:
             if not left:
@@ -250,16 +257,26 @@ class _Asking:
     def _ask_one(self, page: _Page, question: Question) -> int:
         if not self._wants_keys(question.path):
             return int(self._scan(page, fit.only(question), page.scanned)["Count"])
-        found = self._scan(page, fit.only(question), page.scanned, named=True)
+        found = self._scan(page, fit.only(question), page.scanned, shown=self._key)
         page.keys[question] = found["Items"]
         return int(found["Count"])
 
-    def _scan(self, page: _Page, meant: Filter, limit: int | None, *, named: bool = False) -> Mapping[str, Any]:
-        parameters = meant.parameters()
-        if named:
-            names = {f"#k{number}": name for number, name in enumerate(self._key)}
+    def _read_keys(self, page: _Page, question: Question, limit: int | None) -> None:
+        """Remember the new keys of a page, as hashes."""
+        names = [test.attribute for test in question.tests]
+        found = self._scan(page, None, page.scanned or limit, shown=names)["Items"]
+        digests = [items.key_digest(item, names) for item in found if all(name in item for name in names)]
+        with self._lock:
+            self._seen.add(digests)
+
+    def _scan(
+        self, page: _Page, meant: Filter | None, limit: int | None, *, shown: Sequence[str] = ()
+    ) -> Mapping[str, Any]:
+        parameters = meant.parameters() if meant else {}
+        if shown:
+            names = {f"#k{number}": name for number, name in enumerate(shown)}
             parameters["ProjectionExpression"] = ", ".join(names)
-            parameters["ExpressionAttributeNames"] |= names
+            parameters["ExpressionAttributeNames"] = {**parameters.get("ExpressionAttributeNames", {}), **names}
         else:
             parameters["Select"] = "COUNT"
         if limit is not None:
@@ -271,6 +288,8 @@ class _Asking:
         answer = self._aws.read("Scan", table=self._name, ReturnConsumedCapacity="TOTAL", **where, **parameters)
         units = (answer.get("ConsumedCapacity") or {}).get("CapacityUnits", 0.5)
         page.used += units
+        if not page.scanned:
+            page.scanned, page.following, page.units = answer["ScannedCount"], answer.get("LastEvaluatedKey"), units
         self._next_call = max(self._next_call, self._clock.now()) + units / self._rate
         return answer
 

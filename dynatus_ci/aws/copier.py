@@ -18,9 +18,11 @@ from typing import Any, TypeAlias
 
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws
-from dynatus_ci.table import copying, emulators, items
-from dynatus_ci.table.copying import Compared, CopyJob, FitCheck, Tally
-from dynatus_ci.table.item_checks import Misfit
+from dynatus_ci.table import copy_from, copying, emulators, fit, items
+from dynatus_ci.table.aspects.keys import KEY
+from dynatus_ci.table.copying import Compared, CopyJob, Tally
+from dynatus_ci.table.fit import Answers
+from dynatus_ci.table.item_checks import Check, Extent, Misfit
 from dynatus_ci.table.items import Digest, Digests, Item, Match
 from dynatus_ci.table.model import Path
 from dynatus_ci.text import code
@@ -112,32 +114,34 @@ class Copier:
         """Whether the new table has no item."""
         return not any(self._pages(self.job.target, ConsistentRead=True, Limit=1))
 
-    def check(self) -> FitCheck:
-        """Read the key attributes of all items, and count those that do not fit the new table."""
+    def check(self) -> tuple[Check, ...]:
+        """Read the key attributes of all items, and count those that do not fit the new table, to the byte."""
         job = self.job
-        names = sorted({it.name for it in job.unproven} | (set(job.key) if job.may_repeat else set()))
-        if not names:
-            return FitCheck()
-        misfits: Counter[tuple[Path, str, Misfit]] = Counter()
+        repeats = job.key if job.may_repeat else ()
+        asked = tuple(fit.about_copy(copy_from.PATH, job.unproven, repeats))
+        if not asked:
+            return ()
+        names = sorted({test.attribute for question in asked for test in question.tests})
+        misfits: Counter[tuple[Path, Misfit]] = Counter()
         keys, count = Digests(), 0
 
         def look(page: Sequence[Item]) -> None:
             nonlocal count
-            found = [(it, it.misfit(item)) for item in page for it in job.unproven]
-            whole = (item for item in page if job.may_repeat and all(name in item for name in job.key))
-            digests = [items.key_digest(item, job.key) for item in whole]
+            found = Counter(misfit for item in page for misfit in items.misfits(item, job.unproven))
+            whole = (item for item in page if repeats and all(name in item for name in repeats))
+            digests = [items.key_digest(item, repeats) for item in whole]
             with self._lock:
                 count += len(page)
-                misfits.update((it.owner, it.name, why) for it, why in found if why)
+                misfits.update(found)
                 keys.add(digests)
 
         placed = {f"#{number}": name for number, name in enumerate(names)}
         shown = {"ProjectionExpression": ", ".join(placed), "ExpressionAttributeNames": placed}
         self._scan(job.source, look, "checked", **shown)
         keys.sort()
-        if repeated := keys.repeated():
-            misfits[("KeySchema",), ", ".join(job.key), Misfit.DUPLICATE] = repeated
-        return FitCheck(count, misfits)
+        misfits[KEY, Misfit.DUPLICATE] = keys.repeated()
+        counted = {question: misfits[question.path[1:], question.reason] for question in asked}
+        return fit.checks(asked, Answers(Extent.ALL, count, counted))
 
     def copy(self, *, unless: Digests | None = None) -> None:
         """Put each item of the source that the new table does not have.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -15,7 +15,7 @@ from dynatus_ci.aws.asking import ScanLimits
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.cli import options as cli_options
 from dynatus_ci.definitions import formats, loader
-from dynatus_ci.engine import Event, EventKind, Fitting, OnEvent, OnRead
+from dynatus_ci.engine import Event, Fitting, ItemProgress, OnEvent, OnRead
 from dynatus_ci.errors import DynatusError, FailureReason, Fault, InvalidDefinitions, InvalidInput
 from dynatus_ci.importer import Imported
 from dynatus_ci.inputs import NAMES, Inputs, Text
@@ -34,8 +34,6 @@ from dynatus_ci.text import code, input_value
 DRIFT_FOUND = 2
 CHANGES_PLANNED = 2
 APPROVAL_NEEDED = 3
-LOG_SECONDS = 60
-"""How often a log says how far the reading of a table has come."""
 
 
 def validate(options: argparse.Namespace) -> int:
@@ -144,14 +142,14 @@ def check(options: argparse.Namespace) -> int:
         )
     planning = _planning(options, mode="plan")
     tables, aws, stop = planning.tables(), planning.connect(), Stop(impatient=True)
-    answers: dict[str, Answers] = {}
+    answers: defaultdict[str, list[Answers]] = defaultdict(list)
     with terminal.progress() as told, stop.listening():
         fitting = Fitting(
             aws,
             limits=ScanLimits(keys=options.show_keys),
             stop=stop.flag,
             on_read=_reporting(told),
-            on_answers=answers.__setitem__,
+            on_answers=lambda table, found: answers[table].append(found),
         )
         planned = engine.plan(aws, tables, options=planning.options, fitting=fitting)
     shown = answers if options.show_keys else {}
@@ -162,17 +160,13 @@ def check(options: argparse.Namespace) -> int:
 
 
 def _reporting(told: OnEvent) -> OnRead:
-    """Say how far the reading has come: always on a terminal, once a minute in a log."""
-    last: dict[str, float] = {}
+    """Say how far the reading of each table has come."""
+    tables: dict[str, ItemProgress] = {}
 
     def read(table: str, items: int, about: int) -> None:
-        of_all = f" of about {about:,}" if about > items else ""
-        text, done = f"{items:,}{of_all} items read", items / about if about > items else None
-        told(Event(EventKind.PROGRESS, table, text, done=done))
-        now = time.monotonic()
-        if now - last.setdefault(table, now) >= LOG_SECONDS:
-            last[table] = now
-            told(Event(EventKind.WAITING, table, text, done=done))
+        if table not in tables:
+            tables[table] = ItemProgress(lambda kind, text, done: told(Event(kind, table, text, done=done)), about)
+        tables[table]("read", items)
 
     return read
 

@@ -16,6 +16,7 @@ from dynatus_ci.aws.client import CONNECTIONS, Aws
 from dynatus_ci.aws.waits import Clock, SystemClock
 from dynatus_ci.engine import table_loop
 from dynatus_ci.engine.fitting import Fitting, OnRead
+from dynatus_ci.engine.item_progress import ItemProgress
 from dynatus_ci.engine.run import EngineRun, Event, EventKind, OnEvent, Refuse
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import copy_from, emulators, planner, proof, usage
@@ -30,6 +31,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Fitting",
+    "ItemProgress",
     "OnEvent",
     "OnRead",
     "Options",

@@ -6,15 +6,14 @@ docs/dynamodb.md#copying-items
 from __future__ import annotations
 
 from dataclasses import replace
-from threading import Lock
 
 from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.copier import Copier
+from dynatus_ci.engine.item_progress import ItemProgress
 from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import build, copy_from, copying
-from dynatus_ci.table.copying import Compared, FitCheck
-from dynatus_ci.table.item_checks import Misfit
+from dynatus_ci.table import build, copy_from, copying, fit
+from dynatus_ci.table.copying import Compared
 from dynatus_ci.table.items import Digests
 from dynatus_ci.table.model import Failure, Step, TableChange
 from dynatus_ci.table.outcome import Outcome, Status
@@ -22,17 +21,8 @@ from dynatus_ci.text import code
 
 ROUNDS = 3
 """How often the items that are not in the new table yet are copied: each round finds those written during the last."""
-SECONDS_BETWEEN_LOOKS = 1
-SECONDS_BETWEEN_LINES = 60
 _REFUSES_ITEM = frozenset({"ValidationError", "ValidationException", "ItemCollectionSizeLimitExceeded"})
 _PUTS = frozenset({"BatchExecuteStatement", "PutItem"})
-_WORDS = {
-    Misfit.MISSING: "lack",
-    Misfit.TYPE: "have another type in",
-    Misfit.EMPTY: "have an empty value in",
-    Misfit.LENGTH: "have too long a value in",
-    Misfit.DUPLICATE: "have the same key as another item, by",
-}
 
 
 def check(table: TableRun, change: TableChange) -> None:
@@ -47,9 +37,11 @@ def check(table: TableRun, change: TableChange) -> None:
     # A run that may not look must not mark a table that may hold items: the next run would take it for a copy.
     if copy_from.begins(change) and not copier.is_empty():
         raise refused(FailureReason.ITEMS_DO_NOT_FIT, f"{code(change.table)}: {copy_from.own_items(copier.job.source)}")
-    checked = copier.check()
-    if not checked.fits:
-        raise refused(FailureReason.ITEMS_DO_NOT_FIT, _misfits(checked, copier.job.source, table.desired.name))
+    found = copier.check()
+    table.progress.checks += found
+    wrong = [check for check in found if check.refuses]
+    if wrong:
+        raise refused(FailureReason.ITEMS_DO_NOT_FIT, fit.refusal(wrong))
     table.memory = replace(table.memory, checked=True)
 
 
@@ -115,60 +107,11 @@ def _copier(table: TableRun) -> Copier:
         now=table.now,
         pause=table.pause,
         check_time=table.check_time,
-        on_progress=_Reporter(table, source.info.items if source.info else 0),
-    )
-
-
-class _Reporter:
-    """Says how far a copy is: every second for a terminal, every minute for a log.
-
-    Args:
-        table: The table that is filled.
-        total: How many items there are, as AWS last counted them.
-    """
-
-    def __init__(self, table: TableRun, total: int) -> None:
-        self._table = table
-        self._total = total
-        self._what = ""
-        self._began = self._shown = self._logged = table.now()
-        self._lock = Lock()
-
-    def __call__(self, what: str, count: int) -> None:
-        """Note that so many items were read, copied or compared. Called by all threads of a copy."""
-        with self._lock:
-            now = self._table.now()
-            if what != self._what:
-                self._what, self._began = what, now
-            if now - self._shown < SECONDS_BETWEEN_LOOKS:
-                return
-            self._shown = now
-            logged = now - self._logged >= SECONDS_BETWEEN_LINES
-            self._logged = now if logged else self._logged
-        kind = EventKind.WAITING if logged else EventKind.PROGRESS
-        done = min(count / self._total, 1.0) if self._total else None
-        self._table.notify(kind, _progress(what, count, self._total, now - self._began), done=done)
-
-
-def _progress(what: str, count: int, total: int, seconds: float) -> str:
-    """`copied 1,200 of about 5,000 items (24 %), 300 a second, about 13 s left`."""
-    rate = count / seconds if seconds > 0 else 0
-    speed = f", {rate:,.0f} a second" if rate else ""
-    if count >= total:
-        return f"{what} {count:,} items{speed}"
-    left = f", about {(total - count) / rate:,.0f} s left" if rate else ""
-    return f"{what} {count:,} of about {total:,} items ({100 * count // total} %){speed}{left}"
-
-
-def _misfits(checked: FitCheck, source: str, target: str) -> str:
-    """What does not fit, as sentences: counts, never a value."""
-    found = (
-        f"{count:,} {_WORDS[why]} {code(name)} (the key{f' of index {code(owner[1])}' if owner[1:] else ''})"
-        for (owner, name, why), count in sorted(checked.misfits.items(), key=str)
-    )
-    return (
-        f"{checked.items:,} items of {code(source)} were read, and not all fit {code(target)}: {'; '.join(found)}. "
-        "Correct these items, then run apply again."
+        on_progress=ItemProgress(
+            lambda kind, text, done: table.notify(kind, text, done=done),
+            source.info.items if source.info else 0,
+            table.now,
+        ),
     )
 
 

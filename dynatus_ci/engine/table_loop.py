@@ -155,7 +155,7 @@ class TableLoop:
         if table.asked_items or not table.run.check:
             return False
         table.asked_items = True
-        fitting = Fitting(table.aws, table.run.clock, stop=table.run.stop)
+        fitting = Fitting(table.aws, table.run.clock, copies=False, stop=table.run.stop)
         if not fitting.asked(change):
             return False
         table.notify(EventKind.WAITING, "asking the items if they fit")

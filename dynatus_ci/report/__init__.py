@@ -74,7 +74,7 @@ def result(result: Result, context: ReportContext) -> Report:
     return finishing.finish(apply_report.build(result, context), result.plan, context)
 
 
-def check(plan: Plan, context: ReportContext, *, answers: Mapping[str, Answers] | None = None) -> Report:
+def check(plan: Plan, context: ReportContext, *, answers: Mapping[str, Sequence[Answers]] | None = None) -> Report:
     """Whether the items fit; with `answers`, which are for a terminal only, also the keys of some that do not."""
     return finishing.finish(check_report.build(plan, context, answers=answers or {}), plan, context)
 

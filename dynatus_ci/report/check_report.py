@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dynatus_ci.report import finishing, item_findings, layout, plan_report
 from dynatus_ci.report.layout import Report, ReportContext, Row, Section
@@ -15,8 +15,10 @@ from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Plan, Risk, TableChange, Value
 from dynatus_ci.text import code
 
+NOTHING_ASKED = "No change asks anything of the items: there is no new index, no copy and no new time to live."
 
-def build(plan: Plan, context: ReportContext, *, answers: Mapping[str, Answers]) -> Report:
+
+def build(plan: Plan, context: ReportContext, *, answers: Mapping[str, Sequence[Answers]]) -> Report:
     """The report of a plan whose items were all asked.
 
     Args:
@@ -28,12 +30,12 @@ def build(plan: Plan, context: ReportContext, *, answers: Mapping[str, Answers])
     verdict = _verdict(plan)
     return Report(
         title=finishing.title("check", context, verdict),
-        intro="" if checked else "No change asks anything of the items: there is no new index and no new time to live.",
+        intro="" if checked else NOTHING_ASKED,
         alerts=(*plan_report.unreadable(plan), *item_findings.caution(plan, context, named=bool(answers))),
         next=tuple(_next(plan)),
         columns=("Table", "Items"),
         rows=tuple(Row((change.table,), _state(change), "") for change in checked),
-        sections=tuple(_section(change, context, _keys(answers.get(change.table))) for change in checked),
+        sections=tuple(_section(change, context, _keys(answers.get(change.table, ()))) for change in checked),
         verdict=f"Check: {verdict}.",
     )
 
@@ -77,9 +79,9 @@ def _section(change: TableChange, context: ReportContext, keys: Sequence[str]) -
     )
 
 
-def _keys(answers: Answers | None) -> list[str]:
+def _keys(answers: Iterable[Answers]) -> list[str]:
     """The keys of items that do not fit, each with what is wrong, as sentences."""
-    found = answers.keys.items() if answers else ()
+    found = (each for one in answers for each in one.keys.items())
     return [f"{code(_words(key))}: {fit.words(question)}" for question, keys in found for key in keys]
 
 

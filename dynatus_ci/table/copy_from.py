@@ -41,6 +41,10 @@ class Stage(Enum):
     DONE = "its copy is complete"
 
 
+UNFILLED = frozenset({Stage.MISSING, Stage.UNTOUCHED, Stage.COPYING})
+"""The stages in which items are to be copied."""
+
+
 def marks(found: Mapping[str, str]) -> Value:
     """The tags of a table that say what it is a copy of."""
     return {key: found[key] for key in (COPYING, COPIED) if key in found}
@@ -83,9 +87,13 @@ def consequence(difference: Difference) -> str:
 
 def unread_source(comparison: Comparison) -> str | None:
     """The table that must be looked at before the change can be planned."""
-    wanted = stage(comparison) in {Stage.MISSING, Stage.UNTOUCHED, Stage.COPYING}
     source = comparison.desired.at(PATH)
-    return source if wanted and source not in comparison.facts.sources else None
+    return source if stage(comparison) in UNFILLED and source not in comparison.facts.sources else None
+
+
+def left_to_read(comparison: Comparison) -> Table | None:
+    """The live table whose items are to be copied; None where nothing is to be copied."""
+    return _source(comparison) if stage(comparison) in UNFILLED else None
 
 
 def must_compare(comparison: Comparison) -> bool:
@@ -102,7 +110,7 @@ def must_prove_empty(comparison: Comparison) -> bool:
 def differences(comparison: Comparison) -> Iterator[Difference]:
     """That the table is not filled yet. It uses the capacity of both tables, so it is disruptive."""
     where = stage(comparison)
-    if where in {Stage.MISSING, Stage.UNTOUCHED, Stage.COPYING, Stage.COPIED}:
+    if where in UNFILLED or where is Stage.COPIED:
         begun = comparison.actual_at((NAME, COPYING))
         yield Difference(
             comparison.name, PATH, begun, comparison.desired.at(PATH), effect=Effect.COPY, risk=Risk.DISRUPTIVE
@@ -194,7 +202,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
         copied = comparison.actual_at((NAME, COPIED))
         if copied.rpartition("@")[0] != tags.owner(name, "").rpartition("@")[0]:
             yield f"The table was filled from {code(copied)}, and a table is filled only once."
-    if where not in {Stage.MISSING, Stage.UNTOUCHED, Stage.COPYING} or source is None:
+    if where not in UNFILLED or source is None:
         return
     cost = _estimate(comparison, source)
     yield (
@@ -208,6 +216,8 @@ def notes(comparison: Comparison) -> Iterator[str]:
     )
     if cost.items > copying.LARGE:
         yield f"To compare so many items takes about {cost.memory / 1e9:.1f} GB of memory where apply runs."
+    if items.may_repeat(source, comparison.desired):
+        yield "Whether two items have the same new key is seen by apply, before it changes anything."
     if where is Stage.UNTOUCHED and comparison.facts.emptiness is Emptiness.UNKNOWN:
         yield "The table is filled only if it is empty: whether it is may not be read here."
 

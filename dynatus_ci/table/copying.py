@@ -5,15 +5,14 @@ docs/dynamodb.md#copying-items
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 from dynatus_ci.table import items
-from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.items import Item, KeyAttribute
-from dynatus_ci.table.model import Path, Table, TableInfo
+from dynatus_ci.table.model import Table, TableInfo
 
 MOST_IN_BATCH = 25
 LONGEST_STATEMENT = 8_192
@@ -171,22 +170,6 @@ def _a_second(table: Table, kind: str, on_demand: int) -> int:
 
 
 # --- what was found --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class FitCheck:
-    """Whether the items of a table fit another key: how many were read, and how many do not, by attribute and reason.
-
-    An item is counted once for each key that it does not fit.
-    """
-
-    items: int = 0
-    misfits: Mapping[tuple[Path, str, Misfit], int] = field(default_factory=dict)
-
-    @property
-    def fits(self) -> bool:
-        """Whether all do."""
-        return not self.misfits
 
 
 @dataclass(frozen=True, slots=True)

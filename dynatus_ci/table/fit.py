@@ -16,12 +16,13 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from dynatus_ci.errors import FailureReason
+from dynatus_ci.table import copy_from
 from dynatus_ci.table.aspects import indexes, keys
 from dynatus_ci.table.aspects.ttl import TimeToLive
-from dynatus_ci.table.item_checks import Check, Extent, Misfit
-from dynatus_ci.table.items import KeyAttribute, unproven
+from dynatus_ci.table.item_checks import OF_KEYS, Check, Extent, Misfit
+from dynatus_ci.table.items import KeyAttribute, key_names, may_repeat, unproven
 from dynatus_ci.table.model import Action, Difference, Effect, Path, Table, TableChange, Value
-from dynatus_ci.text import code, option
+from dynatus_ci.text import code, codes, option
 
 OLDEST_SECONDS = 5 * 365 * 86_400
 """Items whose time is past for longer than five years do not expire."""
@@ -55,6 +56,7 @@ class AttributeTest:
 class Question:
     """How many items do not fit one part of a table for one reason. An item counts where one of the tests holds.
 
+    Whether items have the same key (DUPLICATE) is no matter of one item: there the tests only name the attributes.
     `unless` are the tests of the same part's reasons before this one: so no item counts for two reasons of one part.
     """
 
@@ -62,6 +64,14 @@ class Question:
     reason: Misfit
     tests: tuple[AttributeTest, ...]
     unless: tuple[AttributeTest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Questions to the items of one table: of the one that changes, or of the one that it is to be filled from."""
+
+    table: Table
+    questions: tuple[Question, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +113,8 @@ class Answers:
 # --- from a change to questions --------------------------------------------------------------------------------------
 
 
-def questions(change: TableChange, *, now: float) -> tuple[Question, ...]:
-    """What a change of a live table asks of its items; nothing where it is refused anyway.
+def of_live(change: TableChange, *, now: float) -> Asked | None:
+    """What a change of a live table asks of its items; None where it asks nothing, or is refused anyway.
 
     Args:
         change: What the table needs.
@@ -112,9 +122,10 @@ def questions(change: TableChange, *, now: float) -> tuple[Question, ...]:
     """
     actual, desired = change.actual, change.desired
     if change.refusal or change.action is not Action.UPDATE or actual is None or desired is None:
-        return ()
-    asked = (d for d in change.differences if d.effect is not Effect.UNSUPPORTED and d.desired is not None)
-    return tuple(question for difference in asked for question in _of(difference, actual, desired, int(now)))
+        return None
+    differences = (d for d in change.differences if d.effect is not Effect.UNSUPPORTED and d.desired is not None)
+    found = tuple(question for difference in differences for question in _of(difference, actual, desired, int(now)))
+    return Asked(actual, found) if found else None
 
 
 def _of(difference: Difference, actual: Table, desired: Table, now: int) -> Iterator[Question]:
@@ -126,6 +137,38 @@ def _of(difference: Difference, actual: Table, desired: Table, now: int) -> Iter
             yield Question(path, reason, (AttributeTest(difference.desired["AttributeName"], reason, most=now),))
 
 
+def of_copy(change: TableChange, *, whole: bool) -> Asked | None:
+    """What a change asks of the items that are to be copied into the table; None where it asks nothing.
+
+    Args:
+        change: What the table needs.
+        whole: Whether all items are read. Only then one knows whether two of them have the same key.
+    """
+    source, target = change.source, change.desired
+    if change.refusal or source is None or target is None:
+        return None
+    repeats = key_names(target) if whole and may_repeat(source, target) else ()
+    found = tuple(about_copy(copy_from.PATH, unproven(source, target), repeats))
+    return Asked(source, found) if found else None
+
+
+def about_copy(of: Path, attributes: Iterable[KeyAttribute], repeats: Sequence[str]) -> Iterator[Question]:
+    """What a copy asks of the items.
+
+    Args:
+        of: The path of the copy's difference: the paths of its questions begin with it.
+        attributes: The key attributes that the items may not fit.
+        repeats: The attributes of the new key, if two items may have the same one.
+    """
+    found = [replace(question, path=(*of, *question.path)) for question in about_keys(attributes)]
+    of_key = (*of, *keys.KEY)
+    yield from (question for question in found if question.path == of_key)
+    if repeats:
+        tests = tuple(AttributeTest(name, Misfit.DUPLICATE) for name in repeats)
+        yield Question(of_key, Misfit.DUPLICATE, tests)
+    yield from (question for question in found if question.path != of_key)
+
+
 def about_keys(attributes: Iterable[KeyAttribute]) -> Iterator[Question]:
     """What the keys of a table and its indexes ask of the items, in the order of their owners.
 
@@ -135,7 +178,7 @@ def about_keys(attributes: Iterable[KeyAttribute]) -> Iterator[Question]:
     for owner, same in groupby(attributes, lambda attribute: attribute.owner):
         tests = [test for attribute in same for test in _key_tests(attribute)]
         before: tuple[AttributeTest, ...] = ()
-        for reason in (Misfit.MISSING, Misfit.TYPE, Misfit.EMPTY, Misfit.LENGTH):
+        for reason in OF_KEYS:
             own = tuple(test for test in tests if test.misfit is reason)
             # One attribute alone has one fault at most.
             unless = before if len({test.attribute for test in (*own, *before)}) > 1 else ()
@@ -145,11 +188,13 @@ def about_keys(attributes: Iterable[KeyAttribute]) -> Iterator[Question]:
 
 
 def _key_tests(key: KeyAttribute) -> Iterator[AttributeTest]:
-    if key.needed:
-        yield AttributeTest(key.name, Misfit.MISSING, key.kind)
-    yield AttributeTest(key.name, Misfit.TYPE, key.kind)
+    if not key.only_length:
+        if key.needed:
+            yield AttributeTest(key.name, Misfit.MISSING, key.kind)
+        yield AttributeTest(key.name, Misfit.TYPE, key.kind)
+        if key.kind != "N":
+            yield AttributeTest(key.name, Misfit.EMPTY, key.kind)
     if key.kind != "N":
-        yield AttributeTest(key.name, Misfit.EMPTY, key.kind)
         yield AttributeTest(key.name, Misfit.LENGTH, key.kind, key.longest)
 
 
@@ -270,8 +315,11 @@ def judged(change: TableChange, found: tuple[Check, ...]) -> TableChange:
 
 def refusal(wrong: Iterable[Check]) -> str:
     """Why the table must not be changed, as sentences."""
+    wrong = list(wrong)
     found = " ".join(findings(wrong))
-    return f"{found} Mend them (`dynatus check --show-keys` names some), or set {option('check')} to `none`."
+    # Of what is copied apply asks all items whatever the input says: an item that does not fit would be lost.
+    ignored = "" if any(map(_is_copied, wrong)) else f", or set {option('check')} to `none`"
+    return f"{found} Mend them (`dynatus check --show-keys` names some){ignored}."
 
 
 def findings(found: Iterable[Check]) -> Iterator[str]:
@@ -282,17 +330,17 @@ def findings(found: Iterable[Check]) -> Iterator[str]:
 
 def _finding(path: Path, same: Sequence[Check]) -> str:
     first, misfits = same[0], sum(check.misfits for check in same)
-    sample = " in a sample" if first.read is Extent.SAMPLE else ""
+    items = f"items{' to copy' if _is_copied(first) else ''}{' in a sample' if first.read is Extent.SAMPLE else ''}"
     if first.reason is Misfit.DENIED or first.read is Extent.NONE:
         return f"Whether the items fit {part(path)}: {first.note or NOT_READ}."
     if not misfits:
-        return f"{'All ' if not sample else ''}{first.items:,} items{sample} fit {part(path)}."
+        return f"{'All ' if first.read is Extent.ALL else ''}{first.items:,} {items} fit {part(path)}."
     if path == (TimeToLive.name,):
         others = "".join(f"; in {check.misfits:,} {check.note}" for check in same[1:])
-        return f"In {first.misfits:,} of {first.items:,} items{sample} {first.note}{others}."
+        return f"In {first.misfits:,} of {first.items:,} {items} {first.note}{others}."
     why = str(first.note) if not same[1:] else "; ".join(f"in {c.misfits:,} of them {c.note}" for c in same)
     fit = "does not fit" if misfits == 1 else "do not fit"
-    return f"{misfits:,} of {first.items:,} items{sample} {fit} {part(path)}: {why}.{_then(path)}"
+    return f"{misfits:,} of {first.items:,} {items} {fit} {part(path)}: {why}.{_then(path)}"
 
 
 def _then(path: Path) -> str:
@@ -303,13 +351,22 @@ def _then(path: Path) -> str:
 
 def part(path: Path) -> str:
     """A part of a table in a sentence."""
+    if path[:1] == copy_from.PATH:
+        return part(path[1:])
     if path[:1] in {(indexes.GLOBAL,), (keys.LOCAL,)} and len(path) > 1:
         return f"index {code(path[1])}"
     return "time to live" if path == (TimeToLive.name,) else "the key"
 
 
+def _is_copied(check: Check) -> bool:
+    """Whether it is about items that are to be copied into the table."""
+    return check.path[:1] == copy_from.PATH
+
+
 def words(question: Question) -> str:
     """What is wrong with the items of a question, as a phrase."""
+    if question.reason is Misfit.DUPLICATE:
+        return f"another item has the same {codes(test.attribute for test in question.tests)}"
     return " or ".join(_WORDS[test.misfit](code(test.attribute), test) for test in question.tests)
 
 

@@ -27,6 +27,8 @@ class Misfit(StrEnum):
     DENIED = "denied"
 
 
+OF_KEYS = (Misfit.MISSING, Misfit.TYPE, Misfit.EMPTY, Misfit.LENGTH)
+"""Why an item does not fit a key. One that does not for several reasons counts for the first of these."""
 HARMLESS = frozenset({Misfit.EXPIRED, Misfit.NOT_A_NUMBER, Misfit.MILLISECONDS, Misfit.DENIED})
 """What a plan only mentions. Everything else refuses the table."""
 

@@ -11,15 +11,15 @@ import hashlib
 import json
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from enum import Enum
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, TypeAlias
 
 from dynatus_ci.table.aspects import indexes, keys
-from dynatus_ci.table.item_checks import Misfit
+from dynatus_ci.table.item_checks import OF_KEYS, Misfit
 from dynatus_ci.table.model import Path, Table
 
 Item: TypeAlias = Mapping[str, Mapping[str, Any]]
@@ -81,7 +81,7 @@ def _hash(item: Item, names: Iterable[str]) -> int:
 
 
 def _bytes(item: Item, names: Iterable[str], size: int) -> bytes:
-    text = json.dumps({name: normalised(item[name]) for name in names}, sort_keys=True)
+    text = json.dumps({name: normalised(item[name]) for name in names if name in item}, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=size).digest()
 
 
@@ -172,6 +172,7 @@ class KeyAttribute:
         kind: Its type: S, N or B.
         longest: The most bytes of its value.
         needed: Whether every item must have it. An index leaves out the items that lack it.
+        only_length: Whether all items are known to have it with the right type, and only its length is not known.
     """
 
     owner: Path
@@ -179,6 +180,7 @@ class KeyAttribute:
     kind: str
     longest: int
     needed: bool
+    only_length: bool = False
 
     def misfit(self, item: Item) -> Misfit | None:
         """Why the item cannot be there; None where it fits."""
@@ -226,12 +228,32 @@ def unproven(source: Table, target: Table) -> tuple[KeyAttribute, ...]:
     index proves nothing: it leaves out items that were there before it and do not fit.
     """
     known = [it for it in key_attributes(source) if it.owner[0] != indexes.GLOBAL]
-    return tuple(it for it in key_attributes(target) if not any(_proves(other, it) for other in known))
+    unknown = []
+    for wanted in key_attributes(target):
+        lengths = [it.longest for it in known if _proves(it, wanted)]
+        if not any(longest <= wanted.longest for longest in lengths):
+            unknown.append(replace(wanted, only_length=bool(lengths)))
+    return tuple(unknown)
 
 
 def _proves(known: KeyAttribute, wanted: KeyAttribute) -> bool:
+    """Whether every item has an attribute that is wanted, with the right type, because it has one that is known."""
     same = (known.name, known.kind) == (wanted.name, wanted.kind)
-    return same and known.longest <= wanted.longest and (known.needed or not wanted.needed)
+    return same and (known.needed or not wanted.needed)
+
+
+def misfits(item: Item, attributes: Iterable[KeyAttribute]) -> Iterator[tuple[Path, Misfit]]:
+    """The keys that an item does not fit, each with one reason.
+
+    Args:
+        item: The item.
+        attributes: Attributes of keys, those of one key together.
+    """
+    for owner, same in groupby(attributes, lambda attribute: attribute.owner):
+        reasons = {attribute.misfit(item) for attribute in same}
+        first = next((reason for reason in OF_KEYS if reason in reasons), None)
+        if first:
+            yield owner, first
 
 
 def may_repeat(source: Table, target: Table) -> bool:

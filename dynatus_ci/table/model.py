@@ -306,6 +306,7 @@ class TableChange:
         info: The actual table's identity and size, for the report; not in the document.
         actual: The table as it was observed, for the report; not in the document.
         desired: The definition, for the report; not in the document.
+        source: The live table whose items are to be copied into this one; not in the document.
     """
 
     table: str
@@ -325,6 +326,7 @@ class TableChange:
     info: TableInfo | None = None
     actual: Table | None = field(default=None, compare=False, repr=False)
     desired: Table | None = field(default=None, compare=False, repr=False)
+    source: Table | None = field(default=None, compare=False, repr=False)
 
     @property
     def risk(self) -> Risk:

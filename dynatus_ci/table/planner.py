@@ -221,7 +221,9 @@ def _with_copy(change: TableChange, comparison: Comparison) -> TableChange:
     refused = copy_from.refusal(comparison) if change.refusal is None else None
     if refused:
         return replace(change, steps=(), refusal=refused[0], refused_for=refused[1])
-    return replace(change, notes=(*change.notes, *copy_from.notes(comparison)))
+    return replace(
+        change, notes=(*change.notes, *copy_from.notes(comparison)), source=copy_from.left_to_read(comparison)
+    )
 
 
 def _update(comparison: Comparison) -> TableChange:

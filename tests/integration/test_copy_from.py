@@ -14,11 +14,15 @@ from typing import Any
 
 import pytest
 
+from dynatus_ci import engine
+from dynatus_ci.aws.asking import ScanLimits
 from dynatus_ci.aws.client import Aws
-from dynatus_ci.engine import Options
+from dynatus_ci.engine import Fitting, Options
 from dynatus_ci.errors import FailureReason
+from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Action, Plan
 from dynatus_ci.table.outcome import Outcome
+from tests import world as worlds
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.clock import DAY
 from tests.simulator.tables import Json
@@ -249,16 +253,45 @@ def test_a_source_that_never_stands_still_ends_the_copy_and_the_next_run_goes_on
 
 
 def test_one_item_that_does_not_fit_stops_it_before_the_table_is_created(world: World) -> None:
-    items = begun(world, 10_000)
+    begun(world, 10_000)
     world.simulator.fill(OLD, [order(5_000, customer={"N": "1"})])
     run = world.apply(TARGET)
     assert run.table.result is Outcome.REFUSED
     assert run.table.error
     assert run.table.error.reason is FailureReason.ITEMS_DO_NOT_FIT
-    assert "1 have another type in `customer`" in run.table.error.message
+    text = "1 of 10,000 items to copy does not fit the key: `customer` is not a string. A copy could not hold them."
+    assert text in run.table.error.message
+    assert run.plan.tables[0].refusal == run.table.error.message
     assert run.writes == []
-    world.simulator.fill(OLD, [order(5_000)])
+
+
+def test_an_item_that_spoils_after_the_plan_stops_it_before_the_table_is_created(world: World) -> None:
+    items = begun(world, 100)
+    planned = world.plan(TARGET)
+    assert [(check.path, check.misfits) for check in planned.tables[0].checks] == [(("CopyFrom", "KeySchema"), 0)]
+    world.simulator.fill(OLD, [order(50, customer={"S": "é" * 1_025})])  # in characters it would fit
+    run = world.apply(TARGET, plan=planned)
+    assert run.table.error
+    assert run.table.error.reason is FailureReason.ITEMS_DO_NOT_FIT
+    assert [(check.reason, check.misfits) for check in run.table.checks] == [(Misfit.LENGTH, 1)]
+    assert run.writes == []
+    world.simulator.fill(OLD, [order(50)])
     ends_well(world, items)
+
+
+def test_items_with_the_same_new_key_are_found_by_apply_and_by_who_reads_whole_tables(world: World) -> None:
+    begun(world, 100)
+    world.simulator.fill(OLD, [order(7, customer={"S": "c6"})])
+    by_customer = definition(NEW, "customer", CopyFrom=OLD)
+    run = world.apply(by_customer)
+    assert run.change.refusal is None
+    assert any("same new key" in note for note in run.change.notes)
+    assert run.table.error
+    assert "90 of 100 items to copy do not fit the key: another item has the same `customer`" in run.table.error.message
+    assert run.writes == []
+    whole = Fitting(world.aws, world.clock, limits=ScanLimits())
+    (change,) = engine.plan(world.aws, worlds.tables([by_customer]), fitting=whole).tables
+    assert [(check.reason, check.misfits) for check in change.checks] == [(Misfit.DUPLICATE, 90)]
 
 
 def test_an_item_that_spoils_after_the_check_is_refused_and_named_by_no_value(world: World) -> None:

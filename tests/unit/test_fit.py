@@ -52,8 +52,13 @@ def change(wanted: dict[str, Any], actual: Table | None) -> TableChange:
     return planner.change(build.desired(wanted), actual, AccountFacts(scaling={}))
 
 
+def questions(planned: TableChange) -> tuple[fit.Question, ...]:
+    found = fit.of_live(planned, now=NOW)
+    return found.questions if found else ()
+
+
 def asked(wanted: dict[str, Any], actual: Table | None) -> tuple[fit.Question, ...]:
-    return fit.questions(change(wanted, actual), now=NOW)
+    return questions(change(wanted, actual))
 
 
 BY_EMAIL = {"by-email": [("email", "HASH")]}
@@ -151,9 +156,9 @@ def test_many_questions_become_several_filters_that_dynamodb_takes() -> None:
 
 def judged(*counts: int, read: Extent = Extent.ALL) -> TableChange:
     planned = change(definition(BY_EMAIL, {"email": "S"}, TimeToLiveSpecification=TTL), NO_INDEX)
-    questions = fit.questions(planned, now=NOW)
-    answers = Answers(read, 10_000, dict(zip(questions, counts, strict=False)))
-    return fit.judged(planned, fit.checks(questions, answers))
+    these = questions(planned)
+    answers = Answers(read, 10_000, dict(zip(these, counts, strict=False)))
+    return fit.judged(planned, fit.checks(these, answers))
 
 
 def test_items_that_do_not_fit_an_index_refuse_the_table() -> None:
@@ -188,8 +193,7 @@ def test_what_time_to_live_finds_refuses_nothing() -> None:
 
 def test_where_scan_is_denied_the_plan_says_so_and_goes_on() -> None:
     planned = change(definition(BY_EMAIL, {"email": "S"}), NO_INDEX)
-    questions = fit.questions(planned, now=NOW)
-    found = fit.judged(planned, fit.checks(questions, Answers(Extent.NONE, denied=True)))
+    found = fit.judged(planned, fit.checks(questions(planned), Answers(Extent.NONE, denied=True)))
     assert found.refusal is None
     assert [(check.reason, check.read, check.note) for check in found.checks] == [
         (Misfit.DENIED, Extent.NONE, "not checked here: Scan is denied")

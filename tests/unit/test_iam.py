@@ -189,6 +189,7 @@ def test_a_copy_reads_its_source_and_writes_only_the_new_table() -> None:
     assert "dynamodb:PartiQLInsert" not in allowed(policy(table()))
     plan = allowed(policy(table(CopyFrom="old"), mode="plan"))
     assert plan == {"dynamodb:DescribeTable": {TABLE, old}, "dynamodb:ListTagsOfResource": {TABLE}}
+    assert allowed(policy(table(CopyFrom="old"), mode="check"))["dynamodb:Scan"] == {TABLE, old}
 
 
 def test_auto_scaling_is_asked_for_provisioned_tables_and_for_those_that_go() -> None:
