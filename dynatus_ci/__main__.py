@@ -1,10 +1,21 @@
-"""`python -m dynatus_ci` is the command `dynatus`."""
+"""The command `dynatus`, and `python -m dynatus_ci`: ends at once and without a traceback while it still starts."""
 
 from __future__ import annotations
 
+import signal
 import sys
 
-from dynatus_ci.cli import main
+
+def main() -> int:
+    """Run the command. Ctrl-C while its parts are imported ends the process, as it ends other programs."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler:  # else somebody ignores the signal: `nohup`, or `&` in a script
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from dynatus_ci import cli  # noqa: PLC0415  # this takes most of the start
+
+    signal.signal(signal.SIGINT, handler)
+    return cli.main()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -161,10 +161,16 @@ class NoDefinitions(DynatusError):
 
     reason = FailureReason.INVALID_INPUT
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, found: str = "") -> None:
+        """Say what is there instead.
+
+        Args:
+            path: The path.
+            found: What the path is, as the rest of a sentence that begins with the path; empty for nothing.
+        """
         super().__init__(
-            f"There is no definition file (`*.edn`, `*.json`, `*.yaml`) at {code(path)}.",
-            hint=f"Set {option('path')} to the folder or file of the definitions.",
+            f"There is no definition file at {code(path)}: {found or 'it does not exist'}.",
+            hint=f"Set {option('path')} to the file or folder of the definitions (`*.edn`, `*.json`, `*.yaml`).",
         )
         self.path = path
 

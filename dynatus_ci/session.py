@@ -22,7 +22,7 @@ from dynatus_ci.errors import Fault, InvalidDefinitions, InvalidInput
 from dynatus_ci.inputs import Checking, Inputs, Mode
 from dynatus_ci.review import Gate
 from dynatus_ci.table.model import Plan, Table
-from dynatus_ci.text import code
+from dynatus_ci.text import option
 
 LARGEST_DOCUMENT = 64 << 20
 """The most bytes of a plan document."""
@@ -147,7 +147,9 @@ def read(path: PurePath, *, name: str, root: Path | None = None) -> Plan:
     except OSError as error:
         raise InvalidInput(f"{name} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{name} cannot be read as a plan document: {code(str(error))}.") from error
+        where = f", see line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        hint = f"It must be a file that {option('out')} wrote."
+        raise InvalidInput(f"{name} is not a plan document: it is not JSON{where}.", hint=hint) from error
 
 
 def write(plan: Plan, path: PurePath, *, name: str, root: Path | None = None) -> None:

@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; README.md#the-command has the exit statuses."""
-    terminal.degrade_to_ascii()
     try:
+        terminal.degrade_to_ascii()
         asked = options.read(sys.argv[1:] if argv is None else argv)
         if asked is None:
             return 1

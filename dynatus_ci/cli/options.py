@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +47,31 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, formatter_class=_help_format, **rest)
 
     def error(self, message: str) -> NoReturn:
-        raise InvalidInput(f"{message}.", hint=f"See `{self.prog} --help`.")
+        raise InvalidInput(_in_our_words(message), hint=f"See `{self.prog} --help`.")
+
+
+def _in_our_words(message: str) -> str:
+    """What argparse says of a usage error, as a sentence."""
+    for pattern, words in _ARGPARSE.items():
+        if found := re.fullmatch(pattern, message):
+            return words(*found.groups())
+    return f"{message[:1].upper()}{message[1:]}."
+
+
+_QUOTE: Final = "'"
+_ARGPARSE: Final[Mapping[str, Callable[..., str]]] = {
+    "the following arguments are required: (.+)": lambda names: (
+        f"{codes(names.split(', '))} {'are' if ', ' in names else 'is'} missing."
+    ),
+    "argument (.+): expected one argument": lambda name: f"{code(name)} needs a value.",
+    r"argument (.+): invalid choice: '(.*)' \(choose from (.+)\)": lambda name, value, known: (
+        f"{code(name)} cannot be {code(value)}. Use one of {codes(re.findall('[^, ]+', known.replace(_QUOTE, '')))}."
+    ),
+    "argument (.+): ignored explicit argument '(.*)'": lambda name, value: (
+        f"{code(name)} takes no value, and {code(value)} was given."
+    ),
+}
+"""What argparse says (CPython's Lib/argparse.py, 3.11 to 3.14), and how people say it."""
 
 
 def read(argv: Sequence[str]) -> argparse.Namespace | None:
@@ -64,6 +89,8 @@ def read(argv: Sequence[str]) -> argparse.Namespace | None:
             f"{code(argv[0])} is not a command of `dynatus`.",
             hint=meant(argv[0], commands) or f"The commands are {codes(commands)}.",
         )
+    if argv[0].startswith("-") and argv[0] not in {"-h", "--help", "--version"}:
+        raise _unknown(argv[0], whole)
     options, unknown = whole.parse_known_args(argv)
     if unknown:
         raise _unknown(unknown[0], commands[options.command])

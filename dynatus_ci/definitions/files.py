@@ -66,10 +66,17 @@ def discover(path: Path, *, root: Path) -> DefinitionFiles:
         entries = []
     files = tuple(file for is_link, file in entries if not is_link)
     if not files:
-        raise NoDefinitions(str(path))
+        raise NoDefinitions(str(path), found=_instead(start))
     if len(files) > MOST_FILES:
         _fail(files[0], f"There are more than {MOST_FILES:,} definition files.", code="too-many-files")
     return DefinitionFiles(files, tuple(file for is_link, file in entries if is_link))
+
+
+def _instead(path: Path) -> str:
+    """What a path is that has no definition file, as the rest of a sentence; empty where there is nothing."""
+    if os.path.isdir(path):  # noqa: PTH112  # is_dir() would raise where the folder may not be read
+        return "the folder has none"
+    return "the name of this file has another ending" if os.path.lexists(path) else ""
 
 
 def _refuse_way_out(start: Path, root: Path) -> None:

@@ -287,8 +287,9 @@ def _written(faults: Iterable[Fault], source: Source) -> list[Fault]:
 
 
 def _not_a_map(node: Node, source: Source) -> Fault:
-    message = f"A table is a map, but this is a {node.kind.value}."
-    hint = "Write one map, or one vector of maps. Tags stand inside the map."
+    this = node.kind.value if node.kind is FormKind.NIL else f"a {node.kind.value}"
+    inside = " Such tags stand inside the map." if node.kind is FormKind.TAGGED else ""
+    message, hint = f"A table is a map, but this is {this}.", f"Write one map, or one vector of maps.{inside}"
     return source.fault(_opener(node, source), code="not-a-map", message=message, hint=hint)
 
 

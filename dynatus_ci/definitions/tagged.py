@@ -149,7 +149,8 @@ class _Resolver:
         if self._scope.environment is not None:
             message = f"This `#profile` has no branch for the environment {code(quoted(self._scope.environment))}."
         known = f"Its branches are {listed(names)}." if names else "It has no branches."
-        raise _Wrong(node.value, message, code="no-branch", hint=f"{known} Add one, or `:default`.")
+        hint = f"{known} Set {option('environment')} to one of them, or add one or `:default`." if names else known
+        raise _Wrong(node.value, message, code="no-branch", hint=hint)
 
     def _survey(self, node: Node) -> None:
         """Check the form of the tags in a branch that is not chosen: another environment would fail on it later."""

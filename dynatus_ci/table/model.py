@@ -425,10 +425,13 @@ class Plan:
         Raises:
             InvalidInput: It is not a plan document of this format, or its ids or fingerprint do not fit its content.
         """
+        if isinstance(document, Mapping) and document.get("format", FORMAT) != FORMAT:
+            message = f"This plan document has format {code(str(document['format']))}; this release reads {FORMAT}."
+            raise InvalidInput(message, hint="Plan again with this release.")
         try:
             plan = _plan(document)
         except (KeyError, TypeError, ValueError, AttributeError) as broken:
-            why = f"{type(broken).__name__} at {code(str(broken))}"
+            why = f"it lacks {code(str(broken.args[0]))}" if isinstance(broken, KeyError) else code(str(broken))
             raise InvalidInput(f"This is not a plan document of dynatus: {why}.") from broken
         if document.get("fingerprint") != plan.fingerprint:
             raise InvalidInput("The plan document was changed: its fingerprint does not fit its content.")
@@ -451,8 +454,6 @@ def digest(value: Value) -> str:
 
 
 def _plan(document: Mapping[str, Any]) -> Plan:
-    if document["format"] != FORMAT:
-        raise ValueError(f"format {document['format']!r}, this release reads {FORMAT}")
     tables = tuple(_change(table) for table in document["tables"])
     return Plan(
         tables=tables,

@@ -84,3 +84,22 @@ def test_what_changes_nothing_ends_at_once(said: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) != 0
     assert lines(said)[-1] == "KeyboardInterrupt"
+
+
+IMPORTING = """
+import os, signal, sys
+from dynatus_ci import __main__
+
+class Interrupts:
+    def find_spec(self, name, path, target=None):
+        if name == "dynatus_ci.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+__main__.main()
+"""
+
+
+def test_ctrl_c_while_the_command_starts_ends_it_without_a_traceback() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORTING], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

@@ -81,7 +81,12 @@ def test_the_help_of_a_command_has_an_example_and_its_exit_statuses(
         (["plan", "--endpoint-urll=http://x"], "Did you mean --endpoint-url?"),
         (["plan", "--qqqqq"], "See dynatus plan --help."),
         (["plan", "here", "there"], "dynatus plan does not take the argument there."),
-        (["plan", "--format", "yaml"], "invalid choice: 'yaml'"),
+        (["plan", "--format", "yaml"], "--format cannot be yaml. Use one of text, json, markdown. See dynatus plan"),
+        (["completion", "fish"], "shell cannot be fish. Use one of bash, zsh, tcsh."),
+        (["import"], "--out is missing. See dynatus import --help."),
+        (["plan", "--region"], "--region needs a value. See dynatus plan --help."),
+        (["plan", "--detailed-exitcode=1"], "--detailed-exitcode takes no value, and 1 was given."),
+        (["--verson"], "--verson is not an option of dynatus. Did you mean --version?"),
     ],
 )
 def test_a_mistyped_argument_gets_a_suggestion(
@@ -120,7 +125,12 @@ def test_a_saved_plan_is_printed_as_it_was_shown(tmp_path: Path, capsys: pytest.
     assert cli.main(["show", str(out), "--format", "markdown"]) == 0
     assert "| Table |" in capsys.readouterr().out
     assert cli.main(["show", str(EXAMPLES / "users.edn")]) == 1
-    assert "cannot be read as a plan" in capsys.readouterr().err
+    assert "is not a plan document: it is not JSON, see line 1, column 1. It must be a file that --out wrote." in (
+        capsys.readouterr().err
+    )
+    out.write_text('{"format": 9}', encoding="utf-8")
+    assert cli.main(["show", str(out)]) == 1
+    assert "This plan document has format 9; this release reads 1. Plan again with this" in capsys.readouterr().err
 
 
 TABLE = (
