@@ -425,14 +425,13 @@ class Plan:
         Raises:
             InvalidInput: It is not a plan document of this format, or its ids or fingerprint do not fit its content.
         """
-        if isinstance(document, Mapping) and document.get("format", FORMAT) != FORMAT:
-            message = f"This plan document has format {code(str(document['format']))}; this release reads {FORMAT}."
-            raise InvalidInput(message, hint="Plan again with this release.")
         try:
+            if document["format"] != FORMAT:
+                message = f"This plan document has format {code(str(document['format']))}; this release reads {FORMAT}."
+                raise InvalidInput(message, hint="Plan again with this release.")
             plan = _plan(document)
         except (KeyError, TypeError, ValueError, AttributeError) as broken:
-            why = f"it lacks {code(str(broken.args[0]))}" if isinstance(broken, KeyError) else code(str(broken))
-            raise InvalidInput(f"This is not a plan document of dynatus: {why}.") from broken
+            raise InvalidInput(f"This is not a plan document of dynatus: {_what_is_wrong(broken)}.") from broken
         if document.get("fingerprint") != plan.fingerprint:
             raise InvalidInput("The plan document was changed: its fingerprint does not fit its content.")
         return plan
@@ -451,6 +450,12 @@ def canonical(value: Value) -> str:
 def digest(value: Value) -> str:
     """SHA-256 over a value's canonical JSON, in hex."""
     return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _what_is_wrong(broken: Exception) -> str:
+    if isinstance(broken, KeyError):
+        return f"it has no {code(str(broken.args[0]))}"
+    return code(str(broken)) if isinstance(broken, ValueError) else "a part of it has another form"
 
 
 def _plan(document: Mapping[str, Any]) -> Plan:
