@@ -234,7 +234,8 @@ def _source_reads(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     """The table that items are copied from, and the tags that say whether all were."""
     if source := table.at(copy_from.PATH):
         yield _Grant("Read", "dynamodb:DescribeTable", scope.arn("dynamodb", f"table/{source}"))
-        yield _Grant("Read", f"dynamodb:{Tags.reader}", scope.table(table), topic=_topic(Tags.name))
+        for arn in (scope.table(table), scope.arn("dynamodb", f"table/{source}")):
+            yield _Grant("Read", f"dynamodb:{Tags.reader}", arn, topic=_topic(Tags.name))
 
 
 def _aspect_reads(aspect: Aspect, table: Table, scope: _PolicyScope) -> Iterator[_Grant]:

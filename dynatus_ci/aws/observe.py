@@ -165,9 +165,9 @@ class FactCache:
         return replace(facts, scaling=registered, schedules=schedules)
 
     def _described(self, name: str) -> Table | None:
-        """A table as DescribeTable alone shows it."""
+        """A table as DescribeTable shows it, and by its tags whether it is filled itself."""
         description = self._aws.describe(name)
-        return build.actual(description, {}) if description else None
+        return build.actual(description, answers(self._aws, description, [Tags()])) if description else None
 
     def _is_copied(self, desired: Table, facts: AccountFacts) -> bool:
         """Whether the table has every item of its source: where no tag can say so, both are read."""

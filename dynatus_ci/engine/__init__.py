@@ -22,6 +22,7 @@ from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import copy_from, emulators, planner, proof, usage
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import AccountFacts
+from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import Failure, Plan, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
 from dynatus_ci.text import code
@@ -90,8 +91,8 @@ def plan(
     if aws.emulator == emulators.DYNAMODB_LOCAL:
         conflicts = emulation.case_conflicts(table.name for table in tables)
         changes = [_case_conflict(change, conflicts) for change in changes]
-    sources = copy_from.sources(changes)
-    changes = [copy_from.kept(change, sources) for change in changes]
+    copies = _copies(aws, tables, changes)
+    changes = [copy_from.in_order(change, copies) for change in changes]
     planned = Plan(
         tables=tuple(sorted(changes, key=lambda change: change.table)),
         account=aws.account,
@@ -209,7 +210,7 @@ def apply(
         deadline=clock.now() + options.wait_seconds,
         slots=Semaphore(options.max_parallel),
         copy_rate=options.copy_rate,
-        sources=copy_from.sources(plan.tables),
+        copies=_copies(aws, tables, plan.tables),
         check=options.check,
     )
     planned = {change.table: change for change in plan.tables}
@@ -223,6 +224,10 @@ def apply(
     results.sort(key=lambda result: result.table)
     outcome = Outcome.worst(result.result for result in results)
     return Result(plan, tuple(results), outcome, _reason(outcome, results))
+
+
+def _copies(aws: Aws, tables: Iterable[Table], changes: Iterable[TableChange]) -> dict[str, str]:
+    return copy_from.unfilled(tables, changes, tagged=Tags.name not in observe.cannot_keep(aws))
 
 
 def _serial(on_event: OnEvent) -> OnEvent:

@@ -72,7 +72,7 @@ class EngineRun:
         deadline: When apply stops waiting, in seconds since the epoch.
         slots: One for each table that may be changed at the same time.
         copy_rate: The most items that a copy writes in a second.
-        sources: The tables that others are filled from in this run, each with one of these.
+        copies: The tables that are not filled yet when the run begins, each with the table that it is filled from.
         check: Whether the items are asked before the first step of a table.
     """
 
@@ -85,7 +85,7 @@ class EngineRun:
     deadline: float
     slots: Semaphore
     copy_rate: int | None = None
-    sources: Mapping[str, str] = field(default_factory=dict)
+    copies: Mapping[str, str] = field(default_factory=dict)
     check: bool = True
 
 

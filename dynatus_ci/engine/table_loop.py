@@ -120,7 +120,7 @@ class TableLoop:
         """What there is to do now; ends the table where the plan has an error or a refusal."""
         table = self._table
         actual, facts = observe_table(table.aws, table.desired, self._cache, memory=table.memory)
-        change = copy_from.kept(planner.change(table.desired, actual, facts), table.run.sources)
+        change = copy_from.in_order(planner.change(table.desired, actual, facts), table.run.copies)
         if actual:
             table.memory = replace(table.memory, indexes={**table.memory.indexes, **actual.indexes()})
         table.progress.observed(actual, change)

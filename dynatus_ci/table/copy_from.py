@@ -188,6 +188,10 @@ def _wrong_source(comparison: Comparison, where: Stage) -> str | None:
         )
     if source is None:
         return f"There is no table {code(name)} to copy from. Correct {code(':CopyFrom')}, or remove it."
+    marked = source.at(PATH) or {}
+    if COPYING in marked and COPIED not in marked:
+        first = code(marked[COPYING])
+        return f"Table {code(name)}, which it is copied from, is not filled itself yet: it is a copy of {first}."
     status = source.info.status if source.info else ""
     if status not in {"ACTIVE", "UPDATING"}:
         return f"Table {code(name)}, which it is copied from, is {code(status)}."
@@ -222,24 +226,48 @@ def notes(comparison: Comparison) -> Iterator[str]:
         yield "The table is filled only if it is empty: whether it is may not be read here."
 
 
-def sources(changes: Iterable[TableChange]) -> dict[str, str]:
-    """The tables that others are to be filled from, each with one of these."""
-    return {
-        difference.desired: change.table
-        for change in changes
-        for difference in change.differences
-        if difference.effect is Effect.COPY
-    }
+def unfilled(tables: Iterable[Table], changes: Iterable[TableChange], *, tagged: bool) -> dict[str, str]:
+    """The tables that are not known to have all items of their source, each with that source.
+
+    Args:
+        tables: The definitions.
+        changes: What they need; a table that could not be read may need anything.
+        tagged: Whether the endpoint keeps tags.
+    """
+    copies = {table.name: table.at(PATH) for table in tables if table.manages(NAME) and not table.absent}
+    filled = {change.table for change in changes if _is_filled(change, tagged=tagged)}
+    return {name: source for name, source in copies.items() if name not in filled}
 
 
-def kept(change: TableChange, needed: Mapping[str, str]) -> TableChange:
-    """The change, refused if it deletes a table that another one is filled from in the same run."""
-    deletes = change.action in {Action.DELETE, Action.RECREATE}
-    if not deletes or change.table not in needed or change.refusal:
-        return change
-    copy = code(needed[change.table])
-    text = f"{copy} is filled with its items first. Delete it in a change of its own, when {copy} is complete."
-    return replace(change, refusal=text, steps=())
+def _is_filled(change: TableChange, *, tagged: bool) -> bool:
+    if change.error or any(difference.effect is Effect.COPY for difference in change.differences):
+        return False
+    return not tagged or (change.actual is not None and COPIED in (change.actual.at(PATH) or {}))
+
+
+def in_order(change: TableChange, copies: Mapping[str, str]) -> TableChange:
+    """The change, refused where a copy of the same run must be complete before it.
+
+    Args:
+        change: What a table needs.
+        copies: The tables that are not filled yet, each with its source.
+    """
+    text = None if change.refusal else _too_early(change, copies)
+    return replace(change, refusal=text, steps=()) if text else change
+
+
+def _too_early(change: TableChange, copies: Mapping[str, str]) -> str | None:
+    if change.action in {Action.DELETE, Action.RECREATE}:
+        first = next((name for name, source in copies.items() if source == change.table), None)
+        if first:
+            copy = code(first)
+            return f"{copy} is filled with its items first. Delete it in a change of its own, when {copy} is complete."
+    source = copies.get(change.table)
+    if source in copies and any(difference.effect is Effect.COPY for difference in change.differences):
+        return (
+            f"{code(source)}, which it is copied from, is filled itself first. Run apply again when that is complete."
+        )
+    return None
 
 
 def _source(comparison: Comparison) -> Table | None:

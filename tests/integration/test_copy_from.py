@@ -347,6 +347,51 @@ def test_a_source_is_not_deleted_in_the_run_that_copies_it(world: World) -> None
     assert again.result.result is Outcome.NOOP
 
 
+def test_a_source_is_not_deleted_while_nobody_can_see_whether_its_copy_is_complete(world: World) -> None:
+    items = begun(world, 20)
+    killed(world, 20, sent=True)
+    world.simulator.faults.add(Kind.DENY, operations=["ListTagsOfResource"], tables=[NEW])
+    run = world.apply(TARGET, GONE)
+    results = {table.table: table.result for table in run.result.tables}
+    assert results == {OLD: Outcome.REFUSED, NEW: Outcome.FAILED}
+    world.simulator.faults.clear()
+    assert held(world, OLD) == items
+
+
+THIRD = definition("orders-by-number", "id", CopyFrom=NEW)
+
+
+def filled(world: World) -> dict[str, Json]:
+    """The items of the third table, which must be the copy of a complete one."""
+    world.simulator.settle()
+    assert "dynatus:copied-from" in world.simulator.tables[THIRD["TableName"]].tags.now
+    return held(world, THIRD["TableName"])
+
+
+def test_a_copy_that_is_not_complete_is_no_source(world: World) -> None:
+    items = begun(world, 60)
+    planned = killed(world, 20, sent=True)
+    run = world.apply(THIRD)
+    assert run.table.result is Outcome.REFUSED
+    assert run.table.error
+    assert "is not filled itself yet" in run.table.error.message
+    assert run.writes == []
+    ends_well(world, items, planned)
+    world.apply(THIRD)
+    assert filled(world) == items
+
+
+def test_of_two_copies_the_second_waits_for_the_run_after_the_first(world: World) -> None:
+    """Also where the table between them is there and empty, so that nothing shows that it will be filled."""
+    items = begun(world, 60)
+    world.apply(PLAIN)
+    run = world.apply(TARGET, THIRD)
+    results = {table.table: table.result for table in run.result.tables}
+    assert results == {NEW: Outcome.APPLIED, THIRD["TableName"]: Outcome.REFUSED}
+    assert world.apply(TARGET, THIRD).result.result is Outcome.APPLIED
+    assert filled(world) == items
+
+
 def test_a_source_that_becomes_another_table_during_the_copy_is_noticed(world: World) -> None:
     begun(world, 20)
     planned = killed(world, 30, sent=True)
