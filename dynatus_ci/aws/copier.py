@@ -39,6 +39,8 @@ MOST_FAILURES = 8
 """How often a call without an answer is sent again. A copy can send each call again: it puts only what is not there."""
 SHORTEST_DELAY, LONGEST_DELAY = 0.05, 5.0
 _ALREADY = frozenset({"DuplicateItem", "ConditionalCheckFailed"})
+_NOT_TAKEN = "ValidationError"
+"""AWS does not take a statement. It may be the item, or a name that PartiQL does not know: PutItem tells them apart."""
 _AGAIN = frozenset(
     {
         "InternalServerError",
@@ -263,6 +265,8 @@ class Copier:
                 again.append(pair)
             elif reason is None:
                 written += 1
+            elif reason == _NOT_TAKEN:
+                self._put_item(pair[0])
             elif reason not in _ALREADY:
                 raise self._refused(str(reason))
         self._wrote(written, answer)

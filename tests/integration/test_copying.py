@@ -123,6 +123,18 @@ def test_names_too_long_for_a_statement_are_put_one_by_one(emulator: DynamoDBCli
     assert all_items(emulator, source) == all_items(emulator, target)
 
 
+@pytest.mark.parametrize("name", ["#id", ":id", "'", '"', "\u202eid", "\x00"])
+def test_a_key_may_have_any_name(emulator: DynamoDBClient, name: str) -> None:
+    """DynamoDB Local takes no statement with a key that begins with a placeholder's sign."""
+    source, target = made(emulator, "pk", "sk"), made(emulator, name)
+    fill(emulator, source, *(item(number, **{name: {"S": str(number)}}) for number in range(3)))
+    copy = copier(emulator, source, target)
+    copy.copy()
+    copy.copy()
+    assert copy.tally.written == 3
+    assert all_items(emulator, source) == all_items(emulator, target)
+
+
 def test_items_that_do_not_fit_are_counted(emulator: DynamoDBClient) -> None:
     index = {
         "IndexName": "by-mail",
