@@ -263,7 +263,11 @@ def _too_early(change: TableChange, copies: Mapping[str, str]) -> str | None:
             copy = code(first)
             return f"{copy} is filled with its items first. Delete it in a change of its own, when {copy} is complete."
     source = copies.get(change.table)
-    if source in copies and any(difference.effect is Effect.COPY for difference in change.differences):
+    if (
+        source is not None
+        and source in copies
+        and any(difference.effect is Effect.COPY for difference in change.differences)
+    ):
         return (
             f"{code(source)}, which it is copied from, is filled itself first. Run apply again when that is complete."
         )
