@@ -23,6 +23,7 @@ from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.aws.endpoints import is_aws_endpoint
 from dynatus_ci.errors import InvalidInput
+from dynatus_ci.table import copy_from
 from dynatus_ci.table.model import Step, Table
 from dynatus_ci.text import code, shorten
 
@@ -110,7 +111,7 @@ def dynamodb_tables(
     params: Mapping[str, str] | None = None,
     table_prefix: str = "",
 ) -> Tables:
-    """Create the tables of some definitions at an emulator, and wait until they are ACTIVE.
+    """Create the tables of some definitions at an emulator, and wait until they are ACTIVE. All are empty.
 
     Args:
         client: A boto3 client of the emulator, or one inside moto's `mock_aws`.
@@ -124,7 +125,8 @@ def dynamodb_tables(
         DynatusError: A definition is wrong, or the emulator refused something.
     """
     refuse_aws(client)
-    definitions = api.load_definitions(path, environment=environment, params=params, table_prefix=table_prefix)
+    loaded = api.load_definitions(path, environment=environment, params=params, table_prefix=table_prefix)
+    definitions = [copy_from.as_new(table) for table in loaded if not table.absent]
     others = _names(connection.from_client(client))
     api.raise_for(api.apply_tables(client, definitions))
     return Tables(client, definitions, others)

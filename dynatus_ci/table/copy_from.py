@@ -79,6 +79,11 @@ def keeps_tags(comparison: Comparison) -> bool:
     return tags.Tags.name not in comparison.facts.cannot_keep
 
 
+def as_new(table: Table) -> Table:
+    """A definition that asks for the same table, but empty."""
+    return replace(table, values={name: value for name, value in table.values.items() if name != NAME})
+
+
 def consequence(difference: Difference) -> str:
     """What it means to who uses the tables. A sentence with the place {table}, as that of an aspect."""
     source = code(difference.desired)

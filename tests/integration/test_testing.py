@@ -59,6 +59,19 @@ def test_tables_are_there_when_it_returns_with_what_create_table_lacks(emulator:
     assert testing.dynamodb_tables(client, definitions).names == ("users-of-all",)
 
 
+def test_a_table_that_is_copied_from_another_is_there_and_empty(emulator: str, definitions: Path) -> None:
+    copy = DEFINITION.replace(":KeySchema", ':CopyFrom "orders" :KeySchema')
+    (definitions / "users.edn").write_text(copy, encoding="utf-8")
+    tables = testing.dynamodb_tables(emulation.client(emulator), definitions)
+    tables.renew()
+    assert tables.client.scan(TableName="users-of-all")["Count"] == 0
+
+
+def test_a_table_that_is_to_go_is_none_of_the_tables(emulator: str, definitions: Path) -> None:
+    (definitions / "gone.edn").write_text('{:TableName "gone" :Absent true}', encoding="utf-8")
+    assert testing.dynamodb_tables(emulation.client(emulator), definitions).names == ("users-of-all",)
+
+
 def test_environment_parameters_and_prefix_are_those_of_the_loader(emulator: str, definitions: Path) -> None:
     client = emulation.client(emulator)
     prefix = "mine-"
