@@ -41,6 +41,7 @@ SHORTEST_DELAY, LONGEST_DELAY = 0.05, 5.0
 _ALREADY = frozenset({"DuplicateItem", "ConditionalCheckFailed"})
 _NOT_TAKEN = "ValidationError"
 """AWS does not take a statement. It may be the item, or a name that PartiQL does not know: PutItem tells them apart."""
+_REFUSALS = frozenset({"ValidationException", "ItemCollectionSizeLimitExceededException"})
 _AGAIN = frozenset(
     {
         "InternalServerError",
@@ -268,7 +269,7 @@ class Copier:
             elif reason == _NOT_TAKEN:
                 self._put_item(pair[0])
             elif reason not in _ALREADY:
-                raise self._refused(str(reason))
+                raise self._refused("BatchExecuteStatement", str(reason))
         self._wrote(written, answer)
         if again:
             self._pace.throttled()
@@ -284,6 +285,8 @@ class Copier:
         try:
             answer = self._call("PutItem", 1, table=target, TableName=target, Item=item, **condition)
         except CallFailed as failed:
+            if failed.code in _REFUSALS:
+                raise self._refused("PutItem", failed.code) from None
             if failed.code != "ConditionalCheckFailedException":
                 raise
             self._wrote(0, {})
@@ -295,14 +298,14 @@ class Copier:
             self.tally.written += count
             self.tally.write_units += _units(answer)
 
-    def _refused(self, reason: str) -> CallFailed:
-        """AWS refuses one item of a batch. Its text may quote the item, so it is not shown."""
-        about = f"BatchExecuteStatement of table {code(self.job.target)}"
+    def _refused(self, operation: str, reason: str) -> CallFailed:
+        """AWS refuses one item. Its text may quote the item, so it is not shown."""
+        about = f"{operation} of table {code(self.job.target)}"
         denied = reason == "AccessDenied"
         return CallFailed(
             f"{about} failed: AWS refuses an item with {code(reason)}.",
             kind=ErrorKind.DENIED if denied else ErrorKind.PERMANENT,
-            operation="BatchExecuteStatement",
+            operation=operation,
             code=reason,
             table=self.job.target,
             missing_permission="dynamodb:PartiQLInsert" if denied else None,

@@ -21,7 +21,8 @@ from dynatus_ci.text import code
 
 ROUNDS = 3
 """How often the items that are not in the new table yet are copied: each round finds those written during the last."""
-_REFUSES_ITEM = frozenset({"ValidationError", "ValidationException", "ItemCollectionSizeLimitExceeded"})
+_COLLECTION = "ItemCollectionSizeLimitExceeded"
+_REFUSES_ITEM = frozenset({"ValidationError", "ValidationException", _COLLECTION, f"{_COLLECTION}Exception"})
 _PUTS = frozenset({"BatchExecuteStatement", "PutItem"})
 
 
@@ -117,7 +118,7 @@ def _copier(table: TableRun) -> Copier:
 
 def _refused_item(copier: Copier, failed: CallFailed) -> str:
     size = " One partition key has more than 10 GB, which a local index does not allow."
-    why = size if failed.code == "ItemCollectionSizeLimitExceeded" else ""
+    why = size if failed.code.startswith(_COLLECTION) else ""
     return (
         f"AWS refuses an item of {code(copier.job.source)} in {code(copier.job.target)} ({code(failed.code)}).{why} It "
         "was written after the check. Correct it, then run apply again."

@@ -166,7 +166,7 @@ def test_items_that_do_not_fit_are_counted(emulator: DynamoDBClient) -> None:
 def test_an_item_that_aws_refuses_ends_the_copy_and_is_not_shown(dynamodb_local: DynamoDBClient) -> None:
     source, target = made(dynamodb_local, "pk", "sk"), made(dynamodb_local, "id")
     fill(dynamodb_local, source, item(1), item(2, id={"N": "777"}))
-    with pytest.raises(Exception, match="AWS refuses an item with ValidationError") as caught:
+    with pytest.raises(Exception, match="AWS refuses an item with ValidationException") as caught:
         copier(dynamodb_local, source, target).copy()
     assert "777" not in str(caught.value)
 
