@@ -68,7 +68,7 @@ def hide_accounts(text: str, account: str | None = None) -> str:
     alone; the run's own account counts also inside a name, such as `logs-123456789012`.
     """
     if account:
-        text = re.sub(rf"(?<!\d){account}(?!\d)", f"****{account[-4:]}", text)
+        text = re.sub(rf"(?<!\d){re.escape(account)}(?!\d)", f"****{account[-4:]}", text)
     return _ACCOUNT.sub(lambda found: f"****{found[0][-4:]}", text)
 
 

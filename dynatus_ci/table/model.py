@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum, auto
 from typing import Any, TypeAlias
 
 from dynatus_ci.errors import FailureReason, InvalidInput, Place
+from dynatus_ci.table import document_shape
 from dynatus_ci.table.item_checks import Check
 from dynatus_ci.text import code, plain
 
@@ -392,11 +394,11 @@ class Plan:
 
     def summary(self) -> dict[str, int]:
         """Tables by action, and differences by risk."""
-        actions = [table.action.value if table.action else "error" for table in self.tables]
-        actions += [Action.NOOP.value] * self.unlisted
+        actions = Counter(table.action.value if table.action else "error" for table in self.tables)
+        actions[Action.NOOP.value] += self.unlisted
         risks = [difference.risk for difference in self.differences]
         return {
-            **{name: actions.count(name) for name in ("create", "update", "recreate", "delete", "noop", "error")},
+            **{name: actions[name] for name in ("create", "update", "recreate", "delete", "noop", "error")},
             "destructive": risks.count(Risk.DESTRUCTIVE),
             "disruptive": risks.count(Risk.DISRUPTIVE),
         }
@@ -425,14 +427,17 @@ class Plan:
         Raises:
             InvalidInput: It is not a plan document of this format, or its ids or fingerprint do not fit its content.
         """
+        form = document_shape.form(document)
+        if form is not None and form != FORMAT:
+            message = f"This plan document has format {code(str(form))}; this release reads {FORMAT}."
+            raise InvalidInput(message, hint="Plan again with this release.")
+        if fault := document_shape.fault(document):
+            raise InvalidInput(f"This is not a plan document of dynatus. {fault}")
         try:
-            if document["format"] != FORMAT:
-                message = f"This plan document has format {code(str(document['format']))}; this release reads {FORMAT}."
-                raise InvalidInput(message, hint="Plan again with this release.")
             plan = _plan(document)
-        except (KeyError, TypeError, ValueError, AttributeError) as broken:
-            raise InvalidInput(f"This is not a plan document of dynatus: {_what_is_wrong(broken)}.") from broken
-        if document.get("fingerprint") != plan.fingerprint:
+        except ValueError as broken:
+            raise InvalidInput(f"The plan document was changed: {broken}.") from broken
+        if document["fingerprint"] != plan.fingerprint:
             raise InvalidInput("The plan document was changed: its fingerprint does not fit its content.")
         return plan
 
@@ -450,12 +455,6 @@ def canonical(value: Value) -> str:
 def digest(value: Value) -> str:
     """SHA-256 over a value's canonical JSON, in hex."""
     return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _what_is_wrong(broken: Exception) -> str:
-    if isinstance(broken, KeyError):
-        return f"it has no {code(str(broken.args[0]))}"
-    return code(str(broken)) if isinstance(broken, ValueError) else "a part of it has another form"
 
 
 def _plan(document: Mapping[str, Any]) -> Plan:
@@ -500,12 +499,16 @@ def _difference(table: str, document: Mapping[str, Any]) -> Difference:
         usage=Usage(**usage) if usage else None,
     )
     if difference.id != document["id"]:
-        raise ValueError(f"the difference {document['id']!r} does not fit its id")
+        raise ValueError(f"the difference {code(document['id'])} does not fit its id")
     return difference
 
 
 def _step(document: Mapping[str, Any]) -> Step:
-    least, most = document["seconds"]
+    match document["seconds"]:
+        case [int(least), most]:
+            pass
+        case _:
+            raise ValueError("the seconds of a step must be [least, most]")
     return Step(
         operation=document["operation"],
         parameters=document["parameters"],
