@@ -33,7 +33,9 @@ COPY entrypoint.py /app/
 # LD_LIBRARY_PATH and LD_PRELOAD (ld.so(8)), and OpenSSL ignores OPENSSL_CONF (secure_getenv(3)): where a job sets them,
 # no library of the workspace is loaded.
 RUN cp -L /usr/local/bin/python /opt/dynatus/bin/python \
- && /opt/dynatus/bin/python -I -c "import dynatus_ci.action, dynatus_ci.cli, dynatus_ci.report.console, boto3, jinja2" \
+ && /opt/dynatus/bin/python -I -c "import dynatus_ci.action.apply, dynatus_ci.action.plan, dynatus_ci.aws.connection, dynatus_ci.cli, \
+dynatus_ci.definitions.edn, dynatus_ci.definitions.json_reader, dynatus_ci.definitions.yaml_reader, dynatus_ci.iam, \
+dynatus_ci.importer, dynatus_ci.report.console, dynatus_ci.table.validation.json_schema, boto3, jinja2" \
  && chgrp nogroup /opt/dynatus/bin/python \
  && chmod g+s /opt/dynatus/bin/python
 # No USER: the workspace and the runner's files belong to root in here, as GitHub's rules for actions ask.

@@ -11,18 +11,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
-from dynatus_ci import disk, engine, review
-from dynatus_ci.aws import connection
-from dynatus_ci.aws.client import Aws
+from dynatus_ci import disk, review
 from dynatus_ci.definitions import files, loader
 from dynatus_ci.definitions.loader import Loaded
-from dynatus_ci.engine import Options
 from dynatus_ci.errors import Fault, InvalidDefinitions, InvalidInput
 from dynatus_ci.inputs import Checking, Inputs, Mode
 from dynatus_ci.review import Gate
 from dynatus_ci.table.model import Plan, Table
 from dynatus_ci.text import option
+
+if TYPE_CHECKING:
+    from dynatus_ci.aws.client import Aws
+    from dynatus_ci.engine import Options
+
+# The engine and what calls AWS are imported where they are needed: `validate` does not wait for them to load.
 
 LARGEST_DOCUMENT = 64 << 20
 """The most bytes of a plan document."""
@@ -50,6 +54,8 @@ class Planning:
     @property
     def options(self) -> Options:
         """How the engine must plan and apply."""
+        from dynatus_ci.engine import Options  # noqa: PLC0415  # see the top
+
         return Options(
             ignore_tags=self.inputs.ignore_tags,
             max_parallel=self.inputs.max_parallel,
@@ -83,6 +89,8 @@ class Planning:
 
     def connect(self) -> Aws:
         """Connect to the account."""
+        from dynatus_ci.aws import connection  # noqa: PLC0415  # see the top
+
         return connection.connect(
             region=self.inputs.region,
             endpoint_url=self.inputs.endpoint_url,
@@ -94,6 +102,8 @@ class Planning:
 
     def plan(self, tables: Sequence[Table]) -> Plan:
         """Plan against AWS, or against the baseline."""
+        from dynatus_ci import engine  # noqa: PLC0415  # see the top
+
         if self.inputs.baseline:
             before = self.tables(self.inputs.baseline)
             return engine.plan_against(before, tables, region=self.inputs.region, endpoint=self.inputs.endpoint_url)

@@ -11,29 +11,25 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from dynatus_ci import logs, report, session
-from dynatus_ci.action import apply, checks, plan
+from dynatus_ci.action import checks
 from dynatus_ci.action.job import ActionResult, Job, Problem, add_summary
 from dynatus_ci.errors import Bug, Cancelled, DynatusError, FailureReason, InvalidDefinitions, InvalidInput
-from dynatus_ci.github.transport import Pace
 from dynatus_ci.github.workflow_commands import Level, Runner
 from dynatus_ci.inputs import Mode
 from dynatus_ci.interrupt import Stop
-from dynatus_ci.report import ReportContext
+from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.table.outcome import Outcome
 from dynatus_ci.text import input_value, plain
+
+if TYPE_CHECKING:
+    from dynatus_ci.github.transport import Pace
 
 __all__ = ["main"]
 
 _log = logging.getLogger(__name__)
-_MODES: Mapping[Mode, Callable[[Job], ActionResult]] = {
-    Mode.PLAN: plan.run,
-    Mode.APPLY: apply.run,
-    Mode.DRIFT: checks.drift,
-    Mode.VALIDATE: checks.validate,
-}
 
 
 def main(environ: Mapping[str, str] | None = None, *, stream: TextIO | None = None, pace: Pace | None = None) -> int:
@@ -116,11 +112,29 @@ def _run(job: Job) -> ActionResult:
     if job.run.deleted:
         job.runner.annotate(Level.NOTICE, "The event is the deletion of a branch: there is nothing to do.")
         return ActionResult(result=Outcome.NOOP)
-    mode = job.inputs.mode
     try:
-        return _MODES[mode](job)
+        return _mode(job.inputs.mode)(job)
     except InvalidDefinitions as invalid:
         view = checks.show_faults(job, invalid)
-        url = plan.comment_faults(job, view) if mode is Mode.PLAN else None
+        url = _comment_faults(job, view) if job.inputs.mode is Mode.PLAN else None
         reason = FailureReason.INVALID_DEFINITION
         return ActionResult(result=Outcome.FAILED, reason=reason, comment_url=url, view=view)
+
+
+def _mode(mode: Mode) -> Callable[[Job], ActionResult]:
+    """What runs in a mode. The modes that ask GitHub are imported when they run: PyGithub takes long to load."""
+    if mode is Mode.PLAN:
+        from dynatus_ci.action import plan  # noqa: PLC0415  # see above
+
+        return plan.run
+    if mode is Mode.APPLY:
+        from dynatus_ci.action import apply  # noqa: PLC0415  # see above
+
+        return apply.run
+    return checks.drift if mode is Mode.DRIFT else checks.validate
+
+
+def _comment_faults(job: Job, view: Report) -> str | None:
+    from dynatus_ci.action import plan  # noqa: PLC0415  # as in `_mode`
+
+    return plan.comment_faults(job, view)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dynatus_ci import report, review
 from dynatus_ci.errors import DynatusError, FailureReason, Fault, Place
 from dynatus_ci.github import event as events
 from dynatus_ci.github.event import Run
-from dynatus_ci.github.pull_request import PullRequests
-from dynatus_ci.github.transport import Pace
 from dynatus_ci.github.workflow_commands import Level, OutputValue, Runner
-from dynatus_ci.inputs import Inputs
+from dynatus_ci.inputs import Inputs, Mode
 from dynatus_ci.interrupt import Stop
 from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.review import Scope
@@ -22,6 +20,10 @@ from dynatus_ci.session import Planning
 from dynatus_ci.table.model import Plan, TableChange
 from dynatus_ci.table.outcome import Outcome
 from dynatus_ci.text import code, plain
+
+if TYPE_CHECKING:
+    from dynatus_ci.github.pull_request import PullRequests
+    from dynatus_ci.github.transport import Pace
 
 PLAN_OUTPUT_LIMIT = 400_000
 _COUNTS = ("create", "update", "recreate", "delete", "noop", "destructive")
@@ -85,7 +87,10 @@ class ActionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What every mode works with; `github` is None without a token. `warnings` grows while definitions are read."""
+    """What every mode works with. `warnings` grows while definitions are read.
+
+    `github` is None without a token, and in the modes that do not ask GitHub.
+    """
 
     inputs: Inputs
     run: Run
@@ -103,9 +108,7 @@ class Job:
         """
         run = Run.from_environ(environ, events.read_event(environ))
         inputs = placed(Inputs.from_environ(environ), run)
-        token = inputs.github_token
-        github = PullRequests(token=token, repository=run.repository, api_url=run.api_url, pace=pace) if token else None
-        return cls(inputs=inputs, run=run, runner=runner, github=github, stop=stop)
+        return cls(inputs=inputs, run=run, runner=runner, github=_github(inputs, run, pace), stop=stop)
 
     @property
     def planning(self) -> Planning:
@@ -178,6 +181,14 @@ class Job:
         with self.runner.group(title):
             self.runner.text(report.text(view) if log is None else log)
         add_summary(self.runner, view)
+
+
+def _github(inputs: Inputs, run: Run, pace: Pace | None) -> PullRequests | None:
+    if not inputs.github_token or inputs.mode not in {Mode.PLAN, Mode.APPLY}:
+        return None
+    from dynatus_ci.github.pull_request import PullRequests  # noqa: PLC0415  # PyGithub takes long to load
+
+    return PullRequests(token=inputs.github_token, repository=run.repository, api_url=run.api_url, pace=pace)
 
 
 def definition(change: TableChange) -> Place | None:

@@ -8,16 +8,12 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from dynatus_ci import engine, iam, importer, report, review, session, terminal
-from dynatus_ci.aws.asking import ScanLimits
-from dynatus_ci.aws.client import Aws
+from dynatus_ci import report, review, session, terminal
 from dynatus_ci.cli import options as cli_options
 from dynatus_ci.definitions import formats, loader
-from dynatus_ci.engine import Event, Fitting, ItemProgress, OnEvent, OnRead
 from dynatus_ci.errors import DynatusError, FailureReason, Fault, InvalidDefinitions, InvalidInput
-from dynatus_ci.importer import Imported
 from dynatus_ci.inputs import NAMES, Inputs, Text
 from dynatus_ci.interrupt import INTERRUPTED, Stop
 from dynatus_ci.report import Report, ReportContext
@@ -27,9 +23,15 @@ from dynatus_ci.table.fit import Answers
 from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import FORMAT, Plan, Risk, Table
 from dynatus_ci.table.outcome import Outcome, Result
-from dynatus_ci.table.validation import json_schema
 from dynatus_ci.terminal import say, show
 from dynatus_ci.text import code, input_value
+
+if TYPE_CHECKING:
+    from dynatus_ci.aws.client import Aws
+    from dynatus_ci.engine import OnEvent, OnRead
+    from dynatus_ci.importer import Imported
+
+# What only some commands need is imported by them: whoever waits for another command does not wait for it to load.
 
 DRIFT_FOUND = 2
 CHANGES_PLANNED = 2
@@ -135,6 +137,9 @@ def drift(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Read whole tables, and show whether their items fit what the definitions would change."""
+    from dynatus_ci import engine  # noqa: PLC0415  # see the top
+    from dynatus_ci.aws.asking import ScanLimits  # noqa: PLC0415  # see the top
+
     if options.show_keys and (options.format != "text" or os.environ.get("GITHUB_ACTIONS") == "true"):
         raise InvalidInput(
             "`--show-keys` prints keys of items on a terminal only.",
@@ -144,7 +149,7 @@ def check(options: argparse.Namespace) -> int:
     tables, aws, stop = planning.tables(), planning.connect(), Stop(impatient=True)
     answers: defaultdict[str, list[Answers]] = defaultdict(list)
     with terminal.progress() as told, stop.listening():
-        fitting = Fitting(
+        fitting = engine.Fitting(
             aws,
             limits=ScanLimits(keys=options.show_keys),
             stop=stop.flag,
@@ -161,6 +166,8 @@ def check(options: argparse.Namespace) -> int:
 
 def _reporting(told: OnEvent) -> OnRead:
     """Say how far the reading of each table has come."""
+    from dynatus_ci.engine import Event, ItemProgress  # noqa: PLC0415  # see the top
+
     tables: dict[str, ItemProgress] = {}
 
     def read(table: str, items: int, about: int) -> None:
@@ -187,6 +194,8 @@ def show_plan(options: argparse.Namespace) -> int:
 
 def apply(options: argparse.Namespace) -> int:
     """Change the account to match the definitions."""
+    from dynatus_ci import engine  # noqa: PLC0415  # see the top
+
     planning = _planning(options, mode="apply")
     file, interactive = planning.inputs.reviewed, terminal.can_ask()
     if not (interactive or options.yes or file):
@@ -231,6 +240,8 @@ def _confirmed(planned: Plan, gate: Gate) -> bool:
 
 
 def _run(planning: Planning, tables: Sequence[Table], *, aws: Aws, planned: Plan, gate: Gate) -> Result:
+    from dynatus_ci import engine  # noqa: PLC0415  # see the top
+
     stop = Stop(impatient=True)
     stop.applying = True
     with terminal.progress() as told, stop.listening():
@@ -250,6 +261,8 @@ def _run(planning: Planning, tables: Sequence[Table], *, aws: Aws, planned: Plan
 
 def import_(options: argparse.Namespace) -> int:
     """Write existing tables as definitions."""
+    from dynatus_ci import importer  # noqa: PLC0415  # see the top
+
     planning = _planning(options)
     imported = importer.import_tables(
         planning.connect(),
@@ -289,6 +302,8 @@ def _summary_of_import(imported: Sequence[Imported], *, folder: str, ask_owner: 
 
 def policy(options: argparse.Namespace) -> int:
     """Print the least IAM policy for these definitions, or for import."""
+    from dynatus_ci import iam  # noqa: PLC0415  # see the top
+
     planning = _planning(options)
     region, account = planning.inputs.region, planning.inputs.account
     if options.role == "import":
@@ -305,13 +320,15 @@ def policy(options: argparse.Namespace) -> int:
 
 def schema(_: argparse.Namespace) -> int:
     """Print the JSON Schema of a definition, for editors."""
+    from dynatus_ci.table.validation import json_schema  # noqa: PLC0415  # see the top
+
     terminal.show_json(json_schema.document())
     return 0
 
 
 def completion(options: argparse.Namespace) -> int:
     """Print a shell's completion script."""
-    import shtab  # noqa: PLC0415  # no other command needs it
+    import shtab  # noqa: PLC0415  # see the top
 
     whole, commands = cli_options.parsers()
     for command in commands.values():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from dynatus_ci.definitions import edn, json_reader, layouts, notation, yaml_reader
+from dynatus_ci.definitions import layouts, notation
 from dynatus_ci.definitions.nodes import Document, FormKind, Node, Source
 from dynatus_ci.definitions.notation import Notation
 from dynatus_ci.errors import Fault, InvalidDefinitions
@@ -44,10 +44,31 @@ class Format:
     documents: bool = False
 
 
-EDN = Format("EDN", (".edn",), edn.read, layouts.edn, comment=";;")
-JSON = Format("JSON", (".json",), json_reader.read, layouts.json_text, notation=notation.JSON)
+# Readers and their libraries take long to load: each is imported by the first file that needs it.
+
+
+def _read_edn(text: str, file: str) -> Document:
+    from dynatus_ci.definitions import edn  # noqa: PLC0415  # see above
+
+    return edn.read(text, file)
+
+
+def _read_json(text: str, file: str) -> Document:
+    from dynatus_ci.definitions import json_reader  # noqa: PLC0415  # see above
+
+    return json_reader.read(text, file)
+
+
+def _read_yaml(text: str, file: str) -> Document:
+    from dynatus_ci.definitions import yaml_reader  # noqa: PLC0415  # see above
+
+    return yaml_reader.read(text, file)
+
+
+EDN = Format("EDN", (".edn",), _read_edn, layouts.edn, comment=";;")
+JSON = Format("JSON", (".json",), _read_json, layouts.json_text, notation=notation.JSON)
 YAML = Format(
-    "YAML", (".yaml", ".yml"), yaml_reader.read, layouts.yaml_text, comment="#", notation=notation.YAML, documents=True
+    "YAML", (".yaml", ".yml"), _read_yaml, layouts.yaml_text, comment="#", notation=notation.YAML, documents=True
 )
 FORMATS = (EDN, JSON, YAML)
 SUFFIXES = tuple(suffix for each in FORMATS for suffix in each.suffixes)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dynatus_ci.definitions import edn, layouts
+from dynatus_ci.definitions import layouts
 from dynatus_ci.definitions.nodes import FormKind, Node
 from dynatus_ci.errors import Fault, InvalidDefinitions
 from dynatus_ci.text import rewritten
@@ -98,6 +98,8 @@ class Notation:
 
 def _forms(text: str) -> tuple[Node, ...]:
     """What EDN reads in a code span; nothing if it cannot be read."""
+    from dynatus_ci.definitions import edn  # noqa: PLC0415  # slow to load: only faults of other formats need it
+
     try:
         return edn.read(_REST.sub(f'"{_AS_STRING}"', text), "").forms
     except InvalidDefinitions:

@@ -13,6 +13,7 @@ import botocore.credentials
 import botocore.tokens
 import pytest
 
+from tests.hostile_workspace import imported_by_the_image
 from tests.simulator import Clock, Simulator
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,13 @@ def test_the_image_keeps_the_services_that_are_called_and_no_other() -> None:
     assert {"sts", "kms", "cloudwatch"} <= called()
     assert {"sts", "sso", "sso-oidc"} <= of_credentials()
     assert kept() == called() | of_credentials()
+
+
+def test_the_image_has_compiled_every_module_that_a_run_imports() -> None:
+    files = (file.relative_to(ROOT).with_suffix("") for file in (ROOT / "dynatus_ci").rglob("*.py"))
+    ours = {".".join(part for part in file.parts if part != "__init__") for file in files}
+    for_tests = {"dynatus_ci.pytest_plugin", "dynatus_ci.testing", "dynatus_ci.api"}
+    assert ours - {"dynatus_ci.__main__"} - for_tests - imported_by_the_image() == set()
 
 
 @pytest.fixture(scope="module")
