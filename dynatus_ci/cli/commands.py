@@ -7,6 +7,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -41,19 +42,21 @@ APPROVAL_NEEDED = 3
 def validate(options: argparse.Namespace) -> int:
     """Find what DynamoDB would refuse, without any call."""
     planning = _planning(options, mode="validate")
-    tables, faults, errors = _load_all(planning, options.paths or [planning.inputs.path])
+    paths = options.paths or [planning.inputs.path]
+    context = replace(_context(planning.inputs), path=", ".join(paths))
+    tables, faults, errors = _load_all(planning, paths)
     if errors and not (faults or tables):
         raise errors[0]
     if options.format == "json":
         terminal.show_json({"format": FORMAT, "faults": [fault.to_dict() for fault in faults]})
     elif options.format == "markdown":
         sources = session.sources(faults)
-        view = report.faults(faults, _context(planning.inputs), sources=sources, definitions=len(tables))
+        view = report.faults(faults, context, sources=sources, definitions=len(tables))
         show(report.markdown(view))
     else:
         show_faults(options, faults, stream=sys.stdout)
     if planning.inputs.baseline and options.format != "json" and not faults:
-        _print(options, {}, report.plan(planning.plan(tables), _context(planning.inputs)))
+        _print(options, {}, report.plan(planning.plan(tables), context))
     if not faults:
         say(f"{report.plural(len(tables), 'definition')} {'is' if len(tables) == 1 else 'are'} valid.")
     for error in errors:

@@ -16,7 +16,7 @@ from typing import NoReturn
 from dynatus_ci import disk
 from dynatus_ci.definitions.formats import SUFFIXES
 from dynatus_ci.errors import Fault, InvalidDefinitions, InvalidInput, NoDefinitions, Place
-from dynatus_ci.text import code, shorten
+from dynatus_ci.text import code, option, shorten
 
 MOST_FILES = 20_000
 MOST_BYTES = 1 << 20
@@ -86,7 +86,7 @@ def _refuse_way_out(start: Path, root: Path) -> None:
     if lexical.is_relative_to(root) and not Path(real).is_relative_to(home):
         shown = code(shorten(str(start.relative_to(root)), 200))
         message = f"The path {shown} leads out of the working directory through a symbolic link."
-        raise InvalidInput(message, hint="Set `path` to the folder itself.")
+        raise InvalidInput(message, hint=f"Set {option('path')} to the folder itself.")
 
 
 def _walk(start: Path, root: Path) -> Iterator[tuple[bool, File]]:

@@ -113,6 +113,23 @@ def test_a_pattern_that_approves_nothing_gets_a_warning(
     assert warning.replace("`", "") in printed
 
 
+def test_validate_says_which_paths_it_has_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = tmp_path / "wrong.edn"
+    wrong.write_text("{", encoding="utf-8")
+    assert cli.main(["validate", str(EXAMPLES), str(wrong), "--format", "markdown"]) == 1
+    assert f"path `{EXAMPLES}, {wrong}`" in capsys.readouterr().out
+
+
+def test_a_path_that_leads_out_is_called_as_the_command_calls_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path("tables").symlink_to(EXAMPLES.absolute())
+    assert cli.main(["validate", "tables"]) == 1
+    assert "Set PATH to the folder itself." in capsys.readouterr().err
+
+
 def test_a_saved_plan_is_printed_as_it_was_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before, out = tmp_path / "before.edn", tmp_path / "plan.json"
     before.write_text((EXAMPLES / "users.edn").read_text(encoding="utf-8"), encoding="utf-8")
