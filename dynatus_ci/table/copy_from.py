@@ -172,12 +172,24 @@ def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
     where, name = stage(comparison), comparison.desired.at(PATH)
     if where in {Stage.NOT_WANTED, Stage.NOT_KNOWN, Stage.COPIED, Stage.DONE} or name not in comparison.facts.sources:
         return None
-    found = _wrong_source(comparison, where)
+    found = _wrong_source(comparison, where) or _no_room(comparison)
     if found:
         return found, FailureReason.DESTRUCTIVE_BLOCKED
     if where is Stage.UNTOUCHED and comparison.facts.emptiness is Emptiness.ITEMS:
         return own_items(name), FailureReason.ITEMS_DO_NOT_FIT
     return None
+
+
+def _no_room(comparison: Comparison) -> str | None:
+    """Both tags are there for a moment, beside all that the table has. AWS does not count its own."""
+    there, marked = comparison.actual_at((tags.Tags.name,)) or {}, comparison.actual_at(PATH) or {}
+    others = [key for key in there if key not in marked and not key.startswith("aws:")]
+    if len(others) <= MOST_TAGS:
+        return None
+    return (
+        f"The table has {len(others)} tags, and a copy sets two of its own. A table can have at most {tags.MOST}: "
+        "remove some first, in a change of its own."
+    )
 
 
 def _wrong_source(comparison: Comparison, where: Stage) -> str | None:

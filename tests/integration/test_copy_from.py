@@ -333,6 +333,16 @@ def test_an_empty_table_is_filled_and_one_with_items_of_its_own_never(world: Wor
     ends_well(world, items)
 
 
+def test_a_table_without_room_for_the_tags_of_a_copy_is_left_as_it_is(world: World) -> None:
+    begun(world, 20)
+    world.apply({**PLAIN, "Tags": [{"Key": f"t{number}", "Value": "x"} for number in range(49)]})
+    run = world.apply({**PLAIN, "CopyFrom": OLD})
+    assert run.table.result is Outcome.REFUSED
+    assert run.table.error
+    assert "has 49 tags, and a copy sets two of its own" in run.table.error.message
+    assert run.writes == []
+
+
 def test_a_source_is_not_deleted_in_the_run_that_copies_it(world: World) -> None:
     items = begun(world, 20)
     run = world.apply(TARGET, GONE)
