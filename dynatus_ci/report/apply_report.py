@@ -40,7 +40,7 @@ _REFUSED = {
     FailureReason.NOT_MERGED: f"{_REVIEW} To take over existing tables, set `approval: none` for the first run.",
     FailureReason.PLAN_MISSING: _REVIEW,
     FailureReason.PLAN_CHANGED: _REVIEW,
-    FailureReason.ITEMS_DO_NOT_FIT: "Mend the items that do not fit, then run apply again. It needs no new review.",
+    FailureReason.ITEMS_DO_NOT_FIT: "Correct the items that do not fit, then run apply again. It needs no new review.",
 }
 
 
@@ -192,6 +192,11 @@ def _left(table: TableResult) -> list[StepResult]:
     return [step for step in table.steps if step.status is not Status.DONE]
 
 
+def _ran_nothing(table: TableResult) -> bool:
+    """Whether the table was refused as a whole: then its steps say nothing."""
+    return all(step.status is Status.REFUSED for step in table.steps)
+
+
 def _took(table: TableResult) -> str:
     return span(sum(step.took or 0 for step in table.steps))
 
@@ -253,7 +258,7 @@ def _link(result: Result, context: ReportContext) -> FooterItem | None:
 def _row(table: TableResult, change: TableChange) -> Row:
     done, left = len(table.steps) - len(_left(table)), len(_left(table))
     what = wording.overview(change) if change.changes else ""
-    progress = f"{done:,} of {plural(len(table.steps), 'step')} done" if left else ""
+    progress = f"{done:,} of {plural(len(table.steps), 'step')} done" if left and not _ran_nothing(table) else ""
     ran = " · ".join(filter(None, [progress, what]))
     return Row((table.table,), _state(table), ran, _took(table) if done else "", _MARKS[table.result])
 
@@ -274,7 +279,7 @@ def _section(table: TableResult, change: TableChange, *, context: ReportContext)
         summary=_summary(table),
         errors=(_went_wrong(table),) if table.error else (),
         sides=planned.sides if table.action is Action.CREATE else ("Before", "After"),
-        steps=tuple(_step(step, new=table.action is Action.CREATE) for step in table.steps),
+        steps=() if _ran_nothing(table) else tuple(_step(s, new=table.action is Action.CREATE) for s in table.steps),
         run_notes=(*table.notes, *fit.findings(check for check in table.checks if not check.refuses)),
         # The plan's advice comes too late if the table was changed.
         notes=() if table.result is Outcome.APPLIED else planned.notes,

@@ -98,6 +98,6 @@ def _value(kind: str, content: Value) -> str:
 
 def _next(plan: Plan) -> Iterator[str]:
     if item_findings.misfits(plan.tables):
-        yield "Mend these items, or change the definition; then check again."
+        yield "Correct these items, or change the definition; then check again."
     if _denied(plan):
         yield "Allow `dynamodb:Scan` (`dynatus policy --mode check` prints the policy)."

@@ -137,7 +137,7 @@ def _table(section: Section, *, brief: bool) -> Iterator[_TextLine]:
         for number, step in enumerate(section.steps, 1):
             yield _step(step, number)
     for note in (*section.run_notes, *(() if brief else section.notes)):
-        yield _say(plain(note), indent=4)
+        yield _say(plain(note), indent=4, prefix="- ")
     if not brief and (section.changes or section.steps or section.run_notes or section.notes):
         yield _BLANK
 

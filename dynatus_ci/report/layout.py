@@ -199,6 +199,7 @@ class Section:
         access_paths: Keys, indexes and stream as the lines of a diff; empty if it would say nothing new.
         run_notes: The notes of the run, as sentences.
         notes: The notes of the plan, as sentences.
+        most_tables: How many of `other_tables` fit; None for all.
     """
 
     tables: tuple[str, ...] = ()
@@ -214,11 +215,22 @@ class Section:
     run_notes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     excerpt: Excerpt | None = None
+    most_tables: int | None = None
 
     @property
     def shown_places(self) -> tuple[FileLink, ...]:
         """The files in sight."""
         return self.places[:SHOWN_PLACES]
+
+    @property
+    def other_tables(self) -> tuple[str, ...]:
+        """The tables whose files are not in sight. They are shown by name."""
+        return tuple(place.table for place in self.places[SHOWN_PLACES:])
+
+    @property
+    def shown_tables(self) -> tuple[str, ...]:
+        """Those of them that fit."""
+        return self.other_tables[: self.most_tables]
 
     @property
     def lines(self) -> tuple[tuple[ValueChange, ...], ...]:
@@ -280,13 +292,19 @@ class Report:
         return self.rows[len(self.shown_rows) :]
 
     @property
+    def hidden_tables(self) -> int:
+        """How many names of tables are left out in the details."""
+        return sum(len(section.other_tables) - len(section.shown_tables) for section in self.sections)
+
+    @property
     def parts(self) -> int:
-        """How many parts can be left out: lines of alerts, notes, rows and sections."""
+        """How many parts can be left out: lines of alerts, notes, rows, sections, and names in these."""
         lines = sum(len(alert.lines) for alert in self.alerts)
-        return lines + len(self.notes) + len(self.rows) + len(self.sections)
+        names = sum(len(section.other_tables) for section in self.sections)
+        return lines + len(self.notes) + len(self.rows) + len(self.sections) + names
 
     def cut(self, keep: int) -> Report:
-        """The report with its first parts: alerts come first, then notes, the overview, and details."""
+        """The report with its first parts: alerts come first, then notes, the overview, details, and names in these."""
         alerts = []
         for alert in self.alerts:
             lines = alert.lines[:keep]
@@ -295,7 +313,12 @@ class Report:
         notes = self.notes[:keep]
         rows = self.rows[: keep - len(notes)]
         sections = self.sections[: keep - len(notes) - len(rows)]
+        keep -= len(notes) + len(rows) + len(sections)
+        named = []
+        for section in sections:
+            named.append(replace(section, most_tables=keep))
+            keep -= len(named[-1].shown_tables)
         hidden = replace(
             self, hidden_rows=len(self.rows) - len(rows), hidden_sections=len(self.sections) - len(sections)
         )
-        return replace(hidden, alerts=tuple(alerts), notes=notes, rows=rows, sections=sections)
+        return replace(hidden, alerts=tuple(alerts), notes=notes, rows=rows, sections=tuple(named))

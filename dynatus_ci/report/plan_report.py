@@ -16,7 +16,7 @@ from dynatus_ci.report.wording import Consequence
 from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange
-from dynatus_ci.text import code, option, visible
+from dynatus_ci.text import code, option, rewritten, visible
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.RECREATE: "↻", Action.DELETE: "-", Action.NOOP: " "}
 _ACCOUNT = re.compile(r"(?<!\d)\d{8}(?=\d{4}(?!\d))")
@@ -90,8 +90,15 @@ def grouped_sections(sections: Iterable[Section]) -> tuple[Section, ...]:
 
 
 def _without_name(section: Section) -> Section:
-    """The section without its table's name, which notes may hold, too: in an ARN."""
-    notes = tuple(note.replace(name, "") for name in section.tables for note in section.notes)
+    """The section without its table's name, and without the values that hold it.
+
+    The ARNs of two streams differ in more than the name: they hold the time when the stream began.
+    """
+    (name,) = section.tables or ("",)
+    named = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])")
+    notes = tuple(
+        rewritten(note, words=str, value=lambda value: "" if named.search(value) else value) for note in section.notes
+    )
     return replace(section, tables=(), places=(), notes=notes)
 
 
@@ -99,9 +106,15 @@ def _together(sections: Sequence[Section]) -> Section:
     return replace(
         sections[0],
         tables=tuple(name for section in sections for name in section.tables),
-        notes=tuple(dict.fromkeys(note for section in sections for note in section.notes)),
+        notes=tuple(_shared(notes) for notes in zip(*(section.notes for section in sections), strict=True)),
         places=tuple(replace(place, table=section.tables[0]) for section in sections for place in section.places),
     )
+
+
+def _shared(notes: Sequence[str]) -> str:
+    """One note for several tables: that of the first, which may name what only this table has."""
+    others = "" if len(set(notes)) == 1 else f" The same is true of the other {plural(len(notes) - 1, 'table')}."
+    return f"{notes[0]}{others}"
 
 
 def section(change: TableChange, context: ReportContext) -> Section:
@@ -141,7 +154,8 @@ def step_line(step: Step, *, status: str = "", took: float | None = None) -> Ste
 
 def failure(table: str, error: Failure) -> str:
     """Why a table could not be read or changed, as a sentence that begins with the table."""
-    return f"{code(table)}: {error.message.removeprefix(f'{code(table)}: ')}"
+    message = error.message.removeprefix(f"{code(table)}: ")
+    return f"{code(table)}: {message.replace(f' of table {code(table)} failed', ' failed', 1)}"
 
 
 def approval_request(
@@ -277,7 +291,6 @@ def _alerts(plan: Plan, context: ReportContext, lost: _Losses) -> Iterator[Alert
     if refused:
         yield Alert("CAUTION", "Refused, and no approval changes that", refused)
     yield from item_findings.caution(plan, context)
-    yield from item_findings.warning(plan)
     if lost.unapproved:
         title = f"{plural(len(lost.unapproved), 'destructive change')}, not approved"
         yield approval_request(lost.unapproved, plan, context, title=title)
@@ -288,6 +301,7 @@ def _alerts(plan: Plan, context: ReportContext, lost: _Losses) -> Iterator[Alert
     if lost.unproven:
         title = f"{plural(len(lost.unproven), 'table')} deleted only if empty, unless approved"
         yield approval_request(lost.unproven, plan, context, title=title, aim="To approve the deletion with items")
+    yield from item_findings.warning(plan)
     disturbed = [consequence for change in plan.tables for consequence in wording.disruptive(change)]
     if disturbed:
         yield Alert("WARNING", plural(len(disturbed), "disruptive change"), tuple(_sentences(disturbed)))
@@ -336,7 +350,7 @@ def _what_first(plan: Plan) -> str:
     if unread(plan):
         return "every table can be read"
     only_items = all(item_findings.misfits([change]) for change in plan.tables if change.refusal)
-    return "these items are mended" if only_items else "nothing is refused"
+    return "these items are corrected" if only_items else "nothing is refused"
 
 
 def _supported(change: TableChange) -> list[Difference]:

@@ -194,13 +194,13 @@ def overview(change: TableChange) -> str:
     supported = [difference for difference in change.differences if difference.effect is not Effect.UNSUPPORTED]
     if change.action is Action.DELETE:
         empty = change.risk is not Risk.DESTRUCTIVE
-        return f"{_GONE} table, empty" if empty else f"{_GONE} table and its items"
+        return _signed(_GONE, "table, empty" if empty else "table and its items")
     causes = [difference for difference in supported if forces_recreation(difference)]
     if causes:
         return _SEPARATOR.join(_part(difference) for difference in causes)
     new, parts = change.action is Action.CREATE, []
     if new:
-        parts += [f"{_NEW} table", *(f"{_NEW} {name(path)}" for path in _local_indexes(supported))]
+        parts += [_signed(_NEW, "table"), *(_signed(_NEW, name(path)) for path in _local_indexes(supported))]
         supported = [difference for difference in supported if difference.path]
     for member in (GLOBAL, "Replicas"):
         parts += _named(member, [difference for difference in supported if _is_member(difference, member)])
@@ -236,10 +236,15 @@ def _named(member: str, differences: Sequence[Difference]) -> list[str]:
     for sign in (_NEW, _REBUILT, _GONE):
         same = [difference for difference in differences if _sign(difference) == sign]
         if len(same) <= _SHOWN_NAMES:
-            parts += [f"{sign} {name(difference.path)}" for difference in same]
+            parts += [_signed(sign, name(difference.path)) for difference in same]
         else:
-            parts += [f"{sign} {count}" for count in _counted(len(same), _title(member))]
+            parts += [_signed(sign, count) for count in _counted(len(same), _title(member))]
     return [*parts, *(_part(difference) for difference in differences if _sign(difference) == _CHANGED)]
+
+
+def _signed(sign: str, what: str) -> str:
+    """The sign stays on the line of its word."""
+    return f"{sign}\N{NO-BREAK SPACE}{what}"
 
 
 def _counted(count: int, noun: str) -> list[str]:
@@ -260,11 +265,11 @@ def _new_part(difference: Difference) -> str:
 def _part(difference: Difference) -> str:
     """A difference by name, with both values if they are short."""
     if difference.effect is Effect.COPY:
-        return f"{_NEW} items of {code(difference.desired)}"
+        return _signed(_NEW, f"items of {code(difference.desired)}")
     before, after = (side.get(difference.path, "") for side in sides(difference) or ({}, {}))
     if forces_recreation(difference):
-        sign = {_NEW: f"{_NEW} ", _GONE: f"{_GONE} "}.get(_sign(difference), "")
-        return f"{sign}{name(difference.path)} {before_and_after(difference)}".rstrip()
+        what = f"{name(difference.path)} {before_and_after(difference)}".rstrip()
+        return _signed(sign, what) if (sign := _sign(difference)) in {_NEW, _GONE} else what
     if _OFF in {before, after}:
         return f"{name(difference.path)} {after if after in {_OFF, _ON} else code(after)}"
     if before.startswith(f"{_ON}, ") and after.startswith(f"{_ON}, "):

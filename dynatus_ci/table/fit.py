@@ -319,22 +319,43 @@ def refusal(wrong: Iterable[Check]) -> str:
     found = " ".join(findings(wrong))
     # Of what is copied apply asks all items whatever the input says: an item that does not fit would be lost.
     ignored = "" if any(map(_is_copied, wrong)) else f", or set {option('check')} to `none`"
-    return f"{found} Mend them (`dynatus check --show-keys` names some){ignored}."
+    return f"{found} Correct them (`dynatus check --show-keys` names some){ignored}."
 
 
 def findings(found: Iterable[Check]) -> Iterator[str]:
-    """What was found out about the items, and what follows from it: sentences for each part of the table."""
-    for path, same in groupby(found, lambda check: check.path):
-        yield _finding(path, list(same))
+    """What was found out about the items, and what follows from it.
+
+    A sentence or more for each part of the table with misfits, and one for all parts that fit.
+    """
+    fitting: dict[tuple[str, Extent, int], list[str]] = {}
+    for path, group in groupby(found, lambda check: check.path):
+        first, *_ = same = list(group)
+        if first.reason is None and first.read is not Extent.NONE:
+            fitting.setdefault((_items(first), first.read, first.items), []).append(part(path))
+        else:
+            yield _finding(path, same)
+    for (items, read, count), parts in fitting.items():
+        yield _fit(items, read, count, parts)
+
+
+def _items(check: Check) -> str:
+    return f"items{' to copy' if _is_copied(check) else ''}{' in a sample' if check.read is Extent.SAMPLE else ''}"
+
+
+def _fit(items: str, read: Extent, count: int, parts: Sequence[str]) -> str:
+    """That all items fit, as a sentence."""
+    if not count and read is Extent.ALL:
+        return f"There are no {items}, so none that do not fit."
+    *most, last = parts
+    named = f"{', '.join(most)} and {last}" if most else last
+    return f"{'All ' if read is Extent.ALL else ''}{count:,} {items} fit {named}."
 
 
 def _finding(path: Path, same: Sequence[Check]) -> str:
     first, misfits = same[0], sum(check.misfits for check in same)
-    items = f"items{' to copy' if _is_copied(first) else ''}{' in a sample' if first.read is Extent.SAMPLE else ''}"
+    items = _items(first)
     if first.reason is Misfit.DENIED or first.read is Extent.NONE:
         return f"Whether the items fit {part(path)}: {first.note or NOT_READ}."
-    if not misfits:
-        return f"{'All ' if first.read is Extent.ALL else ''}{first.items:,} {items} fit {part(path)}."
     if path == (TimeToLive.name,):
         others = "".join(f"; in {check.misfits:,} {check.note}" for check in same[1:])
         return f"In {first.misfits:,} of {first.items:,} {items} {first.note}{others}."

@@ -63,7 +63,7 @@ class Check:
 
     @property
     def refuses(self) -> bool:
-        """Whether the table must not be changed before these items are mended."""
+        """Whether the table must not be changed before these items are corrected."""
         return self.misfits > 0 and self.reason not in HARMLESS
 
     def to_dict(self) -> dict[str, Any]:

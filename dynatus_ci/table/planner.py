@@ -441,5 +441,5 @@ def _unsupported_notes(comparison: Comparison, differences: Sequence[Difference]
 
 def _unchangeable(comparison: Comparison) -> TableChange:
     status = comparison.info.status if comparison.info else ""
-    message = f"Table {code(comparison.name)} is {code(status)}. DynamoDB takes no change of it until that is mended."
+    message = f"Table {code(comparison.name)} is {code(status)}. DynamoDB takes no change of it until that is resolved."
     return replace(_table_change(comparison, Action.NOOP), action=None, error=Failure(code=status, message=message))

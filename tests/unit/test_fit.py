@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -207,3 +208,18 @@ def test_a_plan_has_the_same_fingerprint_whatever_the_items_say() -> None:
     document = plans[2].to_dict()
     assert document["tables"][0]["checks"][0]["misfits"] == 3
     assert Plan.from_dict(document).to_dict() == document
+
+
+def test_all_parts_that_fit_are_one_sentence() -> None:
+    index, other = (("GlobalSecondaryIndexes", name) for name in ("by-email", "by-day"))
+    every, expiry = Check(index, None, Extent.ALL, 12), Check(("TimeToLiveSpecification",), None, Extent.ALL, 12)
+    assert list(fit.findings([every, Check(other, None, Extent.ALL, 12), expiry])) == [
+        "All 12 items fit index `by-email`, index `by-day` and time to live."
+    ]
+    assert list(fit.findings([every, replace(expiry, read=Extent.SAMPLE)])) == [
+        "All 12 items fit index `by-email`.",
+        "12 items in a sample fit time to live.",
+    ]
+    assert list(fit.findings([replace(every, items=0), replace(expiry, items=0)])) == [
+        "There are no items, so none that do not fit."
+    ]

@@ -17,6 +17,7 @@ from dynatus_ci.report import safe_markdown as words
 from dynatus_ci.table import planner
 from dynatus_ci.table.model import Action, Difference, Failure, Plan, Risk, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
+from dynatus_ci.text import code
 from tests import shop
 from tests.reports import (
     APPLY,
@@ -53,6 +54,7 @@ from tests.reports import (
 )
 from tests.shop import ACCOUNT, change, creation, plan
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 APPROVED = Path(__file__).parents[1] / "cases" / "reports"
 COMMENT = report.characters(60_000)
 
@@ -208,6 +210,26 @@ def test_tables_with_the_same_change_share_a_row_a_sentence_and_a_section() -> N
     assert "Index `email-index` of 20 tables (`service-000-table`, `service-001-table`, " in shown
     assert "<summary>280 tables: create, 2 steps" in shown
     assert "<summary>🔴 20 tables: update, 7 steps" in shown
+
+
+def test_every_table_of_a_large_group_is_named_as_far_as_there_is_room() -> None:
+    plan_of_300 = report.plan(BIG, GITHUB)
+    assert "`table-279`\n" in report.markdown(plan_of_300)
+    cut = report.markdown(plan_of_300, size=report.characters(8_000))
+    last = re.search(r"`table-(\d+)` and (\d+) more\n", cut)
+    assert last
+    assert int(last[1]) + int(last[2]) == 279
+    assert "[See all of it]" in cut
+
+
+def test_tables_whose_streams_end_share_a_section_whenever_their_streams_began() -> None:
+    ends = "The stream {} ends."
+    streams = [code(f"arn:aws:dynamodb:eu-west-1:1:table/t{n}/stream/2026-02-0{n}") for n in (1, 2, 3)]
+    changes = [replace(change("users", as_name=f"t{n}"), notes=(ends.format(streams[n - 1]),)) for n in (1, 2, 3)]
+    shown = report.markdown(report.plan(plan(*changes), GITHUB))
+    assert f"- {ends.format(streams[0])} The same is true of the other 2 tables.\n" in shown
+    other = replace(changes[2], notes=(ends.format("`another/stream`"),))
+    assert "<code>t3</code>" in report.markdown(report.plan(plan(*changes[:2], other), GITHUB))
 
 
 def test_tables_that_are_deleted_share_a_sentence() -> None:
@@ -366,7 +388,7 @@ def test_what_only_the_run_could_tell_is_told() -> None:
     one = change("users")
     table = table_result(one, *[Status.DONE] * len(one.steps), result=Outcome.APPLIED, notes=(STREAMS,))
     result = Result(plan(one), (table,), Outcome.APPLIED)
-    assert f"    {STREAMS}\n" in report.text(report.result(result, TERMINAL))
+    assert f"    - {STREAMS}\n" in report.text(report.result(result, TERMINAL))
     assert f"- {words.prose(STREAMS)}\n" in report.markdown(report.result(result, APPLY))
 
 
@@ -425,7 +447,7 @@ def test_an_address_that_is_none_is_no_link(url: str) -> None:
 def test_a_member_that_no_phrase_tells_of_is_shown_as_json() -> None:
     new = Difference("users", ("StreamSpecification",), None, {"StreamEnabled": True, "Colour": "red"})
     shown = report.text(report.plan(plan(replace(change("users"), differences=(new,))), TERMINAL))
-    assert re.findall(r"[+-] +\S.*", shown) == ['+  "StreamEnabled": true,', '+  "Colour": "red"']
+    assert re.findall(r"[+-] {2,}\S.*", shown) == ['+  "StreamEnabled": true,', '+  "Colour": "red"']
 
 
 @pytest.mark.parametrize(
@@ -438,7 +460,9 @@ def test_a_member_that_no_phrase_tells_of_is_shown_as_json() -> None:
     ],
 )
 def test_the_overview_says_what_changes(name: str, expected: str) -> None:
-    assert f" | {expected} | " in report.markdown(report.plan(plan(change(name)), GITHUB))
+    shown = report.markdown(report.plan(plan(change(name)), GITHUB))
+    expected = re.sub("(?<=[+\N{MINUS SIGN}]) ", NO_BREAK, expected)  # a sign stays on the line of its word
+    assert f" | {expected} | " in shown
 
 
 def test_apply_shows_its_plan_without_the_advice_to_apply() -> None:

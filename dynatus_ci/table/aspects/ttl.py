@@ -109,6 +109,6 @@ class TimeToLive(Aspect):
         """What happens to items between two attributes."""
         if any(d.actual and d.actual["Enabled"] and d.desired["Enabled"] for d in differences):
             yield (
-                "Expiry moves to another attribute: AWS asks for about 31 minutes between off and on, "
+                "Time to live moves to another attribute: AWS asks for about 31 minutes between off and on, "
                 "and nothing expires meanwhile."
             )
