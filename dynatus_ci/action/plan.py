@@ -164,6 +164,7 @@ def _context(job: Job, plan: Plan, *, outcome: CommentOutcome) -> ReportContext:
     return job.context(
         approval=job.inputs.approval_at(plan.endpoint).value,
         record=outcome.recorded,
+        saved_in=job.inputs.out,
         label_on="this pull request" if outcome.recorded else "",
         label_removed=outcome.label_removed,
         approved_by=approved_by,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dynatus_ci.aws.endpoints import without_password
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.text import code
+from dynatus_ci.text import code, plain
 
 _FILES = {
     "AWS_CONFIG_FILE": "~/.aws/config",
@@ -77,7 +77,7 @@ def used() -> Iterator[None]:
             f"{code(str(error))}.", hint="Name a profile of `~/.aws/config` with `AWS_PROFILE` or `--profile`."
         ) from error
     except (BotoCoreError, OSError, RuntimeError, ValueError) as error:
-        text = without_password(str(error)).rstrip(".")
+        text = plain(without_password(str(error))).rstrip(".")  # `endpoints.check` marks the address
         what = "credentials" if raised_in(error, "credentials", "tokens") else "configuration"
         raise InvalidInput(
             f"The AWS {what} cannot be used: {code(text)}.",

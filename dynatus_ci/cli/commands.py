@@ -377,6 +377,7 @@ def _context(inputs: Inputs, *, approved: frozenset[str] = frozenset()) -> Repor
         path=inputs.path,
         environment=inputs.environment,
         baseline=inputs.baseline,
+        saved_in=inputs.out,
         approval="reviewed" if inputs.reviewed else "none",
         approved_by=dict.fromkeys(approved, ""),
         max_parallel=inputs.max_parallel,

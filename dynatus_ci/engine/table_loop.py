@@ -61,7 +61,8 @@ class TableLoop:
         done = self._table.progress
         try:
             result = self._until_it_ends()
-            self._table.notify(EventKind.FINISHED, result.result.value)
+            if result.result is not Outcome.NOOP:  # hundreds of tables that match would hide the one that changes
+                self._table.notify(EventKind.FINISHED, result.result.value)
         except DynatusError as error:  # raised by `on_event`
             return done.result(Outcome.FAILED, error=call_errors.failure(error))
         except Exception as bug:  # noqa: BLE001  # a bug at one table must not hide what was done to the others

@@ -24,6 +24,7 @@ from dynatus_ci.text import visible
 SUMMARY_LIMIT: Final = 1024 * 1024
 """Bytes. The runner shows nothing of a larger job summary of one step (docs: job summaries)."""
 
+_COMMAND_STARTS: Final = ("::", "##[")
 _MESSAGE_LIMIT: Final = 4_000  # the runner cuts a message at 4,096 characters
 _SUMMARY_CUT: Final = "\n\n*The rest is left out: a job summary holds 1 MiB.*\n"
 
@@ -62,7 +63,13 @@ class Runner:
         self._lock = RLock()
 
     def text(self, text: str) -> None:
-        """Print text that anybody may have written. None of it can be a command."""
+        """Print text that anybody may have written. None of it can be a command.
+
+        The runner shows the two lines of a bracket in the log, so only text that could hold a command has one.
+        """
+        if not any(start in text for start in _COMMAND_STARTS):
+            self._line(harmless(text))
+            return
         token = uuid.uuid4().hex
         with self._lock:  # If the lines of two texts were mixed, some would be commands again.
             self._line(f"::stop-commands::{token}")

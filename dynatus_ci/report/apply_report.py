@@ -32,9 +32,9 @@ _STOPPED = {
     FailureReason.TIMEOUT: f"The time that apply may take is over ({option('wait-minutes')}). ",
     FailureReason.QUOTA: "An AWS quota is used up for now. ",
 }
+_REVIEW_FILE = f"as a file ({option('out')}, then {option('reviewed')})"
 _REVIEW = (
-    "To approve what would run now, plan it in a new pull request that touches the definitions, "
-    f"or as a file ({option('out')}, then {option('reviewed')})."
+    f"To approve what would run now, plan it in a new pull request that touches the definitions, or {_REVIEW_FILE}."
 )
 _REFUSED = {
     FailureReason.NOT_MERGED: f"{_REVIEW} To take over existing tables, set `approval: none` for the first run.",
@@ -42,6 +42,7 @@ _REFUSED = {
     FailureReason.PLAN_CHANGED: _REVIEW,
     FailureReason.ITEMS_DO_NOT_FIT: "Correct the items that do not fit, then run apply again. It needs no new review.",
 }
+_WITHOUT_GITHUB = {FailureReason.PLAN_CHANGED: f"To approve what would run now, plan it {_REVIEW_FILE}."}
 
 
 def build(result: Result, context: ReportContext) -> Report:
@@ -243,7 +244,8 @@ def _next(result: Result, context: ReportContext) -> Iterator[str]:
     if _unapproved(result, context):
         yield "Approve the destructive changes, then run apply again."
     reasons = _refusals(result).values()
-    yield from dict.fromkeys(advice for reason, advice in _REFUSED.items() if reason in reasons)
+    advice = _REFUSED if context.in_github else _REFUSED | _WITHOUT_GITHUB
+    yield from dict.fromkeys(sentence for reason, sentence in advice.items() if reason in reasons)
 
 
 def _link(result: Result, context: ReportContext) -> FooterItem | None:

@@ -39,6 +39,7 @@ class ReportContext:
         approved_by: Id of each approved destructive difference → what approved it, as a sentence. It is empty if the
             report does not say it.
         unreviewed: Ids of the differences that nobody reviewed.
+        saved_in: The file that the plan was written into (input `out`).
         superseded: Why the run of another commit applies instead of this one, as a sentence.
         running: Whether the apply is still running.
         in_github: Whether GitHub shows the report. Then account numbers are hidden, and advice names inputs and not
@@ -65,6 +66,7 @@ class ReportContext:
     label_removed: bool = False
     approved_by: Mapping[str, str] = field(default_factory=dict)
     unreviewed: frozenset[str] = frozenset()
+    saved_in: str | None = None
     superseded: str | None = None
     running: bool = False
     in_github: bool = False

@@ -32,6 +32,13 @@ _UNRECORDED = (
 )
 
 
+def _unrecorded(context: ReportContext) -> str:
+    if context.saved_in is None:
+        return _UNRECORDED
+    file = f"This plan is in the file {code(context.saved_in)}."
+    return f"{file} An apply that gets it ({option('reviewed')}) runs these changes, and nothing else."
+
+
 def build(plan: Plan, context: ReportContext) -> Report:
     """The report of a plan, before it runs."""
     changed = worst_first(plan)
@@ -339,11 +346,12 @@ def _next(plan: Plan, context: ReportContext, lost: _Losses) -> Iterator[str]:
         yield "This compares two sets of files and not AWS. It approves nothing."
     elif not context.in_github:
         options = " with the options above" if lost.unapproved else ""
-        yield f"To make these changes, run `dynatus apply`{options}."
+        file = f" --reviewed {shlex.quote(visible(context.saved_in))}" if context.saved_in else ""
+        yield f"To make these changes{' and no others' if file else ''}, run {code(f'dynatus apply{file}')}{options}."
     elif lost.unapproved and context.label_on:
         yield "This check stays red until the destructive changes are approved. Merging then approves the plan."
     else:
-        yield _APPROVALS.get(context.approval) or (_RECORDED if context.record else _UNRECORDED)
+        yield _APPROVALS.get(context.approval) or (_RECORDED if context.record else _unrecorded(context))
 
 
 def _what_first(plan: Plan) -> str:

@@ -306,7 +306,7 @@ def test_the_report_is_written_as_markdown_however_a_run_ends(repo: Scene) -> No
     file = repo.home / "build" / "report.md"
     for mode, definition, expected in (
         ("validate", table(), "1 definition, no errors"),
-        ("plan", table(), "+ table"),
+        ("plan", table(), "1 to create"),
         ("drift", table(), "missing in the account"),
         ("apply", table(), "1 table changed"),
         ("plan", bad_definition(), "1 error in 1 file"),

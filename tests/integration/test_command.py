@@ -182,7 +182,7 @@ def test_check_counts_the_items_that_do_not_fit_and_names_five_where_it_is_asked
     assert "7 of 100 items do not fit index by-mail: mail is not a string." in plain.stdout
     assert "user-" not in plain.stdout + plain.stderr
     named = dynatus("check", *spoilt, "--show-keys").stdout
-    assert len(re.findall(r'^    id "user-[0-6]": mail is not a string$', named, re.MULTILINE)) == 5
+    assert len(re.findall(r'^    - id "user-[0-6]": mail is not a string$', named, re.MULTILINE)) == 5
     document = json.loads(dynatus("check", *spoilt, "--format", "json").stdout)
     assert document["tables"][0]["checks"] == [
         {

@@ -358,6 +358,15 @@ def test_a_plan_says_how_it_is_approved(approval: str, *, record: bool, expected
     assert expected in report.markdown(report.plan(FIRST, replace(GITHUB, approval=approval, record=record)))
 
 
+def test_a_plan_that_was_saved_says_how_it_is_applied() -> None:
+    saved = replace(GITHUB, approval="reviewed-plan", record=False, saved_in="plan.json")
+    assert "This plan is in the file `plan.json`. An apply that gets it (`reviewed`)" in (
+        report.markdown(report.plan(FIRST, saved))
+    )
+    at_the_command = report.text(report.plan(FIRST, replace(TERMINAL, saved_in="my plan.json")))
+    assert "To make these changes and no others, run dynatus apply --reviewed 'my plan.json'." in at_the_command
+
+
 def test_a_label_that_was_taken_off_is_told() -> None:
     assert "was removed" in report.markdown(report.plan(RED, replace(GITHUB, label_removed=True)))
 

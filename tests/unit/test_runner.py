@@ -102,11 +102,16 @@ def test_text_is_printed_as_it_is_but_for_what_hides() -> None:
 
 
 def test_each_bracket_has_a_token_of_its_own(said: Runner, stream: io.StringIO) -> None:
-    said.text("a")
-    said.text("a")
+    said.text("a::b")
+    said.text("a##[b]")
     tokens = re.findall(r"^::stop-commands::([0-9a-f]{32})$", stream.getvalue(), re.MULTILINE)
     assert len(set(tokens)) == 2
     assert all(f"\n::{token}::\n" in stream.getvalue() for token in tokens)
+
+
+def test_text_that_can_be_no_command_is_printed_alone(said: Runner, stream: io.StringIO) -> None:
+    said.text("users: UpdateTable: delete index by-mail\nhttps://example.com #[1]")
+    assert stream.getvalue() == "users: UpdateTable: delete index by-mail\nhttps://example.com #[1]\n"
 
 
 def test_an_annotation_has_its_place_and_is_escaped(said: Runner, stream: io.StringIO) -> None:
