@@ -12,6 +12,8 @@ from dynatus_ci.report.layout import Alert, AlertLine, Excerpt, Report, ReportCo
 from dynatus_ci.report.quantities import plural
 from dynatus_ci.text import visible
 
+_UNTOUCHED = "Nothing was changed: dynatus checks all files before it calls AWS."
+
 
 def build(
     found: Sequence[Fault], context: ReportContext, *, sources: Mapping[str, str], definitions: int, width: int
@@ -22,10 +24,10 @@ def build(
     return Report(
         title=finishing.title("definitions", context, number if found else "valid"),
         intro="" if found else f"{plural(definitions, 'definition')}, no errors.",
-        sections=tuple(_sections(found, sources, width)),
+        sections=tuple(_sections(found, sources, context, width)),
         brief=True,
         unit="fault",
-        next=("Nothing was changed. Dynatus checks all files before it calls AWS.",) if found else (),
+        next=(f"Correct {'it' if len(found) == 1 else 'them'}, and run this again. {_UNTOUCHED}",) if found else (),
         verdict=f"{number}." if found else "",
     )
 
@@ -38,13 +40,19 @@ def error(failure: DynatusError, context: ReportContext) -> Report:
     )
 
 
-def _sections(faults: Sequence[Fault], sources: Mapping[str, str], width: int) -> Iterator[Section]:
+def _sections(
+    faults: Sequence[Fault], sources: Mapping[str, str], context: ReportContext, width: int
+) -> Iterator[Section]:
     """One section for each fault, so that a file with many can be cut. The first one of a file names it."""
     lines = {name: re.split(r"\r\n|\r|\n", source) for name, source in sources.items()}
     last = None
     for fault in faults:
         name = _file(fault)
-        yield Section(() if name == last else (name,), excerpt=_excerpt(fault, lines.get(name, []), width))
+        yield Section(
+            () if name == last else (name,),
+            places=finishing.place(name, fault.place.line, context) if fault.place else (),
+            excerpt=_excerpt(fault, lines.get(name, []), width),
+        )
         last = name
 
 

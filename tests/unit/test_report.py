@@ -179,6 +179,12 @@ def test_a_long_plan_fits_and_is_cut_between_its_parts(long_report: Report, limi
     assert shown.endswith("</sub>\n")
 
 
+def test_the_place_of_a_fault_is_a_link() -> None:
+    here = replace(GITHUB, repository_url="https://github.com/acme/shop", commit="4f2c9e1")
+    shown = report.markdown(report.faults([Fault(Place("a/x.edn", 7, 3, 7, 4), "bad-value", "It is no value.")], here))
+    assert "- **[7:3](<https://github.com/acme/shop/blob/4f2c9e1/a/x.edn#L7>)** `bad-value` It is no value." in shown
+
+
 def test_many_faults_of_one_file_are_cut_one_by_one() -> None:
     faults = [Fault(Place("x.edn", n, 1, n, 2), "bad-value", "It is no value.") for n in range(1, 3_000)]
     shown = report.markdown(report.faults(faults, GITHUB), size=COMMENT)

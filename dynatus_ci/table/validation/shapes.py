@@ -343,6 +343,9 @@ class Structure:
             return cursor.refuse("wrong-type", f"{cursor.member} must be a map, not {kind(value)}.", hint=self._keys())
         given = {key: value[key] for key in value if key in self.members and value[key] is not None}
         given |= self._respelt(value, given, cursor)
+        unknown = any(key not in self.members for key in value)
+        if cursor.path and unknown and not given:  # what is missing may be there, under names that have an error
+            return dict.fromkeys(self.members, UNSURE)
         parsed = {key: _parse_value(item, cursor.inside(key), shape=self.members[key]) for key, item in given.items()}
         for key in self.required:
             if key not in parsed:
