@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -198,6 +198,11 @@ def not_approved(change: TableChange, differences: list[Difference], *, label: b
     )
 
 
-def _settings(differences: Iterable[Difference]) -> str:
-    names = {records.index_name(difference) or next(iter(difference.path), "") for difference in differences}
-    return ", ".join(code(name) if name else "the table itself" for name in sorted(names))
+def _settings(differences: Collection[Difference]) -> str:
+    """What changes, as the rest of a sentence. A table that is made or deleted changes as a whole."""
+    if any(not difference.path or records.deletes_table(difference) for difference in differences):
+        return "the whole table"
+    names = {name: f"index {code(name)}" for name in map(records.index_name, differences) if name}
+    names |= {each.path[0]: code(each.path[0]) for each in differences if not records.index_name(each)}
+    *most, last = (names[name] for name in sorted(names))
+    return f"{', '.join(most)} and {last}" if most else last
