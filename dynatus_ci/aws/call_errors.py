@@ -167,11 +167,11 @@ def explain(error: Exception, *, operation: str, table: str | None, service: str
     kind = ErrorKind.UNREACHABLE if isinstance(error, boto.EndpointConnectionError) else ErrorKind.AMBIGUOUS
     if not isinstance(error, boto.HTTPClientError | boto.ConnectionError | boto.EndpointConnectionError):
         kind = ErrorKind.PERMANENT
-    hint = "Check the network, the proxy variables and the region." if kind is ErrorKind.UNREACHABLE else None
-    name = type(error).__name__
     return CallFailed(
-        f"{about} failed: {code(text)}.", kind=kind, operation=operation, code=name, table=table, hint=hint
-    )
+        f"{about} failed: {code(text)}.",
+        kind=kind, operation=operation, code=type(error).__name__, table=table,
+        hint="Check the network, the proxy variables and the region." if kind is ErrorKind.UNREACHABLE else None,
+    )  # fmt: skip
 
 
 def _about(operation: str, table: str | None) -> str:

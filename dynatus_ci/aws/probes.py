@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.table import build, probe
-from dynatus_ci.table.aspects.base import Probe
+from dynatus_ci.table.aspects.base import ProbeState
 from dynatus_ci.table.model import Table
 from dynatus_ci.text import code
 
@@ -19,17 +19,17 @@ class FoundProbe:
     Tags cannot be read while the table is CREATING, so until then it counts as ours.
     """
 
-    what: Probe
+    what: ProbeState
     status: str = ""
 
 
-def seen(aws: Aws, table: str) -> Probe:
+def seen(aws: Aws, table: str) -> ProbeState:
     """What exists, for a plan. Access denied does not fail the plan."""
     try:
         return look(aws, table).what
     except CallFailed as failed:
         if failed.kind is ErrorKind.DENIED:
-            return Probe.DENIED
+            return ProbeState.DENIED
         raise
 
 
@@ -41,14 +41,14 @@ def look(aws: Aws, table: str) -> FoundProbe:
     """
     description = aws.describe(probe.name(table))
     if description is None:
-        return FoundProbe(Probe.ABSENT)
+        return FoundProbe(ProbeState.ABSENT)
     status = str(description.get("TableStatus", "ACTIVE"))
     if status in {"CREATING", "DELETING"}:
-        return FoundProbe(Probe.OURS, status)
+        return FoundProbe(ProbeState.OURS, status)
     name = probe.name(table)
     listed = aws.read_pages("ListTagsOfResource", "Tags", table=name, ResourceArn=description["TableArn"])["Tags"]
     tags = {tag["Key"]: tag["Value"] for tag in listed}
-    return FoundProbe(Probe.OURS if probe.is_of(table, tags) else Probe.FOREIGN, status)
+    return FoundProbe(ProbeState.OURS if probe.is_of(table, tags) else ProbeState.FOREIGN, status)
 
 
 def explained(failed: CallFailed, table: str) -> CallFailed:

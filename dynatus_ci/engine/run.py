@@ -21,9 +21,10 @@ from dynatus_ci.table.outcome import Outcome
 from dynatus_ci.text import option, plain
 
 Refuse = Callable[[TableChange, Step | None], Refusal | None]
-"""The gate: why a table may not be changed; None where it may.
+"""Who is asked whether a table may be changed: why not, or None for yes.
 
-It is asked once for each observation, with the step that would run next; None where none can run now, or ever.
+Behind it is `review.Gate`, and in the action `ApplyPolicy` before it. It is asked once for each observation, with the
+step that would run next; None where none can run now, or ever.
 """
 
 SHORT_PAUSE = 60

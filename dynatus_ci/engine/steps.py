@@ -12,7 +12,7 @@ from dynatus_ci.engine import failed_calls, progress, waiting
 from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import order, probe
-from dynatus_ci.table.aspects.base import Probe
+from dynatus_ci.table.aspects.base import ProbeState
 from dynatus_ci.table.model import Failure, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Status
 from dynatus_ci.text import code
@@ -73,19 +73,19 @@ def _send(table: TableRun, step: Step) -> dict[str, Any]:
 def _probe_needs(table: TableRun, step: Step) -> bool:
     """Whether the probe must still be created, or deleted. Its tag is read first: a stranger's table stays."""
     name, creates, began = table.desired.name, step.operation == "CreateTable", table.now()
-    found = probes.FoundProbe(Probe.NOT_ASKED)
+    found = probes.FoundProbe(ProbeState.NOT_ASKED)
 
     def settled() -> WaitOutcome | None:
         nonlocal found
         found = probes.look(table.aws, name)
-        untagged = found.what is Probe.FOREIGN and table.memory.probing and table.now() - began < waits.SETTLE
+        untagged = found.what is ProbeState.FOREIGN and table.memory.probing and table.now() - began < waits.SETTLE
         return None if untagged or found.status == ("DELETING" if creates else "CREATING") else WaitOutcome.DONE
 
     if table.poll().until(settled) is not WaitOutcome.DONE:
         table.check_time()
-    if found.what is Probe.FOREIGN:
+    if found.what is ProbeState.FOREIGN:
         raise refused(FailureReason.DESTRUCTIVE_BLOCKED, probe.in_the_way(name))
-    return found.what is Probe.ABSENT if creates else found.what is Probe.OURS and found.status != "DELETING"
+    return found.what is ProbeState.ABSENT if creates else found.what is ProbeState.OURS and found.status != "DELETING"
 
 
 def _backup_in_doubt(table: TableRun, step: Step) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from dynatus_ci.table import copy_from, emulators, order, probe, replacement, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys, scaling, targets
 from dynatus_ci.table.aspects import of as aspect_of
-from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Comparison, Emptiness, Probe
+from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Comparison, Emptiness, ProbeState
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.model import (
     Action,
@@ -97,7 +97,7 @@ def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> 
         scaling=unread and _scaling_matters(comparison, base),
         schedules=facts.schedules is None and not facts.scaling_denied and _manages_scaling(comparison),
         emptiness=(goes or copy_from.must_prove_empty(base)) and facts.emptiness is Emptiness.NOT_ASKED,
-        probe=replaced and probe.possible(base) and facts.probe is Probe.NOT_ASKED,
+        probe=replaced and probe.possible(base) and facts.probe is ProbeState.NOT_ASKED,
         key=next(filter(None, unknown_keys), new_key),
         source=copy_from.unread_source(base),
         copied=copy_from.must_compare(base),

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dynatus_ci.table.aspects.base import Comparison, Probe
+from dynatus_ci.table.aspects.base import Comparison, ProbeState
 from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.tags import MOST, Tags, is_owner, owner
 from dynatus_ci.table.model import Path, Step, Value, canonical, digest
@@ -51,7 +51,7 @@ def possible(comparison: Comparison) -> bool:
 
 def refusal(comparison: Comparison) -> str | None:
     """Somebody else's table in the probe's place."""
-    stranger = comparison.facts.probe is Probe.FOREIGN and not comparison.facts.memory.probing
+    stranger = comparison.facts.probe is ProbeState.FOREIGN and not comparison.facts.memory.probing
     return in_the_way(comparison.name) if stranger else None
 
 
@@ -75,7 +75,7 @@ def steps(comparison: Comparison, new: Step, *, differences: tuple[str, ...]) ->
         return
     memory, found = comparison.facts.memory, comparison.facts.probe
     # What this run has asked for is there, also while its tags do not show, or may not be read.
-    there = found is Probe.OURS or (memory.probing and found is not Probe.ABSENT)
+    there = found is ProbeState.OURS or (memory.probing and found is not ProbeState.ABSENT)
     probe = code(name(comparison.name))
     if there and not memory.probing:
         yield _delete(comparison, f"delete {probe}, which an earlier run left behind", differences)

@@ -15,7 +15,7 @@ import pytest
 from dynatus_ci.definitions import loader
 from dynatus_ci.table import build, planner
 from dynatus_ci.table.aspects import targets
-from dynatus_ci.table.aspects.base import AccountFacts, Emptiness, Memory, Probe
+from dynatus_ci.table.aspects.base import AccountFacts, Emptiness, Memory, ProbeState
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange
 
 FOLDER = Path(__file__).parents[1] / "cases" / "plans"
@@ -43,7 +43,7 @@ def situation_of(known: dict[str, Any]) -> AccountFacts:
         schedules=schedules,
         scaling_denied=known.get("scaling_denied", False),
         kms_keys=known.get("keys", {}),
-        probe=Probe[known.get("probe", "ABSENT")],
+        probe=ProbeState[known.get("probe", "ABSENT")],
         unusable_kms_keys=known.get("unusable_keys", {}),
         sources={name: build.actual(live, {}) if live else None for name, live in known.get("sources", {}).items()},
         copied=known.get("copied"),

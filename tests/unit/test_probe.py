@@ -10,7 +10,7 @@ import pytest
 
 from dynatus_ci.table import build, planner, probe
 from dynatus_ci.table.aspects import tags
-from dynatus_ci.table.aspects.base import AccountFacts, Emptiness, Probe
+from dynatus_ci.table.aspects.base import AccountFacts, Emptiness, ProbeState
 from dynatus_ci.table.model import Step
 from tests.strategies import NAME, bare
 
@@ -19,7 +19,7 @@ NEW = bare(
     KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
     AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
 )
-SITUATION = AccountFacts(region="eu-west-1", scaling={}, emptiness=Emptiness.EMPTY, probe=Probe.ABSENT)
+SITUATION = AccountFacts(region="eu-west-1", scaling={}, emptiness=Emptiness.EMPTY, probe=ProbeState.ABSENT)
 
 
 def creations(facts: AccountFacts = SITUATION, **more: Any) -> dict[str, dict[str, Any]]:

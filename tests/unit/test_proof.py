@@ -20,7 +20,7 @@ from dynatus_ci.definitions import loader
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build, emulators, planner, proof, replacement
 from dynatus_ci.table.aspects import backups, capacity, indexes, kinesis, replicas, stream, tags, ttl
-from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Emptiness, Probe, ScalableTarget
+from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Emptiness, ProbeState, ScalableTarget
 from dynatus_ci.table.model import Action, Step, Table, TableChange
 from dynatus_ci.table.model import Path as TablePath
 from tests import strategies
@@ -43,7 +43,7 @@ def situation(**known: Any) -> AccountFacts:
             "scaling": {},
             "kms_keys": KEY_ARNS | {"alias/aws/dynamodb": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/managed"},
             "emptiness": Emptiness.ITEMS,
-            "probe": Probe.ABSENT,
+            "probe": ProbeState.ABSENT,
             **known,
         }
     )
@@ -75,7 +75,7 @@ SITUATIONS = st.builds(
     situation,
     emulator=st.sampled_from([None, None, emulators.MOTO, emulators.DYNAMODB_LOCAL]),
     emptiness=st.sampled_from([Emptiness.EMPTY, Emptiness.ITEMS, Emptiness.UNKNOWN]),
-    probe=st.sampled_from([Probe.ABSENT, Probe.OURS]),
+    probe=st.sampled_from([ProbeState.ABSENT, ProbeState.OURS]),
     scaling=st.sampled_from([None, (1, 40_000), (4, 6)]).map(
         lambda bounds: {
             (f"table/{NAME}" + (f"/index/{index}" if index else ""),

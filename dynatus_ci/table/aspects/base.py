@@ -53,7 +53,7 @@ ScalableTargets: TypeAlias = Mapping[tuple[str, str], ScalableTarget]
 """(resource id, dimension) → what is registered there."""
 
 
-class Probe(Enum):
+class ProbeState(Enum):
     """What is there under the name of a table's probe."""
 
     NOT_ASKED = "not asked"
@@ -119,7 +119,7 @@ class AccountFacts:
     kms_keys: Mapping[str, str | None] = field(default_factory=dict)
     unusable_kms_keys: Mapping[str, str] = field(default_factory=dict)
     emptiness: Emptiness = Emptiness.NOT_ASKED
-    probe: Probe = Probe.NOT_ASKED
+    probe: ProbeState = ProbeState.NOT_ASKED
     backups: bool = True
     sources: Mapping[str, Table | None] = field(default_factory=dict)
     copied: bool | None = None
