@@ -161,6 +161,12 @@ def dynamodb_local(image: str = IMAGE) -> Iterator[DynamoDBClient]:
         yield emulation.client(url)
 
 
+_NO_DOCKER = (
+    "Start Docker, or use moto (the fixture takes `-o dynatus_emulator=moto`) or an emulator that already runs."
+)
+_RYUK = "Set `TESTCONTAINERS_RYUK_DISABLED=true` where the image `testcontainers/ryuk` cannot be pulled."
+
+
 @contextmanager
 def container(image: str, *flags: str) -> Iterator[str]:
     """Run DynamoDB Local in a container, without any file. Yields its address.
@@ -181,7 +187,7 @@ def container(image: str, *flags: str) -> Iterator[str]:
         server = DockerContainer(image).with_exposed_ports(PORT).with_command(command).waiting_for(answers).start()
     except DockerException as error:
         message = f"Docker cannot start {code(image)}: {code(shorten(str(error), 200))}."
-        raise InvalidInput(message, hint="Start Docker, or use moto or an emulator that already runs.") from error
+        raise InvalidInput(message, hint=_RYUK if "ryuk" in str(error) else _NO_DOCKER) from error
     try:
         yield f"http://{server.get_container_host_ip()}:{server.get_exposed_port(PORT)}"
     finally:

@@ -153,3 +153,10 @@ def test_without_testcontainers_it_says_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "testcontainers.core.container", None)
     with pytest.raises(InvalidInput, match=r"pip install .dynatus-ci\[testing\]"), testing.dynamodb_local():
         pytest.fail("there is no container")
+
+
+def test_without_docker_it_says_what_else_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    monkeypatch.setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
+    with pytest.raises(InvalidInput, match="use moto"), testing.dynamodb_local():
+        pass
