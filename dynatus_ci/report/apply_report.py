@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.report import finishing, plan_report, wording
+from dynatus_ci.report import finishing, grouping, plan_report, wording
 from dynatus_ci.report.layout import Alert, AlertLine, FooterItem, Report, ReportContext, Row, Section, StepLine
 from dynatus_ci.report.quantities import plural, span
 from dynatus_ci.report.safe_markdown import link
@@ -42,7 +42,10 @@ _REFUSED = {
     FailureReason.PLAN_CHANGED: _REVIEW,
     FailureReason.ITEMS_DO_NOT_FIT: "Correct the items that do not fit, then run apply again. It needs no new review.",
 }
-_WITHOUT_GITHUB = {FailureReason.PLAN_CHANGED: f"To approve what would run now, plan it {_REVIEW_FILE}."}
+_WITHOUT_GITHUB = {
+    FailureReason.PLAN_CHANGED: f"To approve what would run now, plan it {_REVIEW_FILE}.",
+    FailureReason.ITEMS_DO_NOT_FIT: "Correct the items that do not fit, then run apply again.",
+}
 
 
 def build(result: Result, context: ReportContext) -> Report:
@@ -58,10 +61,8 @@ def build(result: Result, context: ReportContext) -> Report:
         next=tuple(_next(result, context)),
         next_link=_link(result, context),
         columns=("Table", "Result", "What changed", "Took"),
-        rows=plan_report.grouped_rows(_row(table, changes[table.table]) for table in shown),
-        sections=plan_report.grouped_sections(
-            _section(table, changes[table.table], context=context) for table in shown
-        ),
+        rows=grouping.rows(_row(table, changes[table.table]) for table in shown),
+        sections=grouping.sections(_section(table, changes[table.table], context=context) for table in shown),
         brief=True,
         notes=tuple(_approvals(result.plan, context)),
         verdict=f"Apply: {_verdict(result)}.",

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from dynatus_ci.report import finishing, plan_report, wording
+from dynatus_ci.report import finishing, grouping, plan_report, wording
 from dynatus_ci.report.layout import Report, ReportContext, Row, Section
 from dynatus_ci.report.quantities import plural
 from dynatus_ci.table.model import Action, Plan, Risk, TableChange
@@ -36,9 +36,9 @@ def build(plan: Plan, context: ReportContext) -> Report:
         alerts=tuple(plan_report.unreadable(plan)),
         next=tuple(_repair(changed, context)),
         columns=("Table", "What differs"),
-        rows=plan_report.grouped_rows(Row((change.table,), difference(change), "") for change in changed),
+        rows=grouping.rows(Row((change.table,), difference(change), "") for change in changed),
         sections=(
-            *plan_report.grouped_sections(_section(change, context) for change in changed),
+            *grouping.sections(_section(change, context) for change in changed),
             *plan_report.unchanged(plan),
         ),
     )

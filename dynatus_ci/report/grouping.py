@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TypeVar
+
+from dynatus_ci.report.layout import Row, Section
+from dynatus_ci.report.quantities import plural
+from dynatus_ci.text import rewritten
 
 T = TypeVar("T")
 _FEWEST = 3
@@ -19,6 +25,45 @@ def groups(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
     for item in items:
         found.setdefault(key(item), []).append(item)
     return list(found.values())
+
+
+def rows(found: Iterable[Row]) -> tuple[Row, ...]:
+    """Rows that differ only in the table become one row."""
+    same_but_name = groups(found, lambda row: replace(row, tables=()))
+    return tuple(replace(same[0], tables=tuple(row.tables[0] for row in same)) for same in same_but_name)
+
+
+def sections(found: Iterable[Section]) -> tuple[Section, ...]:
+    """Sections that differ only in the table and its file become one section."""
+    return tuple(same[0] if len(same) == 1 else _together(same) for same in groups(found, _without_name))
+
+
+def _without_name(section: Section) -> Section:
+    """The section without its table's name, and without the values that hold it.
+
+    The ARNs of two streams differ in more than the name: they hold the time when the stream began.
+    """
+    (name,) = section.tables or ("",)
+    named = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])")
+    notes = tuple(
+        rewritten(note, words=str, value=lambda value: "" if named.search(value) else value) for note in section.notes
+    )
+    return replace(section, tables=(), places=(), notes=notes)
+
+
+def _together(same: Sequence[Section]) -> Section:
+    return replace(
+        same[0],
+        tables=tuple(name for section in same for name in section.tables),
+        notes=tuple(_shared(notes) for notes in zip(*(section.notes for section in same), strict=True)),
+        places=tuple(replace(place, table=section.tables[0]) for section in same for place in section.places),
+    )
+
+
+def _shared(notes: Sequence[str]) -> str:
+    """One note for several tables: that of the first, which may name what only this table has."""
+    others = "" if len(set(notes)) == 1 else f" The same is true of the other {plural(len(notes) - 1, 'table')}."
+    return f"{notes[0]}{others}"
 
 
 def patterns(approved: Sequence[str], *, others: Iterable[str]) -> list[str]:

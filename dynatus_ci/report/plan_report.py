@@ -16,7 +16,7 @@ from dynatus_ci.report.wording import Consequence
 from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange
-from dynatus_ci.text import code, option, rewritten, visible
+from dynatus_ci.text import code, option, visible
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.RECREATE: "↻", Action.DELETE: "-", Action.NOOP: " "}
 _ACCOUNT = re.compile(r"(?<!\d)\d{8}(?=\d{4}(?!\d))")
@@ -50,7 +50,7 @@ def build(plan: Plan, context: ReportContext) -> Report:
         alerts=tuple(_alerts(plan, context, lost)),
         next=tuple(_next(plan, context, lost)),
         columns=("Table", "Change", "What changes", "Takes"),
-        rows=grouped_rows(
+        rows=grouping.rows(
             Row(
                 (change.table,),
                 str(change.action),
@@ -60,7 +60,7 @@ def build(plan: Plan, context: ReportContext) -> Report:
             )
             for change in changed
         ),
-        sections=(*grouped_sections(section(change, context) for change in changed), *unchanged(plan)),
+        sections=(*grouping.sections(section(change, context) for change in changed), *unchanged(plan)),
         verdict=_verdict(plan, lost),
     )
 
@@ -82,46 +82,6 @@ def approvals(approved: Iterable[Consequence], context: ReportContext) -> str:
 def counts(plan: Plan) -> str:
     """How many tables are created, updated and so on, as a sentence."""
     return counted(plan, _PLANNED, unchanged="unchanged")
-
-
-def grouped_rows(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Rows that differ only in the table become one row."""
-    groups = grouping.groups(rows, lambda row: replace(row, tables=()))
-    return tuple(replace(same[0], tables=tuple(row.tables[0] for row in same)) for same in groups)
-
-
-def grouped_sections(sections: Iterable[Section]) -> tuple[Section, ...]:
-    """Sections that differ only in the table and its file become one section."""
-    groups = grouping.groups(sections, _without_name)
-    return tuple(same[0] if len(same) == 1 else _together(same) for same in groups)
-
-
-def _without_name(section: Section) -> Section:
-    """The section without its table's name, and without the values that hold it.
-
-    The ARNs of two streams differ in more than the name: they hold the time when the stream began.
-    """
-    (name,) = section.tables or ("",)
-    named = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])")
-    notes = tuple(
-        rewritten(note, words=str, value=lambda value: "" if named.search(value) else value) for note in section.notes
-    )
-    return replace(section, tables=(), places=(), notes=notes)
-
-
-def _together(sections: Sequence[Section]) -> Section:
-    return replace(
-        sections[0],
-        tables=tuple(name for section in sections for name in section.tables),
-        notes=tuple(_shared(notes) for notes in zip(*(section.notes for section in sections), strict=True)),
-        places=tuple(replace(place, table=section.tables[0]) for section in sections for place in section.places),
-    )
-
-
-def _shared(notes: Sequence[str]) -> str:
-    """One note for several tables: that of the first, which may name what only this table has."""
-    others = "" if len(set(notes)) == 1 else f" The same is true of the other {plural(len(notes) - 1, 'table')}."
-    return f"{notes[0]}{others}"
 
 
 def section(change: TableChange, context: ReportContext) -> Section:
@@ -268,14 +228,21 @@ def _intro(plan: Plan, context: ReportContext, *, counted: bool) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def _status(plan: Plan, context: ReportContext, lost: _Losses) -> str:
-    """Why the check is red (see `review.verdict`), or that nothing changes; else empty."""
+def _never(plan: Plan) -> str:
+    """Why no approval makes the plan green; empty where one may."""
     if unread(plan):
         return f"failed, {plural(unread(plan), 'table')} could not be read"
-    if _refused(plan):
-        misfits = item_findings.misfits(plan.tables)
-        why = f", {item_findings.do_not_fit(misfits)}" if misfits else ""
-        return f"{plural(_refused(plan), 'table')} refused{why}"
+    if not _refused(plan):
+        return ""
+    misfits = item_findings.misfits(plan.tables)
+    why = f", {item_findings.do_not_fit(misfits)}" if misfits else ""
+    return f"{plural(_refused(plan), 'table')} refused{why}"
+
+
+def _status(plan: Plan, context: ReportContext, lost: _Losses) -> str:
+    """Why the check is red (see `review.verdict`), or that nothing changes; else empty."""
+    if why := _never(plan):
+        return why
     if lost.unapproved and context.label_on:
         return f"blocked by {plural(len(lost.unapproved), 'destructive change')}"
     return "" if plan.changes else "no changes"
@@ -283,8 +250,8 @@ def _status(plan: Plan, context: ReportContext, lost: _Losses) -> str:
 
 def _verdict(plan: Plan, lost: _Losses) -> str:
     """The last line on a terminal: the one that is still in sight when the report is long."""
-    if unread(plan):
-        return f"Plan: failed, {plural(unread(plan), 'table')} could not be read."
+    if why := _never(plan):
+        return f"Plan: {why}."
     missing = len(lost.unapproved)
     approved = "approved" if not missing else "not approved" if missing == lost.count else f"{missing} not approved"
     destructive = f" · {plural(lost.count, 'destructive change')}, {approved}" if lost.count else ""
