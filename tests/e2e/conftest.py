@@ -1,12 +1,16 @@
-"""The built image, once for the session."""
+"""The built image, once for the session, and a DynamoDB Local beside it."""
 
 from __future__ import annotations
 
+import time
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Iterator
 
 import pytest
 
+from dynatus_ci import testing
 from tests.image import Image, address, docker
 from tests.scene import ROOT
 
@@ -19,3 +23,33 @@ def image() -> Iterator[Image]:
     docker("network", "create", network)
     yield Image(name, network, address(network))
     docker("network", "rm", network)
+
+
+@pytest.fixture
+def database(image: Image) -> Iterator[str]:
+    """DynamoDB Local's address from here; in the image's network it is http://dynamodb:8000."""
+    server = docker("run", "--detach", "--rm", "--network", image.network, "--network-alias", "dynamodb", testing.IMAGE)
+    where = f'{{{{(index .NetworkSettings.Networks "{image.network}").IPAddress}}}}'
+    try:
+        found = f"http://{docker('inspect', '--format', where, server)}:8000"
+        _wait_for_answer(found)
+        yield found
+    finally:
+        docker("kill", server)
+
+
+def _wait_for_answer(url: str, *, seconds: float = 180) -> None:
+    """Wait until a server answers. On a busy machine its JVM takes longer to start than the action waits for it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  # our own container
+        except urllib.error.HTTPError as refused:  # an answer: it refuses a request without credentials
+            refused.close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return

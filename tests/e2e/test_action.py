@@ -12,7 +12,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from dynatus_ci import review, testing
+from dynatus_ci import review
 from tests import github_stub, hostile_workspace, scene
 from tests.github_stub import GitHubStub
 from tests.image import Image, docker
@@ -21,15 +21,6 @@ from tests.scene import BRANCH, INDEX, NO_INDEXES, ROOT, TTL, Repository, table
 pytestmark = pytest.mark.docker
 
 APPLIED, PLANNED, NOOP = (0, "applied", ""), (0, "planned", ""), (0, "noop", "")
-
-
-@pytest.fixture
-def database(image: Image) -> Iterator[str]:
-    """DynamoDB Local's address from here; in the network it is http://dynamodb:8000."""
-    server = docker("run", "--detach", "--rm", "--network", image.network, "--network-alias", "dynamodb", testing.IMAGE)
-    where = f'{{{{(index .NetworkSettings.Networks "{image.network}").IPAddress}}}}'
-    yield f"http://{docker('inspect', '--format', where, server)}:8000"
-    docker("kill", server)
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from dynatus_ci import testing
 from tests import github_stub
 from tests.github_stub import GitHubStub
-from tests.image import Image, docker
+from tests.image import Image
 from tests.scene import Repository, table
 
 if TYPE_CHECKING:
@@ -24,20 +23,17 @@ COUNT = int(os.environ.get("ITEMS", "2_000"))
 
 
 @pytest.fixture
-def client(image: Image) -> Iterator[DynamoDBClient]:
-    """DynamoDB Local, from here; in the image's network it is http://dynamodb:8000."""
-    server = docker("run", "--detach", "--rm", "--network", image.network, "--network-alias", "dynamodb", testing.IMAGE)
-    where = f'{{{{(index .NetworkSettings.Networks "{image.network}").IPAddress}}}}'
+def client(database: str) -> Iterator[DynamoDBClient]:
+    """A client of DynamoDB Local."""
     client = boto3.client(
         "dynamodb",
-        endpoint_url=f"http://{docker('inspect', '--format', where, server)}:8000",
+        endpoint_url=database,
         region_name="eu-west-1",
         aws_access_key_id="dynatus",
         aws_secret_access_key="dynatus",
     )
     yield client
     client.close()
-    docker("kill", server)
 
 
 def item(number: int) -> dict[str, Any]:
