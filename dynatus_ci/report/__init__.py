@@ -14,6 +14,7 @@ from dynatus_ci.errors import DynatusError, Fault
 from dynatus_ci.report import (
     apply_report,
     check_report,
+    console,
     cutting,
     drift_report,
     fault_report,
@@ -134,8 +135,6 @@ def markdown(report: Report, *, size: Size | None = None) -> str:
 
 def text(report: Report, *, colour: bool = False, width: int | None = None) -> str:
     """A report for a terminal or a log. `width` is the terminal's in columns; None breaks no line."""
-    from dynatus_ci.report import console  # noqa: PLC0415  # rich takes long to load: only those wait who see its text
-
     return console.render(report, colour=colour, width=width)
 
 

@@ -1,54 +1,37 @@
-"""A report as text for a terminal or a log, with hanging indents, and with colours if they are wanted."""
+"""A report as lines of text for a terminal or a log."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from io import StringIO
-
-from rich.console import Console
-from rich.text import Text
 
 from dynatus_ci.report.layout import Alert, Excerpt, Report, Section, StepLine, ValueChange
 from dynatus_ci.text import plain, visible
 
-_STYLES = {
-    "bold": "bold",
-    "dim": "dim",
-    "operation": "cyan",
-    **dict.fromkeys(("CAUTION", "destructive", "failed", "refused", "-", "↻", "!"), "red"),
-    **dict.fromkeys(("WARNING", "disruptive", "running", "~"), "yellow"),
-    **dict.fromkeys(("done", "+"), "green"),
-}
-_NARROWEST = 20
-
 
 @dataclass(frozen=True, slots=True)
-class _TextLine:
-    """A line of text. If it is wrapped, its further lines stand `hang` columns to the right of the body."""
+class TextLine:
+    """A line of text. If it is wrapped, its further lines stand `hang` columns to the right of the body.
 
-    body: Text
+    Args:
+        body: Texts, each with the name of its style, or with an empty one.
+        indent: How many spaces stand before it.
+        prefix: What stands between them and the body.
+        prefix_style: The name of its style.
+        wraps: Whether a terminal that is too narrow breaks it.
+        hang: See above.
+    """
+
+    body: tuple[tuple[str, str], ...]
     indent: int = 0
     prefix: str = ""
     prefix_style: str = ""
     wraps: bool = True
     hang: int = 0
 
-    def render(self, console: Console, width: int | None) -> Iterator[Text]:
-        head = Text(" " * self.indent).append(self.prefix, style=_STYLES.get(self.prefix_style, ""))
-        left = self.indent + len(self.prefix)
-        if not width or not self.wraps:
-            yield head + self.body
-            return
-        first = self.body.wrap(console, max(width - left, _NARROWEST))[0]
-        first.rstrip()
-        yield head + first
-        left += self.hang
-        rest = self.body[len(first) :]
-        rest = rest[len(rest) - len(rest.plain.lstrip()) :]
-        for part in rest.wrap(console, max(width - left, _NARROWEST)) if rest else ():
-            part.rstrip()
-            yield Text(" " * left) + part
+    def __str__(self) -> str:
+        """The line without styles."""
+        return f"{' ' * self.indent}{self.prefix}{''.join(text for text, _ in self.body)}"
 
 
 def render(report: Report, *, colour: bool, width: int | None) -> str:
@@ -59,36 +42,23 @@ def render(report: Report, *, colour: bool, width: int | None) -> str:
         colour: Whether to write ANSI escapes.
         width: The terminal's width in columns; None breaks no line.
     """
-    file = StringIO()
-    console = Console(
-        file=file,
-        width=10_000,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        soft_wrap=True,
-        legacy_windows=False,
-    )
-    for line in _report(report):
-        for part in line.render(console, width):
-            console.print(part, soft_wrap=True)
-    return file.getvalue()
+    lines = _report(report)
+    if not (colour or width):
+        return "".join(f"{line}\n" for line in lines)
+    from dynatus_ci.report import drawing  # noqa: PLC0415  # rich takes long to load: a log needs nothing of it
+
+    return drawing.draw(lines, colour=colour, width=width)
 
 
-def _say(*parts: tuple[str, str] | str, indent: int = 0, prefix: str = "", prefix_style: str = "") -> _TextLine:
-    body = Text()
-    for part in parts:
-        text, style = (part, "") if isinstance(part, str) else part
-        body.append(text, style=_STYLES.get(style, ""))
-    return _TextLine(body, indent, prefix, prefix_style)
+def _say(*parts: tuple[str, str] | str, indent: int = 0, prefix: str = "", prefix_style: str = "") -> TextLine:
+    body = tuple((part, "") if isinstance(part, str) else part for part in parts)
+    return TextLine(body, indent, prefix, prefix_style)
 
 
 _BLANK = _say("")
 
 
-def _report(report: Report) -> Iterator[_TextLine]:
+def _report(report: Report) -> Iterator[TextLine]:
     yield _say((plain(report.title), "bold"))
     for line in filter(None, (visible(report.note), plain(report.intro), plain(report.legend))):
         yield _say(line)
@@ -105,7 +75,7 @@ def _report(report: Report) -> Iterator[_TextLine]:
         yield _say((plain(report.verdict), "bold"))
 
 
-def _sections(report: Report) -> Iterator[_TextLine]:
+def _sections(report: Report) -> Iterator[TextLine]:
     line = _BLANK
     for section in report.sections:
         for line in _fault(section.excerpt) if section.excerpt else _table(section, brief=report.brief):
@@ -114,7 +84,7 @@ def _sections(report: Report) -> Iterator[_TextLine]:
         yield _BLANK
 
 
-def _fault(fault: Excerpt) -> Iterator[_TextLine]:
+def _fault(fault: Excerpt) -> Iterator[TextLine]:
     where = f"{visible(fault.file)}:{fault.place}: " if fault.file else ""
     yield replace(_say((where, "bold"), (visible(fault.code), "failed"), f": {plain(fault.sentence)}"), hang=2)
     if not fault.source:
@@ -122,12 +92,12 @@ def _fault(fault: Excerpt) -> Iterator[_TextLine]:
     source, carets = fault.source.split("\n")
     number = source.partition("|")[0]
     for line, style in ((source, ""), (carets, "failed")):
-        body = Text(visible(line[len(number) + 1 :]), style=_STYLES.get(style, ""))
-        yield _TextLine(body, indent=2, prefix=f"{line[: len(number)]}|", prefix_style="dim", wraps=False)
+        body = (visible(line[len(number) + 1 :]), style)
+        yield TextLine((body,), indent=2, prefix=f"{line[: len(number)]}|", prefix_style="dim", wraps=False)
     yield _BLANK
 
 
-def _table(section: Section, *, brief: bool) -> Iterator[_TextLine]:
+def _table(section: Section, *, brief: bool) -> Iterator[TextLine]:
     yield _head(section)
     if not brief:
         for changes in section.lines:
@@ -142,7 +112,7 @@ def _table(section: Section, *, brief: bool) -> Iterator[_TextLine]:
         yield _BLANK
 
 
-def _head(section: Section) -> _TextLine:
+def _head(section: Section) -> TextLine:
     names = ", ".join(map(visible, section.tables))
     place = "  ".join(visible(place.text) for place in section.places[:1])
     more = f" and {len(section.places) - 1} more" if section.places[1:] else ""
@@ -151,7 +121,7 @@ def _head(section: Section) -> _TextLine:
     return _say((names, "bold"), summary, located, prefix=f"{section.sign} ", prefix_style=section.sign)
 
 
-def _changes(changes: tuple[ValueChange, ...], *, new: bool) -> Iterator[_TextLine]:
+def _changes(changes: tuple[ValueChange, ...], *, new: bool) -> Iterator[TextLine]:
     parts: list[tuple[str, str] | str] = []
     for number, change in enumerate(changes):
         arrow = " → " if change.sign == "~" else ""
@@ -170,7 +140,7 @@ def _changes(changes: tuple[ValueChange, ...], *, new: bool) -> Iterator[_TextLi
         yield _say((visible(line), line[:1]), indent=6)
 
 
-def _step(step: StepLine, number: int) -> _TextLine:
+def _step(step: StepLine, number: int) -> TextLine:
     took = f" in {step.took}" if step.took else ""
     waits = f", {plain(step.waits)}" if step.waits else ""
     ends: tuple[tuple[str, str] | str, ...] = ((step.status, step.status), took) if step.status else (step.takes, waits)
@@ -179,12 +149,12 @@ def _step(step: StepLine, number: int) -> _TextLine:
     )
 
 
-def _alert(alert: Alert) -> Iterator[_TextLine]:
+def _alert(alert: Alert) -> Iterator[TextLine]:
     yield _say((plain(alert.title), alert.kind))
     for line in alert.lines:
         yield _say(plain(line.sentence), indent=2, prefix="- ")
     if alert.copy:
         yield _say(plain(alert.ask), indent=2)
         for copied in alert.copy.split("\n"):
-            yield _TextLine(Text(copied), indent=4)
+            yield TextLine(((visible(copied), ""),), indent=4)
     yield _BLANK

@@ -120,6 +120,12 @@ def test_a_report_reads_as_it_was_approved(name: str) -> None:
     assert rendered(name) == approved.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_a_log_has_the_text_that_a_wide_terminal_has(name: str) -> None:
+    content = CASES[name]()
+    assert isinstance(content, str) or report.text(content) == report.text(content, width=9_999)
+
+
 def test_every_approved_report_has_its_case() -> None:
     assert {path.name for path in APPROVED.iterdir()} == set(CASES)
 
