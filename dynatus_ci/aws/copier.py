@@ -124,7 +124,7 @@ class Copier:
         asked = tuple(fit.about_copy(copy_from.PATH, job.unproven, repeats))
         if not asked:
             return ()
-        names = sorted({test.attribute for question in asked for test in question.tests})
+        names = sorted({attribute.name for attribute in job.unproven} | set(repeats))
         misfits: Counter[tuple[Path, Misfit]] = Counter()
         keys, count = Digests(), 0
 

@@ -231,7 +231,7 @@ def unproven(source: Table, target: Table) -> tuple[KeyAttribute, ...]:
     unknown = []
     for wanted in key_attributes(target):
         lengths = [it.longest for it in known if _proves(it, wanted)]
-        if not any(longest <= wanted.longest for longest in lengths):
+        if not any(wanted.kind == "N" or longest <= wanted.longest for longest in lengths):  # a number has no length
             unknown.append(replace(wanted, only_length=bool(lengths)))
     return tuple(unknown)
 

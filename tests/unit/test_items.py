@@ -165,6 +165,7 @@ PK, SK, PK_SK = (("pk", "HASH"),), (("sk", "HASH"),), (("pk", "HASH"), ("sk", "R
         (table(*PK), table(*PK), []),
         (table(*PK_SK), table(*SK), []),  # what fits a sort key fits a partition key
         (table(*PK_SK), table(("sk", "HASH"), ("pk", "RANGE")), ["pk"]),  # but a sort key must be shorter
+        (table(*PK_SK, kinds="N"), table(("sk", "HASH"), ("pk", "RANGE"), kinds="N"), []),  # a number has no length
         (table(*PK), table(*PK_SK), ["sk"]),
         (table(*PK, kinds="N"), table(*PK), ["pk"]),
         (table(*PK, index="a"), table(*PK, index="a"), ["a"]),  # it leaves out what was there before and does not fit
