@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.table import copy_from, probe
+from dynatus_ci.table import copy_from, probe, restore_from
 from dynatus_ci.table.aspects import ASPECTS, indexes, scaling, targets
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
@@ -55,6 +55,11 @@ REPLICATION = (
     *("CreateTable", "CreateTableReplica", "DeleteTable", "DeleteTableReplica"),
     *("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"),
 )
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/backuprestore_IAM.html: DynamoDB writes the items on
+# behalf of the caller.
+RESTORATION = (
+    *("RestoreTableFromBackup", "BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"),
+)
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html#dynamodb-kms-authz
 # DynamoDB uses the key on behalf of the caller, from any region. The caller cannot use the key without DynamoDB.
 KEY_USE = ("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey*", "ReEncrypt*")
@@ -82,7 +87,7 @@ PARTITIONS = {
     "us-gov-": "aws-us-gov",
 }
 """The beginning of a region → its partition, if that is not `aws`. A test compares with botocore's partitions.json."""
-PURPOSES = ("Read", "Find", "Change", "Copy", "Delete", "Watch", "List", "Replicate", "Use", "CreateRoleFor")
+PURPOSES = ("Read", "Find", "Change", "Copy", "Restore", "Delete", "Watch", "List", "Replicate", "Use", "CreateRoleFor")
 """The purposes of statements, in their order. A Sid is a purpose and a topic, such as `ReadTimeToLive`."""
 TABLES = "Tables"
 KINESIS_STREAMS = "KinesisDataStreams"
@@ -231,7 +236,9 @@ def _scaling_changes(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
 
 
 def _source_reads(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
-    """The table that items are copied from, and the tags that say whether all were."""
+    """Where the items come from: a backup, or another table and the tags that say whether all were copied."""
+    if backup := table.at(restore_from.PATH):
+        yield _Grant("Read", "dynamodb:DescribeBackup", backup, topic="Backups")
     if source := table.at(copy_from.PATH):
         yield _Grant("Read", "dynamodb:DescribeTable", scope.arn("dynamodb", f"table/{source}"))
         for arn in (scope.table(table), scope.arn("dynamodb", f"table/{source}")):
@@ -281,6 +288,7 @@ def _changes(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
             resource = f"{scope.table(table)}/index/{name}"
             yield _Grant("Change", f"dynamodb:{Insights.writers[0]}", resource, topic=_topic(Insights.name))
     yield from _copy(table, scope)
+    yield from _restore(table, scope)
     yield from _replication(table, scope)
     yield from _key_use(table, scope)
     if stream := table.at((Kinesis.name, "StreamArn")):
@@ -302,6 +310,16 @@ def _copy(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     for operation in Tags.writers:
         yield _Grant("Change", f"dynamodb:{operation}", scope.table(table), topic=_topic(Tags.name))
     yield _Grant("Read", "dynamodb:DescribeContinuousBackups", scope.table(table), topic="Backups")
+
+
+def _restore(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
+    """Restore the table from its backup."""
+    backup = table.at(restore_from.PATH)
+    if not backup:
+        return
+    yield _Grant("Restore", f"dynamodb:{restore_from.OPERATION}", backup)
+    for operation in RESTORATION:
+        yield _Grant("Restore", f"dynamodb:{operation}", scope.table(table))
 
 
 def _replication(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:

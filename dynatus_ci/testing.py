@@ -23,7 +23,7 @@ from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.aws.endpoints import is_aws_endpoint
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.table import copy_from
+from dynatus_ci.table import build
 from dynatus_ci.table.model import Step, Table
 from dynatus_ci.text import code, shorten
 
@@ -126,7 +126,7 @@ def dynamodb_tables(
     """
     refuse_aws(client)
     loaded = api.load_definitions(path, environment=environment, params=params, table_prefix=table_prefix)
-    definitions = [copy_from.as_new(table) for table in loaded if not table.absent]
+    definitions = [build.emptied(table) for table in loaded if not table.absent]
     others = _names(connection.from_client(client))
     api.raise_for(api.apply_tables(client, definitions))
     return Tables(client, definitions, others)

@@ -77,9 +77,16 @@ COPY = Plan(
 )
 
 
+RESTORED = Plan(
+    (planned(json.loads((FOLDER / "restore-from-backup.json").read_text(encoding="utf-8"))),),
+    account=ACCOUNT,
+    region="eu-west-1",
+)
+
+
 def questions_of(change: TableChange) -> tuple[Question, ...]:
     """What the change asks of the items: of the table that changes, and of those that are to be copied into it."""
-    found = (fit.of_live(change, now=1_800_000_000), fit.of_copy(change, whole=False))
+    found = (fit.of_actual(change, now=1_800_000_000), fit.of_copy(change, whole=False))
     return tuple(question for one in found if one for question in one.questions)
 
 

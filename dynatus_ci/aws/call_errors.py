@@ -94,6 +94,7 @@ _TEXTS = (
     _ErrorText("ResourceInUseException", r"already has an enabled stream", ErrorKind.UNCHANGED),
     _ErrorText("ResourceInUseException", r"already exists|preexisting", ErrorKind.UNCHANGED),
     _ErrorText("ResourceInUseException", r"", ErrorKind.BUSY),
+    _ErrorText("TableAlreadyExistsException", r"", ErrorKind.UNCHANGED),
     _ErrorText("ContinuousBackupsUnavailableException", r"", ErrorKind.BUSY),
     _ErrorText("ConcurrentUpdateException", r"", ErrorKind.BUSY),
     _ErrorText("ObjectNotFoundException", r"", ErrorKind.UNCHANGED),

@@ -16,9 +16,9 @@ from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import NO_SESSION, Aws, pages
 from dynatus_ci.aws.copier import Copier
 from dynatus_ci.aws.registered import RegisteredTargets
-from dynatus_ci.table import build, copy_from, copying, emulators, planner
+from dynatus_ci.table import build, copy_from, copying, emulators, planner, restore_from
 from dynatus_ci.table.aspects import ASPECTS, targets
-from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Emptiness
+from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Backup, Emptiness
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import Table
@@ -137,12 +137,14 @@ class FactCache:
             facts = self._with_scaling(name, facts, managed=missing.schedules)
         asked = {missing.source: self._described(missing.source)} if missing.source else {}
         copied = self._is_copied(desired, facts) if missing.copied else facts.copied
+        restored = self._backup(missing.backup, desired) if missing.backup else facts.backup
         return replace(
             self.facts(),
             emptiness=emptiness,
             probe=found,
             sources={**facts.sources, **asked},
             copied=copied,
+            backup=restored,
             memory=facts.memory,
             scaling=facts.scaling,
             scaling_denied=facts.scaling_denied,
@@ -168,6 +170,19 @@ class FactCache:
         """A table as DescribeTable shows it, and by its tags whether it is filled itself."""
         description = self._aws.describe(name)
         return build.actual(description, answers(self._aws, description, [Tags()])) if description else None
+
+    def _backup(self, arn: str, desired: Table) -> Backup | None:
+        """The backup that a table is to be restored from; None at an endpoint that has no backups."""
+        try:
+            answer = self._aws.read("DescribeBackup", table=desired.name, BackupArn=arn)
+        except CallFailed as failed:
+            if failed.kind is ErrorKind.MISSING:
+                return Backup()
+            if failed.kind is not ErrorKind.UNSUPPORTED or self._aws.is_aws:
+                raise
+            self._aws.cannot_keep(restore_from.NAME)
+            return None
+        return restore_from.backup(answer["BackupDescription"])
 
     def _is_copied(self, desired: Table, facts: AccountFacts) -> bool:
         """Whether the table has every item of its source: where no tag can say so, both are read."""

@@ -22,7 +22,7 @@ MOST_FAILURES_OF = {
 }
 MOST_INTERNAL_FAILURES = 2
 """On AWS a bare InternalFailure is usually permanent. Emulators recover from it."""
-VITAL = frozenset({"CreateTable", "DeleteTable", "CreateBackup"})
+VITAL = frozenset({"CreateTable", "DeleteTable", "CreateBackup", "RestoreTableFromBackup"})
 """Operations that no endpoint may lack: without them the table fails, at an emulator too."""
 _TRY_AGAIN = frozenset(
     {
@@ -78,7 +78,7 @@ def _pause(table: TableRun, step: Step, failed: CallFailed, times: int) -> None:
         table.leave_slot()
     if failed.until is not None and failed.until < table.run.deadline:
         table.pause(max(failed.until - table.now(), 0) + 1)
-    elif step.operation == "CreateTable" and failed.kind is ErrorKind.UNCHANGED:
+    elif step.makes_table and failed.kind is ErrorKind.UNCHANGED:
         waiting.for_step(table, replace(step, expects={(): {}}), None)  # the table is there, and does not show yet
     else:
         table.poll(skip=times).pause()

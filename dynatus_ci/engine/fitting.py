@@ -40,7 +40,7 @@ class Fitting:
 
     def asked(self, change: TableChange) -> tuple[Asked, ...]:
         """What a change asks of the items."""
-        found = [fit.of_live(change, now=self.clock.now())]
+        found = [fit.of_actual(change, now=self.clock.now())]
         if self.copies:
             found.append(fit.of_copy(change, whole=self.limits.units == inf))
         return tuple(filter(None, found))

@@ -20,10 +20,10 @@ from dynatus_ci.text import code, codes
 def for_step(table: TableRun, step: Step, before: Table | None) -> bool:
     """Wait until a step's effect shows. False where the step is left running, or must be looked at again."""
     run, long = table.run, step.seconds[1] is None
-    if run.detach and long:
+    if run.detach and long and not step.makes_table:  # nothing else can be done before the table is there
         return False
     settle = waits.SETTLE_AT_EMULATOR if table.aws.emulator else waits.SETTLE
-    if step.operation == "CreateTable" and table.aws.is_aws:
+    if step.makes_table and table.aws.is_aws:
         settle = inf
         table.pause(waits.NEW_TABLE)
     watch = waits.Watch(

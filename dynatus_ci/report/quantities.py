@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-_KILO = 1000
 _MINUTE = 60
 _HOUR_AND_A_HALF = 90 * _MINUTE
 
@@ -10,16 +9,6 @@ _HOUR_AND_A_HALF = 90 * _MINUTE
 def plural(count: int, noun: str) -> str:
     """A count and its noun: `1 table`, `1,204 tables`, `2 indexes`."""
     return f"{count:,} {noun}{'' if count == 1 else 'es' if noun.endswith('x') else 's'}"
-
-
-def size(count: int) -> str:
-    """A number of bytes: `2.1 GB`."""
-    value = float(count)
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if value < _KILO:
-            return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= _KILO
-    return f"{value:,.1f} TB"
 
 
 def span(seconds: float) -> str:

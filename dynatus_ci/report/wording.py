@@ -11,21 +11,24 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dynatus_ci.report.quantities import plural, size
-from dynatus_ci.table import aspects, copy_from, phrases, replacement, usage
+from dynatus_ci.report.quantities import plural
+from dynatus_ci.table import aspects, copy_from, phrases, replacement, restore_from, usage
 from dynatus_ci.table.aspects import keys, targets
 from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import Action, Difference, Effect, Path, Risk, Table, TableChange, Value
 from dynatus_ci.text import code
 
+_ORIGINS = {copy_from.PATH: copy_from.TITLE, restore_from.PATH: restore_from.TITLE}
+"""What says where the items of a new table come from."""
+
 
 def name(path: Path) -> str:
     """What a path is called, as a sentence: `stream`, or `index` and the index's name."""
     if not path:
         return "table"
-    if path == copy_from.PATH:
-        return copy_from.TITLE
+    if path in _ORIGINS:
+        return _ORIGINS[path]
     aspect, members = aspects.of(path[:1]), path[1:]
     if aspect and not aspect.named:
         return aspect.title
@@ -168,7 +171,7 @@ def _held(changes: Sequence[TableChange]) -> str:
     items, volume = sum(info.items for info in counted), sum(info.bytes for info in counted)
     if not items:
         return " (0 items when AWS last counted, up to six hours ago)"
-    return f" ({plural(items, 'item')}, {size(volume)}, counted up to six hours ago)"
+    return f" ({plural(items, 'item')}, {phrases.size(volume)}, counted up to six hours ago)"
 
 
 def _template(difference: Difference) -> str:
@@ -259,13 +262,15 @@ def _sign(difference: Difference) -> str:
 
 def _new_part(difference: Difference) -> str:
     """A difference of a new table: its name, without values."""
-    return _part(difference) if difference.effect is Effect.COPY else name(difference.path)
+    return _part(difference) if difference.path in _ORIGINS else name(difference.path)
 
 
 def _part(difference: Difference) -> str:
     """A difference by name, with both values if they are short."""
     if difference.effect is Effect.COPY:
         return _signed(_NEW, f"items of {code(difference.desired)}")
+    if difference.path == restore_from.PATH:
+        return _signed(_NEW, "items of a backup")
     before, after = (side.get(difference.path, "") for side in sides(difference) or ({}, {}))
     if forces_recreation(difference):
         what = f"{name(difference.path)} {before_and_after(difference)}".rstrip()

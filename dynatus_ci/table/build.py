@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dynatus_ci.errors import Place
-from dynatus_ci.table import copy_from, unmanaged
+from dynatus_ci.table import copy_from, restore_from, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, indexes, keys
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import Path, Table, TableInfo, Value
+
+_ORIGINS = (copy_from.NAME, restore_from.NAME)
+"""What says where the items of a new table come from."""
 
 
 def desired(definition: Mapping[str, Any], *, place: Place | None = None) -> Table:
@@ -24,13 +28,19 @@ def desired(definition: Mapping[str, Any], *, place: Place | None = None) -> Tab
     name = definition["TableName"]
     if definition.get("Absent"):
         return Table(name, place=place, absent=True)
-    source = definition.get(copy_from.NAME)
+    origin = {name: definition[name] for name in _ORIGINS if definition.get(name)}
     values: dict[str, Value] = {
         "AttributeDefinitions": keys.definitions(keys.types(definition["AttributeDefinitions"])),
-        **({copy_from.NAME: source} if source else {}),
+        **origin,
         **{aspect.name: aspect.desired(definition) for aspect in ASPECTS if aspect.mentioned(definition)},
     }
     return Table(name, values, place=place)
+
+
+def emptied(definition: Table) -> Table:
+    """A definition that asks for the same table without items."""
+    kept = {name: value for name, value in definition.values.items() if name not in _ORIGINS}
+    return replace(definition, values=kept)
 
 
 def actual(description: Mapping[str, Any], answers: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -51,6 +61,8 @@ def actual(description: Mapping[str, Any], answers: Mapping[str, Mapping[str, An
         failures |= aspect.failures(description, answer)
     if Tags.reader in answers:
         values[copy_from.NAME] = copy_from.marks(values[Tags.name])
+    if description.get("TableStatus") == "CREATING":
+        values[restore_from.NAME] = (description.get("RestoreSummary") or {}).get("SourceBackupArn")
     return Table(description["TableName"], values, transitions, failures, info=_live(description))
 
 

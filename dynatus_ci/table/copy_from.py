@@ -79,11 +79,6 @@ def keeps_tags(comparison: Comparison) -> bool:
     return tags.Tags.name not in comparison.facts.cannot_keep
 
 
-def as_new(table: Table) -> Table:
-    """A definition that asks for the same table, but empty."""
-    return replace(table, values={name: value for name, value in table.values.items() if name != NAME})
-
-
 def consequence(difference: Difference) -> str:
     """What it means to who uses the tables. A sentence with the place {table}, as that of an aspect."""
     source = code(difference.desired)
@@ -97,7 +92,7 @@ def unread_source(comparison: Comparison) -> str | None:
 
 
 def left_to_read(comparison: Comparison) -> Table | None:
-    """The live table whose items are to be copied; None where nothing is to be copied."""
+    """The actual table whose items are to be copied; None where nothing is to be copied."""
     return _source(comparison) if stage(comparison) in UNFILLED else None
 
 

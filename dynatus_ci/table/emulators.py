@@ -18,6 +18,7 @@ CANNOT_KEEP: dict[str, frozenset[str]] = {
             "TableClass",
             "WarmThroughput",
             "Tags",
+            "RestoreFrom",
             "PointInTimeRecoverySpecification",
             "ContributorInsightsSpecification",
             "ResourcePolicy",

@@ -113,8 +113,8 @@ class Answers:
 # --- from a change to questions --------------------------------------------------------------------------------------
 
 
-def of_live(change: TableChange, *, now: float) -> Asked | None:
-    """What a change of a live table asks of its items; None where it asks nothing, or is refused anyway.
+def of_actual(change: TableChange, *, now: float) -> Asked | None:
+    """What the change of an actual table asks of its items; None where it asks nothing, or is refused anyway.
 
     Args:
         change: What the table needs.

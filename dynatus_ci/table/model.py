@@ -250,6 +250,11 @@ class Step:
     service: str = DYNAMODB
 
     @property
+    def makes_table(self) -> bool:
+        """Whether there is a table after it that was not there before."""
+        return self.expects.get(()) is not None
+
+    @property
     def seconds_itself(self) -> tuple[int, int | None]:
         """How long it takes without the pause before it."""
         least, most = self.seconds
@@ -308,7 +313,7 @@ class TableChange:
         info: The actual table's identity and size, for the report; not in the document.
         actual: The table as it was observed, for the report; not in the document.
         desired: The definition, for the report; not in the document.
-        source: The live table whose items are to be copied into this one; not in the document.
+        source: The actual table whose items are to be copied into this one; not in the document.
     """
 
     table: str

@@ -52,7 +52,7 @@ def in_the_way(step: Step, under_way: Mapping[Path, str]) -> dict[Path, str]:
 def pauses(earlier: Step, later: Step) -> bool:
     """Whether the cooldown of a step begins when an earlier one is done."""
     same = (earlier.aspect, earlier.phase) == (later.aspect, later.phase)
-    return later.cooldown > 0 and (earlier.operation == "CreateTable" or same)
+    return later.cooldown > 0 and (earlier.makes_table or same)
 
 
 def as_they_run(steps: Iterable[Step]) -> Iterator[Step]:

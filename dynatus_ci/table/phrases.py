@@ -10,6 +10,7 @@ from dynatus_ci.table.model import Path, Value, finite_limits
 from dynatus_ci.text import code
 
 _PLAIN_NAME = re.compile(r"[\w.:/-]+")
+KILO = 1000
 UNITS = {
     "ReadCapacityUnits": "read",
     "WriteCapacityUnits": "write",
@@ -61,3 +62,13 @@ def joined(*parts: str, by: str = " · ") -> str:
 def failed(status: str, reason: str | None) -> str:
     """AWS's word for a change that it could not make, and its reason where it gives one."""
     return f"{code(status)} ({code(reason.rstrip('.'))})" if reason else code(status)
+
+
+def size(count: int) -> str:
+    """A number of bytes: `2.1 GB`."""
+    value = float(count)
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if value < KILO:
+            return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= KILO
+    return f"{value:,.1f} TB"

@@ -6,10 +6,10 @@ docs/dynamodb.md#the-order-of-steps
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dynatus_ci.table import copy_from, emulators, order, probe, replacement, unmanaged
+from dynatus_ci.table import build, copy_from, emulators, order, probe, replacement, restore_from, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys, scaling, targets
 from dynatus_ci.table.aspects import of as aspect_of
 from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Comparison, Emptiness, ProbeState
@@ -25,6 +25,7 @@ from dynatus_ci.table.model import (
     Table,
     TableChange,
     TableInfo,
+    Value,
 )
 from dynatus_ci.text import code, codes
 
@@ -42,7 +43,8 @@ class MissingFacts:
     """What must be looked up before the change of a table can be planned. False and None: nothing.
 
     `key` is the KMS key to look up. `schedules` are scheduled actions: they matter where the file has auto scaling.
-    `source` is the table to copy from, and `copied` whether its items are all there.
+    `source` is the table to copy from, and `copied` whether its items are all there. `backup` is the ARN of the backup
+    to restore.
     """
 
     scaling: bool = False
@@ -52,10 +54,11 @@ class MissingFacts:
     key: str | None = None
     source: str | None = None
     copied: bool = False
+    backup: str | None = None
 
     def __bool__(self) -> bool:
         flags = (self.scaling, self.schedules, self.emptiness, self.probe, self.copied)
-        return any(flags) or self.key is not None or self.source is not None
+        return any(flags) or any(named is not None for named in (self.key, self.source, self.backup))
 
 
 def change(desired: Table, actual: Table | None, facts: AccountFacts) -> TableChange:
@@ -89,6 +92,10 @@ def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> 
     comparison = _comparison(desired, actual, facts)
     goes = comparison.actual is not None and (desired.absent or any(_recreating(comparison)))
     base = _missing(comparison) if goes else comparison
+    if restore_from.unread_backup(comparison):
+        return MissingFacts(backup=restore_from.unread_backup(comparison))
+    if restore_from.wanted(comparison):
+        base = _restored(comparison)
     unread = facts.scaling is None and not facts.scaling_denied
     unknown_keys = (aspect.unknown_key(base) for aspect in _readable(base))
     replaced = goes and not desired.absent
@@ -104,13 +111,24 @@ def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> 
     )
 
 
+def as_made(parameters: Mapping[str, Value], facts: AccountFacts) -> Table:
+    """The table that CreateTable makes of its parameters; what they leave out is initial."""
+    made = build.desired(parameters)
+    comparison = Comparison(made, None, facts)
+    shown = {aspect.name: aspect.shown(comparison, made.values[aspect.name]) for aspect in ASPECTS
+             if made.manages(aspect.name)}  # fmt: skip
+    return _with_initial_values(replace(made, values={**made.values, **shown}), facts.region)
+
+
 def as_actual(definition: Table | None, region: str) -> Table | None:
     """A definition as if it were a table of the account: what the definition leaves out has its initial value.
 
     The account in its ARN is the word `ACCOUNT`.
     """
-    if definition is None:
-        return None
+    return _with_initial_values(definition, region) if definition else None
+
+
+def _with_initial_values(definition: Table, region: str) -> Table:
     values = {aspect.name: aspect.initial for aspect in ASPECTS} | dict(definition.values)
     source = definition.at(copy_from.PATH)
     values[copy_from.NAME] = copy_from.done(source) if source else {}
@@ -143,7 +161,10 @@ def _recreation(comparison: Comparison) -> TableChange:
     differences = (itself, *(replace(cause, risk=risk) for cause in _recreating(comparison)), *rest)
     supported, unsupported = _split(_missing(comparison), differences)
     built = tuple(_building(comparison, supported))
-    return _replacing(comparison, Action.RECREATE, (*supported, *unsupported), built, new=built[:1])
+    change = _replacing(comparison, Action.RECREATE, (*supported, *unsupported), built, new=built[:1])
+    if comparison.desired.manages(restore_from.NAME) and _keeps(comparison, restore_from.PATH):
+        return replace(change, steps=(), refusal=restore_from.recreation())
+    return change
 
 
 def _recreating(comparison: Comparison) -> Iterator[Difference]:
@@ -176,7 +197,10 @@ def _replacing(
 
 
 def _creation(comparison: Comparison) -> TableChange:
-    supported, unsupported = _split(comparison, replacement.creation(comparison))
+    if restore_from.wanted(comparison):
+        return _restoration(comparison)
+    differences = (*replacement.creation(comparison), *restore_from.differences(comparison))
+    supported, unsupported = _split(comparison, differences)
     refusal = _refusal(comparison, supported)
     steps = _building(comparison, supported) if refusal is None else ()
     planned = _table_change(
@@ -184,9 +208,44 @@ def _creation(comparison: Comparison) -> TableChange:
         Action.CREATE,
         differences=(*supported, *unsupported),
         steps=tuple(steps),
-        notes=tuple(_scaling_notes(comparison)),
+        notes=(*restore_from.notes(comparison), *_scaling_notes(comparison)),
     )
     return _with_left(replace(planned, refusal=refusal), comparison)
+
+
+def _restoration(comparison: Comparison) -> TableChange:
+    """A table that is restored, and the steps from what the backup gives to what the file says."""
+    created = (*replacement.creation(comparison), *restore_from.differences(comparison))
+    if refused := restore_from.refusal(comparison):
+        change = _table_change(comparison, Action.CREATE, differences=created)
+        return replace(change, refusal=refused[0], refused_for=refused[1])
+    later = _update(_restored(comparison))
+    found = {difference.id: difference for difference in later.differences}
+    # Its items are there before the other steps run: so these risk what they risk for any table.
+    risked = (replace(d, risk=found[d.id].risk) if d.id in found else d for d in created)
+    supported, unsupported = _split(comparison, tuple(risked))
+    known = {difference.id for difference in created}
+    more = tuple(difference for difference in later.differences if difference.id not in known)
+    restore = restore_from.step(comparison, tuple(d.id for d in supported if d.id not in found))
+    refusal = _refusal(comparison, supported) or later.refusal
+    change = _table_change(
+        comparison,
+        Action.CREATE,
+        differences=(*supported, *more, *unsupported),
+        steps=() if refusal else (restore, *(_following(step, restore) for step in later.steps)),
+        notes=tuple(dict.fromkeys((*restore_from.notes(comparison), *later.notes))),
+    )
+    return replace(change, refusal=refusal, left=None if refusal else later.left)
+
+
+def _following(step: Step, earlier: Step) -> Step:
+    return replace(step, after=(*earlier.differences, *step.after))
+
+
+def _restored(comparison: Comparison) -> Comparison:
+    """The table as a restore makes it, as if it were there."""
+    made = as_made(restore_from.restored(comparison), comparison.facts)
+    return replace(comparison, actual=replace(made, info=restore_from.info(comparison)))
 
 
 def _building(comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
@@ -197,7 +256,7 @@ def _building(comparison: Comparison, differences: tuple[Difference, ...]) -> It
     left = tuple(difference for difference in differences if difference.id not in create.differences)
     after = (*_copying(missing, left), *_in_order(_steps(missing, ASPECTS, left), differences))
     yield create
-    yield from (replace(step, after=(*create.differences, *step.after)) for step in _after_copy(after, differences))
+    yield from (_following(step, create) for step in _after_copy(after, differences))
 
 
 def _copying(comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
@@ -234,13 +293,15 @@ def _update(comparison: Comparison) -> TableChange:
         (
             *_covered(comparison, differences),
             *copy_from.differences(comparison),
+            *restore_from.differences(comparison),
             *_unsupported_differences(comparison),
         ),
     )
     others = _in_order(_steps(comparison, aspects, supported), supported)
     steps = tuple(_after_copy((*_copying(comparison, supported), *others), supported))
     left_alone = _left_alone(comparison) if supported else None
-    refusal = left_alone or _refusal(comparison, supported)
+    being_made = restore_from.refusal(comparison)
+    refusal = left_alone or (being_made[0] if being_made else None) or _refusal(comparison, supported)
     planned = _table_change(
         comparison,
         Action.UPDATE if supported else Action.NOOP,

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import build, copy_from, planner, probe
-from dynatus_ci.table.aspects import ASPECTS, targets
+from dynatus_ci.table import copy_from, planner, probe, restore_from
+from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import AccountFacts, Comparison
 from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Failure, Path, Step, Table, TableChange, Value
 from dynatus_ci.text import code
@@ -59,7 +59,7 @@ def left_over(change: TableChange, facts: AccountFacts) -> tuple[Difference, ...
 def _after(step: Step, table: Table | None, change: TableChange, facts: AccountFacts) -> Table | None:
     """The table after a step: each value that the step expects is there."""
     if () in step.expects:
-        return None if step.expects[()] is None else _made(step, facts)
+        return None if step.expects[()] is None else _made(step, change, facts)
     if table is None:
         return None
     asked = {difference.path: difference.desired for difference in change.served_by(step)}
@@ -70,13 +70,11 @@ def _after(step: Step, table: Table | None, change: TableChange, facts: AccountF
     return replace(table, values=values)
 
 
-def _made(step: Step, facts: AccountFacts) -> Table | None:
-    """The table that CreateTable makes of its parameters; what they leave out is initial."""
-    made = build.desired(step.parameters)
-    comparison = Comparison(made, None, facts)
-    shown = {aspect.name: aspect.shown(comparison, made.values[aspect.name]) for aspect in ASPECTS
-             if made.manages(aspect.name)}  # fmt: skip
-    return planner.as_actual(replace(made, values={**made.values, **shown}), facts.region)
+def _made(step: Step, change: TableChange, facts: AccountFacts) -> Table | None:
+    """The table that a step makes."""
+    if restore_from.is_restore(step) and change.desired:
+        return planner.as_made(restore_from.restored(Comparison(change.desired, None, facts)), facts)
+    return planner.as_made(step.parameters, facts)
 
 
 def _with_what_was_asked(expected: Value, asked: Value) -> Value:

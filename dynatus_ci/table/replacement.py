@@ -54,7 +54,7 @@ def creation(comparison: Comparison) -> tuple[Difference, ...]:
 def create_step(comparison: Comparison, differences: tuple[Difference, ...], unsupported: frozenset[str]) -> Step:
     """CreateTable, with each aspect that it takes and the endpoint keeps."""
     included = [aspect for aspect in ASPECTS if _in_create(comparison, aspect) and aspect.name not in unsupported]
-    parameters = _table(comparison)
+    parameters = bare_table(comparison)
     for aspect in included:
         parameters |= aspect.parameters(comparison.desired.at((aspect.name,)))
     names = {aspect.name for aspect in included} | {indexes.GLOBAL}
@@ -218,7 +218,8 @@ def _in_create(comparison: Comparison, aspect: Aspect) -> bool:
     return aspect.in_create and desired.manages(aspect.name) and not matches(aspect.initial, desired.at((aspect.name,)))
 
 
-def _table(comparison: Comparison) -> dict[str, Value]:
+def bare_table(comparison: Comparison) -> dict[str, Value]:
+    """The parameters of CreateTable that every table has: key, indexes and capacity."""
     key, local = comparison.desired.at(("KeySchema",)), comparison.desired.at((keys.LOCAL,)) or {}
     limits = model.finite_limits(comparison.desired.at(("OnDemandThroughput",)))
     throughput = comparison.desired.at(("ProvisionedThroughput",))

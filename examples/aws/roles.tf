@@ -58,6 +58,12 @@ variable "allow_deletion" {
   default     = false
 }
 
+variable "allow_filling" {
+  description = "true where apply may fill new tables (CopyFrom, RestoreFrom). It can write items then."
+  type        = bool
+  default     = false
+}
+
 variable "replica_regions" {
   description = "The regions of the replicas."
   type        = list(string)
@@ -109,6 +115,7 @@ locals {
         Sid    = "ReadTables"
         Effect = "Allow"
         Action = [
+          "dynamodb:DescribeBackup",
           "dynamodb:DescribeContinuousBackups",
           "dynamodb:DescribeContributorInsights",
           "dynamodb:DescribeKinesisStreamingDestination",
@@ -222,6 +229,21 @@ locals {
           }
         },
       ],
+      [for _ in var.allow_filling ? [1] : [] : {
+        Sid    = "FillTables" # dynatus copies items, and DynamoDB restores them on behalf of the role
+        Effect = "Allow"
+        Action = [
+          "dynamodb:BatchWriteItem",
+          "dynamodb:DeleteItem",
+          "dynamodb:GetItem",
+          "dynamodb:PartiQLInsert",
+          "dynamodb:PutItem",
+          "dynamodb:Query",
+          "dynamodb:RestoreTableFromBackup",
+          "dynamodb:UpdateItem",
+        ]
+        Resource = [local.tables]
+      }],
       [for _ in var.allow_deletion ? [1] : [] : {
         Sid    = "DeleteTables"
         Effect = "Allow"

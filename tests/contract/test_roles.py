@@ -17,7 +17,7 @@ import yaml
 
 from dynatus_ci import iam
 from dynatus_ci.table.model import Table
-from tests.unit.test_iam import ABSENT, EVERYTHING, KEY, STREAM
+from tests.unit.test_iam import ABSENT, EVERYTHING, FILLED, KEY, RESTORED, STREAM
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "examples/aws/roles.yaml"
@@ -28,6 +28,7 @@ FULL: dict[str, Any] = {
     "Repository": "shop/tables",
     "TablePrefix": "",
     "AllowDeletion": "true",
+    "AllowFilling": "true",
     "ReplicaRegion": "us-east-1",
     "KmsKeyArns": [KEY, REPLICA_KEY],
     "KinesisStreamArns": [STREAM],
@@ -133,6 +134,7 @@ def allows(statement: dict[str, Any], action: str, resource: str, condition: Map
 
 
 PLAIN_TABLE = Table("prod-orders", {name: value for name, value in EVERYTHING.values.items() if name not in SPECIAL})
+EVERY_KIND = (EVERYTHING, ABSENT, FILLED, RESTORED)
 FULL_ROLES = [
     pytest.param(("ReadPolicy",), "plan", id="plan"),
     pytest.param(("ReadPolicy", "WritePolicy"), "apply", id="apply"),
@@ -146,7 +148,7 @@ FULL_ROLES = [
 def test_the_roles_have_exactly_the_actions_that_dynatus_policy_can_print(
     policies: tuple[str, ...], mode: iam.Mode
 ) -> None:
-    there, wanted = actions(Stack(FULL).statements(*policies)), actions(needed(EVERYTHING, ABSENT, mode=mode))
+    there, wanted = actions(Stack(FULL).statements(*policies)), actions(needed(*EVERY_KIND, mode=mode))
     assert there == wanted, f"Write what is needed into both files of examples/aws, and no more: {there ^ wanted}"
 
 
@@ -155,7 +157,7 @@ def test_the_roles_allow_each_action_where_it_is_needed(policies: tuple[str, ...
     allowed = Stack(FULL | {"KmsKeyArns": [KEY, f"arn:aws:kms:us-east-1:{ACCOUNT}:key/*"]}).statements(*policies)
     missing = [
         (action, resource)
-        for statement in needed(EVERYTHING, ABSENT, mode=mode)
+        for statement in needed(*EVERY_KIND, mode=mode)
         for action in statement["Action"]
         for resource in statement["Resource"]
         if not any(allows(given, action, resource, statement.get("Condition", {})) for given in allowed)
@@ -163,7 +165,7 @@ def test_the_roles_allow_each_action_where_it_is_needed(policies: tuple[str, ...
     assert missing == []
 
 
-def test_what_deletes_copies_or_leaves_dynamodb_takes_a_parameter() -> None:
+def test_what_deletes_fills_copies_or_leaves_dynamodb_takes_a_parameter() -> None:
     found = actions(Stack(PLAIN).statements("WritePolicy"))
     assert found | actions(Stack(PLAIN).statements("ReadPolicy")) >= actions(needed(PLAIN_TABLE, mode="apply"))
     assert found == actions(needed(PLAIN_TABLE, mode="apply")) - actions(needed(PLAIN_TABLE, mode="plan")) | {
@@ -285,6 +287,7 @@ CASES = [
             "repository": "shop/tables",
             "environment": "production",
             "allow_deletion": True,
+            "allow_filling": True,
             "replica_regions": ["us-east-1"],
             "kms_key_arns": [KEY, REPLICA_KEY],
             "kinesis_stream_arns": [STREAM],

@@ -32,6 +32,7 @@ NOT_OF_CREATE_TABLE = {
     "ReadCapacityAutoScalingSettings": None,
     "WriteCapacityAutoScalingSettings": None,
     "CopyFrom": None,
+    "RestoreFrom": None,
 }
 """What CreateTable lacks, by CloudFormation's name if it has one, and the shape of the model with the same members."""
 

@@ -59,8 +59,14 @@ def test_tables_are_there_when_it_returns_with_what_create_table_lacks(emulator:
     assert testing.dynamodb_tables(client, definitions).names == ("users-of-all",)
 
 
-def test_a_table_that_is_copied_from_another_is_there_and_empty(emulator: str, definitions: Path) -> None:
-    copy = DEFINITION.replace(":KeySchema", ':CopyFrom "orders" :KeySchema')
+BACKUP = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders/backup/01764165600000-abcdef01"
+
+
+@pytest.mark.parametrize("origin", [':CopyFrom "orders"', f':RestoreFrom "{BACKUP}"'])
+def test_a_table_whose_items_come_from_elsewhere_is_there_and_empty(
+    emulator: str, definitions: Path, origin: str
+) -> None:
+    copy = DEFINITION.replace(":KeySchema", f"{origin} :KeySchema")
     (definitions / "users.edn").write_text(copy, encoding="utf-8")
     tables = testing.dynamodb_tables(emulation.client(emulator), definitions)
     tables.renew()

@@ -9,11 +9,25 @@ from tests.simulator import items, lifecycle, neighbours, update
 from tests.simulator.clock import DAY, HOUR, MINUTE, Clock
 from tests.simulator.faults import SECOND_WRITER, Kind
 from tests.simulator.journal import Call
-from tests.simulator.sidecars import insights, kinesis, policy, recovery, scaling, tags, time_to_live, usage
+from tests.simulator.sidecars import insights, kinesis, policy, recovery, restores, scaling, tags, time_to_live, usage
 from tests.simulator.simulator import Simulator
 
 REGISTERED = (
-    *(insights, items, kinesis, lifecycle, neighbours, policy, recovery, scaling, tags, time_to_live, update, usage),
+    *(
+        insights,
+        items,
+        kinesis,
+        lifecycle,
+        neighbours,
+        policy,
+        recovery,
+        restores,
+        scaling,
+        tags,
+        time_to_live,
+        update,
+        usage,
+    ),
 )
 
 __all__ = ["DAY", "HOUR", "MINUTE", "SECOND_WRITER", "Call", "Clock", "Kind", "Simulator"]

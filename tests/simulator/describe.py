@@ -54,6 +54,7 @@ def table(account: Account, table: Table) -> Json:
         "VectorIndexes": [
             index | _sizes(table) | {"IndexArn": table.index_arn(name)} for name, index in table.vectors.items()
         ],
+        "RestoreSummary": table.restore,
         **_group(account, table),
         **table.unheard_of,
     }

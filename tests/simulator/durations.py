@@ -33,6 +33,7 @@ DURATIONS: Final[Mapping[str, tuple[float, float]]] = {
     "tag lag": (1.3, 3),
     "recovery start-up": (3, 6),
     "backup": (2, 10),  # no measurement known: "seconds"
+    "restore": (81, 721),
     "insights": (1, 16),
     "policy pending": (0.6, 2),
     "policy lag": (1, 2.7),

@@ -36,13 +36,14 @@ def create_table(account: Account, request: Json) -> Json:
             if deleting
             else errors.ApiError("ResourceInUseException", f"Table already exists: {name}")
         )
-    _check_account(account)
-    table = _new_table(account, name, request)
+    check_account(account)
+    table = new_table(account, name, request)
     table.encryption.key, table.encryption.status = key, "ENABLED" if key else ""
     if document is not None:
         table.policies.now = table.policies.seen = policy.revision(account, document)
     account.tables[name] = table
-    _start(account, table)
+    indexed = table.indexes or table.local_indexes or table.vectors
+    start(account, table, "create with indexes" if indexed else "create")
     return {"TableDescription": describe.table(account, table)}
 
 
@@ -53,14 +54,16 @@ def refuse_not_simulated(request: Json, members: tuple[str, ...]) -> None:
             raise errors.validation(f"The simulator does not simulate {member}")
 
 
-def _check_account(account: Account) -> None:
+def check_account(account: Account) -> None:
+    """Refuse one table too many, or too many at once."""
     if len(account.tables) >= account.table_limit:
         raise errors.limit(f"There is a limit of {account.table_limit} tables per subscriber")
     if sum(table.status != "ACTIVE" for table in account.tables.values()) >= account.work_limit:
         raise errors.limit(f"Only {account.work_limit} tables can be created, updated, or deleted simultaneously")
 
 
-def _new_table(account: Account, name: str, request: Json) -> Table:
+def new_table(account: Account, name: str, request: Json) -> Table:
+    """A table as CreateTable asks for it, CREATING."""
     on_demand = request.get("BillingMode") == PAY_PER_REQUEST
     tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
     table = Table(
@@ -92,20 +95,19 @@ def _new_table(account: Account, name: str, request: Json) -> Table:
     return table
 
 
-def _start(account: Account, table: Table) -> None:
-    indexed = table.indexes or table.local_indexes or table.vectors
-    name = "create with indexes" if indexed else "create"
+def start(account: Account, table: Table, what: str) -> None:
+    """Let the table become ACTIVE after the duration of that name."""
     table.stale, table.stale_until = None, account.now + (account.duration("stale read") if account.stale else 0)
 
     def ready() -> None:
-        table.lifecycle = ""
+        table.lifecycle, table.restore = "", {}
         for index in table.indexes.values():
             index.status = "ACTIVE"
         for vector in table.vectors.values():
             vector["IndexStatus"] = "ACTIVE"
         table.recovery.ready = account.now + account.duration("recovery start-up", table.name)
 
-    account.later(account.duration(name, table.name), ready)
+    account.later(account.duration(what, table.name), ready)
 
 
 @reads("DescribeTable")

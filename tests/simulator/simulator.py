@@ -154,7 +154,9 @@ class Simulator(Account):
 
     def _table_of(self, parameters: Json) -> str:
         """The name of the table that a call is about; empty where it is about none."""
-        name = parameters.get("TableName") or parameters.get("ResourceArn") or item_writes.table_of(parameters)
+        members = ("TableName", "TargetTableName", "ResourceArn")
+        named = next((parameters[member] for member in members if parameters.get(member)), None)
+        name = named or item_writes.table_of(parameters)
         scaled, _, resource = str(parameters.get("ResourceId", "")).partition("table/")
         if resource and not scaled:
             return resource.partition("/")[0]

@@ -172,6 +172,7 @@ class Table:
     item_bytes: int = field(default=0, repr=False)
     item_count: int = field(default=0, repr=False)  # not state that a call changes: see Simulator._state
     counted: float = field(default=0.0, repr=False)
+    restore: Json = field(default_factory=dict)  # RestoreSummary: AWS shows it only while a restore makes the table
     stale_until: float = field(default=0.0, repr=False)  # until then DescribeTable answers `stale` (None: not found)
     stale: Json | None = field(default=None, repr=False)
 
@@ -204,6 +205,7 @@ class Backup:
     status: str
     kind: str
     source: Json
+    table: Table = field(repr=False)  # a copy of it, with its items
     expires: float | None = None
 
 

@@ -847,6 +847,36 @@ def test_a_backup_holds_the_table_until_it_is_available(aws: Driver) -> None:
     assert aws.refusal("DescribeBackup", BackupArn=f"{arn}0").startswith("BackupNotFoundException")
 
 
+def test_a_restore_brings_back_items_and_the_indexes_that_it_names_and_nothing_else(aws: Driver) -> None:
+    aws.create(**WITH_INDEX, Tags=[{"Key": "team", "Value": "shop"}])
+    arn = aws.send("CreateBackup", TableName="users", BackupName="one")["BackupDetails"]["BackupArn"]
+    restore = {"TargetTableName": "users-2", "BackupArn": arn}
+    assert aws.refusal("RestoreTableFromBackup", **restore).startswith("BackupInUseException")
+    aws.pass_time(10)
+    taken = aws.refusal("RestoreTableFromBackup", **{**restore, "TargetTableName": "users"})
+    assert taken.startswith("TableAlreadyExistsException")
+    (live,) = aws.table()["GlobalSecondaryIndexes"]
+    index = {member: live[member] for member in ("IndexName", "KeySchema", "Projection")}
+    units = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
+    warm = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000}
+    for wrong in ({"IndexName": "other"}, {"Projection": {"ProjectionType": "KEYS_ONLY"}}, {"WarmThroughput": warm}):
+        override = [{**index, "ProvisionedThroughput": units, **wrong}]
+        assert aws.refusal("RestoreTableFromBackup", **restore, GlobalSecondaryIndexOverride=override)
+    answer = aws.send(
+        "RestoreTableFromBackup",
+        **restore,
+        GlobalSecondaryIndexOverride=[],
+        BillingModeOverride="PROVISIONED",
+        ProvisionedThroughputOverride=units,
+    )["TableDescription"]
+    assert (answer["TableStatus"], answer["RestoreSummary"]["SourceBackupArn"]) == ("CREATING", arn)
+    aws.pass_time(721)
+    shown = aws.send("DescribeTable", TableName="users-2")["Table"]
+    assert shown["TableStatus"] == "ACTIVE"
+    assert not {"RestoreSummary", "GlobalSecondaryIndexes"} & shown.keys()
+    assert aws.send("ListTagsOfResource", ResourceArn=shown["TableArn"])["Tags"] == []
+
+
 def test_deleting_a_table_with_recovery_leaves_a_system_backup(aws: Driver) -> None:
     aws.create()
     on = {"PointInTimeRecoveryEnabled": True}

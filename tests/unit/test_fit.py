@@ -54,7 +54,7 @@ def change(wanted: dict[str, Any], actual: Table | None) -> TableChange:
 
 
 def questions(planned: TableChange) -> tuple[fit.Question, ...]:
-    found = fit.of_live(planned, now=NOW)
+    found = fit.of_actual(planned, now=NOW)
     return found.questions if found else ()
 
 

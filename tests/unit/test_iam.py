@@ -78,6 +78,8 @@ PROVISIONED = table(
     GlobalSecondaryIndexes=[],
 )
 FILLED = table("copies", CopyFrom="old-orders")
+BACKUP = "arn:aws:dynamodb:eu-west-1:111122223333:table/old-orders/backup/01548148148148-abcdef01"
+RESTORED = table("restored", RestoreFrom=BACKUP)
 PARTIQL = {"dynamodb:BatchExecuteStatement": "dynamodb:PartiQLInsert"}
 """Operations whose permission has another name.
 
@@ -139,7 +141,7 @@ def called(modules: Sequence[Path]) -> Iterator[str]:
 def test_every_operation_that_can_be_called_is_allowed_to_who_needs_it() -> None:
     found = set(called(CALLING))
     assert {"dynamodb:UpdateTable", "dynamodb:DescribeBackup", "kms:DescribeKey"} < found
-    assert found <= allowed(policy(EVERYTHING, ABSENT, FILLED)).keys()
+    assert found <= allowed(policy(EVERYTHING, ABSENT, FILLED, RESTORED)).keys()
 
 
 def test_every_reader_is_in_the_policy_for_plan_and_every_writer_in_that_for_apply() -> None:
@@ -150,7 +152,7 @@ def test_every_reader_is_in_the_policy_for_plan_and_every_writer_in_that_for_app
 
 
 def test_every_action_is_an_operation_that_aws_has() -> None:
-    for action in allowed(policy(EVERYTHING, ABSENT, FILLED)).keys() - PERMISSION_ONLY:
+    for action in allowed(policy(EVERYTHING, ABSENT, FILLED, RESTORED)).keys() - PERMISSION_ONLY:
         service, _, name = action.partition(":")
         assert fnmatch.filter(operations(service), name), action
 
@@ -191,6 +193,16 @@ def test_a_copy_reads_its_source_and_writes_only_the_new_table() -> None:
     plan = allowed(policy(table(CopyFrom="old"), mode="plan"))
     assert plan == {action: {TABLE, old} for action in reads}
     assert allowed(policy(table(CopyFrom="old"), mode="check"))["dynamodb:Scan"] == {TABLE, old}
+
+
+def test_a_restore_reads_its_backup_and_writes_only_the_new_table() -> None:
+    found = allowed(policy(table(RestoreFrom=BACKUP)))
+    assert found["dynamodb:RestoreTableFromBackup"] == {BACKUP, TABLE}
+    assert found["dynamodb:DescribeBackup"] == {BACKUP}
+    assert found["dynamodb:BatchWriteItem"] == found["dynamodb:DeleteItem"] == {TABLE}
+    assert "dynamodb:RestoreTableFromBackup" not in allowed(policy(table()))
+    plan = allowed(policy(table(RestoreFrom=BACKUP), mode="plan"))
+    assert plan == {"dynamodb:DescribeTable": {TABLE}, "dynamodb:DescribeBackup": {BACKUP}}
 
 
 def test_auto_scaling_is_asked_for_provisioned_tables_and_for_those_that_go() -> None:

@@ -7,15 +7,16 @@ answers, quotas, throttling) is no planning: `integration/test_faults.py` has th
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dynatus_ci.definitions import loader
-from dynatus_ci.table import build, planner
+from dynatus_ci.table import build, planner, restore_from
 from dynatus_ci.table.aspects import targets
-from dynatus_ci.table.aspects.base import AccountFacts, Emptiness, Memory, ProbeState
+from dynatus_ci.table.aspects.base import AccountFacts, Backup, Emptiness, Memory, ProbeState
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange
 
 FOLDER = Path(__file__).parents[1] / "cases" / "plans"
@@ -51,7 +52,17 @@ def situation_of(known: dict[str, Any]) -> AccountFacts:
         emptiness=Emptiness(known.get("emptiness", "not asked")),
         memory=Memory(**known.get("memory", {})),
         backups=known.get("backups", True),
+        backup=backup_of(known["backup"]) if "backup" in known else None,
     )
+
+
+def backup_of(described: dict[str, Any] | None) -> Backup:
+    """The backup that DescribeBackup has described; none where it found none."""
+    if described is None:
+        return Backup()
+    details = described["BackupDetails"]
+    made = datetime.fromisoformat(details["BackupCreationDateTime"])
+    return restore_from.backup({**described, "BackupDetails": {**details, "BackupCreationDateTime": made}})
 
 
 def policies(known: dict[str, Any]) -> list[dict[str, Any]]:

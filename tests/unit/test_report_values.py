@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dynatus_ci.report import quantities, wording
+from dynatus_ci.table import phrases
 from dynatus_ci.table.model import Difference, Value
 from tests.shop import change, creation
 
@@ -30,7 +31,7 @@ def test_a_duration_is_a_range_in_words(least: int, most: int | None, expected: 
     [(0, "0 bytes"), (999, "999 bytes"), (1_500, "1.5 KB"), (2_130_000_000, "2.1 GB"), (10**16, "10,000.0 TB")],
 )
 def test_a_size_has_a_unit(count: int, expected: str) -> None:
-    assert quantities.size(count) == expected
+    assert phrases.size(count) == expected
 
 
 KEY = {

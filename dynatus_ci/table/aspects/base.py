@@ -64,6 +64,31 @@ class ProbeState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup that a missing table is to be restored from, as DescribeBackup shows it.
+
+    Args:
+        status: AWS's word; None where there is no such backup.
+        table: The name of the table that it was made of.
+        made: When, as text.
+        items: How many items it has.
+        bytes: Its size.
+        key: Its KeySchema.
+        indexes: Kind of index → name → key and projection; None where the backup does not say which it has.
+        encrypted: Whether its table had a KMS key, or may have had one.
+    """
+
+    status: str | None = None
+    table: str = ""
+    made: str = ""
+    items: int = 0
+    bytes: int = 0
+    key: tuple[Value, ...] = ()
+    indexes: Mapping[str, Mapping[str, Value]] | None = None
+    encrypted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What a run of apply remembers of a table; everything else it looks up again before each step.
 
@@ -102,6 +127,7 @@ class AccountFacts:
         unusable_kms_keys: The same → why DynamoDB cannot use that key.
         probe: What is there under the name of the table's probe.
         backups: Whether the endpoint can make backups.
+        backup: The backup that the table is to be restored from; None where nobody looked.
         sources: Name → the actual table that items are copied from; None where there is none. Of these only what
             DescribeTable shows.
         copied: Whether the table has all items of its source; None where that was not asked.
@@ -121,6 +147,7 @@ class AccountFacts:
     emptiness: Emptiness = Emptiness.NOT_ASKED
     probe: ProbeState = ProbeState.NOT_ASKED
     backups: bool = True
+    backup: Backup | None = None
     sources: Mapping[str, Table | None] = field(default_factory=dict)
     copied: bool | None = None
     copy_rate: int | None = None

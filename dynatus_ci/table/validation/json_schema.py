@@ -58,6 +58,7 @@ ABOUT: Mapping[str, str] = {
     "RegionName": "A region, such as eu-central-1.",
     "Replicas": "The table's copies in other regions: exactly these.",
     "ResourcePolicy": "An IAM policy, as a map or a JSON text. {}: none.",
+    "RestoreFrom": "A missing table is restored from the DynamoDB backup with this ARN.",
     "ScaleInCooldown": "Seconds after a decrease before the next one.",
     "ScaleOutCooldown": "Seconds after an increase before the next one.",
     "SSESpecification": "Encryption with a KMS key. Off: the key that AWS owns.",

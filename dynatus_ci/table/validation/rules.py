@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from dynatus_ci.table import copy_from
+from dynatus_ci.table import copy_from, restore_from
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation import dialects
@@ -85,6 +85,25 @@ def _copy_from(definition: Definition) -> Iterator[Finding]:
     if len(known(definition, "Tags") or ()) > copy_from.MOST_TAGS:
         message = f"A table with `:CopyFrom` can have at most {copy_from.MOST_TAGS} tags: dynatus sets two of its own."
         yield Finding(("Tags", copy_from.MOST_TAGS), "too-many-tags", message, at=At.OPENER)
+
+
+def _restore_from(definition: Definition) -> Iterator[Finding]:
+    arn, where = known(definition, restore_from.NAME), (restore_from.NAME,)
+    if arn is None:
+        return
+    if known(definition, copy_from.NAME) is not None:
+        message = "A table is filled by `:CopyFrom` or by `:RestoreFrom`, not by both."
+        yield Finding(where, "two-origins", message, "Leave one of them out.", At.KEY)
+    if not re.fullmatch(restore_from.ARN, arn):
+        message = f"{code(quoted(arn))} is not the ARN of a DynamoDB backup."
+        yield Finding(where, "backup-arn", message, _backup_hint(arn))
+
+
+def _backup_hint(arn: str) -> str | None:
+    listed = "`aws dynamodb list-backups` lists them."
+    if arn.startswith("arn:") and ":backup:" in arn:
+        return f"AWS Backup restores its recovery points itself. DynamoDB restores its own backups: {listed}"
+    return dialects.placeholder_hint(arn) or f"Write `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/backup/ID`: {listed}"
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -337,6 +356,7 @@ def _on_demand_limits(definition: Definition) -> Iterator[Finding]:
 RULES: tuple[Rule, ...] = (
     _table_name,
     _copy_from,
+    _restore_from,
     _table_key,
     _global_keys,
     _local_keys,

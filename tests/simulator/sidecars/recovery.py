@@ -5,6 +5,7 @@ docs/dynamodb.md#point-in-time-recovery
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from tests.simulator import describe, errors
@@ -98,7 +99,7 @@ def _backup(account: Account, table: Table, name: str, kind: str) -> Backup:
         "ItemCount": len(table.items),
         "BillingMode": table.billing,
     }
-    return Backup(arn, name, account.now, "CREATING", kind, source)
+    return Backup(arn, name, account.now, "CREATING", kind, source, deepcopy(table))
 
 
 def keep_deleted(account: Account, table: Table) -> None:
@@ -128,7 +129,24 @@ def describe_backup(account: Account, request: Json) -> Json:
     backup = account.backups.get(request["BackupArn"])
     if backup is None:
         raise errors.ApiError("BackupNotFoundException", f"Backup not found: {request['BackupArn']}")
-    return {"BackupDescription": {"BackupDetails": _details(backup), "SourceTableDetails": backup.source}}
+    shown = {"BackupDetails": _details(backup), "SourceTableDetails": backup.source}
+    if backup.kind == "USER":  # one that the system made tells nothing of these
+        shown["SourceTableFeatureDetails"] = _features(backup.table)
+    return {"BackupDescription": shown}
+
+
+def _features(table: Table) -> Json:
+    shown: Json = {
+        "GlobalSecondaryIndexes": [
+            {"IndexName": index.name, "KeySchema": index.key_schema, "Projection": index.projection}
+            for index in table.indexes.values()
+        ],
+        "LocalSecondaryIndexes": table.local_indexes,
+        "SSEDescription": {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": table.encryption.key}
+        if table.encryption.key
+        else {},
+    }
+    return {name: value for name, value in shown.items() if value}
 
 
 @writes("DeleteBackup")

@@ -1,0 +1,258 @@
+"""`:RestoreFrom "arn:…"`: a table that is missing is restored from a backup instead of created. Pure.
+
+A restore brings back the items, the key and those indexes that are asked for. The ordinary steps do the rest. A table
+that is there is never restored again, wherever it came from.
+docs/dynamodb.md#restoring-a-backup
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC
+from typing import Any
+
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.table import phrases, replacement
+from dynatus_ci.table.aspects import indexes, keys
+from dynatus_ci.table.aspects.base import Backup, Comparison
+from dynatus_ci.table.aspects.encryption import Encryption
+from dynatus_ci.table.model import Difference, Effect, Risk, Step, TableInfo, Value
+from dynatus_ci.text import code, codes
+
+NAME = "RestoreFrom"
+PATH = (NAME,)
+TITLE = "restored from"
+OPERATION = "RestoreTableFromBackup"
+ARN = r"arn:(aws[a-z-]*):dynamodb:([a-z0-9-]+):(\d{12}):table/([a-zA-Z0-9_.-]{3,255})/backup/([0-9a-z-]+)"
+SECONDS = (80, None)
+"""How long a restore takes: the fastest that was measured, of a table with one item. Nobody knows the most."""
+_OVERRIDDEN = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
+"""Members of CreateTable that a restore takes with `Override` behind their names."""
+
+
+# --- the backup ------------------------------------------------------------------------------------------------------
+
+
+def backup(description: Mapping[str, Any]) -> Backup:
+    """A backup from DescribeBackup's `BackupDescription`."""
+    details, source = description["BackupDetails"], description["SourceTableDetails"]
+    features = description.get("SourceTableFeatureDetails") or {}
+    # A backup that the system made of a deleted table shows no indexes, also where it has some.
+    told = bool(features) or details.get("BackupType") != "SYSTEM"
+    return Backup(
+        status=details["BackupStatus"],
+        table=source["TableName"],
+        made=f"{details['BackupCreationDateTime'].astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        items=source.get("ItemCount", 0),
+        bytes=details.get("BackupSizeBytes", source.get("TableSizeBytes", 0)),
+        key=tuple(source["KeySchema"]),
+        indexes={kind: _shapes(features.get(kind) or ()) for kind in (indexes.GLOBAL, keys.LOCAL)} if told else None,
+        encrypted=not told or (features.get("SSEDescription") or {}).get("Status") == "ENABLED",
+    )
+
+
+def _shapes(listed: Any) -> dict[str, Value]:
+    return {index["IndexName"]: _shape(index) for index in listed}
+
+
+def _shape(index: Mapping[str, Any]) -> Value:
+    """What makes two indexes the same one. No backup says the types of attributes."""
+    return {"KeySchema": list(index["KeySchema"]), "Projection": keys.projection(index["Projection"])}
+
+
+# --- whether ---------------------------------------------------------------------------------------------------------
+
+
+def wanted(comparison: Comparison) -> bool:
+    """Whether the table is to be restored: it is missing, and the endpoint has backups."""
+    missing = comparison.actual is None and comparison.desired.manages(NAME)
+    return missing and NAME not in comparison.facts.cannot_keep
+
+
+def unread_backup(comparison: Comparison) -> str | None:
+    """The ARN of the backup that must be looked at before the change can be planned."""
+    asked = wanted(comparison) and comparison.facts.backup is None
+    return comparison.desired.at(PATH) if asked else None
+
+
+def differences(comparison: Comparison) -> Iterator[Difference]:
+    """That the table is not restored yet, or is being made of something else."""
+    if comparison.desired.manages(NAME) and (comparison.actual is None or _is_foreign(comparison)):
+        found = comparison.actual_at(PATH)
+        yield Difference(comparison.name, PATH, found, comparison.desired.at(PATH), Effect.CREATE, Risk.SAFE)
+
+
+def _is_foreign(comparison: Comparison) -> bool:
+    """Whether somebody else is making the table now: only while AWS makes it does it say from which backup."""
+    making = comparison.info is not None and comparison.info.status == "CREATING"
+    return making and comparison.actual_at(PATH) != comparison.desired.at(PATH)
+
+
+def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
+    """Why the table is not restored, and the reason for the output; None where it may be."""
+    if not comparison.desired.manages(NAME):
+        return None
+    if _is_foreign(comparison):
+        text = (
+            "The table is being created, and not from this backup. Wait until that has ended, then delete the table, "
+            f"or remove {code(':RestoreFrom')}."
+        )
+        return text, FailureReason.DESTRUCTIVE_BLOCKED
+    found = comparison.facts.backup
+    if found is None or not wanted(comparison):
+        return None
+    if found.status != "AVAILABLE":
+        return _unavailable(comparison, found), FailureReason.DESTRUCTIVE_BLOCKED
+    misfit = _misfit(comparison, found)
+    return (misfit, FailureReason.ITEMS_DO_NOT_FIT) if misfit else None
+
+
+def _unavailable(comparison: Comparison, found: Backup) -> str:
+    arn = code(comparison.desired.at(PATH))
+    if found.status is None:
+        text = f"There is no backup {arn} in this region. Correct {code(':RestoreFrom')}"
+        return f"{text}, or remove it to create an empty table."
+    later = "Plan again when it is" if found.status == "CREATING" else f"Name another one in {code(':RestoreFrom')}"
+    return f"The backup {arn} is {code(found.status)}, not AVAILABLE. {later}."
+
+
+def _misfit(comparison: Comparison, found: Backup) -> str | None:
+    """What of the file no restore of this backup can give."""
+    key = comparison.desired.at((*keys.KEY, "KeySchema"))
+    if list(found.key) != key:
+        names = [codes(element["AttributeName"] for element in schema) for schema in (found.key, key)]
+        return (
+            f"The backup has the key {names[0]}, and the file {names[1]}. A restore keeps the key. Restore the backup "
+            f"under another name, with its own key, then fill this table with {code(':CopyFrom')}."
+        )
+    new = _wanted_indexes(comparison, keys.LOCAL) if found.indexes is not None else {}
+    lacking = [name for name, index in new.items() if not _has(found, keys.LOCAL, name, index)]
+    if lacking:
+        return (
+            f"The backup has no local index {codes(lacking)} as the file has it, and a restored table never gets one. "
+            f"Restore it under another name, then fill this table with {code(':CopyFrom')}."
+        )
+    return None
+
+
+# --- what a restore makes --------------------------------------------------------------------------------------------
+
+
+def restored(comparison: Comparison) -> dict[str, Value]:
+    """The table that a restore makes, as parameters of CreateTable: what they leave out is initial."""
+    table = replacement.bare_table(comparison)
+    made = {name: value for name, value in table.items() if name not in {indexes.GLOBAL, keys.LOCAL}}
+    made |= {kind: _kept(comparison, kind) for kind in (indexes.GLOBAL, keys.LOCAL) if comparison.desired.manages(kind)}
+    encryption = comparison.desired.at((Encryption.name,))
+    return made | ({Encryption.name: encryption} if encryption else {})
+
+
+def _wanted_indexes(comparison: Comparison, kind: str) -> Mapping[str, Value]:
+    return comparison.desired.at((kind,)) or {}
+
+
+def _has(found: Backup, kind: str, name: str, index: Mapping[str, Value]) -> bool:
+    return found.indexes is None or found.indexes[kind].get(name) == _shape(index)
+
+
+def _kept(comparison: Comparison, kind: str) -> list[Value]:
+    """The indexes of the file that the backup has too, as parameters. A restore warms none of them."""
+    found = comparison.facts.backup or Backup()
+    one = indexes.parameters if kind == indexes.GLOBAL else keys.local_parameters
+    same = {name: index for name, index in _wanted_indexes(comparison, kind).items() if _has(found, kind, name, index)}
+    return [{k: v for k, v in one(name, index).items() if k != "WarmThroughput"} for name, index in same.items()]
+
+
+def step(comparison: Comparison, served: tuple[str, ...]) -> Step:
+    """RestoreTableFromBackup.
+
+    Args:
+        comparison: The two sides.
+        served: The ids of the differences that are gone after it.
+    """
+    parameters = _parameters(comparison)
+    kept = [index["IndexName"] for index in restored(comparison).get(indexes.GLOBAL, ())]
+    return Step(
+        operation=OPERATION,
+        parameters=parameters,
+        reason="restore the table from its backup",
+        differences=served,
+        expects={(): {}, **{(indexes.GLOBAL, name): {} for name in kept}},
+        waits_for="table and indexes ACTIVE",
+        seconds=SECONDS,
+    )
+
+
+def info(comparison: Comparison) -> TableInfo:
+    """The restored table's ARN, and the size of what it holds."""
+    found = comparison.facts.backup or Backup()
+    partition, _, account, *_ = (
+        match.groups() if (match := re.fullmatch(ARN, comparison.desired.at(PATH))) else [""] * 3
+    )
+    arn = f"arn:{partition}:dynamodb:{comparison.facts.region}:{account}:table/{comparison.name}"
+    return TableInfo(table_id="", arn=arn, status="ACTIVE", items=found.items, bytes=found.bytes)
+
+
+def recreation() -> str:
+    """Why a table with another key is not deleted while its file has `:RestoreFrom`."""
+    return (
+        "A restore keeps the key, and fills only a table that is missing. To give this table another key, remove "
+        f"{code(':RestoreFrom')}."
+    )
+
+
+def is_restore(step: Step) -> bool:
+    """Whether a step restores the table."""
+    return step.operation == OPERATION
+
+
+def _parameters(comparison: Comparison) -> dict[str, Value]:
+    found, made = comparison.facts.backup or Backup(), restored(comparison)
+    overrides = {f"{name}Override": made[name] for name in _OVERRIDDEN if name in made}
+    for kind, name in ((indexes.GLOBAL, "GlobalSecondaryIndexOverride"), (keys.LOCAL, "LocalSecondaryIndexOverride")):
+        # Without the override all indexes come back. An empty one drops all.
+        if kind in made and found.indexes is not None and found.indexes[kind]:
+            overrides[name] = made[kind]
+    encryption = made.get(Encryption.name)
+    if encryption and (encryption["Enabled"] or found.encrypted):
+        overrides[f"{Encryption.name}Override"] = encryption
+    return {"TargetTableName": comparison.name, "BackupArn": comparison.desired.at(PATH), **overrides}
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def notes(comparison: Comparison) -> Iterator[str]:
+    """What people must know before the table is restored."""
+    if not comparison.desired.manages(NAME):
+        return
+    found = comparison.facts.backup
+    if not wanted(comparison):
+        yield "This endpoint has no backups, so the table is created empty."
+        return
+    if found is None:
+        yield "The backup was not looked at. It is assumed to have the key and the indexes of the file."
+        return
+    yield (
+        f"The backup is of {code(found.table)}, from {found.made}: {found.items:,} items, {phrases.size(found.bytes)}. "
+        "AWS charges a restore by the gigabyte, indexes included. Most take some minutes, large ones hours: AWS does "
+        "not say how long."
+    )
+    yield (
+        "A restore brings back items and indexes. Of stream, time to live, recovery, tags, policy, protection and all "
+        "else the table has what the file says; alarms and dashboards must be set up by hand."
+    )
+    if found.indexes is None:
+        yield "The backup does not say which indexes it has, so all of them are restored."
+        return
+    for name in _dropped(comparison, found):
+        yield f"Index {code(name)} of the backup is not in the file, or differs there, so it is not restored."
+
+
+def _dropped(comparison: Comparison, found: Backup) -> Iterator[str]:
+    """The indexes of the backup that the file does not have, or has otherwise."""
+    for kind, backed_up in (found.indexes or {}).items():
+        if comparison.desired.manages(kind):
+            same = {name for name, index in _wanted_indexes(comparison, kind).items() if _has(found, kind, name, index)}
+            yield from (name for name in backed_up if name not in same)
