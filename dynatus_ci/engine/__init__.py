@@ -14,7 +14,7 @@ from dynatus_ci.aws import call_errors, emulation, metrics, observe
 from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.client import CONNECTIONS, Aws
 from dynatus_ci.aws.waits import Clock, SystemClock
-from dynatus_ci.engine import table_loop
+from dynatus_ci.engine import source_deletion, table_loop
 from dynatus_ci.engine.fitting import Fitting, OnRead
 from dynatus_ci.engine.item_progress import ItemProgress
 from dynatus_ci.engine.run import EngineRun, Event, EventKind, OnEvent, Refuse
@@ -92,7 +92,7 @@ def plan(
         conflicts = emulation.case_conflicts(table.name for table in tables)
         changes = [_case_conflict(change, conflicts) for change in changes]
     copies = _copies(aws, tables, changes)
-    changes = [copy_from.in_order(change, copies) for change in changes]
+    changes = source_deletion.told([copy_from.in_order(change, copies) for change in changes], fitting)
     planned = Plan(
         tables=tuple(sorted(changes, key=lambda change: change.table)),
         account=aws.account,
@@ -126,7 +126,7 @@ def plan_against(
         facts = replace(known, scaling=targets.as_targets(actual) if actual else {})
         return proof.proven(planner.change(table, planner.as_actual(actual, region or "REGION"), facts), facts)
 
-    changes = [planned(table) for table in tables]
+    changes = source_deletion.told([planned(table) for table in tables], None)
     return Plan(
         tables=tuple(sorted(changes, key=lambda change: change.table)),
         region=region,

@@ -286,6 +286,31 @@ def _too_early(change: TableChange, copies: Mapping[str, str]) -> str | None:
     return None
 
 
+def is_copy_of(change: TableChange, source: Table) -> bool:
+    """Whether a table was filled from another one, and that is still the same table."""
+    wanted = change.desired is not None and change.desired.at(PATH) == source.name
+    found = change.actual.at((NAME, COPIED)) if change.actual else None
+    if not wanted or change.action is None or change.actual is None:
+        return False
+    # Where the endpoint keeps no tags, nobody can tell an earlier table of that name.
+    return found is None or found == tags.owner(source.name, source.info.table_id if source.info else "")
+
+
+def compared(copy: str, found: copying.Compared) -> str:
+    """What to say of a table that is to go, after its items were compared with those of a copy."""
+    where = f"{code(copy)}, which was filled from it"
+    differ = f" {found.different:,} of them have other values there." if found.different else ""
+    if found.missing:
+        lost = f"{found.missing:,} of {found.items:,} items are not in {where}"
+        return f"{lost}: they were written later, or deleted there.{differ}"
+    return f"All {found.items:,} items are in {where}.{differ}"
+
+
+def not_compared(copy: str, why: str) -> str:
+    """The same where they were not compared."""
+    return f"Whether all items are in {code(copy)}, which was filled from it, was not compared: {why}."
+
+
 def _source(comparison: Comparison) -> Table | None:
     return comparison.facts.sources.get(comparison.desired.at(PATH))
 

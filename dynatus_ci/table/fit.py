@@ -123,6 +123,8 @@ def of_actual(change: TableChange, *, now: float) -> Asked | None:
     actual, desired = change.actual, change.desired
     if change.refusal or change.action is not Action.UPDATE or actual is None or desired is None:
         return None
+    if actual.transitions.get(()) == "CREATING":
+        return None  # nobody can read its items yet
     differences = (d for d in change.differences if d.effect is not Effect.UNSUPPORTED and d.desired is not None)
     found = tuple(question for difference in differences for question in _of(difference, actual, desired, int(now)))
     return Asked(actual, found) if found else None

@@ -84,6 +84,8 @@ def change(desired: Table, actual: Table | None, facts: AccountFacts) -> TableCh
         planned = _with_copy(planned, _missing(comparison) if planned.action is Action.RECREATE else comparison)
     if actual is not None and comparison.creating:
         return replace(planned, notes=("The table is being deleted now. Apply waits for that.", *planned.notes))
+    if restore_from.is_under_way(Comparison(desired, actual, facts)):
+        return replace(planned, notes=(restore_from.UNDER_WAY, *planned.notes))
     return planned
 
 
@@ -139,7 +141,8 @@ def _with_initial_values(definition: Table, region: str) -> Table:
 def _comparison(desired: Table, actual: Table | None, facts: AccountFacts) -> Comparison:
     """The two sides; a table that is being deleted counts as missing."""
     deleting = actual is not None and actual.transitions.get(()) == "DELETING"
-    return Comparison(desired, None if deleting else actual, facts)
+    comparison = Comparison(desired, None if deleting else actual, facts)
+    return _restored(comparison) if restore_from.is_under_way(comparison) and facts.backup else comparison
 
 
 def _deletion(comparison: Comparison) -> TableChange:
@@ -245,7 +248,8 @@ def _following(step: Step, earlier: Step) -> Step:
 def _restored(comparison: Comparison) -> Comparison:
     """The table as a restore makes it, as if it were there."""
     made = as_made(restore_from.restored(comparison), comparison.facts)
-    return replace(comparison, actual=replace(made, info=restore_from.info(comparison)))
+    under_way = comparison.actual.transitions if comparison.actual else {}
+    return replace(comparison, actual=replace(made, transitions=under_way, info=restore_from.info(comparison)))
 
 
 def _building(comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -27,6 +28,7 @@ OPERATION = "RestoreTableFromBackup"
 ARN = r"arn:(aws[a-z-]*):dynamodb:([a-z0-9-]+):(\d{12}):table/([a-zA-Z0-9_.-]{3,255})/backup/([0-9a-z-]+)"
 SECONDS = (80, None)
 """How long a restore takes: the fastest that was measured, of a table with one item. Nobody knows the most."""
+UNDER_WAY = "The table is being restored from the backup now. Apply waits for that, then it does the rest."
 _OVERRIDDEN = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
 """Members of CreateTable that a restore takes with `Override` behind their names."""
 
@@ -72,21 +74,30 @@ def wanted(comparison: Comparison) -> bool:
 
 def unread_backup(comparison: Comparison) -> str | None:
     """The ARN of the backup that must be looked at before the change can be planned."""
-    asked = wanted(comparison) and comparison.facts.backup is None
+    asked = (wanted(comparison) or is_under_way(comparison)) and comparison.facts.backup is None
     return comparison.desired.at(PATH) if asked else None
 
 
 def differences(comparison: Comparison) -> Iterator[Difference]:
     """That the table is not restored yet, or is being made of something else."""
-    if comparison.desired.manages(NAME) and (comparison.actual is None or _is_foreign(comparison)):
+    if (comparison.desired.manages(NAME) and comparison.actual is None) or _is_foreign(comparison):
         found = comparison.actual_at(PATH)
         yield Difference(comparison.name, PATH, found, comparison.desired.at(PATH), Effect.CREATE, Risk.SAFE)
 
 
+def is_under_way(comparison: Comparison) -> bool:
+    """Whether AWS restores the table from this backup now. Nobody can see yet what it has."""
+    return _is_made(comparison) and not _is_foreign(comparison)
+
+
+def _is_made(comparison: Comparison) -> bool:
+    """Whether AWS is making the table now. Only then does it say from which backup."""
+    return comparison.desired.manages(NAME) and comparison.info is not None and comparison.info.status == "CREATING"
+
+
 def _is_foreign(comparison: Comparison) -> bool:
-    """Whether somebody else is making the table now: only while AWS makes it does it say from which backup."""
-    making = comparison.info is not None and comparison.info.status == "CREATING"
-    return making and comparison.actual_at(PATH) != comparison.desired.at(PATH)
+    """Whether somebody else is making the table now."""
+    return _is_made(comparison) and comparison.actual_at(PATH) != comparison.desired.at(PATH)
 
 
 def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
@@ -185,7 +196,9 @@ def step(comparison: Comparison, served: tuple[str, ...]) -> Step:
 
 
 def info(comparison: Comparison) -> TableInfo:
-    """The restored table's ARN, and the size of what it holds."""
+    """The restored table's identity, and the size of what it holds."""
+    if comparison.info:
+        return replace(comparison.info, status="ACTIVE")
     found = comparison.facts.backup or Backup()
     partition, _, account, *_ = (
         match.groups() if (match := re.fullmatch(ARN, comparison.desired.at(PATH))) else [""] * 3

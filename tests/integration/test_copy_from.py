@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from threading import Event as Flag
@@ -400,6 +401,37 @@ def test_of_two_copies_the_second_waits_for_the_run_after_the_first(world: World
     assert results == {NEW: Outcome.APPLIED, THIRD["TableName"]: Outcome.REFUSED}
     assert world.apply(TARGET, THIRD).result.result is Outcome.APPLIED
     assert filled(world) == items
+
+
+def deletion_notes(world: World) -> str:
+    """What the plan says about the deletion of the old table."""
+    return " ".join(next(change.notes for change in world.plan(TARGET, GONE).tables if change.table == OLD))
+
+
+def test_the_deletion_of_a_source_says_whether_all_of_its_items_are_in_the_copy(world: World) -> None:
+    begun(world, 20)
+    world.apply(TARGET)
+    where = f"`{NEW}`, which was filled from it"
+    assert f"All 20 items are in {where}. " in deletion_notes(world)
+    world.simulator.fill(OLD, [order(3, total={"N": "7"}), *map(order, range(100, 104))])
+    assert f"4 of 24 items are not in {where}: they were written later, or deleted there. 1 of them" in deletion_notes(
+        world
+    )
+    world.simulator.fill(OLD, [{"id": {"S": "of no customer"}}])
+    assert f"5 of 25 items are not in {where}" in deletion_notes(world)
+
+
+def test_the_deletion_of_a_source_says_where_nobody_compared_the_items(world: World) -> None:
+    begun(world, 20)
+    world.apply(TARGET)
+    compared = f"Whether all items are in `{NEW}`, which was filled from it, was not compared:"
+    world.simulator.faults.deny("Scan")
+    assert f"{compared} Scan is denied." in deletion_notes(world)
+    world.simulator.faults.clear()
+    world.simulator.tables[OLD].item_bytes = 200_000_000
+    assert f"{compared} they are too large to be read whole in a plan." in deletion_notes(world)
+    world.options = replace(world.options, check=False)
+    assert f"{compared} this run reads no items." in deletion_notes(world)
 
 
 def test_a_source_that_becomes_another_table_during_the_copy_is_noticed(world: World) -> None:

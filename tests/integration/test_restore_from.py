@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -198,11 +199,11 @@ def killed(world: World, wanted: Definition, at: int, *, sent: bool) -> Plan:
     return planned
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("every", [pytest.param(15, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("sent", [False, True], ids=["before it is sent", "before its answer"])
-def test_a_restore_goes_on_after_a_kill_at_any_call(world: World, *, sent: bool) -> None:
+def test_a_restore_goes_on_after_a_kill_at_any_call(world: World, *, sent: bool, every: int) -> None:
     calls = len(world.apply({**TARGET, "RestoreFrom": backed_up(world)}).calls)
-    for call in range(1, calls + 1):
+    for call in range(1 + sent, calls + 1, every):
         world.renew()
         wanted = {**TARGET, "RestoreFrom": backed_up(world)}
         planned = killed(world, wanted, call, sent=sent)
@@ -211,6 +212,24 @@ def test_a_restore_goes_on_after_a_kill_at_any_call(world: World, *, sent: bool)
         assert restored(world) == 40
         assert world.simulator.journal.count("RestoreTableFromBackup") <= 1
         assert world.apply(wanted).table.result is Outcome.NOOP
+
+
+def test_a_run_whose_time_is_over_during_the_restore_is_finished_by_the_next(world: World) -> None:
+    world.renew(leaps=False)
+    wanted = {**TARGET, "RestoreFrom": backed_up(world)}
+    planned = world.plan(wanted)
+    world.options = replace(world.options, wait_seconds=30)
+    run = world.apply(wanted, plan=planned)
+    assert run.result.failure_reason is FailureReason.TIMEOUT
+    (change,) = world.plan(wanted).tables
+    assert change.action is Action.UPDATE, change.error
+    assert [step.operation for step in change.steps] == [step.operation for step in planned.tables[0].steps[1:]]
+    assert "is being restored from the backup now" in " ".join(change.notes)
+    world.options = replace(world.options, wait_seconds=DAY)
+    run = world.apply(wanted, plan=planned)
+    assert run.table.error is None
+    assert restored(world) == 40
+    assert world.apply(wanted).table.result is Outcome.NOOP
 
 
 def test_lost_answers_restore_nothing_twice(world: World) -> None:
