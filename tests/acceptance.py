@@ -1,4 +1,4 @@
-"""`make acceptance`: the settings of the matrix, a recreate with its backup, and a copy, on a real AWS account.
+"""`make acceptance`: the settings of the matrix, a recreate with its backup, a copy and a restore, on a real account.
 
     make acceptance ACCOUNT=123456789012     # asks first; says what it takes
     make sweep ACCOUNT=123456789012          # removes what a run left behind that did not come to its end
@@ -15,7 +15,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event as Flag
 from typing import Any
 
@@ -43,7 +43,7 @@ NOT_ON_AN_ACCOUNT = {
 ITEM = {"pk": {"S": "kept by a backup"}}
 HOURS = (1, 2)
 """How long it takes. Scenarios run side by side, and time to live needs half an hour between two changes."""
-COST = "under 1 USD: a few provisioned units for two hours, and tables and one backup with hardly an item"
+COST = "under 1 USD: a few provisioned units for two hours, and tables and two backups with hardly an item"
 OPTIONS = engine.Options(wait_seconds=3 * 3_600)
 
 
@@ -51,13 +51,15 @@ OPTIONS = engine.Options(wait_seconds=3 * 3_600)
 class Scenario:
     """One table, and the definitions that it goes through; `item` is put into it after the first of them.
 
-    With `copied`, each later definition is of another table, which is filled from the first one.
+    With `copied`, each later definition is of another table, which is filled from the first one. With `restored`, it is
+    restored from a backup of the first one.
     """
 
     name: str
     definitions: Sequence[Definition]
     item: dict[str, Any] | None = None
     copied: bool = False
+    restored: bool = False
 
     def steps(self, run: str) -> list[Table]:
         """The table of each definition, under the name that it has in a run, with the tag of all our tables."""
@@ -65,7 +67,8 @@ class Scenario:
         name = f"{PREFIX}-{run}-{self.name}"
         made: list[Table] = []
         for one in self.definitions:
-            other = {"TableName": f"{name}-copy", "CopyFrom": name} if self.copied and made else {"TableName": name}
+            other = {"TableName": f"{name}-2" if (self.copied or self.restored) and made else name}
+            other |= {"CopyFrom": name} if self.copied and made else {}
             made += tables([{**other, **one, "Tags": [*one.get("Tags", []), tag]}])
         return made
 
@@ -76,6 +79,7 @@ def _scenarios() -> Iterator[Scenario]:
             yield Scenario(name, definitions)
     yield Scenario("Backup", JOURNEYS["KeySchema"], item=ITEM)
     yield Scenario("Copy", JOURNEYS["DeletionProtectionEnabled"], item=ITEM, copied=True)
+    yield Scenario("Restore", JOURNEYS["DeletionProtectionEnabled"], item=ITEM, restored=True)
 
 
 SCENARIOS = tuple(_scenarios())
@@ -116,13 +120,18 @@ class Account:
     def _tried(self, scenario: Scenario) -> str | None:
         began = self.clock.now()
         try:
-            for number, desired in enumerate(scenario.steps(self.run)):
+            backup = ""
+            for number, asked in enumerate(scenario.steps(self.run)):
+                origin = {"RestoreFrom": backup} if backup else {}
+                desired = replace(asked, values={**asked.values, **origin})
                 fault = self._step(desired)
                 if fault:
                     return f"{scenario.name}, definition {number + 1}: {plain(fault)}"
                 if scenario.item and number == 0:
                     item = {"TableName": desired.name, "Item": scenario.item}
                     self.aws.write("PutItem", table=desired.name, parameters=item)
+                if scenario.restored and number == 0:
+                    backup = self._backup_of(desired.name)
         except DynatusError as error:
             return f"{scenario.name}: {plain(str(error))}"
         self.say(f"{scenario.name}: as it should be, after {(self.clock.now() - began) / 60:.0f} min")
@@ -139,8 +148,8 @@ class Account:
             return result.error.message
         if planned.tables[0].action is Action.RECREATE and not self._is_backed_up(result):
             return "the table had an item, and there is no backup that is AVAILABLE"
-        if desired.at(("CopyFrom",)) and not self._count(desired.name):
-            return "the item was not copied"
+        if (desired.at(("CopyFrom",)) or desired.at(("RestoreFrom",))) and not self._count(desired.name):
+            return "the item was not copied or restored"
         left = self._plan(desired).tables[0]
         return f"a plan afterwards is not empty: {[d.path for d in left.differences]}" if left.changes else None
 
@@ -150,6 +159,25 @@ class Account:
 
     def _plan(self, desired: Table) -> Plan:
         return engine.plan(self.aws, [desired], options=OPTIONS)
+
+    def _backup_of(self, name: str) -> str:
+        """Back a table up, and wait until that is AVAILABLE; the ARN. A new table has no backups for some seconds."""
+        made: str | None = None
+        while not self.stop.is_set():
+            try:
+                if made is None:
+                    parameters = {"TableName": name, "BackupName": name[:255]}
+                    made = str(
+                        self.aws.write("CreateBackup", table=name, parameters=parameters)["BackupDetails"]["BackupArn"]
+                    )
+                answer = self.aws.read("DescribeBackup", table=name, BackupArn=made)
+                if answer["BackupDescription"]["BackupDetails"]["BackupStatus"] == "AVAILABLE":
+                    return made
+            except CallFailed as failed:
+                if failed.kind is not ErrorKind.BUSY:
+                    raise
+            self.clock.wait(5, self.stop)
+        raise DynatusError("The run was stopped.")
 
     def _is_backed_up(self, result: TableResult) -> bool:
         if "Backup" not in result.table:

@@ -203,12 +203,14 @@ def overview(change: TableChange) -> str:
         return _SEPARATOR.join(_part(difference) for difference in causes)
     new, parts = change.action is Action.CREATE, []
     if new:
-        parts += [_signed(_NEW, "table"), *(_signed(_NEW, name(path)) for path in _local_indexes(supported))]
-        supported = [difference for difference in supported if difference.path]
+        origins = [_part(difference) for difference in supported if difference.path in _ORIGINS]
+        local = [_signed(_NEW, name(path)) for path in _local_indexes(supported)]
+        parts += [_signed(_NEW, "table"), *origins, *local]
+        supported = [difference for difference in supported if difference.path and difference.path not in _ORIGINS]
     for member in (GLOBAL, "Replicas"):
         parts += _named(member, [difference for difference in supported if _is_member(difference, member)])
     rest = [difference for difference in supported if not _is_named(difference)]
-    parts += dict.fromkeys(_new_part(difference) if new else _part(difference) for difference in rest)
+    parts += dict.fromkeys(name(difference.path) if new else _part(difference) for difference in rest)
     tags = [difference for difference in supported if _is_member(difference, "Tags")]
     parts += [name(tags[0].path)] if len(tags) == 1 else _counted(len(tags), "tag")
     return _SEPARATOR.join(parts)
@@ -258,11 +260,6 @@ def _sign(difference: Difference) -> str:
     if difference.effect in _REBUILDS:
         return _REBUILT
     return _NEW if difference.actual is None else _GONE if difference.desired is None else _CHANGED
-
-
-def _new_part(difference: Difference) -> str:
-    """A difference of a new table: its name, without values."""
-    return _part(difference) if difference.path in _ORIGINS else name(difference.path)
 
 
 def _part(difference: Difference) -> str:
