@@ -233,7 +233,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
     if cost.items > copying.LARGE:
         yield f"To compare so many items takes about {cost.memory / 1e9:.1f} GB of memory where apply runs."
     if items.may_repeat(source, comparison.desired):
-        yield "Whether two items have the same new key is seen by apply, before it changes anything."
+        yield "Only `dynatus check`, and apply before it changes anything, see whether two items have the same new key."
     if where is Stage.UNTOUCHED and comparison.facts.emptiness is Emptiness.UNKNOWN:
         yield "The table is filled only if it is empty: whether it is may not be read here."
 
