@@ -151,7 +151,7 @@ def test_a_fork_is_compared_without_credentials_and_planned_by_a_maintainer(repo
     assert repo.github.bodies(1) == []
     log = repo.on_dispatch("fork-plan.yml", pull_request="1")
     assert (log.jobs, log.outputs("result")) == ({"Plan the pull request": "success"}, ["planned"])
-    assert "+ table · time to live" in repo.comment(1)
+    assert "+\N{NO-BREAK SPACE}table · time to live" in repo.comment(1)
     assert tables(cloud, repo.account) == []
 
 
