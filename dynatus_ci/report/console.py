@@ -142,7 +142,7 @@ def _changes(changes: tuple[ValueChange, ...], *, new: bool) -> Iterator[TextLin
 
 def _step(step: StepLine, number: int) -> TextLine:
     took = f" in {step.took}" if step.took else ""
-    waits = f", {plain(step.waits)}" if step.waits else ""
+    waits = f", {plain(step.waits)}{step.size}" if step.waits else ""
     ends: tuple[tuple[str, str] | str, ...] = ((step.status, step.status), took) if step.status else (step.takes, waits)
     return _say(
         (visible(step.operation), "operation"), f" {plain(step.reason)}; ", *ends, indent=4, prefix=f"{number}. "

@@ -9,7 +9,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
-from dynatus_ci.report.layout import Row, Section
+from dynatus_ci.report.layout import Row, Section, StepLine
 from dynatus_ci.report.quantities import plural
 from dynatus_ci.text import rewritten
 
@@ -39,25 +39,35 @@ def sections(found: Iterable[Section]) -> tuple[Section, ...]:
 
 
 def _without_name(section: Section) -> Section:
-    """The section without its table's name, and without the values that hold it.
+    """The section without its table's name, and in notes without numbers and without the values that hold the name.
 
     The ARNs of two streams differ in more than the name: they hold the time when the stream began.
     """
     (name,) = section.tables or ("",)
     named = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])")
     notes = tuple(
-        rewritten(note, words=str, value=lambda value: "" if named.search(value) else value) for note in section.notes
+        rewritten(note, words=_without_numbers, value=lambda value: "" if named.search(value) else value)
+        for note in section.notes
     )
     return replace(section, tables=(), places=(), notes=notes)
+
+
+def _without_numbers(words: str) -> str:
+    return re.sub(r"\d[\d,]*", "", words)
 
 
 def _together(same: Sequence[Section]) -> Section:
     return replace(
         same[0],
         tables=tuple(name for section in same for name in section.tables),
+        steps=tuple(_same_step(steps) for steps in zip(*(section.steps for section in same), strict=True)),
         notes=tuple(_shared(notes) for notes in zip(*(section.notes for section in same), strict=True)),
         places=tuple(replace(place, table=section.tables[0]) for section in same for place in section.places),
     )
+
+
+def _same_step(steps: Sequence[StepLine]) -> StepLine:
+    return steps[0] if len({step.size for step in steps}) == 1 else replace(steps[0], size="")
 
 
 def _shared(notes: Sequence[str]) -> str:

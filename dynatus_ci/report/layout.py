@@ -168,7 +168,10 @@ class ValueChange:
 
 @dataclass(frozen=True, slots=True)
 class StepLine:
-    """A step as people read it. `reason` and `waits` are sentences. Only an apply has `status` and `took`."""
+    """A step as people read it. `reason` and `waits` are sentences. Only an apply has `status` and `took`.
+
+    `size` is the end of `waits` that says how much data there is. Tables with the same change differ in it.
+    """
 
     operation: str
     reason: str
@@ -177,6 +180,7 @@ class StepLine:
     mark: str
     status: str = ""
     took: str = ""
+    size: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dynatus_ci.report import finishing, grouping, item_findings, layout, timing
 from dynatus_ci.report.layout import Alert, AlertLine, Report, ReportContext, Row, Section, StepLine, ValueChange
 from dynatus_ci.report.quantities import duration, plural, span
 from dynatus_ci.report.wording import Consequence
-from dynatus_ci.table.aspects.indexes import GLOBAL
+from dynatus_ci.table.aspects.indexes import BUILT_FROM, GLOBAL
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange
 from dynatus_ci.text import code, option, visible
@@ -108,14 +108,16 @@ def section(change: TableChange, context: ReportContext) -> Section:
 def step_line(step: Step, *, status: str = "", took: float | None = None) -> StepLine:
     """A step. Of an apply it has a status, and how many seconds it took."""
     pause = [f"after a pause of {span(step.cooldown)}"] if step.cooldown else []
+    waits_for, built_from, items = (step.waits_for or "").partition(BUILT_FROM)
     return StepLine(
         operation=step.operation,
         reason=step.reason,
-        waits="; ".join([*pause, *([f"until {step.waits_for}"] if step.waits_for else [])]),
+        waits="; ".join([*pause, *([f"until {waits_for}"] if waits_for else [])]),
         takes=duration(*step.seconds_itself),
         mark=layout.MARKS[step.risk],
         status=status,
         took=span(took) if took is not None else "",
+        size=f"{built_from}{items}",
     )
 
 

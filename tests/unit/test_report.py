@@ -161,7 +161,9 @@ def test_a_terminal_is_shown_the_account() -> None:
 
 def all_different(*changes: TableChange) -> Plan:
     """Changes that no report can put together."""
-    return plan(*(replace(one, notes=(*one.notes, f"Number {number}.")) for number, one in enumerate(changes)))
+    return plan(
+        *(replace(one, notes=(*one.notes, f"Number {code(str(number))}.")) for number, one in enumerate(changes))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -242,8 +244,23 @@ def test_tables_whose_streams_end_share_a_section_whenever_their_streams_began()
     changes = [replace(change("users", as_name=f"t{n}"), notes=(ends.format(streams[n - 1]),)) for n in (1, 2, 3)]
     shown = report.markdown(report.plan(plan(*changes), GITHUB))
     assert f"- {ends.format(streams[0])} The same is true of the other 2 tables.\n" in shown
+    assert "<summary>🔴 3 tables: update" in shown
     other = replace(changes[2], notes=(ends.format("`another/stream`"),))
     assert "<code>t3</code>" in report.markdown(report.plan(plan(*changes[:2], other), GITHUB))
+
+
+def test_tables_with_other_numbers_of_items_share_a_section() -> None:
+    def with_items(number: int) -> TableChange:
+        one = change("users", as_name=f"t{number}")
+        waits = (re.sub(r"about [\d,]+", f"about {number:,}", step.waits_for or "") for step in one.steps)
+        steps = tuple(replace(step, waits_for=told) for step, told in zip(one.steps, waits, strict=True))
+        return replace(one, steps=steps, notes=(f"All {number:,} items fit index `email-index`.",))
+
+    shown = report.markdown(report.plan(plan(*map(with_items, (4_000, 50, 600))), GITHUB))
+    assert "<summary>🔴 3 tables: update" in shown
+    assert "until index `email-index` ACTIVE\n" in shown
+    assert "- All 4,000 items fit index `email-index`. The same is true of the other 2 tables.\n" in shown
+    assert ", built from about 50 items\n" in report.markdown(report.plan(plan(with_items(50)), GITHUB))
 
 
 def test_tables_that_are_deleted_share_a_sentence() -> None:

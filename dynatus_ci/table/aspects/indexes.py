@@ -24,6 +24,8 @@ GLOBAL = "GlobalSecondaryIndexes"
 INSIGHTS = Insights()
 SCALING = (scaling.Reads(), scaling.Writes())
 BACKFILL_SECONDS = 540
+BUILT_FROM = ", built from about "
+"""Between what a new index waits for, and how many items it is built from."""
 THROUGHPUT: dict[str, Shape] = {
     "ProvisionedThroughput": Structure(
         {"ReadCapacityUnits": Whole(1), "WriteCapacityUnits": Whole(1)},
@@ -177,7 +179,7 @@ def _kept(comparison: Comparison, name: str, index: Mapping[str, Value]) -> Valu
 def _backfill(comparison: Comparison) -> str:
     """How much there is to read, as DescribeTable counts it."""
     info = comparison.info
-    return f", built from about {info.items:,} items" if info and info.items else ""
+    return f"{BUILT_FROM}{info.items:,} items" if info and info.items else ""
 
 
 class GlobalIndexes(Aspect):
