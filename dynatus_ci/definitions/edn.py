@@ -72,6 +72,13 @@ _OPENERS = {
     "SET_START": (FormKind.SET, "}"),
 }
 _CLOSERS = {"VECTOR_END": "]", "LIST_END": ")", "MAP_OR_SET_END": "}"}
+_DELIMITERS = {
+    "[": "VECTOR_START",
+    "(": "LIST_START",
+    "{": "MAP_START",
+    **{closer: type_ for type_, closer in _CLOSERS.items()},
+}
+"""Tokens of one character. They are half of all tokens, and need no lexer."""
 _WHOLE_TOKENS = {*_OPENERS, *_CLOSERS, "DISCARD_TAG", "CARET"}
 """Tokens that nothing that follows can make longer."""
 _NUMBERS = {"INTEGER", "HEX_INTEGER", "FLOAT", "RATIO"}
@@ -161,9 +168,15 @@ class _EdnReader(Reader):
             at = _BLANK.match(self._text, at).end()  # type: ignore[union-attr]  # it matches the empty text, too
             if at == len(self._text):
                 return
-            token = self._string(at) if self._text[at] == '"' else self._lexed(at)
+            token = self._token(at)
             yield token
             at = token.end
+
+    def _token(self, start: int) -> _Token:
+        first = self._text[start]
+        if first in _DELIMITERS:
+            return _Token(_DELIMITERS[first], start, start + 1)
+        return self._string(start) if first == '"' else self._lexed(start)
 
     def _string(self, start: int) -> _Token:
         match = _STRING.match(self._text, start)

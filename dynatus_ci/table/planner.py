@@ -418,6 +418,8 @@ def _split(
 
 def _keeps(comparison: Comparison, path: Path) -> bool:
     """Whether this endpoint keeps what stands at a path; insights of an index are an aspect of their own."""
+    if not comparison.facts.cannot_keep:
+        return True
     aspect = aspect_of(path)
     names = {path[0] if path else "", emulators.kind(path), aspect.name if aspect else ""}
     return not names & comparison.facts.cannot_keep
