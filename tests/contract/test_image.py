@@ -63,6 +63,7 @@ def test_the_image_keeps_the_services_that_are_called_and_no_other() -> None:
     assert kept() == called() | of_credentials()
 
 
+@pytest.mark.slow
 def test_the_image_has_compiled_every_module_that_a_run_imports() -> None:
     files = (file.relative_to(ROOT).with_suffix("") for file in (ROOT / "dynatus_ci").rglob("*.py"))
     ours = {".".join(part for part in file.parts if part != "__init__") for file in files}
@@ -79,6 +80,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_plan_that_asks_every_service_works_with_what_the_image_keeps(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,7 @@ def loaded(*arguments: str) -> set[str]:
     return set(ran.stderr.splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [("validate", str(EXAMPLES)), ("validate", str(EXAMPLES), "--format", "json"), ("--help",),
