@@ -1,6 +1,7 @@
 """How fast a copy is, beside bare boto3 that writes the same items with BatchWriteItem from as many threads.
 
-On DynamoDB Local, which needs Docker. `ITEMS=100000 python benchmarks/bench_copy.py` takes fewer than a million items.
+On DynamoDB Local, which needs Docker. It writes its figures into docs/speed.md. `ITEMS=1000000 python
+benchmarks/bench_copy.py` takes more than a hundred thousand items, and only prints.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import page
 from dynatus_ci.aws import connection
 from dynatus_ci.aws.copier import THREADS, Copier
 from dynatus_ci.table import build, copying
@@ -20,27 +22,30 @@ from dynatus_ci.testing import dynamodb_local
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-COUNT = int(os.environ.get("ITEMS", "1_000_000"))
+COUNT = int(os.environ.get("ITEMS", "100_000"))
 OLD, NEW = "bench-old", "bench-new"
 
 
 def main() -> None:
-    """Fill a table, copy it, compare both; print each figure."""
+    """Fill a table, copy it, compare both."""
+    figures = page.Figures("copy", ("", "items", "seconds", "items a second", "CPU ms an item"))
     with dynamodb_local() as client:
         tables = [
             build.desired(definition) for definition in (_definition(OLD, "id"), _definition(NEW, "customer", "id"))
         ]
         for definition in (_definition(OLD, "id"), _definition(NEW, "customer", "id")):
             client.create_table(**definition)
-        _timed("boto3, BatchWriteItem", lambda: _write(client))
+        _timed(figures, "boto3, BatchWriteItem", lambda: _write(client))
         before = _memory()
         actual = build.actual(client.describe_table(TableName=OLD)["Table"], {})
         copier = Copier(connection.from_client(client), copying.job(actual, tables[1], rate=None))
-        _timed("check", copier.check)
-        _timed("copy", copier.copy)
-        _timed("compare", copier.compare)
+        _timed(figures, "check", copier.check)
+        _timed(figures, "copy", copier.copy)
+        _timed(figures, "compare", copier.compare)
         print(f"memory: {before} MB before, {_memory()} MB at most")
         client.close()
+    if "ITEMS" not in os.environ:
+        page.write([figures])
 
 
 def _definition(name: str, *key: str) -> dict[str, Any]:
@@ -77,14 +82,11 @@ def _write(client: DynamoDBClient) -> None:
         list(pool.map(part, range(0, THREADS * 25, 25)))
 
 
-def _timed(what: str, act: Callable[[], object]) -> None:
+def _timed(figures: page.Figures, what: str, act: Callable[[], object]) -> None:
     began, cpu = time.monotonic(), time.process_time()
     act()
     took, used = time.monotonic() - began, time.process_time() - cpu
-    print(
-        f"{what:24} {took:8.1f} s  {COUNT / took:10,.0f} items a second  {1000 * used / COUNT:6.3f} ms of CPU an item",
-        flush=True,
-    )
+    figures.add(what, f"{COUNT:,}", f"{took:.1f}", f"{COUNT / took:,.0f}", f"{1000 * used / COUNT:.3f}")
 
 
 def _memory() -> int:
