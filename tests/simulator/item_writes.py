@@ -1,5 +1,6 @@
-"""Writes of many items: BatchExecuteStatement with INSERT, each statement judged by itself.
+"""Writes of many items: BatchExecuteStatement with INSERT, and BatchWriteItem, each write judged by itself.
 
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.insert.html
 """
@@ -24,7 +25,9 @@ _MEMBER: Final = re.compile(r"'((?:[^']|'')+)': \?")
 
 
 def table_of(request: Json) -> str:
-    """The table that the first statement of a request writes to; empty where there is none."""
+    """The table that the first write of a request is about; empty where there is none."""
+    if "RequestItems" in request:
+        return next(iter(request["RequestItems"]), "")
     statements = request.get("Statements")
     found = _INSERT.fullmatch(str(statements[0].get("Statement"))) if statements else None
     return found[1] if found else ""
@@ -43,6 +46,37 @@ def batch_execute_statement(account: Account, request: Json) -> Json:
     used = [{"TableName": name, "CapacityUnits": float(count)} for name, count in units.items()]
     wanted = request.get("ReturnConsumedCapacity", "NONE") != "NONE"
     return {"Responses": answers, **({"ConsumedCapacity": used} if wanted else {})}
+
+
+@writes("BatchWriteItem")
+def batch_write_item(account: Account, request: Json) -> Json:
+    """Put and delete items, whatever is there. What comes too fast is given back."""
+    meant = [(name, one) for name, listed in request["RequestItems"].items() for one in listed]
+    if not 0 < len(meant) <= MOST_STATEMENTS:
+        raise errors.validation(f"Member must have length less than or equal to {MOST_STATEMENTS}")
+    tables = {name: items.writable(account, name) for name, _ in meant}
+    writes_ = [(tables[name], one, *_write_of(tables[name], one)) for name, one in meant]
+    places = [(table.name, where) for table, _, where, _ in writes_]
+    if len(set(places)) < len(places):
+        raise errors.validation("Provided list of item keys contains duplicates")
+    unprocessed: dict[str, list[Json]] = {}
+    units: Counter[str] = Counter()
+    for table, one, where, item in writes_:
+        if account.slow_writes and account.random("slow write", table.name).random() < account.slow_writes:
+            unprocessed.setdefault(table.name, []).append(one)
+            continue
+        table.items.remove(where) if item is None else table.items.put(where, item)
+        units[table.name] += 1
+    used = [{"TableName": name, "CapacityUnits": float(count)} for name, count in units.items()]
+    wanted = request.get("ReturnConsumedCapacity", "NONE") != "NONE"
+    return {"UnprocessedItems": unprocessed, **({"ConsumedCapacity": used} if wanted else {})}
+
+
+def _write_of(table: Table, one: Json) -> tuple[Place, Json | None]:
+    """Where one request writes, and the item; None where it deletes."""
+    if "PutRequest" in one:
+        return items.checked_place(table, one["PutRequest"]["Item"]), one["PutRequest"]["Item"]
+    return items.only_key(table, one["DeleteRequest"]["Key"]), None
 
 
 def _meant(account: Account, statement: Json) -> tuple[Table, Json]:

@@ -98,7 +98,8 @@ def _check_index_keys(table: Table, item: Json) -> None:
         _check_lengths(index.key_schema, item, empty)
 
 
-def _only_key(table: Table, given: Json) -> Place:
+def only_key(table: Table, given: Json) -> Place:
+    """Where the item of a key stands; a key has no other attribute."""
     if _key(table, given) != given:
         raise errors.validation("The provided key element does not match the schema")
     return place(table, given)
@@ -145,7 +146,7 @@ def consumed_by_write(request: Json, table: Table, item: Json) -> Json:
 def get_item(account: Account, request: Json) -> Json:
     """Read an item."""
     table = _table(account, request)
-    _, key = _only_key(table, request["Key"])
+    _, key = only_key(table, request["Key"])
     found = table.items.by_key.get(key)
     return {"Item": found} if found is not None else {}
 
@@ -154,7 +155,7 @@ def get_item(account: Account, request: Json) -> Json:
 def delete_item(account: Account, request: Json) -> Json:
     """Remove an item, if it is there."""
     table = _writable(account, request)
-    table.items.remove(_only_key(table, request["Key"]))
+    table.items.remove(only_key(table, request["Key"]))
     return {}
 
 
@@ -210,7 +211,7 @@ def _segment(request: Json) -> tuple[int, int]:
 def _start(table: Table, request: Json, first: int, end: int) -> Place | None:
     if "ExclusiveStartKey" not in request:
         return None
-    start = _only_key(table, request["ExclusiveStartKey"])
+    start = only_key(table, request["ExclusiveStartKey"])
     made = table.items.made
     if made:
         if start[1] not in made.seen:

@@ -291,3 +291,44 @@ def test_an_item_is_put_only_if_its_condition_holds(client: DynamoDBClient) -> N
     with pytest.raises(ClientError, match="The conditional request failed"):
         client.put_item(TableName="users", Item={**item, "new": {"S": "x"}}, **condition)
     assert client.scan(TableName="users")["Items"] == [item]
+
+
+# --- puts and deletions of many items --------------------------------------------------------------------------------
+
+
+def key(number: int) -> Json:
+    return {"pk": {"S": f"user-{number}"}, "sk": {"N": str(number)}}
+
+
+def test_a_batch_of_writes_puts_and_deletes_whatever_is_there(client: DynamoDBClient) -> None:
+    client.put_item(TableName="users", Item=item(1))
+    client.put_item(TableName="users", Item=item(2, email={"S": "old"}))
+    requests: Any = [
+        {"DeleteRequest": {"Key": key(1)}},
+        {"DeleteRequest": {"Key": key(9)}},
+        {"PutRequest": {"Item": item(2, email={"S": "new"})}},
+    ]
+    answer = client.batch_write_item(RequestItems={"users": requests}, ReturnConsumedCapacity="TOTAL")
+    assert answer["UnprocessedItems"] == {}
+    assert answer["ConsumedCapacity"][0]["CapacityUnits"] == 3
+    assert client.scan(TableName="users")["Items"] == [item(2, email={"S": "new"})]
+
+
+def test_a_batch_of_writes_is_refused_whole_for_a_wrong_key(client: DynamoDBClient) -> None:
+    client.put_item(TableName="users", Item=item(1))
+    for wrong in ([key(1), {"pk": {"S": "a"}}], [key(1), key(1)]):
+        requests: Any = [{"DeleteRequest": {"Key": one}} for one in wrong]
+        with pytest.raises(ClientError, match="ValidationException"):
+            client.batch_write_item(RequestItems={"users": requests})
+    assert client.scan(TableName="users")["Count"] == 1
+
+
+def test_what_comes_too_fast_is_given_back(client: DynamoDBClient, simulator: Simulator) -> None:
+    for number in range(20):
+        client.put_item(TableName="users", Item=item(number))
+    simulator.slow_writes = 0.3
+    requests: Any = [{"DeleteRequest": {"Key": key(number)}} for number in range(20)]
+    left = client.batch_write_item(RequestItems={"users": requests})["UnprocessedItems"]["users"]
+    assert 0 < len(left) < 20
+    kept = {one["sk"]["N"] for one in client.scan(TableName="users")["Items"]}
+    assert kept == {one["DeleteRequest"]["Key"]["sk"]["N"] for one in left}
