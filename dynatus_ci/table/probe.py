@@ -12,26 +12,23 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dynatus_ci.table import names
 from dynatus_ci.table.aspects.base import Comparison, ProbeState
+from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.policy import Policy
-from dynatus_ci.table.aspects.tags import MOST, Tags, is_owner, owner
-from dynatus_ci.table.model import Path, Step, Value, canonical, digest
+from dynatus_ci.table.aspects.tags import MOST, OURS, Tags, is_owner, owner
+from dynatus_ci.table.model import Path, Step, Value, canonical
 from dynatus_ci.text import code
 
 SUFFIX = ".dynatus-probe"
 TAG = "dynatus:probe-of"
 """The tag by which a later run knows the probe of a run that was killed. Its value begins with the table's name."""
-LONGEST_NAME = 255
 HARMLESS = "dynamodb:GetItem"
 
 
 def name(table: str) -> str:
-    """The name of a table's probe; of a long name its beginning and a digest."""
-    room = LONGEST_NAME - len(SUFFIX)
-    if len(table) <= room:
-        return f"{table}{SUFFIX}"
-    mark = f"-{digest([table])[:8]}"
-    return f"{table[: room - len(mark)]}{mark}{SUFFIX}"
+    """The name of a table's probe."""
+    return names.beside(table, SUFFIX)
 
 
 def is_of(table: str, tags: Mapping[str, str]) -> bool:
@@ -91,7 +88,7 @@ def _create(comparison: Comparison, new: Step, differences: tuple[str, ...]) -> 
         parameters=_parameters(comparison, new.parameters),
         reason=f"check that AWS accepts the new table: create it as {code(name(comparison.name))}",
         differences=differences,
-        expects=new.expects,
+        expects={path: value for path, value in new.expects.items() if not path or path[0] == GLOBAL},
         waits_for="it and its indexes are ACTIVE",
         seconds=new.seconds,
     )
@@ -117,7 +114,8 @@ def _parameters(comparison: Comparison, new: Mapping[str, Value]) -> dict[str, V
     sent = {member: value for member, value in new.items() if member != "DeletionProtectionEnabled"}
     if Policy.name in sent:
         sent[Policy.name] = _policy(json.loads(sent[Policy.name]), comparison.name)
-    return {**sent, "TableName": name(comparison.name), Tags.name: [*sent.get(Tags.name, [])[: MOST - 1], mark]}
+    own = [tag for tag in sent.get(Tags.name, []) if not tag["Key"].startswith(OURS)]  # it is never filled
+    return {**sent, "TableName": name(comparison.name), Tags.name: [*own[: MOST - 1], mark]}
 
 
 def _policy(document: Value, table: str) -> str:
