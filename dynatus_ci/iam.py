@@ -2,8 +2,9 @@
 
 A role for check can plan, and read items (Scan) and metrics (GetMetricData). One for apply can Scan, too.
 
-Two things need more. One is a recreate (CreateBackup, DeleteTable and the probe): ask for it with `recreate`. The
-other is the removal of a replica from a region that the file no longer has. The role for plan never has Scan.
+Two things need more. One is a recreate (CreateBackup, DeleteTable and the probe): ask for it with `recreate`. A
+definition that keeps its items has that without being asked. The other is the removal of a replica from a region that
+the file no longer has. The role for plan never has Scan.
 `sts:GetCallerIdentity` needs no permission.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.table import copy_from, probe, restore_from
+from dynatus_ci.table import copy_from, keep_items, probe, restore_from
 from dynatus_ci.table.aspects import ASPECTS, indexes, scaling, targets
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
@@ -188,6 +189,9 @@ def _grants(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_Grant
     if not table.absent:
         yield from _reads(table, scope)
         yield from _source_reads(table, scope)
+    if table.at(keep_items.PATH):
+        yield from _recreation(table, scope, mode=mode)
+        yield from _kept(table, scope, mode=mode)
     if mode == "apply" or (mode == "check" and not table.absent):
         yield _Grant("Read", "dynamodb:Scan", scope.table(table), topic="Items")
     if mode == "check":
@@ -268,12 +272,34 @@ def _recreation(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_G
     resource, topic = scope.arn("dynamodb", f"table/{probe.name(table.name)}"), "Probes"
     for operation in ("DescribeTable", "ListTagsOfResource"):
         yield _Grant("Read", f"dynamodb:{operation}", resource, topic=topic)
+        yield _Grant("Read", f"dynamodb:{operation}", _copy_of(table, scope), topic=topic)
     if mode == "apply":
         yield from _deletion(table, scope)
         carried = ["PutResourcePolicy"] if table.at((Policy.name,)) else []
         for operation in ("CreateTable", "TagResource", *carried):
             yield _Grant("Change", f"dynamodb:{operation}", resource, topic=topic)
         yield _Grant("Delete", "dynamodb:DeleteTable", resource, topic=topic)
+
+
+def _kept(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_Grant]:
+    """Copy the items of a table that is recreated, and copy them back. Items are deleted from the copy alone."""
+    copy = _copy_of(table, scope)
+    yield _Grant("Read", f"dynamodb:{Tags.reader}", scope.table(table), topic=_topic(Tags.name))
+    if mode != "apply":
+        return
+    for operation in ("CreateTable", *Tags.writers):
+        yield _Grant("Change", f"dynamodb:{operation}", copy)
+    for operation in Tags.writers:
+        yield _Grant("Change", f"dynamodb:{operation}", scope.table(table), topic=_topic(Tags.name))
+    for operation in ("Scan", "PartiQLInsert", "PutItem"):
+        for resource in (scope.table(table), copy):
+            yield _Grant("Copy", f"dynamodb:{operation}", resource, topic="Items")
+    yield _Grant("Copy", "dynamodb:BatchWriteItem", copy, topic="Items")
+    yield _Grant("Delete", "dynamodb:DeleteTable", copy)
+
+
+def _copy_of(table: Table, scope: _PolicyScope) -> str:
+    return scope.arn("dynamodb", f"table/{keep_items.name(table.name)}")
 
 
 def _changes(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:

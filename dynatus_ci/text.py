@@ -19,6 +19,9 @@ _HIDDEN = re.compile(
 """Controls, line and paragraph separators, bidi and other invisible format characters, halves of surrogate pairs."""
 
 _INPUT = re.compile(r"(?<!`)``([a-z]+(?:-[a-z]+)*)``(?!`)")
+_MINUTE = 60
+_HOUR_AND_A_HALF = 90 * _MINUTE
+
 _OPTIONS = {"params": "--param", "path": "PATH"}
 """Inputs that the command calls differently."""
 
@@ -52,6 +55,15 @@ def code(text: str) -> str:
 def codes(texts: Iterable[str]) -> str:
     """Several values, each in a code span, with commas between them."""
     return ", ".join(map(code, texts))
+
+
+def span(seconds: float) -> str:
+    """A length of time in one unit: `45 s`, `9 min`, `3.5 h`."""
+    if seconds < _MINUTE:
+        return f"{max(1, round(seconds))} s"
+    if seconds < _HOUR_AND_A_HALF:
+        return f"{round(seconds / _MINUTE)} min"
+    return f"{seconds / (60 * _MINUTE):.1f}".removesuffix(".0") + " h"
 
 
 def pull_request(number: int) -> str:

@@ -50,7 +50,7 @@ class Image:
     def start(self, environ: dict[str, str], runner: Path, *, container: str = "") -> tuple[int, str]:
         """Run the image as the runner does, to its end."""
         command = self.command(environ, runner, container=container or f"dynatus-{uuid.uuid4().hex}")
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=300)
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=1_200)
         return done.returncode, done.stdout + done.stderr
 
     def start_doomed(

@@ -75,6 +75,11 @@ COPY = Plan(
     account=ACCOUNT,
     region="eu-west-1",
 )
+KEEP = Plan(
+    (planned(json.loads((FOLDER / "keep-items-another-key.json").read_text(encoding="utf-8"))),),
+    account=ACCOUNT,
+    region="eu-west-1",
+)
 
 
 RESTORED = Plan(
@@ -208,8 +213,8 @@ def applied() -> Result:
 def copied() -> Result:
     """A table that was filled while an application wrote to both."""
     note = (
-        "Copied 99,998 items of `orders` in 41 s. It used 21,950 read units and 99,998 write units. All 100,000 items "
-        "are in the new table. 2 items differ and 5 are only in the new table: an application wrote them there."
+        "Copied 99,998 items of `orders`. All 100,000 items are in `orders-2`. 2 items differ and 5 are only in "
+        "`orders-2`: an application wrote them there. That took 41 s, 21,950 read units and 99,998 write units."
     )
     (change,) = COPY.tables
     done = (Status.DONE,) * len(change.steps)
@@ -224,6 +229,51 @@ def stopped_copy() -> Result:
     statuses = (Status.DONE, Status.FAILED, *[Status.NOT_RUN] * len(change.steps[2:]))
     result = table_result(change, *statuses, result=Outcome.FAILED, error=error)
     return Result(COPY, (result,), Outcome.FAILED, FailureReason.TIMEOUT)
+
+
+def kept() -> Result:
+    """A table that was recreated with its items."""
+    cost = "That took 98 s, 21,950 read units and 100,000 write units."
+    equal = (
+        "All 100,000 items of `orders` are in `orders.dynatus-items`, each as it is. 2 were copied anew, and 1 deleted "
+        "there. That took 55 s, 14,655 read units and 3 write units."
+    )
+    notes = (
+        f"Copied 100,000 items of `orders`. All 100,000 items are in `orders.dynatus-items`. {cost}",
+        equal,
+        f"Copied 100,000 items of `orders.dynatus-items`. All 100,000 items are in `orders`. {cost}",
+    )
+    (change,) = KEEP.tables
+    done = (Status.DONE,) * len(change.steps)
+    result = table_result(change, *done, result=Outcome.APPLIED, backup=backup("orders"), notes=notes)
+    return Result(KEEP, (result,), Outcome.APPLIED)
+
+
+def keeping() -> Result:
+    """The same while it runs, after its backup."""
+    (table,) = kept().tables
+    return Result(KEEP, (replace(table, result=Outcome.PENDING),), Outcome.PENDING)
+
+
+def stopped_keeping() -> Result:
+    """The same, stopped while the items were copied back."""
+    message = f"The time that apply may take ({option('wait-minutes')}) is over. Run it again to go on."
+    error = Failure("Timeout", message, reason=FailureReason.TIMEOUT)
+    (change,) = KEEP.tables
+    done = next(n for n, step in enumerate(change.steps) if step.reason.startswith("copy the items back"))
+    left = [Status.NOT_RUN] * len(change.steps[done + 1 :])
+    result = table_result(
+        change,
+        *([Status.DONE] * done),
+        Status.FAILED,
+        *left,
+        result=Outcome.FAILED,
+        error=error,
+        backup=backup("orders"),
+        notes=kept().tables[0].notes[:2],
+        unfinished=change.differences,
+    )
+    return Result(KEEP, (result,), Outcome.FAILED, FailureReason.TIMEOUT)
 
 
 def running() -> Result:

@@ -117,11 +117,15 @@ class Copier:
         """Whether the new table has no item."""
         return not any(self._pages(self.job.target, ConsistentRead=True, Limit=1))
 
-    def check(self) -> tuple[Check, ...]:
-        """Read the key attributes of all items, and count those that do not fit the new table, to the byte."""
+    def check(self, of: Path = copy_from.PATH) -> tuple[Check, ...]:
+        """Read the key attributes of all items, and count those that do not fit the new table, to the byte.
+
+        Args:
+            of: The path of the copy's difference: the paths of the checks begin with it.
+        """
         job = self.job
         repeats = job.key if job.may_repeat else ()
-        asked = tuple(fit.about_copy(copy_from.PATH, job.unproven, repeats))
+        asked = tuple(fit.about_copy(of, job.unproven, repeats))
         if not asked:
             return ()
         names = sorted({attribute.name for attribute in job.unproven} | set(repeats))
@@ -156,12 +160,7 @@ class Copier:
 
     def compare(self) -> tuple[Compared, Digests]:
         """Scan both tables, and compare every item. What the new table has is marked in the digests of the source."""
-        source, different, new = Digests(), 0, 0
-
-        def add(page: Sequence[Item]) -> None:
-            digests = [Digest.of(item, self.job.key) for item in page]
-            with self._lock:
-                source.add(digests)
+        source, different, new = self.digests(), 0, 0
 
         def mark(page: Sequence[Item]) -> None:
             nonlocal different, new
@@ -170,10 +169,38 @@ class Copier:
                 found = Counter(source.mark(digest) for digest in digests)
                 different, new = different + found[Match.DIFFERENT], new + found[Match.NONE]
 
-        self._scan(self.job.source, add, "read to compare", ConsistentRead=True)
-        source.sort()
         self._scan(self.job.target, mark, "compared", ConsistentRead=True)
         return Compared(source.count, source.unmarked(), different, new), source
+
+    def digests(self) -> Digests:
+        """The digests of all items of the source, ready to be looked up in."""
+        source = Digests()
+
+        def add(page: Sequence[Item]) -> None:
+            digests = [Digest.of(item, self.job.key) for item in page]
+            with self._lock:
+                source.add(digests)
+
+        self._scan(self.job.source, add, "read to compare", ConsistentRead=True)
+        source.sort()
+        return source
+
+    def remove_others(self, source: Digests) -> int:
+        """Delete from the new table each item that the source does not have exactly so; how many these were.
+
+        What it does have is marked in its digests, and nothing else: what was deleted is to be copied again.
+        """
+        before = self.tally.removed
+
+        def look(page: Sequence[Item]) -> None:
+            with self._lock:
+                others = [item for item in page if not source.mark_same(Digest.of(item, self.job.key))]
+                self.tally.removed += len(others)
+            for batch in copying.batches(others, self.job.key):
+                self._remove(batch)
+
+        self._scan(self.job.target, look, "compared", ConsistentRead=True)
+        return self.tally.removed - before
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -292,6 +319,19 @@ class Copier:
             self._wrote(0, {})
         else:
             self._wrote(1, answer)
+
+    def _remove(self, batch: Sequence[Item]) -> None:
+        """Delete some items, however often it takes: to delete one that is gone changes nothing."""
+        target = self.job.target
+        keys = [{name: item[name] for name in self.job.key} for item in batch]
+        left = {target: [{"DeleteRequest": {"Key": key}} for key in keys]}
+        while left:
+            answer = self._call("BatchWriteItem", len(left[target]), table=target, RequestItems=left)
+            self._wrote(0, answer)
+            left = answer.get("UnprocessedItems") or {}
+            if left:
+                self._pace.throttled()
+                self.check_time()
 
     def _wrote(self, count: int, answer: Any) -> None:
         with self._lock:

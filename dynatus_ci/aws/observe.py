@@ -16,9 +16,9 @@ from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import NO_SESSION, Aws, pages
 from dynatus_ci.aws.copier import Copier
 from dynatus_ci.aws.registered import RegisteredTargets
-from dynatus_ci.table import build, copy_from, copying, emulators, planner, restore_from
+from dynatus_ci.table import build, copy_from, copying, emulators, keep_items, planner, restore_from
 from dynatus_ci.table.aspects import ASPECTS, targets
-from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Backup, Emptiness
+from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Backup, Emptiness, StagingTable
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import Table
@@ -42,14 +42,27 @@ def table(aws: Aws, desired: Table) -> Table | None:
     if description.get("TableStatus") in {"CREATING", "DELETING"}:
         return build.actual(description, {})
     managed = [aspect for aspect in ASPECTS if aspect.managed(desired)]
-    if desired.manages(copy_from.NAME) and not desired.manages(Tags.name):
+    filled = [name for name in (copy_from.NAME, keep_items.NAME) if desired.manages(name)]
+    if filled and not desired.manages(Tags.name):
         managed.append(Tags())  # they say whether all items were copied
     read = answers(aws, description, managed)
     unread = [it.name for it in managed if it.reader and it.reader not in read and it.name not in cannot_keep(aws)]
-    if Tags.name in unread and desired.manages(copy_from.NAME):
-        unread.append(copy_from.NAME)
+    if Tags.name in unread:
+        unread += filled
     actual = build.actual(description, read)
     return replace(actual, transitions={**actual.transitions, **{(name,): planner.UNREAD for name in unread}})
+
+
+def staging(aws: Aws, name: str) -> Table | None:
+    """The copy of a table's items, with its tags where they can be read; None where there is none.
+
+    Raises:
+        CallFailed: A read was denied, or did not succeed.
+    """
+    description = aws.describe(keep_items.name(name))
+    if description is None or description.get("TableStatus") in {"CREATING", "DELETING"}:
+        return build.actual(description, {}) if description else None
+    return build.actual(description, answers(aws, description, [Tags()]))
 
 
 def answers(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Aspect]) -> dict[str, dict[str, Any]]:
@@ -110,10 +123,19 @@ def cannot_keep(aws: Aws) -> frozenset[str]:
 class FactCache:
     """What a run knows of the account beyond its tables. Each fact is read once, when it is first needed."""
 
-    def __init__(self, aws: Aws, *, ignore_tags: tuple[str, ...] = (), copy_rate: int | None = None) -> None:
+    def __init__(
+        self,
+        aws: Aws,
+        *,
+        ignore_tags: tuple[str, ...] = (),
+        copy_rate: int | None = None,
+        wait_seconds: float | None = None,
+    ) -> None:
         self._aws = aws
         self._lock = Lock()
-        self._known = AccountFacts(region=aws.region, ignore_tags=ignore_tags, copy_rate=copy_rate)
+        self._known = AccountFacts(
+            region=aws.region, ignore_tags=ignore_tags, copy_rate=copy_rate, wait_seconds=wait_seconds
+        )
         self.scaling = RegisteredTargets(aws)
 
     def facts(self) -> AccountFacts:
@@ -138,6 +160,7 @@ class FactCache:
         asked = {missing.source: self._described(missing.source)} if missing.source else {}
         copied = self._is_copied(desired, facts) if missing.copied else facts.copied
         restored = self._backup(missing.backup, desired) if missing.backup else facts.backup
+        staging = self._staging(desired) if missing.staging else facts.staging
         return replace(
             self.facts(),
             emptiness=emptiness,
@@ -145,6 +168,7 @@ class FactCache:
             sources={**facts.sources, **asked},
             copied=copied,
             backup=restored,
+            staging=staging,
             memory=facts.memory,
             scaling=facts.scaling,
             scaling_denied=facts.scaling_denied,
@@ -165,6 +189,17 @@ class FactCache:
                 return replace(facts, scaling_denied=True)
             raise
         return replace(facts, scaling=registered, schedules=schedules)
+
+    def _staging(self, desired: Table) -> StagingTable:
+        """What exists under the name of the table's copy. Who keeps no items may be denied to look."""
+        try:
+            found = staging(self._aws, desired.name)
+            gone = found is not None and self._aws.describe(desired.name) is None
+            return StagingTable(found, backup=newest_backup(self._aws, desired.name) if gone else None)
+        except CallFailed as failed:
+            if failed.kind is ErrorKind.DENIED and not desired.manages(keep_items.NAME):
+                return StagingTable(denied=True)
+            raise
 
     def _described(self, name: str) -> Table | None:
         """A table as DescribeTable shows it, and by its tags whether it is filled itself."""
@@ -197,7 +232,18 @@ def backup(aws: Aws, name: str, called: str, *, since: float) -> str | None:
     """The ARN of a table's newest backup of a name since a moment (with a minute's leeway, for clocks differ)."""
     moment = datetime.fromtimestamp(since - 60, UTC)
     listed = aws.read("ListBackups", table=name, TableName=name, TimeRangeLowerBound=moment)["BackupSummaries"]
-    backups = [summary for summary in listed if summary["BackupName"] == called]
+    return _newest(summary for summary in listed if summary["BackupName"] == called)
+
+
+def newest_backup(aws: Aws, name: str) -> str | None:
+    """The ARN of a table's newest backup, for a sentence; None where there is none, or it cannot be read."""
+    try:
+        return _newest(aws.read_pages("ListBackups", "BackupSummaries", table=name, TableName=name)["BackupSummaries"])
+    except CallFailed:
+        return None
+
+
+def _newest(backups: Iterable[Mapping[str, Any]]) -> str | None:
     newest = max(backups, key=lambda summary: summary["BackupCreationDateTime"], default=None)
     return str(newest["BackupArn"]) if newest else None
 

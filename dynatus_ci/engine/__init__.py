@@ -84,7 +84,7 @@ def plan(
         options: How to plan.
         fitting: How the items are asked, if not as usual: a part of each table, within a budget.
     """
-    cache = observe.FactCache(aws, ignore_tags=options.ignore_tags, copy_rate=options.copy_rate)
+    cache = _cache(aws, options)
     fitting = (fitting or Fitting(aws)) if options.check else None
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
         changes = list(pool.map(lambda table: _plan_table(aws, table, cache, fitting), tables))
@@ -214,7 +214,7 @@ def apply(
         check=options.check,
     )
     planned = {change.table: change for change in plan.tables}
-    cache = observe.FactCache(aws, ignore_tags=options.ignore_tags, copy_rate=options.copy_rate)
+    cache = _cache(aws, options)
 
     def applied(table: Table) -> TableResult:
         return table_loop.TableLoop(run, table, planned[table.name], cache).run()
@@ -228,6 +228,12 @@ def apply(
 
 def _copies(aws: Aws, tables: Iterable[Table], changes: Iterable[TableChange]) -> dict[str, str]:
     return copy_from.unfilled(tables, changes, tagged=Tags.name not in observe.cannot_keep(aws))
+
+
+def _cache(aws: Aws, options: Options) -> observe.FactCache:
+    return observe.FactCache(
+        aws, ignore_tags=options.ignore_tags, copy_rate=options.copy_rate, wait_seconds=options.wait_seconds
+    )
 
 
 def _serial(on_event: OnEvent) -> OnEvent:

@@ -5,6 +5,7 @@ docs/dynamodb.md#copying-items
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dynatus_ci.aws.call_errors import CallFailed
@@ -12,10 +13,10 @@ from dynatus_ci.aws.copier import Copier
 from dynatus_ci.engine.item_progress import ItemProgress
 from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import build, copy_from, copying, fit
+from dynatus_ci.table import build, copy_from, copying, fit, keep_items, keep_steps
 from dynatus_ci.table.copying import Compared
 from dynatus_ci.table.items import Digests
-from dynatus_ci.table.model import Failure, Step, TableChange
+from dynatus_ci.table.model import Failure, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Status
 from dynatus_ci.text import code
 
@@ -27,27 +28,45 @@ _PUTS = frozenset({"BatchExecuteStatement", "PutItem"})
 
 
 def check(table: TableRun, change: TableChange) -> None:
-    """Before the first step of a table that is to be filled: all items must fit it. Asked once in a run.
+    """Before the first step of a table that is to be filled: all items must fit it. Asked once of each source.
 
     Raises:
         StopTable: Some do not.
     """
-    if table.memory.checked or not any(copy_from.is_copy(step) for step in change.steps):
+    source = _unchecked(table, change)
+    if source is None or source.info is None or _is_checked(table, source.info.table_id):
         return
-    copier = _copier(table)
+    copier = _copier(table, source, table.desired)
     # A run that may not look must not mark a table that may hold items: the next run would take it for a copy.
     if copy_from.begins(change) and not copier.is_empty():
         raise refused(FailureReason.ITEMS_DO_NOT_FIT, f"{code(change.table)}: {copy_from.own_items(copier.job.source)}")
-    found = copier.check()
+    found = copier.check(fit.path_of_copy(table.desired))
     table.progress.checks += found
     wrong = [check for check in found if check.refuses]
     if wrong:
         raise refused(FailureReason.ITEMS_DO_NOT_FIT, fit.refusal(wrong))
-    table.memory = replace(table.memory, checked=True)
+    table.memory = replace(table.memory, checked=source.info.table_id)
+
+
+def _unchecked(table: TableRun, change: TableChange) -> Table | None:
+    """The table whose items must fit the definition. Those that return from a copy were checked before."""
+    step = next((step for step in change.steps if step.operation == keep_steps.COPY), None)
+    if step is None:
+        return None
+    kept = table.desired.manages(keep_items.NAME)
+    if kept and step.parameters["TableName"] == change.table and change.actual is not None:
+        return None
+    return _live(table, step.parameters[keep_steps.SOURCE])
+
+
+def _is_checked(table: TableRun, table_id: str) -> bool:
+    """Whether this run has checked these items: also those of a copy that it has found equal to the checked table."""
+    checked, equal = table.memory.checked, table.memory.equal
+    return checked is not None and (table_id == checked or equal == (checked, table_id))
 
 
 def take(table: TableRun, step: Step) -> None:
-    """Copy, and compare. At the end every item of the source is in the table.
+    """Copy, or compare. At the end every item of the source is in the table.
 
     Raises:
         StopTable: The source was written to all the time, an item does not fit, or the run must end.
@@ -56,9 +75,12 @@ def take(table: TableRun, step: Step) -> None:
     table.notify(EventKind.STEP, f"{step.operation}: {step.reason}", step=step)
     table.progress.began(step)
     began = table.now()
-    copier = _copier(table)
+    source, target = (_live(table, step.parameters[role]) for role in (keep_steps.SOURCE, "TableName"))
+    copier = _copier(table, source, target)
+    before = _ids(table, copier)
     try:
-        compared = _until_equal(table, copier)
+        found = _WAYS[step.operation](table, copier)
+        _check_ids(table, copier, before)
     except CallFailed as failed:
         table.progress.ended(Status.FAILED)
         if failed.code in _REFUSES_ITEM and failed.operation in _PUTS:
@@ -67,13 +89,45 @@ def take(table: TableRun, step: Step) -> None:
     except StopTable:
         table.progress.ended(Status.FAILED)
         raise
-    table.memory = replace(table.memory, copied=True)
-    table.progress.notes.append(_summary(copier, compared, table.now() - began))
+    _remember(table, step, before)
+    said = _SUMMARIES[step.operation](copier, found)
+    table.progress.notes.append(f"{said} {_took(copier, table.now() - began)}")
     table.progress.ended(Status.DONE, table.now() - began)
     table.notify(EventKind.DONE, table.progress.notes[-1], step=step)
 
 
-def _until_equal(table: TableRun, copier: Copier) -> Compared:
+def _remember(table: TableRun, step: Step, ids: tuple[str, str]) -> None:
+    """What this run has seen of the items, and of which tables it is true."""
+    source, target = ids
+    if not table.desired.manages(keep_items.NAME):
+        table.memory = replace(table.memory, copied=True)
+    elif step.parameters["TableName"] == table.desired.name:
+        table.memory = replace(table.memory, returned=(target, source))
+    elif step.operation == keep_steps.ALIGN:
+        table.memory = replace(table.memory, equal=(source, target))
+    else:
+        table.memory = replace(table.memory, staged=(source, target))
+
+
+def _ids(table: TableRun, copier: Copier) -> tuple[str, str]:
+    """The TableIds of the source and the target."""
+    source, target = (_live(table, name).info for name in (copier.job.source, copier.job.target))
+    return (source.table_id if source else "", target.table_id if target else "")
+
+
+def _check_ids(table: TableRun, copier: Copier, before: tuple[str, str]) -> None:
+    """What was just read must not be of another table by now: nothing may be deleted because of that.
+
+    Raises:
+        StopTable: A table was replaced.
+    """
+    if _ids(table, copier) != before:
+        both = f"{code(copier.job.source)} or {code(copier.job.target)}"
+        text = f"{both} was replaced by another table while the items were read. Run apply again."
+        raise refused(FailureReason.DESTRUCTIVE_BLOCKED, text)
+
+
+def _until_all_are_there(table: TableRun, copier: Copier) -> Compared:
     """What was found at the end, when nothing of the source was missing."""
     found: Digests | None = None
     compared = Compared(missing=1)
@@ -85,23 +139,82 @@ def _until_equal(table: TableRun, copier: Copier) -> Compared:
         copier.copy(unless=found)
         compared, found = copier.compare()
     if compared.missing:
-        source, name = code(copier.job.source), code(table.desired.name)
-        message = (
-            f"{compared.missing:,} of {compared.items:,} items of {source} are not in {name} after {ROUNDS} rounds. "
-            "The application goes on writing. Let it write to both tables, or stop its writers. Then run apply again."
-        )
-        raise StopTable(Outcome.FAILED, Failure("SourceWritten", message, reason=FailureReason.SOURCE_WRITTEN))
+        raise _written(table, copier, f"{compared.missing:,} of {compared.items:,} items")
     return compared
 
 
-def _copier(table: TableRun) -> Copier:
-    name = table.desired.at(copy_from.PATH)
+def _until_equal(table: TableRun, copier: Copier) -> Compared:
+    """What was found in the last round, when nothing was different. The copy is changed until then, the table never."""
+    before, different = _ids(table, copier), 0
+    for _ in range(ROUNDS):
+        found = copier.digests()
+        _check_ids(table, copier, before)
+        different = max(copier.remove_others(found), found.unmarked())
+        if not different:
+            _check_copy(table, copier)
+            return Compared(items=found.count)
+        copier.copy(unless=found)
+    raise _written(table, copier, f"{different:,} items")
+
+
+def _check_copy(table: TableRun, copier: Copier) -> None:
+    """The items that were written since the check must fit the new table, too: soon there is no way back.
+
+    Raises:
+        StopTable: Some do not.
+    """
+    checking = _copier(table, _live(table, copier.job.target), table.desired)
+    wrong = [check for check in checking.check(fit.path_of_copy(table.desired)) if check.refuses]
+    if wrong:
+        raise refused(FailureReason.ITEMS_DO_NOT_FIT, fit.refusal(wrong))
+
+
+def _compare(_: TableRun, copier: Copier) -> Compared:
+    """What was found, when the table has every item of its copy. Nothing is changed."""
+    compared = copier.compare()[0]
+    if compared.missing:
+        copy, name = code(copier.job.source), code(copier.job.target)
+        text = (
+            f"{compared.missing:,} of {compared.items:,} items of {copy} are not in {name}, so {copy} stays. If your "
+            f"application has deleted them since, delete {copy}. If not, put them back first."
+        )
+        raise refused(FailureReason.DESTRUCTIVE_BLOCKED, text)
+    return compared
+
+
+_WAYS: Mapping[str, Callable[[TableRun, Copier], Compared]] = {
+    keep_steps.COPY: _until_all_are_there,
+    keep_steps.ALIGN: _until_equal,
+    keep_steps.COMPARE: _compare,
+}
+"""What a step about items does, by its operation."""
+
+
+def _written(table: TableRun, copier: Copier, count: str) -> StopTable:
+    """The end of a table whose source does not stand still."""
+    kept = table.desired.manages(keep_items.NAME)
+    advice = (
+        "The application goes on writing, or items expire. Stop its writers, or turn time to live off before."
+        if kept
+        else "The application goes on writing. Let it write to both tables, or stop its writers."
+    )
+    message = (
+        f"{count} of {code(copier.job.source)} are not in {code(copier.job.target)} after {ROUNDS} rounds. "
+        f"{advice} Then run apply again."
+    )
+    return StopTable(Outcome.FAILED, Failure("SourceWritten", message, reason=FailureReason.SOURCE_WRITTEN))
+
+
+def _live(table: TableRun, name: str) -> Table:
     description = table.aws.describe(name)
     if description is None:
-        text = f"Table {code(name)}, which {code(table.desired.name)} is copied from, is gone."
+        text = f"Table {code(name)} is gone, and the items of {code(table.desired.name)} are copied from it."
         raise refused(FailureReason.DESTRUCTIVE_BLOCKED, text)
-    source = build.actual(description, {})
-    job = copying.job(source, table.desired, rate=table.run.copy_rate)
+    return build.actual(description, {})
+
+
+def _copier(table: TableRun, source: Table, target: Table) -> Copier:
+    job = copying.job(source, target, rate=table.run.copy_rate)
     return Copier(
         table.aws,
         job,
@@ -125,17 +238,37 @@ def _refused_item(copier: Copier, failed: CallFailed) -> str:
     )
 
 
-def _summary(copier: Copier, compared: Compared, seconds: float) -> str:
-    """What a copy did, as sentences."""
+def _took(copier: Copier, seconds: float) -> str:
     tally = copier.tally
+    return f"That took {seconds:,.0f} s, {tally.read_units:,.0f} read units and {tally.write_units:,.0f} write units."
+
+
+def _copied(copier: Copier, compared: Compared) -> str:
+    """What a copy did, as sentences."""
+    source, target = code(copier.job.source), code(copier.job.target)
     other = (
-        f" {compared.different:,} items differ and {compared.only_new:,} are only in the new table: an application "
-        "wrote them there."
+        f" {compared.different:,} items differ and {compared.only_new:,} are only in {target}: an application wrote "
+        "them there."
         if compared.different or compared.only_new
         else ""
     )
-    return (
-        f"Copied {tally.written:,} items of {code(copier.job.source)} in {seconds:,.0f} s. It used "
-        f"{tally.read_units:,.0f} read units and {tally.write_units:,.0f} write units. "
-        f"All {compared.items:,} items are in the new table.{other}"
-    )
+    return f"Copied {copier.tally.written:,} items of {source}. All {compared.items:,} items are in {target}.{other}"
+
+
+def _aligned(copier: Copier, compared: Compared) -> str:
+    source, target, tally = code(copier.job.source), code(copier.job.target), copier.tally
+    changed = tally.written or tally.removed
+    since = f" {tally.written:,} were copied anew, and {tally.removed:,} deleted there." if changed else ""
+    return f"All {compared.items:,} items of {source} are in {target}, each as it is.{since}"
+
+
+def _found_all(copier: Copier, compared: Compared) -> str:
+    return f"All {compared.items:,} items of {code(copier.job.source)} were found in {code(copier.job.target)}."
+
+
+_SUMMARIES: Mapping[str, Callable[[Copier, Compared], str]] = {
+    keep_steps.COPY: _copied,
+    keep_steps.ALIGN: _aligned,
+    keep_steps.COMPARE: _found_all,
+}
+"""What a step about items did, by its operation."""

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from dynatus_ci.aws import observe, probes, waits
-from dynatus_ci.aws.call_errors import CallFailed
+from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.waits import WaitOutcome
 from dynatus_ci.engine import failed_calls, progress, waiting
 from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import order, probe
+from dynatus_ci.table import keep_items, order, probe
 from dynatus_ci.table.aspects.base import ProbeState
 from dynatus_ci.table.model import Failure, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Status
@@ -33,6 +33,8 @@ def take(table: TableRun, change: TableChange, step: Step, actual: Table | None)
         try:
             answer = _send(table, step)
         except CallFailed as failed:
+            if step.operation == "DeleteTable" and failed.kind is not ErrorKind.AMBIGUOUS:
+                table.memory = replace(table.memory, equal=None)  # it may be written to until the next attempt
             failed_calls.handle(table, step, failed)
             return
         if step.operation == "CreateBackup":
@@ -50,6 +52,8 @@ def _done(table: TableRun, change: TableChange, step: Step, *, took: float) -> N
     table.notify(EventKind.DONE, f"{step.reason}: done in {took:.0f} s", step=step)
     if probe.is_about(step, table.desired.name):
         table.memory = replace(table.memory, probed=table.memory.probed or step.operation == "CreateTable")
+    elif keep_items.is_about(step, table.desired.name):
+        table.memory = replace(table.memory, staging=table.memory.staging or step.operation == "CreateTable")
     elif not table.aws.emulator:  # emulators have no cooldowns
         for later in change.steps[change.steps.index(step) + 1 :]:
             if order.pauses(step, later):
@@ -58,6 +62,8 @@ def _done(table: TableRun, change: TableChange, step: Step, *, took: float) -> N
 
 def _send(table: TableRun, step: Step) -> dict[str, Any]:
     name = table.desired.name
+    if keep_items.is_about(step, name):
+        return table.aws.write(step.operation, table=keep_items.name(name), parameters=step.parameters)
     if not probe.is_about(step, name):
         table.forget_scaling(step.expects)
         return table.aws.write(step.operation, table=name, parameters=step.parameters, service=step.service)

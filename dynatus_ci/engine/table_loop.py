@@ -16,7 +16,7 @@ from dynatus_ci.engine import filling, progress, steps, waiting
 from dynatus_ci.engine.fitting import Fitting
 from dynatus_ci.engine.run import EngineRun, EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import Bug, DynatusError, FailureReason
-from dynatus_ci.table import aspects, copy_from, order, planner
+from dynatus_ci.table import aspects, copy_from, keep_steps, order, planner
 from dynatus_ci.table.aspects.base import AccountFacts, Memory
 from dynatus_ci.table.model import Failure, Path, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, TableResult
@@ -107,11 +107,13 @@ class TableLoop:
         self._gate(change, step)
         if step is None:
             return self._nothing_ready(actual, change)
+        if keep_steps.too_early(step, change.steps):
+            raise RuntimeError(f"{step.operation} of {change.table} before its items were compared")
         table.check_time()  # to observe takes several calls, and the run may be stopped during any of them
         if self._asked_items(change):
             return True  # that may have taken a minute
         filling.check(table, change)
-        if copy_from.is_copy(step):
+        if keep_steps.is_about_items(step):
             filling.take(table, step)
         else:
             steps.take(table, change, step, actual)
@@ -121,6 +123,8 @@ class TableLoop:
         """What there is to do now; ends the table where the plan has an error or a refusal."""
         table = self._table
         actual, facts = observe_table(table.aws, table.desired, self._cache, memory=table.memory)
+        if waiting.for_staging(table, facts):
+            actual, facts = observe_table(table.aws, table.desired, self._cache, memory=table.memory)
         change = copy_from.in_order(planner.change(table.desired, actual, facts), table.run.copies)
         if actual:
             table.memory = replace(table.memory, indexes={**table.memory.indexes, **actual.indexes()})

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import inf
 
-from dynatus_ci.aws import probes, waits
+from dynatus_ci.aws import observe, probes, waits
 from dynatus_ci.aws.waits import WaitOutcome
 from dynatus_ci.engine import progress
 from dynatus_ci.engine.run import SHORT_PAUSE, EventKind, StopTable, TableRun
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import probe
+from dynatus_ci.table import keep_items, probe
+from dynatus_ci.table.aspects.base import AccountFacts
+from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import Failure, Path, Step, Table
 from dynatus_ci.table.outcome import Outcome, Status
 from dynatus_ci.text import code, codes
@@ -65,6 +67,32 @@ def for_backup(table: TableRun, arn: str) -> bool:
     return True
 
 
+def for_staging(table: TableRun, facts: AccountFacts) -> bool:
+    """Wait until the copy of a table's items is neither being created nor deleted. False where it was not.
+
+    Raises:
+        StopTable: The run must end before that.
+    """
+    name, keeps_tags = table.desired.name, Tags.name not in facts.cannot_keep
+
+    def busy(found: Table | None) -> bool:
+        return table.desired.manages(keep_items.NAME) and keep_items.is_busy(found, keeps_tags=keeps_tags)
+
+    if not busy(facts.staging.table if facts.staging else None):
+        return False
+    table.last_answer = f"{code(keep_items.name(name))} is being created or deleted"
+    table.notify(EventKind.WAITING, f"waiting: {table.last_answer}")
+
+    def over() -> WaitOutcome | None:
+        return None if busy(observe.staging(table.aws, name)) else WaitOutcome.DONE
+
+    poll = table.poll()
+    poll.pause()
+    if poll.until(over) is not WaitOutcome.DONE:
+        table.check_time()
+    return True
+
+
 def for_transitions(table: TableRun, under_way: Mapping[Path, str]) -> None:
     """Wait until transitions that were just observed have ended, or a step that was put off is due."""
     table.last_answer = _words(under_way)
@@ -100,8 +128,10 @@ def for_deferred(table: TableRun) -> None:
 
 
 def _observed(table: TableRun, step: Step) -> Table | None:
-    """The table that a step is about: the probe, or the table itself."""
+    """The table that a step is about: the probe, the copy of the items, or the table itself."""
     name = table.desired.name
+    if keep_items.is_about(step, name):
+        return observe.staging(table.aws, name)
     return probes.table(table.aws, name) if probe.is_about(step, name) else table.observe(step.expects)
 
 

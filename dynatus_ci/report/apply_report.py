@@ -10,13 +10,13 @@ from dataclasses import replace
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.report import finishing, grouping, plan_report, wording
 from dynatus_ci.report.layout import Alert, AlertLine, FooterItem, Report, ReportContext, Row, Section, StepLine
-from dynatus_ci.report.quantities import plural, span
+from dynatus_ci.report.quantities import plural
 from dynatus_ci.report.safe_markdown import link
 from dynatus_ci.report.wording import Consequence
-from dynatus_ci.table import fit
+from dynatus_ci.table import fit, keep_items, keep_steps
 from dynatus_ci.table.model import Action, Plan, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
-from dynatus_ci.text import code, option, visible
+from dynatus_ci.text import code, option, span, visible
 
 _MARKS = {
     Outcome.FAILED: "🔴",
@@ -134,10 +134,26 @@ def _alerts(result: Result, context: ReportContext) -> Iterator[Alert]:
     if unapproved:
         title = "Not approved: these tables were left unchanged"
         yield plan_report.approval_request(unapproved, result.plan, context, title=title)
+    yield from _items_in_copies(result)
     waiting = [_pending(table) for table in result.tables if table.result is Outcome.PENDING]
     if waiting:
         yield Alert("WARNING", "Pending", tuple(map(AlertLine, waiting)))
     yield from _backups(result, context)
+
+
+def _items_in_copies(result: Result) -> Iterator[Alert]:
+    """The tables that are gone or lack items until an apply ends, and where the items are."""
+    lines = tuple(
+        AlertLine(
+            f"{code(table.table)} does not have its items yet. They are in {code(keep_items.name(table.table))}: do "
+            "not delete that table. Keep the writers stopped until apply has ended."
+        )
+        for table in result.tables
+        if keep_items.PATH in {difference.path for difference in table.unfinished}
+        and keep_steps.waits_in_copy((step.step for step in _left(table)), table.table)
+    )
+    if lines:
+        yield Alert("CAUTION", "Items are in a copy", lines)
 
 
 def _approvals(plan: Plan, context: ReportContext) -> Iterator[str]:

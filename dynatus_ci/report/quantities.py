@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-_MINUTE = 60
-_HOUR_AND_A_HALF = 90 * _MINUTE
+from dynatus_ci.text import span
 
 
 def plural(count: int, noun: str) -> str:
     """A count and its noun: `1 table`, `1,204 tables`, `2 indexes`."""
     return f"{count:,} {noun}{'' if count == 1 else 'es' if noun.endswith('x') else 's'}"
-
-
-def span(seconds: float) -> str:
-    """A length of time in one unit: `45 s`, `9 min`, `3.5 h`."""
-    if seconds < _MINUTE:
-        return f"{max(1, round(seconds))} s"
-    if seconds < _HOUR_AND_A_HALF:
-        return f"{round(seconds / _MINUTE)} min"
-    return f"{seconds / (60 * _MINUTE):.1f}".removesuffix(".0") + " h"
 
 
 def duration(least: int, most: int | None) -> str:

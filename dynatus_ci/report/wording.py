@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dynatus_ci.report.quantities import plural
-from dynatus_ci.table import aspects, copy_from, phrases, replacement, restore_from, usage
+from dynatus_ci.table import aspects, copy_from, keep_items, phrases, replacement, restore_from, usage
 from dynatus_ci.table.aspects import keys, targets
 from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.keys import LOCAL
@@ -29,6 +29,8 @@ def name(path: Path) -> str:
         return "table"
     if path in _ORIGINS:
         return _ORIGINS[path]
+    if path == keep_items.PATH:
+        return keep_items.TITLE
     aspect, members = aspects.of(path[:1]), path[1:]
     if aspect and not aspect.named:
         return aspect.title
@@ -155,7 +157,9 @@ def _consequences(change: TableChange, risk: Risk) -> tuple[Consequence, ...]:
     risky = [difference for difference in change.differences if difference.risk is risk]
     if not is_deleted(change):
         return tuple(Consequence(change, difference, _template(difference)) for difference in risky)
-    again = " and created again, empty" if change.action is Action.RECREATE else ""
+    kept = any(difference.path == keep_items.PATH for difference in change.differences)
+    created = f" and created again, {'with its items' if kept else 'empty'}"
+    again = created if change.action is Action.RECREATE else ""
     # AWS counts items every six hours. A table that is proven empty holds none, whatever the last count was.
     held = "{held}" if risk is Risk.DESTRUCTIVE else ""
     notes = tuple(note for note in change.notes if note != replacement.NEVER_KEPT)
@@ -177,6 +181,8 @@ def _held(changes: Sequence[TableChange]) -> str:
 def _template(difference: Difference) -> str:
     if difference.path == copy_from.PATH:
         return copy_from.consequence(difference)
+    if difference.path == keep_items.PATH:
+        return keep_items.consequence(difference)
     aspect = aspects.of(difference.path)
     return aspect.consequence(difference) if aspect else _OTHER_CONSEQUENCE
 
@@ -200,7 +206,8 @@ def overview(change: TableChange) -> str:
         return _signed(_GONE, "table, empty" if empty else "table and its items")
     causes = [difference for difference in supported if forces_recreation(difference)]
     if causes:
-        return _SEPARATOR.join(_part(difference) for difference in causes)
+        kept = [_part(difference) for difference in supported if difference.path == keep_items.PATH]
+        return _SEPARATOR.join([*(_part(difference) for difference in causes), *kept])
     new, parts = change.action is Action.CREATE, []
     if new:
         origins = [_part(difference) for difference in supported if difference.path in _ORIGINS]
@@ -264,6 +271,8 @@ def _sign(difference: Difference) -> str:
 
 def _part(difference: Difference) -> str:
     """A difference by name, with both values if they are short."""
+    if difference.path == keep_items.PATH:
+        return keep_items.KEPT
     if difference.effect is Effect.COPY:
         return _signed(_NEW, f"items of {code(difference.desired)}")
     if difference.path == restore_from.PATH:
@@ -341,7 +350,7 @@ def _phrases(path: Path, value: Value) -> dict[Path, str] | None:
     """A value in a few words, by path: its own, and one for each local index of a new table."""
     if value is None:
         return {}
-    phrase = _phrase(path, value)
+    phrase = "kept" if path == keep_items.PATH else _phrase(path, value)
     if phrase is None:
         return None
     if path:
@@ -371,11 +380,14 @@ def _table_phrase(value: Mapping[str, Value]) -> str:
     key = value["KeySchema"] if isinstance(value["KeySchema"], Mapping) else value
     billing = [value.get("BillingMode", ""), phrases.units(value.get("ProvisionedThroughput"))]
     return phrases.joined(
-        f"key {keys.key_phrase(key)}", " ".join(filter(None, billing)), phrases.at_most(value.get("OnDemandThroughput"))
+        f"key {keys.key_phrase(key)}",
+        " ".join(filter(None, billing)),
+        phrases.at_most(value.get("OnDemandThroughput")),
+        keep_items.KEPT if value.get(keep_items.NAME) else "",
     )
 
 
-_TABLE_MEMBERS = keys.KEYED | {"BillingMode", "ProvisionedThroughput", "OnDemandThroughput", LOCAL}
+_TABLE_MEMBERS = keys.KEYED | {"BillingMode", "ProvisionedThroughput", "OnDemandThroughput", LOCAL, keep_items.NAME}
 
 
 def _json(value: Value, indent: int | None = None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from dynatus_ci.errors import Place
-from dynatus_ci.table import copy_from, restore_from, unmanaged
+from dynatus_ci.table import copy_from, keep_items, restore_from, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, indexes, keys
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.replicas import Replicas
@@ -32,6 +32,7 @@ def desired(definition: Mapping[str, Any], *, place: Place | None = None) -> Tab
     values: dict[str, Value] = {
         "AttributeDefinitions": keys.definitions(keys.types(definition["AttributeDefinitions"])),
         **origin,
+        **({keep_items.NAME: True} if definition.get(keep_items.NAME) else {}),
         **{aspect.name: aspect.desired(definition) for aspect in ASPECTS if aspect.mentioned(definition)},
     }
     return Table(name, values, place=place)
@@ -61,6 +62,7 @@ def actual(description: Mapping[str, Any], answers: Mapping[str, Mapping[str, An
         failures |= aspect.failures(description, answer)
     if Tags.reader in answers:
         values[copy_from.NAME] = copy_from.marks(values[Tags.name])
+        values[keep_items.NAME] = keep_items.marks(values[Tags.name])
     if description.get("TableStatus") == "CREATING":
         values[restore_from.NAME] = (description.get("RestoreSummary") or {}).get("SourceBackupArn")
     return Table(description["TableName"], values, transitions, failures, info=_live(description))

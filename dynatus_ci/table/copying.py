@@ -191,9 +191,10 @@ class Compared:
 
 @dataclass(slots=True)
 class Tally:
-    """What a copy did so far: items read and written, and the capacity that it used."""
+    """What a copy did so far: items read, written and removed, and the capacity that it used."""
 
     read: int = 0
     written: int = 0
+    removed: int = 0
     read_units: float = 0
     write_units: float = 0

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import copy_from
+from dynatus_ci.table import copy_from, keep_items
 from dynatus_ci.table.aspects import indexes, keys
 from dynatus_ci.table.aspects.ttl import TimeToLive
 from dynatus_ci.table.item_checks import OF_KEYS, Check, Extent, Misfit
@@ -150,8 +150,13 @@ def of_copy(change: TableChange, *, whole: bool) -> Asked | None:
     if change.refusal or source is None or target is None:
         return None
     repeats = key_names(target) if whole and may_repeat(source, target) else ()
-    found = tuple(about_copy(copy_from.PATH, unproven(source, target), repeats))
+    found = tuple(about_copy(path_of_copy(target), unproven(source, target), repeats))
     return Asked(source, found) if found else None
+
+
+def path_of_copy(target: Table) -> Path:
+    """The path of the difference by which items are copied into a table."""
+    return keep_items.PATH if target.manages(keep_items.NAME) else copy_from.PATH
 
 
 def about_copy(of: Path, attributes: Iterable[KeyAttribute], repeats: Sequence[str]) -> Iterator[Question]:
@@ -374,7 +379,7 @@ def _then(path: Path) -> str:
 
 def part(path: Path) -> str:
     """A part of a table in a sentence."""
-    if path[:1] == copy_from.PATH:
+    if path[:1] in _COPIES:
         return part(path[1:])
     if path[:1] in {(indexes.GLOBAL,), (keys.LOCAL,)} and len(path) > 1:
         return f"index {code(path[1])}"
@@ -383,7 +388,10 @@ def part(path: Path) -> str:
 
 def _is_copied(check: Check) -> bool:
     """Whether it is about items that are to be copied into the table."""
-    return check.path[:1] == copy_from.PATH
+    return check.path[:1] in _COPIES
+
+
+_COPIES = frozenset({copy_from.PATH, keep_items.PATH})
 
 
 def words(question: Question) -> str:

@@ -139,7 +139,14 @@ class Digests:
             self._found[bucket][place] = True
         if not places:
             return Match.NONE
-        return Match.SAME if self._values[bucket][places[0]] == digest.value else Match.DIFFERENT
+        return Match.SAME if self._value(digest, places[0]) == digest.value else Match.DIFFERENT
+
+    def mark_same(self, digest: Digest) -> bool:
+        """Note that the other table has an item just as it is here; False where it is not here, or not so."""
+        same = [place for place in self._places(digest) if self._value(digest, place) == digest.value]
+        for place in same:
+            self._found[digest.key % _BUCKETS][place] = True
+        return bool(same)
 
     def has_marked(self, digest: Digest) -> bool:
         """Whether an item with this key is here, and the other table has one with this key as well."""
@@ -148,6 +155,9 @@ class Digests:
     def unmarked(self) -> int:
         """How many items the other table does not have."""
         return sum(found.count(False) for found in self._found)
+
+    def _value(self, digest: Digest, place: int) -> int:
+        return self._values[digest.key % _BUCKETS][place]
 
     def _places(self, digest: Digest) -> list[int]:
         """Where an item is: the places of its key, or only those of the same item where there are any.

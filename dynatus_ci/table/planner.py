@@ -9,11 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dynatus_ci.table import build, copy_from, emulators, order, probe, replacement, restore_from, unmanaged
-from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys, scaling, targets
+from dynatus_ci.table import (
+    build,
+    copy_from,
+    emulators,
+    keep_items,
+    keep_steps,
+    order,
+    probe,
+    replacement,
+    restore_from,
+    unmanaged,
+)
+from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys, recreating, scaling, targets
 from dynatus_ci.table.aspects import of as aspect_of
 from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Comparison, Emptiness, ProbeState
 from dynatus_ci.table.aspects.encryption import Encryption
+from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import (
     Action,
     Difference,
@@ -43,8 +55,8 @@ class MissingFacts:
     """What must be looked up before the change of a table can be planned. False and None: nothing.
 
     `key` is the KMS key to look up. `schedules` are scheduled actions: they matter where the file has auto scaling.
-    `source` is the table to copy from, and `copied` whether its items are all there. `backup` is the ARN of the backup
-    to restore.
+    `source` is the table to copy from, and `copied` whether its items are all there. `staging` is the table's own copy.
+    `backup` is the ARN of the backup to restore.
     """
 
     scaling: bool = False
@@ -54,10 +66,11 @@ class MissingFacts:
     key: str | None = None
     source: str | None = None
     copied: bool = False
+    staging: bool = False
     backup: str | None = None
 
     def __bool__(self) -> bool:
-        flags = (self.scaling, self.schedules, self.emptiness, self.probe, self.copied)
+        flags = (self.scaling, self.schedules, self.emptiness, self.probe, self.copied, self.staging)
         return any(flags) or any(named is not None for named in (self.key, self.source, self.backup))
 
 
@@ -76,12 +89,13 @@ def change(desired: Table, actual: Table | None, facts: AccountFacts) -> TableCh
         planned = _deletion(comparison)
     elif comparison.actual is None:
         planned = _creation(comparison)
-    elif any(_recreating(comparison)):
+    elif any(recreating(comparison)):
         planned = _recreation(comparison)
     else:
         planned = _update(comparison)
     if not desired.absent:
         planned = _with_copy(planned, _missing(comparison) if planned.action is Action.RECREATE else comparison)
+        planned = _with_kept(planned, comparison)
     if actual is not None and comparison.creating:
         return replace(planned, notes=("The table is being deleted now. Apply waits for that.", *planned.notes))
     if restore_from.is_under_way(Comparison(desired, actual, facts)):
@@ -92,7 +106,7 @@ def change(desired: Table, actual: Table | None, facts: AccountFacts) -> TableCh
 def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> MissingFacts:
     """What must be looked up before `change` is asked. Nothing of the account is looked up without need."""
     comparison = _comparison(desired, actual, facts)
-    goes = comparison.actual is not None and (desired.absent or any(_recreating(comparison)))
+    goes = comparison.actual is not None and (desired.absent or any(recreating(comparison)))
     base = _missing(comparison) if goes else comparison
     if restore_from.unread_backup(comparison):
         return MissingFacts(backup=restore_from.unread_backup(comparison))
@@ -110,6 +124,7 @@ def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> 
         key=next(filter(None, unknown_keys), new_key),
         source=copy_from.unread_source(base),
         copied=copy_from.must_compare(base),
+        staging=keep_items.must_look(comparison),
     )
 
 
@@ -134,6 +149,7 @@ def _with_initial_values(definition: Table, region: str) -> Table:
     values = {aspect.name: aspect.initial for aspect in ASPECTS} | dict(definition.values)
     source = definition.at(copy_from.PATH)
     values[copy_from.NAME] = copy_from.done(source) if source else {}
+    values[keep_items.NAME] = keep_items.marks(definition.at((Tags.name,)) or {})
     arn = f"arn:aws:dynamodb:{region}:ACCOUNT:table/{definition.name}"
     return replace(definition, values=values, info=TableInfo(table_id="", arn=arn, status="ACTIVE"))
 
@@ -161,20 +177,15 @@ def _recreation(comparison: Comparison) -> TableChange:
     risk = replacement.risk(comparison)
     itself, *rest = replacement.creation(comparison)
     itself = replace(itself, effect=Effect.RECREATE, risk=risk)
-    differences = (itself, *(replace(cause, risk=risk) for cause in _recreating(comparison)), *rest)
+    causes = (replace(cause, risk=risk) for cause in recreating(comparison))
+    differences = (itself, *causes, *rest, *keep_items.differences(comparison))
     supported, unsupported = _split(_missing(comparison), differences)
-    built = tuple(_building(comparison, supported))
-    change = _replacing(comparison, Action.RECREATE, (*supported, *unsupported), built, new=built[:1])
+    settled = keep_items.settled(comparison)
+    built = tuple(_building(settled, supported))
+    change = _replacing(settled, Action.RECREATE, (*supported, *unsupported), built, new=built[:1])
     if comparison.desired.manages(restore_from.NAME) and _keeps(comparison, restore_from.PATH):
         return replace(change, steps=(), refusal=restore_from.recreation())
-    return change
-
-
-def _recreating(comparison: Comparison) -> Iterator[Difference]:
-    """The differences that need a new table."""
-    for aspect in ASPECTS:
-        if aspect.fixed and aspect.managed(comparison.desired):
-            yield from aspect.differences(comparison)
+    return replace(change, steps=(*keep_steps.settling(comparison), *change.steps)) if change.steps else change
 
 
 def _replacing(
@@ -202,7 +213,8 @@ def _replacing(
 def _creation(comparison: Comparison) -> TableChange:
     if restore_from.wanted(comparison):
         return _restoration(comparison)
-    differences = (*replacement.creation(comparison), *restore_from.differences(comparison))
+    origins = (*restore_from.differences(comparison), *keep_items.differences(comparison))
+    differences = (*replacement.creation(comparison), *origins)
     supported, unsupported = _split(comparison, differences)
     refusal = _refusal(comparison, supported)
     steps = _building(comparison, supported) if refusal is None else ()
@@ -257,15 +269,23 @@ def _building(comparison: Comparison, differences: tuple[Difference, ...]) -> It
     missing = _missing(comparison)
     unsupported = frozenset(aspect.name for aspect in ASPECTS if not _keeps(comparison, (aspect.name,)))
     create = copy_from.with_mark(missing, replacement.create_step(missing, differences, unsupported))
+    create = keep_steps.with_mark(comparison, create)
     left = tuple(difference for difference in differences if difference.id not in create.differences)
     after = (*_copying(missing, left), *_in_order(_steps(missing, ASPECTS, left), differences))
+    after = _around(comparison, after, differences)
     yield create
     yield from (_following(step, create) for step in _after_copy(after, differences))
 
 
+def _around(comparison: Comparison, steps: tuple[Step, ...], differences: tuple[Difference, ...]) -> tuple[Step, ...]:
+    """The steps of a table whose items come back from their copy: that first, and the copy goes after all of them."""
+    others = tuple(difference.id for difference in differences if difference.path != keep_items.PATH)
+    return (*keep_steps.out_of_copy(comparison), *steps, *keep_steps.ending(comparison, others))
+
+
 def _copying(comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
     for difference in differences:
-        if difference.effect is Effect.COPY:
+        if difference.path == copy_from.PATH:
             yield from copy_from.steps(comparison, difference)
 
 
@@ -289,6 +309,16 @@ def _with_copy(change: TableChange, comparison: Comparison) -> TableChange:
     )
 
 
+def _with_kept(change: TableChange, comparison: Comparison) -> TableChange:
+    """The change with what is to be said about the items that it keeps."""
+    refused = keep_items.refusal(comparison) if change.refusal is None else None
+    if refused:
+        return replace(change, steps=(), refusal=refused[0], refused_for=refused[1])
+    left = (*keep_items.left_notes(comparison), *keep_items.denied(comparison))
+    source = keep_items.left_to_read(comparison) or change.source
+    return replace(change, notes=(*left, *change.notes), source=source)
+
+
 def _update(comparison: Comparison) -> TableChange:
     aspects = tuple(_readable(comparison))
     differences = (difference for aspect in aspects for difference in aspect.differences(comparison))
@@ -298,11 +328,13 @@ def _update(comparison: Comparison) -> TableChange:
             *_covered(comparison, differences),
             *copy_from.differences(comparison),
             *restore_from.differences(comparison),
+            *keep_items.differences(comparison),
             *_unsupported_differences(comparison),
         ),
     )
     others = _in_order(_steps(comparison, aspects, supported), supported)
-    steps = tuple(_after_copy((*_copying(comparison, supported), *others), supported))
+    others = _around(comparison, (*_copying(comparison, supported), *others), supported)
+    steps = tuple(_after_copy(others, supported))
     left_alone = _left_alone(comparison) if supported else None
     being_made = restore_from.refusal(comparison)
     refusal = left_alone or (being_made[0] if being_made else None) or _refusal(comparison, supported)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import copy_from, planner, probe, restore_from
+from dynatus_ci.table import copy_from, keep_items, keep_steps, planner, probe, restore_from
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import AccountFacts, Comparison
 from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Failure, Path, Step, Table, TableChange, Value
@@ -46,6 +46,8 @@ def left_over(change: TableChange, facts: AccountFacts) -> tuple[Difference, ...
     for step in change.steps:
         if step.service != DYNAMODB:
             facts = replace(facts, scaling=targets.after(facts.scaling or {}, step.operation, step.parameters))
+        elif keep_items.is_about(step, change.table):
+            facts = keep_steps.after(step, facts)
         elif not probe.is_about(step, change.table):
             table = _after(step, table, change, facts)
         if copy_from.is_copy(step):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dynatus_ci.table import copy_from, model, probe, unmanaged
+from dynatus_ci.table import copy_from, keep_items, keep_steps, model, probe, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys
 from dynatus_ci.table.aspects.base import Aspect, Comparison, Emptiness, matches
 from dynatus_ci.table.aspects.stream import Stream
@@ -25,6 +25,8 @@ WRITERS_STOP = (
     "back."
 )
 
+KEEP_THEM = "To keep the items, write `:KeepItems true` into the definition."
+
 
 def body(comparison: Comparison) -> Value:
     """The desired value at the path `()`: key, attribute types, local indexes, billing mode and capacity."""
@@ -39,6 +41,7 @@ def body(comparison: Comparison) -> Value:
         "AttributeDefinitions": keys.definitions(types),
         **({keys.LOCAL: [keys.local_parameters(*index) for index in local.items()]} if local else {}),
         **values,
+        **({keep_items.NAME: True} if comparison.desired.manages(keep_items.NAME) else {}),
     }
 
 
@@ -53,7 +56,9 @@ def creation(comparison: Comparison) -> tuple[Difference, ...]:
 
 def create_step(comparison: Comparison, differences: tuple[Difference, ...], unsupported: frozenset[str]) -> Step:
     """CreateTable, with each aspect that it takes and the endpoint keeps."""
-    included = [aspect for aspect in ASPECTS if _in_create(comparison, aspect) and aspect.name not in unsupported]
+    filled = any(difference.effect is Effect.COPY for difference in differences)
+    later = {*unsupported, *({Stream.name} if filled else ())}  # a stream would carry every copied item
+    included = [aspect for aspect in ASPECTS if _in_create(comparison, aspect) and aspect.name not in later]
     parameters = bare_table(comparison)
     for aspect in included:
         parameters |= aspect.parameters(comparison.desired.at((aspect.name,)))
@@ -120,6 +125,8 @@ def refusal(comparison: Comparison) -> str | None:
 def steps(comparison: Comparison, differences: tuple[Difference, ...], *, new: tuple[Step, ...]) -> Iterator[Step]:
     """The steps up to the deletion: the probe of the new table, protection off if the file says so, a backup.
 
+    Where the items are kept, they are copied before the backup, and compared after it.
+
     Args:
         comparison: The two sides.
         differences: All differences of the table.
@@ -129,6 +136,7 @@ def steps(comparison: Comparison, differences: tuple[Difference, ...], *, new: t
     ids = tuple(difference.id for difference in served)
     for create in new:
         yield from probe.steps(comparison, create, differences=ids)
+        yield from keep_steps.into_copy(comparison, create, ids)
     if comparison.actual_at(("DeletionProtectionEnabled",)):
         yield Step(
             operation="UpdateTable",
@@ -147,6 +155,7 @@ def steps(comparison: Comparison, differences: tuple[Difference, ...], *, new: t
             waits_for="backup AVAILABLE",
             seconds=(1, None),
         )
+    yield from keep_steps.align(comparison, ids)
     yield Step(
         operation="DeleteTable",
         parameters={"TableName": comparison.name},
@@ -155,6 +164,7 @@ def steps(comparison: Comparison, differences: tuple[Difference, ...], *, new: t
         expects={(): None},
         waits_for="table gone",
         seconds=(4, 6),
+        after=keep_steps.served(differences),
     )
 
 
@@ -195,8 +205,12 @@ def _items_notes(comparison: Comparison) -> Iterator[str]:
     if emptiness is Emptiness.RECOVERABLE or comparison.actual_at((RECOVERY, "PointInTimeRecoveryEnabled")):
         backup = code(f"{comparison.name}$DeletedTableBackup")
         yield f"If recovery is on, DynamoDB itself keeps {backup} for 35 days."
-    if emptiness is not Emptiness.EMPTY:
+    if keep_items.stage(comparison) in keep_items.KEEPS:
+        yield from keep_items.notes(comparison)
+    elif emptiness is not Emptiness.EMPTY:
         yield WRITERS_STOP if comparison.facts.backups else "This endpoint has no backups: the items are lost."
+        if not comparison.desired.absent:
+            yield KEEP_THEM
 
 
 def _unproven(comparison: Comparison) -> Iterator[str]:
@@ -213,8 +227,6 @@ def _unproven(comparison: Comparison) -> Iterator[str]:
 
 def _in_create(comparison: Comparison, aspect: Aspect) -> bool:
     desired = comparison.desired
-    if desired.manages(copy_from.NAME) and aspect.name == Stream.name:
-        return False  # the stream comes after the copy, so that it does not carry every copied item
     return aspect.in_create and desired.manages(aspect.name) and not matches(aspect.initial, desired.at((aspect.name,)))
 
 

@@ -33,6 +33,7 @@ NOT_OF_CREATE_TABLE = {
     "WriteCapacityAutoScalingSettings": None,
     "CopyFrom": None,
     "RestoreFrom": None,
+    "KeepItems": None,
 }
 """What CreateTable lacks, by CloudFormation's name if it has one, and the shape of the model with the same members."""
 

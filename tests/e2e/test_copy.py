@@ -89,3 +89,34 @@ def test_many_items_get_another_key_through_the_image(tmp_path: Path, image: Ima
         assert f"Copied {COUNT:,} items of" in applied.summary
         assert content(client, "orders") == content(client, "orders-by-customer") != set()
         assert repo.apply(sha).ending == (0, "noop", "")
+
+
+KEYS = '[{:AttributeName "customer" :AttributeType "S"} {:AttributeName "id" :AttributeType "S"}]'
+
+
+def test_a_table_gets_another_key_under_its_name_through_the_image(
+    tmp_path: Path, image: Image, client: DynamoDBClient
+) -> None:
+    with github_stub.serving(GitHubStub(), host=image.host) as github:
+        repo = Repository(
+            tmp_path / "workspace", github, door=image, endpoint_url="http://dynamodb:8000", region="eu-west-1"
+        )
+        repo.write(orders=table("orders"))
+        assert repo.apply(merged(repo, 1)).ending[1] == "applied"
+        fill(client)
+        before = content(client, "orders")
+        wanted = table("orders", key="customer", AttributeDefinitions=KEYS, KeepItems="true")
+        repo.write(orders=wanted.replace('"HASH"}]', '"HASH"} {:AttributeName "id" :KeyType "RANGE"}]'))
+        repo.open(2)
+        assert repo.plan(2).ending == (1, "refused", "destructive-blocked")
+        assert f"({COUNT:,} items" in repo.comment(2)
+        repo.label(2)
+        assert repo.plan(2).ending[1] == "planned"
+        sha = repo.merge(2)
+        applied = repo.apply(sha)
+        assert applied.ending == (0, "applied", ""), applied.log
+        schema = client.describe_table(TableName="orders")["Table"]["KeySchema"]
+        assert [element["AttributeName"] for element in schema] == ["customer", "id"]
+        assert content(client, "orders") == before != set()
+        assert client.list_tables()["TableNames"] == ["orders"]
+        assert repo.apply(sha).ending == (0, "noop", "")

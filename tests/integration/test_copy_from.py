@@ -113,7 +113,7 @@ def test_a_new_table_is_filled_before_its_stream_begins(world: World) -> None:
     assert held(world, NEW) == held(world, OLD) == items
     assert tags(world) == copied(world)
     (note,) = run.table.notes
-    assert note.startswith("Copied 120 items of `orders` in ")
+    assert note.startswith("Copied 120 items of `orders`. All 120 items are in `orders-by-customer`. That took ")
     again = world.apply(TARGET)
     assert (again.change.action, again.table.result, again.writes) == (Action.NOOP, Outcome.NOOP, [])
 

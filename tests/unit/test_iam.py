@@ -205,6 +205,18 @@ def test_a_restore_reads_its_backup_and_writes_only_the_new_table() -> None:
     assert plan == {"dynamodb:DescribeTable": {TABLE}, "dynamodb:DescribeBackup": {BACKUP}}
 
 
+def test_who_keeps_items_may_recreate_the_table_and_deletes_items_of_the_copy_alone() -> None:
+    found, copy = allowed(policy(table(KeepItems=True))), f"{TABLE}.dynatus-items"
+    for action in ("Scan", "PartiQLInsert", "PutItem", "CreateTable", "TagResource", "UntagResource", "DescribeTable"):
+        assert {TABLE, copy} <= found[f"dynamodb:{action}"], action
+    assert found["dynamodb:BatchWriteItem"] == {copy}
+    assert found["dynamodb:DeleteTable"] == {TABLE, copy, f"{TABLE}.dynatus-probe"}
+    assert found["dynamodb:CreateBackup"] == {TABLE}
+    plan = allowed(policy(table(KeepItems=True), mode="plan"))
+    assert plan.keys() == {"dynamodb:DescribeTable", "dynamodb:ListTagsOfResource"}
+    assert copy in plan["dynamodb:ListTagsOfResource"]
+
+
 def test_auto_scaling_is_asked_for_provisioned_tables_and_for_those_that_go() -> None:
     for asked in (EVERYTHING, ABSENT):
         assert allowed(policy(asked, mode="plan"))["application-autoscaling:DescribeScalableTargets"] == {"*"}

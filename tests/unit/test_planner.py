@@ -16,7 +16,7 @@ import pytest
 from dynatus_ci.definitions import loader
 from dynatus_ci.table import build, planner, restore_from
 from dynatus_ci.table.aspects import targets
-from dynatus_ci.table.aspects.base import AccountFacts, Backup, Emptiness, Memory, ProbeState
+from dynatus_ci.table.aspects.base import AccountFacts, Backup, Emptiness, Memory, ProbeState, StagingTable
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange
 
 FOLDER = Path(__file__).parents[1] / "cases" / "plans"
@@ -50,6 +50,8 @@ def situation_of(known: dict[str, Any]) -> AccountFacts:
         copied=known.get("copied"),
         copy_rate=known.get("copy_rate"),
         emptiness=Emptiness(known.get("emptiness", "not asked")),
+        wait_seconds=known.get("wait_seconds"),
+        staging=staging(known.get("staging")),
         memory=Memory(**known.get("memory", {})),
         backups=known.get("backups", True),
         backup=backup_of(known["backup"]) if "backup" in known else None,
@@ -63,6 +65,11 @@ def backup_of(described: dict[str, Any] | None) -> Backup:
     details = described["BackupDetails"]
     made = datetime.fromisoformat(details["BackupCreationDateTime"])
     return restore_from.backup({**described, "BackupDetails": {**details, "BackupCreationDateTime": made}})
+
+
+def staging(known: dict[str, Any] | None) -> StagingTable:
+    """The copy of a table's items."""
+    return StagingTable(build.actual(known["table"], known["answers"]) if known else None)
 
 
 def policies(known: dict[str, Any]) -> list[dict[str, Any]]:

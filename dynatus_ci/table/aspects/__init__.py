@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from dynatus_ci.table.aspects.backups import PointInTimeRecovery
-from dynatus_ci.table.aspects.base import Aspect, matches
+from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
 from dynatus_ci.table.aspects.capacity import BillingMode, Capacity, Limits
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.aspects.indexes import GlobalIndexes
@@ -19,7 +21,7 @@ from dynatus_ci.table.aspects.table_class import TableClass
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.aspects.ttl import TimeToLive
 from dynatus_ci.table.aspects.warm_throughput import WarmThroughput
-from dynatus_ci.table.model import Path, Table, Value
+from dynatus_ci.table.model import Difference, Path, Table, Value
 
 ASPECTS: tuple[Aspect, ...] = (
     Key(),
@@ -43,6 +45,13 @@ ASPECTS: tuple[Aspect, ...] = (
     Insights(),
     Replicas(),
 )
+
+
+def recreating(comparison: Comparison) -> Iterator[Difference]:
+    """The differences that need a new table."""
+    for aspect in ASPECTS:
+        if aspect.fixed and aspect.managed(comparison.desired):
+            yield from aspect.differences(comparison)
 
 
 def of(path: Path) -> Aspect | None:

@@ -89,6 +89,21 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True)
+class StagingTable:
+    """What exists under the name of a table's copy (see `keep_items`).
+
+    Args:
+        table: What DescribeTable shows, with the tags where they can be read; None where there is none.
+        denied: Whether nobody may look.
+        backup: The ARN of the newest backup of the table that was copied, where that table is gone.
+    """
+
+    table: Table | None = None
+    denied: bool = False
+    backup: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What a run of apply remembers of a table; everything else it looks up again before each step.
 
@@ -97,9 +112,13 @@ class Memory:
         probing: Whether this run has asked for the probe.
         probed: Whether this run has seen the probe ACTIVE: AWS takes the new table.
         indexes: The global indexes as this run saw them last, also those that it has deleted.
-        checked: Whether this run has seen that all items fit the table that they are copied into.
+        checked: The TableId of the table whose items this run has seen to fit the table that they are copied into.
         copied: Whether this run has seen all items of the source in the table that is filled from it.
         made: Whether the table is one that this run makes.
+        staging: Whether this run has made the table's copy.
+        staged: What this run has copied into the table's copy: the TableIds of the table and its copy.
+        equal: The same of a table and a copy that this run has seen to be equal.
+        returned: The same of a table and a copy of which this run has seen all items in the table.
     """
 
     backup: str | None = None
@@ -107,8 +126,12 @@ class Memory:
     probed: bool = False
     indexes: Mapping[str, Value] = field(default_factory=dict)
     made: bool = False
-    checked: bool = False
+    checked: str | None = None
     copied: bool = False
+    staging: bool = False
+    staged: tuple[str, str] | None = None
+    equal: tuple[str, str] | None = None
+    returned: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +155,8 @@ class AccountFacts:
             DescribeTable shows.
         copied: Whether the table has all items of its source; None where that was not asked.
         copy_rate: The most items that a copy writes in a second.
+        wait_seconds: How long apply may take; None where that is not known.
+        staging: What exists under the name of the table's copy; None where that was not asked.
         memory: What this run remembers of the table.
     """
 
@@ -151,6 +176,8 @@ class AccountFacts:
     sources: Mapping[str, Table | None] = field(default_factory=dict)
     copied: bool | None = None
     copy_rate: int | None = None
+    wait_seconds: float | None = None
+    staging: StagingTable | None = None
     memory: Memory = Memory()
 
     @property

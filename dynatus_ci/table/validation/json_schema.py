@@ -32,6 +32,7 @@ ABOUT: Mapping[str, str] = {
     "GlobalSecondaryIndexes": "The table has exactly these global indexes. Left out: they are not managed.",
     "IndexName": "The name of the index.",
     "KMSMasterKeyId": "A KMS key: its id, alias or ARN.",
+    "KeepItems": "true: the table keeps its items when its key or a local index changes.",
     "Key": "The tag's key.",
     "KeySchema": "The key attributes: first HASH, then RANGE.",
     "KeyType": "HASH: partition key. RANGE: sort key.",

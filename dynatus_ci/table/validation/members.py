@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from dynatus_ci.table import copy_from, restore_from
+from dynatus_ci.table import copy_from, keep_items, restore_from
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
@@ -38,6 +38,7 @@ TABLE = Structure(
         **{aspect.name: aspect.shape for aspect in ASPECTS},
         copy_from.NAME: Text(1, 255),
         restore_from.NAME: Text(1, 1024),
+        keep_items.NAME: Flag(),
     },
     required=("TableName", "KeySchema", "AttributeDefinitions"),
     advice="Write a key of `CreateTable`, or of CloudFormation for what `CreateTable` does not have.",

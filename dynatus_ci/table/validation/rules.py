@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from dynatus_ci.table import copy_from, restore_from
+from dynatus_ci.table import copy_from, keep_items, restore_from
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation import dialects
@@ -104,6 +104,19 @@ def _backup_hint(arn: str) -> str | None:
     if arn.startswith("arn:") and ":backup:" in arn:
         return f"AWS Backup restores its recovery points itself. DynamoDB restores its own backups: {listed}"
     return dialects.placeholder_hint(arn) or f"Write `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/backup/ID`: {listed}"
+
+
+def _keep_items(definition: Definition) -> Iterator[Finding]:
+    if not known(definition, keep_items.NAME):
+        return
+    if known(definition, copy_from.NAME) or known(definition, restore_from.NAME):
+        message = "`:KeepItems` excludes `:CopyFrom` and `:RestoreFrom`: a new table gets its items from one place."
+        yield Finding((keep_items.NAME,), "two-origins", message, "Leave one of them out.", At.KEY)
+    if len(known(definition, "Tags") or ()) > keep_items.MOST_TAGS:
+        message = (
+            f"A table with `:KeepItems` can have at most {keep_items.MOST_TAGS} tags: dynatus sets two of its own."
+        )
+        yield Finding(("Tags", keep_items.MOST_TAGS), "too-many-tags", message, at=At.OPENER)
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -357,6 +370,7 @@ RULES: tuple[Rule, ...] = (
     _table_name,
     _copy_from,
     _restore_from,
+    _keep_items,
     _table_key,
     _global_keys,
     _local_keys,

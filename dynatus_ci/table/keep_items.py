@@ -1,0 +1,375 @@
+"""`:KeepItems true`: a table gets another key, or another local index, and keeps its items. Pure.
+
+The items wait in a copy beside the table, while the table is deleted and created again. Tags of both say how far that
+is, and what a run finds decides what it does. A run remembers only what it has compared itself: without that it deletes
+neither the table nor the copy. The steps are in `keep_steps`.
+docs/dynamodb.md#keeping-items
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from math import ceil
+
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.table import copy_from, copying, items, names
+from dynatus_ci.table.aspects import keys, recreating, tags
+from dynatus_ci.table.aspects.base import Comparison, Emptiness, StagingTable
+from dynatus_ci.table.model import Difference, Effect, Risk, Step, Table, Value
+from dynatus_ci.text import code, option, span
+
+NAME = "KeepItems"
+PATH = (NAME,)
+TITLE = "items"
+KEPT = "keeps its items"
+SUFFIX = ".dynatus-items"
+COPY_OF = "dynatus:copy-of"
+COMPLETE = "dynatus:copy-complete"
+ITEMS_FROM = "dynatus:items-from"
+MOST_TAGS = tags.MOST - 2
+"""A table, and its copy, can have so many tags of their own beside these."""
+READ_AGAIN = 4
+"""How often the second comparison reads all items, in eventually consistent scans: both tables, consistently."""
+AWAY = (6, 28)
+"""Seconds, [least, most], that it takes to delete a table and create it again."""
+
+
+class KeepStage(Enum):
+    """What is found of a table and its copy, so what remains to be done."""
+
+    NOT_WANTED = "its definition does not keep the items, and no copy is in the way"
+    NOT_KNOWN = "its tags cannot be read yet"
+    NOTHING = "no item has to be kept, and no copy is left"
+    TO_COPY = "the table is to go, and it has no copy"
+    COPYING = "the table is to go, and a copy of it was begun"
+    TO_BUILD = "the table is gone, and its copy is complete"
+    FILLING = "the new table is being filled from the copy"
+    LEFT_OVER = "a copy is left that nothing waits for"
+    IN_THE_WAY = "its definition does not keep the items, and a copy of them is left"
+    INCOMPLETE = "the table is gone, and its copy is not complete"
+    LOST = "the new table is being filled from a copy that is gone"
+    FOREIGN = "somebody else's table has the copy's name"
+    UNTAGGED = "a table has the copy's name, and nobody can say whose it is"
+
+
+IDLE = frozenset({KeepStage.NOT_WANTED, KeepStage.NOT_KNOWN, KeepStage.NOTHING})
+"""Nothing is to be done, and nothing is refused."""
+KEEPS = frozenset({KeepStage.TO_COPY, KeepStage.COPYING})
+"""The table that is to go is copied first."""
+SETTLES = frozenset({KeepStage.FILLING, KeepStage.LEFT_OVER})
+"""A copy is brought to its end. If the table is to go, that begins afterwards."""
+
+
+# --- names and tags --------------------------------------------------------------------------------------------------
+
+
+def name(table: str) -> str:
+    """The name of a table's copy."""
+    return names.beside(table, SUFFIX)
+
+
+def is_about(step: Step, table: str) -> bool:
+    """Whether a step of a table's change is about its copy."""
+    parameters = step.parameters
+    return name(table) in {parameters.get("TableName"), str(parameters.get("ResourceArn", "")).rpartition("/")[2]}
+
+
+def marks(found: Mapping[str, str]) -> Value:
+    """The tag of a table that says which copy it is being filled from."""
+    return {key: found[key] for key in (ITEMS_FROM,) if key in found}
+
+
+def keeps_tags(comparison: Comparison) -> bool:
+    """Whether the endpoint keeps tags. Where it does not, one run does all, and remembers."""
+    return tags.Tags.name not in comparison.facts.cannot_keep
+
+
+def mark(comparison: Comparison) -> str:
+    """The value of all three tags: the table that was copied, with its id."""
+    found = _found(comparison)
+    if comparison.actual is None or (found and stage(comparison) in SETTLES):
+        return _tag(found, COPY_OF)
+    return tags.owner(comparison.name, _id(comparison.actual))
+
+
+# --- what is found ---------------------------------------------------------------------------------------------------
+
+
+def stage(comparison: Comparison) -> KeepStage:
+    """What is found of the table and its copy."""
+    copy = _found(comparison)
+    if not comparison.desired.manages(NAME):
+        return KeepStage.IN_THE_WAY if _in_the_way(comparison, copy) else KeepStage.NOT_WANTED
+    if comparison.actual is not None and keeps_tags(comparison) and not comparison.actual.manages(NAME):
+        return KeepStage.NOT_KNOWN
+    filled_from = comparison.actual_at((NAME, ITEMS_FROM))
+    if filled_from and filled_from != _tag(copy, COPY_OF):
+        return KeepStage.LOST
+    if copy is None:
+        return KeepStage.TO_COPY if _loses_items(comparison) else KeepStage.NOTHING
+    return _with_copy(comparison, copy) if _ours(comparison, copy) else _of_a_stranger(comparison)
+
+
+def _with_copy(comparison: Comparison, copy: Table) -> KeepStage:
+    if comparison.actual is None:
+        return KeepStage.TO_BUILD if is_complete(comparison) else KeepStage.INCOMPLETE
+    goes, filled_from = _goes(comparison), comparison.actual_at((NAME, ITEMS_FROM))
+    if filled_from or (not keeps_tags(comparison) and not goes):
+        return KeepStage.FILLING
+    return KeepStage.COPYING if goes and _fits(comparison, copy) else KeepStage.LEFT_OVER
+
+
+def _of_a_stranger(comparison: Comparison) -> KeepStage:
+    if not keeps_tags(comparison):
+        return KeepStage.UNTAGGED
+    return KeepStage.FOREIGN if _loses_items(comparison) else KeepStage.NOTHING
+
+
+def _goes(comparison: Comparison) -> bool:
+    """Whether the table is deleted and created again."""
+    return comparison.actual is not None and any(recreating(comparison))
+
+
+def _loses_items(comparison: Comparison) -> bool:
+    """Whether a table goes that may hold items."""
+    return _goes(comparison) and comparison.facts.emptiness is not Emptiness.EMPTY
+
+
+def _in_the_way(comparison: Comparison, copy: Table | None) -> bool:
+    """Whether a table would be created while a copy of its items waits. To fill it from that copy is the way out."""
+    creates = (comparison.actual is None or _goes(comparison)) and not comparison.desired.absent
+    ours = copy is not None and tags.is_owner(_tag(copy, COPY_OF), comparison.name)
+    return creates and ours and comparison.desired.at(copy_from.PATH) != name(comparison.name)
+
+
+def _found(comparison: Comparison) -> Table | None:
+    """The copy; one that is being deleted counts as gone."""
+    table = comparison.facts.staging.table if comparison.facts.staging else None
+    return None if table is None or table.transitions.get(()) == "DELETING" else table
+
+
+def _tag(copy: Table | None, key: str) -> str:
+    return str(copy.at((tags.Tags.name, key)) or "") if copy else ""
+
+
+def _ours(comparison: Comparison, copy: Table) -> bool:
+    """Whether this is a copy of this table, or of an earlier one of its name.
+
+    Tags of a table that is being created cannot be read, so until then it counts as ours.
+    """
+    if not keeps_tags(comparison):
+        return comparison.facts.memory.staging
+    return not copy.manages(tags.Tags.name) or tags.is_owner(_tag(copy, COPY_OF), comparison.name)
+
+
+def _fits(comparison: Comparison, copy: Table) -> bool:
+    """Whether this is a copy of the table that is there, with the key and the local indexes that the file wants."""
+    of = _tag(copy, COPY_OF)
+    same = not of or of == tags.owner(comparison.name, _id(comparison.actual))
+    local = comparison.desired.at((keys.LOCAL,)) or {}
+    return same and copy.at(keys.KEY) == comparison.desired.at(keys.KEY) and (copy.at((keys.LOCAL,)) or {}) == local
+
+
+def is_complete(comparison: Comparison) -> bool:
+    """Whether the copy had all items when the table was about to be deleted."""
+    copy, equal = _found(comparison), comparison.facts.memory.equal
+    if copy is None:
+        return False
+    if not keeps_tags(comparison):
+        return equal is not None and equal[1] == _id(copy)
+    return _tag(copy, COMPLETE) == _tag(copy, COPY_OF) != ""
+
+
+def both(comparison: Comparison) -> tuple[str, str]:
+    """The TableIds of the table and its copy: what a run has seen of them is true of no others."""
+    return _id(comparison.actual), _id(_found(comparison))
+
+
+def _id(table: Table | None) -> str:
+    return table.info.table_id if table and table.info else ""
+
+
+def is_busy(table: Table | None, *, keeps_tags: bool) -> bool:
+    """Whether a copy is being created or deleted, or cannot be read yet."""
+    return table is not None and (bool(table.transitions) or (keeps_tags and not table.manages(tags.Tags.name)))
+
+
+def left_to_read(comparison: Comparison) -> Table | None:
+    """The live table whose items must fit the definition; None where they were seen to, or nothing is to be copied."""
+    where = stage(comparison)
+    return comparison.actual if where in KEEPS else _found(comparison) if where is KeepStage.TO_BUILD else None
+
+
+def must_look(comparison: Comparison) -> bool:
+    """Whether it must be looked up if there is a copy: it stops every creation of the table."""
+    desired = comparison.desired
+    if comparison.facts.staging is not None or desired.absent:
+        return False
+    creates = comparison.actual is None or any(recreating(comparison))
+    return desired.manages(NAME) or (creates and keeps_tags(comparison))
+
+
+# --- what is said ----------------------------------------------------------------------------------------------------
+
+
+def differences(comparison: Comparison) -> Iterator[Difference]:
+    """That items are on their way. It uses the capacity of both tables, so it is disruptive; it loses nothing."""
+    if stage(comparison) not in IDLE:
+        desired = comparison.desired.at(PATH)
+        yield Difference(comparison.name, PATH, None, desired, effect=Effect.COPY, risk=Risk.DISRUPTIVE)
+
+
+def consequence(difference: Difference) -> str:
+    """What it means to who uses the table. A sentence with the place {table}, as that of an aspect."""
+    return f"The items of {{table}} come from {code(name(difference.table))}. Start its writers when apply has ended."
+
+
+def notes(comparison: Comparison) -> Iterator[str]:
+    """What people must know before a table is deleted whose items are kept."""
+    copy, cost = code(name(comparison.name)), estimate(comparison)
+    index = ", and as many write units again for each index" if comparison.desired.indexes() else ""
+    yield (
+        f"The items are copied to {copy} first, and back afterwards. That takes about {span(cost.seconds)} or more, "
+        f"and uses about {cost.read_units:,} read units and {cost.write_units:,} write units{index}."
+    )
+    yield f"The table is away, or lacks items, for about {span(AWAY[0] + cost.back)} or more of that."
+    yield "Stop all writers before apply, and start them when it has ended: what they write meanwhile may be lost."
+    if comparison.facts.backups:
+        yield "Before the deletion apply makes a backup, and its report names it."
+    else:
+        yield "This endpoint has no backups."
+    yield "To go back, write the old key into the file again: the items are kept in the same way."
+    if cost.items > copying.LARGE:
+        yield f"To compare so many items takes about {cost.memory / 1e9:.1f} GB of memory where apply runs."
+
+
+def left_notes(comparison: Comparison) -> Iterator[str]:
+    """What people must know of a change that has not ended."""
+    where, copy = stage(comparison), code(name(comparison.name))
+    if where in {KeepStage.TO_BUILD, KeepStage.FILLING}:
+        back = span(estimate(comparison).back)
+        yield f"Its items are in {copy}, and apply copies them back: about {back} or more. Writers must wait for that."
+    elif where is KeepStage.LEFT_OVER:
+        yield f"{copy} is left from a change that has ended. Apply deletes it if the table has all of its items."
+
+
+def denied(comparison: Comparison) -> Iterator[str]:
+    """That nobody may look whether a copy stops the table from being created again."""
+    if comparison.facts.staging and comparison.facts.staging.denied and _goes(comparison):
+        yield f"Whether there is a copy of its items, {code(name(comparison.name))}, may not be looked up here."
+
+
+def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
+    """Why the table is left alone, and the reason for the output; None where it may change."""
+    where = stage(comparison)
+    if where in KEEPS and (text := _too_slow(comparison)):
+        return text, FailureReason.DESTRUCTIVE_BLOCKED
+    if where not in _REFUSALS:
+        return None
+    staging = comparison.facts.staging or StagingTable()
+    backup = f"the backup {code(staging.backup)}" if staging.backup else "a backup of it, if you have one"
+    text = _REFUSALS[where].format(
+        copy=code(name(comparison.name)),
+        table=code(comparison.name),
+        backup=backup,
+        line=code(":KeepItems true"),
+        way_out=code(f':CopyFrom "{name(comparison.name)}"'),
+        complete=code(COMPLETE),
+        mark=code(ITEMS_FROM),
+    )
+    return text, FailureReason.DESTRUCTIVE_BLOCKED
+
+
+_REFUSALS: Mapping[KeepStage, str] = {
+    KeepStage.IN_THE_WAY: (
+        "{copy} holds a copy of its items, from a change that has not ended. Write {line} into the definition, and "
+        "apply ends that change. If nobody needs the items, delete {copy}."
+    ),
+    KeepStage.INCOMPLETE: (
+        "The table is gone, and {copy}, the copy of its items, is not complete. Restore {backup} as {table}, then "
+        "apply goes on. To create the table with the items that are in {copy}, write {way_out} instead of {line}."
+    ),
+    KeepStage.LOST: (
+        "The table was being filled from {copy}, and that copy is gone. Restore {backup} under another name and look "
+        "at the items. When the table is complete, remove its tag {mark}."
+    ),
+    KeepStage.FOREIGN: (
+        "There is a table {copy} that dynatus did not create. The items are kept under that name while the table is "
+        "created again, so the name must be free."
+    ),
+    KeepStage.UNTAGGED: (
+        "There is a table {copy}, and this endpoint keeps no tags: nobody can say whether it holds all items of "
+        "{table}. If {table} has them, delete {copy}. To get them from {copy}, write {way_out} instead of {line}."
+    ),
+}
+
+
+def _too_slow(comparison: Comparison) -> str | None:
+    """That the items cannot be copied, and copied back, in the time of one apply. A copy that was begun goes on."""
+    cost, most = estimate(comparison), comparison.facts.wait_seconds
+    if most is None or cost.seconds <= most or stage(comparison) is not KeepStage.TO_COPY:
+        return None
+    return (
+        f"To copy its {cost.items:,} items and to copy them back takes about {span(cost.seconds)}, and apply "
+        f"may take {span(int(most))} ({option('wait-minutes')}). Raise that, for plan and apply, or give the new table "
+        f"another name and fill it by {code(':CopyFrom')}: then the old table is there all the time."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What it takes to keep a table's items, by what DescribeTable last counted: up to six hours ago.
+
+    Args:
+        write_units: Of the copy and the new table; each index takes as much again as the new table.
+        there: Seconds of the way into the copy, after its table is created.
+        again: Seconds of the comparison after the backup.
+        back: Seconds of the way back. The table is away, or is not complete, meanwhile.
+    """
+
+    items: int
+    read_units: int
+    write_units: int
+    there: int
+    again: int
+    back: int
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that a comparison takes."""
+        return self.items * copying.BYTES_OF_AN_ITEM
+
+    @property
+    def seconds(self) -> int:
+        """All of it."""
+        return self.there + self.again + AWAY[0] + self.back
+
+
+def estimate(comparison: Comparison) -> Cost:
+    """What it takes to keep the items of a table: of the old one, or of its copy where that one is gone."""
+    copy, desired, rate = _found(comparison), comparison.desired, comparison.facts.copy_rate
+    source = (copy if stage(comparison) in SETTLES else comparison.actual) or copy or desired
+    waiting = Table(name(comparison.name), {keys.KEY[0]: desired.at(keys.KEY)}, info=source.info)
+    checked = bool(items.unproven(source, desired)) or items.may_repeat(source, desired)
+    there = copying.estimate(source, waiting, checked=checked, rate=rate)
+    back = copying.estimate(waiting, desired, checked=False, rate=rate)
+    scan = ceil(there.bytes / copying.READ_UNIT / 2)
+    again = max(ceil(there.items / copying.MOST_ITEMS_A_SECOND), 1)
+    return Cost(
+        items=there.items,
+        read_units=there.read_units + READ_AGAIN * scan + back.read_units,
+        write_units=there.write_units + back.write_units,
+        there=there.seconds,
+        again=again,
+        back=back.seconds,
+    )
+
+
+def settled(comparison: Comparison) -> Comparison:
+    """The comparison when the copy that is left has come to its end."""
+    if stage(comparison) not in SETTLES or comparison.actual is None:
+        return comparison
+    actual = replace(comparison.actual, values={**comparison.actual.values, NAME: {}})
+    return Comparison(comparison.desired, actual, replace(comparison.facts, staging=StagingTable()))

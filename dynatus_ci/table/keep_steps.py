@@ -1,0 +1,284 @@
+"""The steps that keep a table's items, in their order; each says what must be seen after it. Pure.
+
+Steps about the copy expect something of the copy, all others of the table.
+docs/dynamodb.md#keeping-items
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import takewhile
+
+from dynatus_ci.table import copy_from, keep_items
+from dynatus_ci.table.aspects import keys, tags
+from dynatus_ci.table.aspects.base import AccountFacts, Comparison, StagingTable
+from dynatus_ci.table.aspects.encryption import Encryption
+from dynatus_ci.table.keep_items import COMPLETE, COPY_OF, ITEMS_FROM, KEEPS, NAME, PATH, SETTLES, KeepStage
+from dynatus_ci.table.model import Difference, Path, Step, Table, Value
+from dynatus_ci.text import code
+
+COPY = copy_from.OPERATION
+ALIGN = "BatchWriteItem"
+COMPARE = "Scan"
+SOURCE = copy_from.NAME
+"""The parameter of a step about items that says which table they come from; `TableName` is where they go."""
+ABOUT_ITEMS = frozenset({COPY, ALIGN, COMPARE})
+_TURNS = frozenset({"DeleteTable", COPY})
+_TAKEN = (Encryption.name, tags.Tags.name)
+"""What the copy has of the new table's settings: who may read its items is as before, and who pays for it."""
+
+
+def is_about_items(step: Step) -> bool:
+    """Whether a step reads and writes items: many calls, and not one."""
+    return step.operation in ABOUT_ITEMS
+
+
+def waits_in_copy(left: Iterable[Step], table: str) -> bool:
+    """Whether a table is gone or lacks items, and they are in its copy.
+
+    Args:
+        left: The steps of the table that are not done.
+        table: The table's name.
+    """
+    first = next(
+        (step for step in left if step.parameters.get("TableName") == table and step.operation in _TURNS), None
+    )
+    return first is not None and first.operation != "DeleteTable"
+
+
+def too_early(step: Step, steps: Iterable[Step]) -> bool:
+    """Whether a step deletes a table while items must still be copied or compared before that."""
+    before = takewhile(lambda other: other is not step, steps)
+    return step.operation == "DeleteTable" and any(map(is_about_items, before))
+
+
+def served(differences: Iterable[Difference]) -> tuple[str, ...]:
+    """The id of the difference that all of these steps serve; nothing where no item is kept."""
+    return tuple(difference.id for difference in differences if difference.path == PATH)
+
+
+# --- before the table goes -------------------------------------------------------------------------------------------
+
+
+def into_copy(comparison: Comparison, create: Step, ids: tuple[str, ...]) -> Iterator[Step]:
+    """Make the copy, and fill it.
+
+    Args:
+        comparison: The two sides.
+        create: The step that creates the new table.
+        ids: The ids of the differences that steps before these serve.
+    """
+    where, memory = keep_items.stage(comparison), comparison.facts.memory
+    if where not in KEEPS:
+        return
+    if where is KeepStage.TO_COPY:
+        yield replace(_create(comparison, create), after=ids)
+    if _is_of_an_earlier_run(comparison):
+        yield replace(_untag(comparison, COMPLETE, "note that the copy may not be complete any more"), after=ids)
+    if memory.staged != keep_items.both(comparison):
+        yield replace(_copy(comparison, back=False), after=ids)
+
+
+def _is_of_an_earlier_run(comparison: Comparison) -> bool:
+    """Whether an earlier run has marked the copy as complete. Since then the table may have been written to."""
+    memory, both = comparison.facts.memory, keep_items.both(comparison)
+    return keep_items.is_complete(comparison) and both not in {memory.staged, memory.equal}
+
+
+def align(comparison: Comparison, ids: tuple[str, ...]) -> Iterator[Step]:
+    """Make the copy equal to the table, and note that it is."""
+    if keep_items.stage(comparison) not in KEEPS:
+        return
+    copy = code(keep_items.name(comparison.name))
+    if comparison.facts.memory.equal != keep_items.both(comparison):
+        yield Step(
+            operation=ALIGN,
+            parameters={"TableName": keep_items.name(comparison.name), SOURCE: comparison.name},
+            reason=f"compare all items with {copy}, and change there what is different",
+            differences=_ids(comparison),
+            waits_for="no item is different",
+            seconds=(keep_items.estimate(comparison).again, None),
+            aspect=NAME,
+            after=ids,
+        )
+    marked = keep_items.is_complete(comparison) and not _is_of_an_earlier_run(comparison)
+    if keep_items.keeps_tags(comparison) and not marked:
+        reason = f"note in a tag that {copy} has all items"
+        yield replace(_tagged(comparison, "TagResource", reason, {COMPLETE: _mark(comparison)}), after=ids)
+
+
+def _create(comparison: Comparison, create: Step) -> Step:
+    """CreateTable of the copy: the new key, on demand, without a global index, and encrypted like the new table.
+
+    It has the local indexes: so what these refuse, such as too many bytes under one partition key, is found in time.
+    """
+    copy = keep_items.name(comparison.name)
+    taken = {member: create.parameters[member] for member in _TAKEN if member in create.parameters}
+    expects: dict[Path, Value] = {(): {}}
+    if keep_items.keeps_tags(comparison):
+        own = [tag for tag in taken.get(tags.Tags.name, []) if tag["Key"] != ITEMS_FROM]
+        taken[tags.Tags.name] = [*own, {"Key": COPY_OF, "Value": _mark(comparison)}]
+        expects[tags.Tags.name, COPY_OF] = _mark(comparison)
+    return Step(
+        operation="CreateTable",
+        parameters={"TableName": copy, **_schema(comparison), "BillingMode": "PAY_PER_REQUEST", **taken},
+        reason=f"create {code(copy)} for a copy of the items",
+        differences=_ids(comparison),
+        expects=expects,
+        waits_for="it is ACTIVE",
+        seconds=(2, 22),
+        aspect=NAME,
+    )
+
+
+def _schema(comparison: Comparison) -> dict[str, Value]:
+    """The key and the local indexes of the new table, with the types of their attributes."""
+    local = comparison.desired.at((keys.LOCAL,)) or {}
+    kinds: dict[str, str | None] = {}
+    for keyed in (comparison.desired.at(keys.KEY), *local.values()):
+        kinds |= keys.types(keyed["AttributeDefinitions"])
+    indexes = [keys.local_parameters(*index) for index in local.items()]
+    return {
+        "KeySchema": comparison.desired.at(keys.KEY)["KeySchema"],
+        "AttributeDefinitions": keys.definitions(kinds),
+        **({keys.LOCAL: indexes} if indexes else {}),
+    }
+
+
+# --- after the table has gone ----------------------------------------------------------------------------------------
+
+
+def with_mark(comparison: Comparison, create: Step) -> Step:
+    """CreateTable with the tag that says which copy the new table is to be filled from."""
+    fills = keep_items.stage(comparison) in {*KEEPS, KeepStage.TO_BUILD}
+    if not fills or not keep_items.keeps_tags(comparison):
+        return create
+    value = _mark(comparison)
+    tagged = [*create.parameters.get(tags.Tags.name, []), {"Key": ITEMS_FROM, "Value": value}]
+    return replace(
+        create,
+        parameters={**create.parameters, tags.Tags.name: tagged},
+        expects={**create.expects, (NAME, ITEMS_FROM): value},
+    )
+
+
+def out_of_copy(comparison: Comparison) -> Iterator[Step]:
+    """Fill the new table. Of one that is full already, see that it has all items."""
+    where = keep_items.stage(comparison)
+    returned = comparison.facts.memory.returned == keep_items.both(comparison)
+    if where in {*KEEPS, KeepStage.TO_BUILD} or (where is KeepStage.FILLING and not returned):
+        yield _copy(comparison, back=True)
+    elif where is KeepStage.LEFT_OVER and not returned:
+        copy = keep_items.name(comparison.name)
+        yield Step(
+            operation=COMPARE,
+            parameters={"TableName": comparison.name, SOURCE: copy},
+            reason=f"look whether the table has all items of {code(copy)}",
+            differences=_ids(comparison),
+            waits_for="all of them are found",
+            seconds=(keep_items.estimate(comparison).again, None),
+            aspect=NAME,
+        )
+
+
+def ending(comparison: Comparison, others: tuple[str, ...] = ()) -> Iterator[Step]:
+    """Take the new table's mark off, and delete the copy.
+
+    Args:
+        comparison: The two sides.
+        others: The ids of the differences whose steps come before.
+    """
+    where, copy = keep_items.stage(comparison), keep_items.name(comparison.name)
+    if where in {*KEEPS, KeepStage.TO_BUILD, KeepStage.FILLING}:
+        if keep_items.keeps_tags(comparison):
+            step = _untag(comparison, ITEMS_FROM, "note that the table has all items")
+            yield replace(step, after=others)
+    elif where is not KeepStage.LEFT_OVER:
+        return
+    gone: Mapping[Path, Value] = {(): None}
+    yield Step(
+        operation="DeleteTable",
+        parameters={"TableName": copy},
+        reason=f"delete {code(copy)}: the table has all of its items",
+        differences=_ids(comparison),
+        expects=gone,
+        waits_for="it is gone",
+        seconds=(4, 6),
+        aspect=NAME,
+        after=others,
+    )
+
+
+def settling(comparison: Comparison) -> Iterator[Step]:
+    """What comes first where the table is to go and a copy of an earlier change is left: that one ends."""
+    if keep_items.stage(comparison) in SETTLES:
+        yield from out_of_copy(comparison)
+        yield from ending(comparison)
+
+
+# --- their parts -----------------------------------------------------------------------------------------------------
+
+
+def _ids(comparison: Comparison) -> tuple[str, ...]:
+    return served(keep_items.differences(comparison))
+
+
+def _mark(comparison: Comparison) -> str:
+    return keep_items.mark(comparison)
+
+
+def _copy(comparison: Comparison, *, back: bool) -> Step:
+    table, copy = comparison.name, keep_items.name(comparison.name)
+    cost = keep_items.estimate(comparison)
+    return Step(
+        operation=COPY,
+        parameters={"TableName": table, SOURCE: copy} if back else {"TableName": copy, SOURCE: table},
+        reason=f"copy the items {'back from' if back else 'to'} {code(copy)}",
+        differences=_ids(comparison),
+        waits_for="all of them are in both tables",
+        seconds=(cost.back if back else cost.there, None),
+        aspect=NAME,
+    )
+
+
+def _untag(comparison: Comparison, key: str, reason: str) -> Step:
+    return _tagged(comparison, "UntagResource", reason, {key: None})
+
+
+def _tagged(comparison: Comparison, operation: str, reason: str, wanted: Mapping[str, str | None]) -> Step:
+    """A step that sets or removes a tag of the copy, or the mark of the table."""
+    ((key, value),) = wanted.items()
+    of_table = key == ITEMS_FROM
+    change = {"TagKeys": [key]} if value is None else {"Tags": [{"Key": key, "Value": value}]}
+    arn = _arn(comparison, comparison.name if of_table else keep_items.name(comparison.name))
+    path: Path = (NAME, key) if of_table else (tags.Tags.name, key)
+    return Step(
+        operation=operation,
+        parameters={"ResourceArn": arn, **change},
+        reason=reason,
+        differences=_ids(comparison),
+        expects={path: value},
+        waits_for="tag gone" if value is None else "tag set",
+        seconds=tags.Tags.seconds,
+        aspect=NAME,
+    )
+
+
+def _arn(comparison: Comparison, table: str) -> str:
+    """The ARN of the table or its copy, by that of the one that is there."""
+    found = comparison.facts.staging.table if comparison.facts.staging else None
+    infos = (side.info for side in (comparison.actual, found) if side and side.info)
+    owner = next((info.arn.rpartition("/")[0] for info in infos), "table")
+    return f"{owner}/{table}"
+
+
+# --- for the proof of a plan -----------------------------------------------------------------------------------------
+
+
+def after(step: Step, facts: AccountFacts) -> AccountFacts:
+    """What is known after a step about the copy is done."""
+    if () not in step.expects:
+        return facts
+    made = Table(step.parameters["TableName"]) if step.expects[()] is not None else None
+    return replace(facts, staging=StagingTable(made))

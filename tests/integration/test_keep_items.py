@@ -1,0 +1,511 @@
+"""`:KeepItems`: a table gets another key and keeps its items, whatever goes wrong on the way.
+
+On the simulator: stops at any call, throttled and lost calls, a second writer, an item that does not fit, and files
+that change while a change has not ended. Every test looks for each item that was ever in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from copy import copy
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import pytest
+
+from dynatus_ci.aws.client import Aws
+from dynatus_ci.engine import Event, EventKind, Options
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.table.model import Action, Plan
+from dynatus_ci.table.outcome import Outcome
+from tests.simulator import SECOND_WRITER, Kind
+from tests.simulator.clock import DAY
+from tests.simulator.tables import Json
+from tests.world import Run, World, opened
+
+Definition = dict[str, Any]
+NAME, COPY = "orders", "orders.dynatus-items"
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[World]:
+    with opened() as world:
+        yield world
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    shared.renew()
+    shared.options = Options(wait_seconds=DAY)
+    return shared
+
+
+def definition(*key: str, **more: Any) -> Definition:
+    kinds = dict.fromkeys([*key, *more.pop("attributes", ())], "S")
+    return {
+        "TableName": NAME,
+        "KeySchema": [
+            {"AttributeName": name, "KeyType": kind} for name, kind in zip(key, ("HASH", "RANGE"), strict=False)
+        ],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in kinds],
+        "BillingMode": "PAY_PER_REQUEST",
+        "Tags": [{"Key": "team", "Value": "shop"}],
+        **more,
+    }
+
+
+BEFORE = definition("id")
+KEPT = definition("id", KeepItems=True)
+AFTER = definition(
+    "customer",
+    "id",
+    KeepItems=True,
+    attributes=["shop"],
+    GlobalSecondaryIndexes=[
+        {
+            "IndexName": "by-shop",
+            "KeySchema": [{"AttributeName": "shop", "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ],
+    StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
+)
+THIRD = definition("shop", "id", KeepItems=True)
+
+
+def order(number: int, **more: Json) -> Json:
+    return {
+        "id": {"S": f"{number:05}"},
+        "customer": {"S": f"c{number % 10}"},
+        "shop": {"S": f"s{number % 3}"},
+        "total": {"N": str(number)},
+        **more,
+    }
+
+
+def begun(world: World, count: int) -> dict[str, Json]:
+    """The old table with some items; what it holds."""
+    world.apply(BEFORE)
+    world.simulator.fill(NAME, map(order, range(count)))
+    return held(world)
+
+
+def held(world: World, name: str = NAME) -> dict[str, Json]:
+    """The items of a table by their order's number; nothing of one that is gone, or is being deleted."""
+    world.simulator.settle()
+    table = world.simulator.tables.get(name)
+    return {} if table is None or table.lifecycle else {it["id"]["S"]: it for it in table.items.by_key.values()}
+
+
+def nothing_is_lost(world: World, items: dict[str, Json]) -> None:
+    """Each item is in the table or in its copy."""
+    assert held(world, COPY) | held(world) == items
+
+
+def all_is_well(world: World, items: dict[str, Json], wanted: Definition = AFTER) -> None:
+    """The table is as the file says, with all items; nothing is left, and there is nothing to do."""
+    assert held(world) == items
+    assert set(world.simulator.tables) == {NAME}
+    table = world.simulator.tables[NAME]
+    assert table.key_schema == wanted["KeySchema"]
+    assert dict(table.tags.now) == {"team": "shop"}
+    assert world.apply(wanted).table.result is Outcome.NOOP
+
+
+def ends_well(world: World, items: dict[str, Json], wanted: Definition = AFTER, plan: Plan | None = None) -> Run:
+    """The next apply brings it to its end."""
+    run = world.apply(wanted, plan=plan)
+    assert run.table.error is None
+    all_is_well(world, items, wanted)
+    return run
+
+
+def test_a_table_gets_another_key_and_keeps_its_items(world: World) -> None:
+    items = begun(world, 120)
+    old = world.simulator.tables[NAME]
+    run = ends_well(world, items)
+    assert run.change.action is Action.RECREATE
+    assert [step.operation for step in run.change.steps] == [step.step.operation for step in run.table.steps]
+    assert all(step.status == "done" for step in run.table.steps)
+    copied, equal, back = run.table.notes
+    assert copied.startswith("Copied 120 items of `orders`. All 120 items are in `orders.dynatus-items`. That took ")
+    assert equal.startswith("All 120 items of `orders` are in `orders.dynatus-items`, each as it is. That took ")
+    assert back.startswith("Copied 120 items of `orders.dynatus-items`. All 120 items are in `orders`. That took ")
+    (backup,) = [event.backup for event in run.events if event.kind is EventKind.BACKUP]
+    assert backup == run.table.backup
+    assert world.simulator.backups[str(backup)].source["TableId"] == old.id
+    assert world.simulator.tables[NAME].stream_view
+    assert run.calls[-1].operation != "Scan"
+    assert all(call.table in {NAME, COPY, f"{NAME}.dynatus-probe", None} for call in run.writes)
+
+
+# --- stops -----------------------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The n-th call of a run; or that of an operation, about a table."""
+
+    number: int = 1
+    operation: str | None = None
+    table: str | None = None
+    sent: bool = True
+
+    def concerns(self, operation: str, table: str | None) -> bool:
+        return self.operation in {None, operation} and self.table in {None, table}
+
+
+class Dying(Aws):
+    """A connection whose process dies at a call: before it is sent, or before its answer is seen."""
+
+    point: Point
+    seen: int
+
+    def _send(self, client: Any, operation: str, *, table: str | None = None, **more: Any) -> dict[str, Any]:
+        self.seen += self.point.concerns(operation, table)
+        over = self.seen - self.point.number
+        if over > 0 or (over == 0 and not self.point.sent):
+            raise Killed
+        answer = super()._send(client, operation, table=table, **more)
+        if over == 0:
+            raise Killed
+        return answer
+
+
+def dies(world: World, point: Point, planned: Plan, wanted: Definition = AFTER) -> bool:
+    """Whether an apply reaches that call. There it dies."""
+    alive = world.aws
+    world.aws = copy(alive)
+    world.aws.__class__ = Dying
+    assert isinstance(world.aws, Dying)
+    world.aws.point, world.aws.seen = point, 0
+    try:
+        world.apply(wanted, plan=planned)
+    except Killed:
+        return True
+    finally:
+        world.aws = alive
+    return False
+
+
+def every(world: World, points: Iterable[Point]) -> Iterator[tuple[dict[str, Json], Plan]]:
+    """What each of these kills leaves behind: nothing is lost. The items, and what was planned."""
+    for point in points:
+        world.renew()
+        items = begun(world, 12)
+        planned = world.plan(AFTER)
+        if not dies(world, point, planned):
+            return
+        nothing_is_lost(world, items)
+        yield items, planned
+
+
+IN_COPY = Point(operation="BatchExecuteStatement", table=COPY)
+BACKED_UP = Point(operation="DescribeBackup")
+MARKED = Point(operation="TagResource", table=COPY)
+GONE = Point(operation="DeleteTable", table=NAME)
+MADE = Point(operation="CreateTable", table=NAME)
+RETURNING = Point(operation="BatchExecuteStatement", table=NAME)
+UNMARKED = Point(operation="UntagResource", table=NAME)
+ENDED = Point(operation="DeleteTable", table=COPY)
+
+
+def any_call(step: int = 1, *, sent: bool = True) -> Iterator[Point]:
+    """Every call of a run, or every few. `every` ends where a run makes no more."""
+    return (Point(number, sent=sent) for number in count(1, step))
+
+
+@pytest.mark.slow
+def test_it_goes_on_after_a_kill_at_some_calls(world: World) -> None:
+    for items, planned in every(world, [IN_COPY, GONE, RETURNING]):
+        ends_well(world, items, plan=planned)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("sent", [False, True], ids=["before it is sent", "before its answer"])
+def test_it_goes_on_after_a_kill_at_any_call(world: World, *, sent: bool) -> None:
+    for items, planned in every(world, any_call(sent=sent)):
+        ends_well(world, items, plan=planned)
+
+
+@pytest.mark.soak
+def test_it_goes_on_after_several_kills(world: World) -> None:
+    for items, planned in every(world, any_call(7)):
+        for second in (20, 40, 60):
+            dies(world, Point(second), planned)
+            nothing_is_lost(world, items)
+        ends_well(world, items, plan=planned)
+
+
+# --- another file meanwhile ------------------------------------------------------------------------------------------
+
+
+def another_file(world: World, wanted: Definition, points: Iterable[Point]) -> None:
+    """After each kill another file is planned and applied: it ends well."""
+    for items, _ in every(world, points):
+        world.pass_time(60)
+        world.simulator.tables.pop(f"{NAME}.dynatus-probe", None)  # the probe of another file: people delete it
+        ends_well(world, items, wanted)
+
+
+@pytest.mark.slow
+def test_a_file_that_goes_back_to_the_old_key_keeps_the_items(world: World) -> None:
+    another_file(world, KEPT, [MARKED, RETURNING])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("wanted", [KEPT, THIRD], ids=["the old key", "a third key"])
+def test_another_file_keeps_the_items_at_any_call(world: World, wanted: Definition) -> None:
+    another_file(world, wanted, any_call(3))
+
+
+def without_line(world: World, points: Iterable[Point]) -> None:
+    """After each kill the line is gone: no table is created, and the line brings all back."""
+    lost = {key: value for key, value in AFTER.items() if key != "KeepItems"}
+    for items, _ in every(world, points):
+        world.pass_time(60)
+        if COPY not in world.simulator.tables:
+            continue
+        run = world.apply(lost)
+        assert not any(call.operation in {"CreateTable", "DeleteTable"} for call in run.writes)
+        if run.table.error:
+            assert run.table.error.reason is FailureReason.DESTRUCTIVE_BLOCKED
+            assert COPY in run.table.error.message
+        nothing_is_lost(world, items)
+        ends_well(world, items)
+
+
+@pytest.mark.slow
+def test_without_the_line_no_table_is_created_while_a_copy_is_left(world: World) -> None:
+    without_line(world, [GONE])
+
+
+@pytest.mark.soak
+def test_without_the_line_no_table_is_created_at_any_call(world: World) -> None:
+    without_line(world, any_call(3))
+
+
+# --- what goes wrong -------------------------------------------------------------------------------------------------
+
+
+def test_throttled_calls_and_items_are_sent_again(world: World) -> None:
+    items = begun(world, 100)
+    world.simulator.slow_writes = 0.05
+    world.simulator.faults.add(Kind.THROTTLE, rate=0.05)
+    world.simulator.faults.add(Kind.ERROR_AFTER, rate=0.05, operations=["BatchExecuteStatement", "BatchWriteItem"])
+    run = world.apply(AFTER)
+    assert run.table.error is None
+    world.simulator.faults.clear()
+    all_is_well(world, items)
+
+
+def test_what_another_writes_until_the_last_comparison_is_kept(world: World) -> None:
+    """Before the backup an application writes an item, changes one and deletes one, all after they were copied."""
+    items = begun(world, 60)
+    stranger = world.simulator.client(caller=SECOND_WRITER)
+    late, changed = order(1_000), order(7, total={"N": "1.50"})
+
+    def write() -> None:
+        stranger.put_item(TableName=NAME, Item=late)
+        stranger.put_item(TableName=NAME, Item=changed)
+        stranger.delete_item(TableName=NAME, Key={"id": {"S": "00008"}})
+
+    def told(event: Event) -> None:
+        if event.kind is EventKind.BACKUP:
+            write()
+
+    run = world.apply(AFTER, on_event=told)
+    assert run.table.error is None
+    del items["00008"]
+    all_is_well(world, items | {"01000": late, "00007": changed})
+    assert "2 were copied anew, and 2 deleted there" in run.table.notes[1]
+    stranger.close()
+
+
+def test_a_table_that_never_stands_still_stays(world: World) -> None:
+    begun(world, 10)
+    planned = world.plan(AFTER)
+    stranger = world.simulator.client(caller=SECOND_WRITER)
+    numbers = count(1_000)
+    old = world.simulator.tables[NAME].id
+
+    def write() -> None:
+        stranger.put_item(TableName=NAME, Item=order(next(numbers)))
+
+    for call in range(1, 600):
+        world.simulator.faults.before(call, write)
+    run = world.apply(AFTER, plan=planned)
+    assert run.table.error
+    assert run.table.error.reason is FailureReason.SOURCE_WRITTEN
+    assert "Stop its writers" in run.table.error.message
+    assert world.simulator.tables[NAME].id == old
+    world.simulator.faults.clear()
+    ends_well(world, held(world), plan=planned)
+    stranger.close()
+
+
+@pytest.mark.soak
+def test_a_table_that_is_only_changed_never_stands_still_either(world: World) -> None:
+    """No item comes or goes, so all are in the copy: but never as they are."""
+    begun(world, 10)
+    planned = world.plan(AFTER)
+    stranger = world.simulator.client(caller=SECOND_WRITER)
+    numbers = count(1_000)
+    old = world.simulator.tables[NAME].id
+
+    def write() -> None:
+        stranger.put_item(TableName=NAME, Item=order(3, total={"N": str(next(numbers))}))
+
+    for call in range(1, 600):
+        world.simulator.faults.before(call, write)
+    run = world.apply(AFTER, plan=planned)
+    assert run.table.error
+    assert run.table.error.reason is FailureReason.SOURCE_WRITTEN
+    assert world.simulator.tables[NAME].id == old
+    stranger.close()
+
+
+def test_one_item_that_does_not_fit_stops_it_before_anything_is_made(world: World) -> None:
+    begun(world, 10_000)
+    world.simulator.fill(NAME, [order(5_000, customer={"N": "1"})])
+    run = world.apply(AFTER)
+    assert run.table.error
+    assert run.table.error.reason is FailureReason.ITEMS_DO_NOT_FIT
+    assert run.writes == []
+    assert set(world.simulator.tables) == {NAME}
+
+
+def test_an_item_that_spoils_after_the_check_is_found_before_the_table_goes(world: World) -> None:
+    """It fits the new key, and not the index: the copy takes it, and the new table would not."""
+    begun(world, 12)
+    old = world.simulator.tables[NAME].id
+
+    def spoil(event: Event) -> None:
+        if event.kind is EventKind.BACKUP:
+            world.simulator.fill(NAME, [order(5, shop={"N": "77777"})])
+
+    run = world.apply(AFTER, on_event=spoil)
+    assert run.table.error
+    assert run.table.error.reason is FailureReason.ITEMS_DO_NOT_FIT
+    assert "77777" not in run.table.error.message
+    assert world.simulator.tables[NAME].id == old
+    world.simulator.fill(NAME, [order(5)])
+    ends_well(world, held(world), plan=run.plan)
+
+
+def test_a_table_that_is_replaced_while_it_is_read_changes_nothing_in_its_copy(world: World) -> None:
+    items = begun(world, 12)
+
+    def replace_table() -> None:
+        table = world.simulator.tables[NAME]
+        table.id = "another"
+        for place in list(table.items.by_key):
+            del table.items.by_key[place]
+        table.items._order.clear()  # noqa: SLF001  # the simulator's own; a table that somebody made anew is empty
+
+    def in_the_scan(event: Event) -> None:
+        if event.kind is EventKind.STEP and event.step and event.step.operation == "BatchWriteItem":
+            world.simulator.faults.before(world.simulator.journal.calls[-1].number + 10, replace_table)
+
+    run = world.apply(AFTER, on_event=in_the_scan)
+    assert run.table.result is Outcome.REFUSED
+    assert run.table.error
+    assert "was replaced" in run.table.error.message
+    assert held(world, COPY) == items
+
+
+def test_what_an_application_writes_into_the_new_table_is_never_overwritten(world: World) -> None:
+    ((items, planned),) = every(world, [MADE])
+    world.pass_time(60)
+    mine = order(7, status={"S": "paid"})
+    world.simulator.fill(NAME, [mine])
+    run = world.apply(AFTER, plan=planned)
+    assert run.table.error is None
+    assert "1 items differ" in run.table.notes[0]
+    all_is_well(world, items | {"00007": mine})
+
+
+def test_a_copy_with_items_that_the_table_does_not_have_stays(world: World) -> None:
+    """The run died before it deleted the copy; then the application deleted an item."""
+    ((items, planned),) = every(world, [UNMARKED])
+    world.pass_time(60)
+    stranger = world.simulator.client(caller=SECOND_WRITER)
+    stranger.delete_item(TableName=NAME, Key={"customer": {"S": "c3"}, "id": {"S": "00003"}})
+    run = world.apply(AFTER, plan=planned)
+    assert run.table.result is Outcome.REFUSED
+    assert run.table.error
+    assert "1 of 12 items" in run.table.error.message
+    nothing_is_lost(world, items)
+    stranger.delete_table(TableName=COPY)
+    world.pass_time(60)
+    del items["00003"]
+    all_is_well(world, items)
+    stranger.close()
+
+
+def test_a_table_that_somebody_deletes_during_the_copy_is_not_made_again(world: World) -> None:
+    ((items, planned),) = every(world, [BACKED_UP])
+    world.pass_time(60)
+    stranger = world.simulator.client(caller=SECOND_WRITER)
+    stranger.delete_table(TableName=NAME)
+    world.pass_time(60)
+    run = world.apply(AFTER, plan=planned)
+    assert run.table.result is Outcome.REFUSED
+    assert run.table.error
+    assert "is not complete" in run.table.error.message
+    assert next(iter(world.simulator.backups)) in run.table.error.message
+    assert run.writes == []
+    nothing_is_lost(world, items)
+    out = {key: value for key, value in AFTER.items() if key != "KeepItems"} | {"CopyFrom": COPY}
+    assert world.apply(out).table.error is None
+    assert held(world) == items
+    stranger.close()
+
+
+def test_a_file_without_the_line_is_not_what_was_reviewed(world: World) -> None:
+    items = begun(world, 12)
+    lost = {key: value for key, value in AFTER.items() if key != "KeepItems"}
+    run = world.apply(lost, plan=world.plan(AFTER))
+    assert run.table.error
+    assert run.table.error.reason is FailureReason.PLAN_CHANGED
+    assert run.writes == []
+    assert held(world) == items
+
+
+def test_a_table_in_the_name_of_the_copy_is_left_alone(world: World) -> None:
+    items = begun(world, 12)
+    world.apply(BEFORE | {"TableName": COPY})
+    run = world.apply(AFTER)
+    assert run.table.result is Outcome.REFUSED
+    assert run.writes == []
+    assert held(world) == items
+
+
+def test_another_local_index_keeps_the_items(world: World) -> None:
+    local = definition(
+        "customer",
+        "id",
+        KeepItems=True,
+        attributes=["shop"],
+        LocalSecondaryIndexes=[
+            {
+                "IndexName": "by-shop",
+                "KeySchema": [
+                    {"AttributeName": "customer", "KeyType": "HASH"},
+                    {"AttributeName": "shop", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    world.apply(definition("customer", "id"))
+    world.simulator.fill(NAME, map(order, range(20)))
+    items = held(world)
+    ends_well(world, items, local)
+    assert world.simulator.tables[NAME].local_indexes
