@@ -209,6 +209,24 @@ def test_a_definition_fills_its_table_and_a_stopped_copy_goes_on(emulator: Dynam
     assert result.notes[0].startswith("Copied 40 items")
 
 
+# --- :KeepItems ------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_gets_another_key_and_keeps_its_items(emulator: DynamoDBClient) -> None:
+    """One emulator keeps tags and makes backups, the other does neither."""
+    source = made(emulator, "pk", "sk")
+    fill(emulator, source, *(item(number, **EVERYTHING) for number in range(60)))
+    before = all_items(emulator, source)
+    wanted = {**definition("id", "pk"), "TableName": source.name, "KeepItems": True}
+    result = api.apply_tables(emulator, [wanted], allow_destructive=[source.name]).tables[0]
+    assert result.error is None
+    assert all_items(emulator, build.desired(wanted)) == before
+    found = emulator.describe_table(TableName=source.name)["Table"]["KeySchema"]
+    assert [element["AttributeName"] for element in found] == ["id", "pk"]
+    assert f"{source.name}.dynatus-items" not in emulator.list_tables()["TableNames"]
+    assert api.plan_tables(emulator, [wanted]).tables[0].action is Action.NOOP
+
+
 def id_of(client: DynamoDBClient, table: Table) -> str:
     actual = build.actual(client.describe_table(TableName=table.name)["Table"], {})
     return actual.info.table_id[:8] if actual.info else ""
