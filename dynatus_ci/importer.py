@@ -26,8 +26,8 @@ from dynatus_ci.table.aspects.base import AccountFacts
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.tags import Tags
+from dynatus_ci.table.lookups import MissingFacts
 from dynatus_ci.table.model import Action, Table
-from dynatus_ci.table.planner import MissingFacts
 from dynatus_ci.text import code, quoted
 
 PROBE = (

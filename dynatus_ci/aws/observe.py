@@ -21,8 +21,8 @@ from dynatus_ci.table.aspects import ASPECTS, targets
 from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Backup, Emptiness, StagingTable
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.tags import Tags
+from dynatus_ci.table.lookups import MissingFacts
 from dynatus_ci.table.model import Table
-from dynatus_ci.table.planner import MissingFacts
 from dynatus_ci.text import code
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"

@@ -19,7 +19,7 @@ from dynatus_ci.engine.fitting import Fitting, OnRead
 from dynatus_ci.engine.item_progress import ItemProgress
 from dynatus_ci.engine.run import EngineRun, Event, EventKind, OnEvent, Refuse
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import copy_from, emulators, planner, proof, usage
+from dynatus_ci.table import copy_from, emulators, planner, proof, sides, usage
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import AccountFacts
 from dynatus_ci.table.aspects.tags import Tags
@@ -124,7 +124,7 @@ def plan_against(
     def planned(table: Table) -> TableChange:
         actual = before.get(table.name)
         facts = replace(known, scaling=targets.as_targets(actual) if actual else {})
-        return proof.proven(planner.change(table, planner.as_actual(actual, region or "REGION"), facts), facts)
+        return proof.proven(planner.change(table, sides.as_actual(actual, region or "REGION"), facts), facts)
 
     changes = source_deletion.told([planned(table) for table in tables], None)
     return Plan(

@@ -16,7 +16,7 @@ from dynatus_ci.engine import filling, progress, steps, waiting
 from dynatus_ci.engine.fitting import Fitting
 from dynatus_ci.engine.run import EngineRun, EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import Bug, DynatusError, FailureReason
-from dynatus_ci.table import aspects, copy_from, keep_steps, order, planner
+from dynatus_ci.table import aspects, copy_from, keep_steps, lookups, order, planner
 from dynatus_ci.table.aspects.base import AccountFacts, Memory
 from dynatus_ci.table.model import Failure, Path, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, TableResult
@@ -37,7 +37,7 @@ def observe_table(
     """
     actual = observe.table(aws, desired)
     facts = replace(cache.facts(), memory=memory)
-    while missing := planner.missing_facts(desired, actual, facts):
+    while missing := lookups.missing_facts(desired, actual, facts):
         facts = cache.answer(missing, desired, facts)
     return actual, facts
 

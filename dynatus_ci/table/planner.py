@@ -6,26 +6,23 @@ docs/dynamodb.md#the-order-of-steps
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from dynatus_ci.table import (
-    build,
     copy_from,
-    emulators,
     keep_items,
     keep_steps,
     order,
-    probe,
     replacement,
     restore_from,
+    sides,
+    support,
     unmanaged,
 )
-from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys, recreating, scaling, targets
-from dynatus_ci.table.aspects import of as aspect_of
-from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Comparison, Emptiness, ProbeState
+from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys, recreating, scaling
+from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Comparison, Emptiness
 from dynatus_ci.table.aspects.encryption import Encryption
-from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import (
     Action,
     Difference,
@@ -36,8 +33,6 @@ from dynatus_ci.table.model import (
     Step,
     Table,
     TableChange,
-    TableInfo,
-    Value,
 )
 from dynatus_ci.text import code, codes
 
@@ -50,30 +45,6 @@ STRONG = "MultiRegionConsistency"
 UNCHANGEABLE = frozenset({"ARCHIVING", "ARCHIVED", "INACCESSIBLE_ENCRYPTION_CREDENTIALS"})
 
 
-@dataclass(frozen=True, slots=True)
-class MissingFacts:
-    """What must be looked up before the change of a table can be planned. False and None: nothing.
-
-    `key` is the KMS key to look up. `schedules` are scheduled actions: they matter where the file has auto scaling.
-    `source` is the table to copy from, and `copied` whether its items are all there. `staging` is the table's own copy.
-    `backup` is the ARN of the backup to restore.
-    """
-
-    scaling: bool = False
-    schedules: bool = False
-    emptiness: bool = False
-    probe: bool = False
-    key: str | None = None
-    source: str | None = None
-    copied: bool = False
-    staging: bool = False
-    backup: str | None = None
-
-    def __bool__(self) -> bool:
-        flags = (self.scaling, self.schedules, self.emptiness, self.probe, self.copied, self.staging)
-        return any(flags) or any(named is not None for named in (self.key, self.source, self.backup))
-
-
 def change(desired: Table, actual: Table | None, facts: AccountFacts) -> TableChange:
     """What a table needs.
 
@@ -82,7 +53,7 @@ def change(desired: Table, actual: Table | None, facts: AccountFacts) -> TableCh
         actual: The table of the account; None where it is missing.
         facts: What is known of the account and the endpoint.
     """
-    comparison = _comparison(desired, actual, facts)
+    comparison = sides.of(desired, actual, facts)
     if comparison.info and comparison.info.status in UNCHANGEABLE:
         return _unchangeable(comparison)
     if desired.absent:
@@ -94,71 +65,13 @@ def change(desired: Table, actual: Table | None, facts: AccountFacts) -> TableCh
     else:
         planned = _update(comparison)
     if not desired.absent:
-        planned = _with_copy(planned, _missing(comparison) if planned.action is Action.RECREATE else comparison)
+        planned = _with_copy(planned, sides.missing(comparison) if planned.action is Action.RECREATE else comparison)
         planned = _with_kept(planned, comparison)
     if actual is not None and comparison.creating:
         return replace(planned, notes=("The table is being deleted now. Apply waits for that.", *planned.notes))
     if restore_from.is_under_way(Comparison(desired, actual, facts)):
         return replace(planned, notes=(restore_from.UNDER_WAY, *planned.notes))
     return planned
-
-
-def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> MissingFacts:
-    """What must be looked up before `change` is asked. Nothing of the account is looked up without need."""
-    comparison = _comparison(desired, actual, facts)
-    goes = comparison.actual is not None and (desired.absent or any(recreating(comparison)))
-    base = _missing(comparison) if goes else comparison
-    if restore_from.unread_backup(comparison):
-        return MissingFacts(backup=restore_from.unread_backup(comparison))
-    if restore_from.wanted(comparison):
-        base = _restored(comparison)
-    unread = facts.scaling is None and not facts.scaling_denied
-    unknown_keys = (aspect.unknown_key(base) for aspect in _readable(base))
-    replaced = goes and not desired.absent
-    new_key = ENCRYPTION.unchecked_key(base) if replaced and _keeps(base, (ENCRYPTION.name,)) else None
-    return MissingFacts(
-        scaling=unread and _scaling_matters(comparison, base),
-        schedules=facts.schedules is None and not facts.scaling_denied and _manages_scaling(comparison),
-        emptiness=(goes or copy_from.must_prove_empty(base)) and facts.emptiness is Emptiness.NOT_ASKED,
-        probe=replaced and probe.possible(base) and facts.probe is ProbeState.NOT_ASKED,
-        key=next(filter(None, unknown_keys), new_key),
-        source=copy_from.unread_source(base),
-        copied=copy_from.must_compare(base),
-        staging=keep_items.must_look(comparison),
-    )
-
-
-def as_made(parameters: Mapping[str, Value], facts: AccountFacts) -> Table:
-    """The table that CreateTable makes of its parameters; what they leave out is initial."""
-    made = build.desired(parameters)
-    comparison = Comparison(made, None, facts)
-    shown = {aspect.name: aspect.shown(comparison, made.values[aspect.name]) for aspect in ASPECTS
-             if made.manages(aspect.name)}  # fmt: skip
-    return _with_initial_values(replace(made, values={**made.values, **shown}), facts.region)
-
-
-def as_actual(definition: Table | None, region: str) -> Table | None:
-    """A definition as if it were a table of the account: what the definition leaves out has its initial value.
-
-    The account in its ARN is the word `ACCOUNT`.
-    """
-    return _with_initial_values(definition, region) if definition else None
-
-
-def _with_initial_values(definition: Table, region: str) -> Table:
-    values = {aspect.name: aspect.initial for aspect in ASPECTS} | dict(definition.values)
-    source = definition.at(copy_from.PATH)
-    values[copy_from.NAME] = copy_from.done(source) if source else {}
-    values[keep_items.NAME] = keep_items.marks(definition.at((Tags.name,)) or {})
-    arn = f"arn:aws:dynamodb:{region}:ACCOUNT:table/{definition.name}"
-    return replace(definition, values=values, info=TableInfo(table_id="", arn=arn, status="ACTIVE"))
-
-
-def _comparison(desired: Table, actual: Table | None, facts: AccountFacts) -> Comparison:
-    """The two sides; a table that is being deleted counts as missing."""
-    deleting = actual is not None and actual.transitions.get(()) == "DELETING"
-    comparison = Comparison(desired, None if deleting else actual, facts)
-    return _restored(comparison) if restore_from.is_under_way(comparison) and facts.backup else comparison
 
 
 def _deletion(comparison: Comparison) -> TableChange:
@@ -179,11 +92,11 @@ def _recreation(comparison: Comparison) -> TableChange:
     itself = replace(itself, effect=Effect.RECREATE, risk=risk)
     causes = (replace(cause, risk=risk) for cause in recreating(comparison))
     differences = (itself, *causes, *rest, *keep_items.differences(comparison))
-    supported, unsupported = _split(_missing(comparison), differences)
+    supported, unsupported = support.split(sides.missing(comparison), differences)
     settled = keep_items.settled(comparison)
     built = tuple(_building(settled, supported))
     change = _replacing(settled, Action.RECREATE, (*supported, *unsupported), built, new=built[:1])
-    if comparison.desired.manages(restore_from.NAME) and _keeps(comparison, restore_from.PATH):
+    if comparison.desired.manages(restore_from.NAME) and support.keeps(comparison, restore_from.PATH):
         return replace(change, steps=(), refusal=restore_from.recreation())
     return replace(change, steps=(*keep_steps.settling(comparison), *change.steps)) if change.steps else change
 
@@ -197,7 +110,8 @@ def _replacing(
     new: tuple[Step, ...] = (),
 ) -> TableChange:
     """A table that goes, what comes after it, and of that the creation of the new table."""
-    refusal = _left_alone(comparison) or replacement.refusal(comparison) or _refusal(_missing(comparison), differences)
+    missing = sides.missing(comparison)
+    refusal = _left_alone(comparison) or replacement.refusal(comparison) or _refusal(missing, differences)
     planned = _table_change(
         comparison,
         action,
@@ -207,7 +121,7 @@ def _replacing(
     )
     unproven = planned.risk is Risk.DESTRUCTIVE and comparison.facts.emptiness is Emptiness.UNKNOWN
     lost = not comparison.desired.absent and any(replacement.unmentioned(comparison))
-    return _with_left(replace(planned, refusal=refusal, unproven=unproven and not lost), _missing(comparison))
+    return _with_left(replace(planned, refusal=refusal, unproven=unproven and not lost), missing)
 
 
 def _creation(comparison: Comparison) -> TableChange:
@@ -215,7 +129,7 @@ def _creation(comparison: Comparison) -> TableChange:
         return _restoration(comparison)
     origins = (*restore_from.differences(comparison), *keep_items.differences(comparison))
     differences = (*replacement.creation(comparison), *origins)
-    supported, unsupported = _split(comparison, differences)
+    supported, unsupported = support.split(comparison, differences)
     refusal = _refusal(comparison, supported)
     steps = _building(comparison, supported) if refusal is None else ()
     planned = _table_change(
@@ -234,11 +148,11 @@ def _restoration(comparison: Comparison) -> TableChange:
     if refused := restore_from.refusal(comparison):
         change = _table_change(comparison, Action.CREATE, differences=created)
         return replace(change, refusal=refused[0], refused_for=refused[1])
-    later = _update(_restored(comparison))
+    later = _update(sides.restored(comparison))
     found = {difference.id: difference for difference in later.differences}
     # Its items are there before the other steps run: so these risk what they risk for any table.
     risked = (replace(d, risk=found[d.id].risk) if d.id in found else d for d in created)
-    supported, unsupported = _split(comparison, tuple(risked))
+    supported, unsupported = support.split(comparison, tuple(risked))
     known = {difference.id for difference in created}
     more = tuple(difference for difference in later.differences if difference.id not in known)
     restore = restore_from.step(comparison, tuple(d.id for d in supported if d.id not in found))
@@ -257,17 +171,10 @@ def _following(step: Step, earlier: Step) -> Step:
     return replace(step, after=(*earlier.differences, *step.after))
 
 
-def _restored(comparison: Comparison) -> Comparison:
-    """The table as a restore makes it, as if it were there."""
-    made = as_made(restore_from.restored(comparison), comparison.facts)
-    under_way = comparison.actual.transitions if comparison.actual else {}
-    return replace(comparison, actual=replace(made, transitions=under_way, info=restore_from.info(comparison)))
-
-
 def _building(comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
     """CreateTable, then a step for each difference that CreateTable does not take."""
-    missing = _missing(comparison)
-    unsupported = frozenset(aspect.name for aspect in ASPECTS if not _keeps(comparison, (aspect.name,)))
+    missing = sides.missing(comparison)
+    unsupported = frozenset(aspect.name for aspect in ASPECTS if not support.keeps(comparison, (aspect.name,)))
     create = copy_from.with_mark(missing, replacement.create_step(missing, differences, unsupported))
     create = keep_steps.with_mark(comparison, create)
     left = tuple(difference for difference in differences if difference.id not in create.differences)
@@ -320,16 +227,16 @@ def _with_kept(change: TableChange, comparison: Comparison) -> TableChange:
 
 
 def _update(comparison: Comparison) -> TableChange:
-    aspects = tuple(_readable(comparison))
+    aspects = tuple(support.readable(comparison))
     differences = (difference for aspect in aspects for difference in aspect.differences(comparison))
-    supported, unsupported = _split(
+    supported, unsupported = support.split(
         comparison,
         (
             *_covered(comparison, differences),
             *copy_from.differences(comparison),
             *restore_from.differences(comparison),
             *keep_items.differences(comparison),
-            *_unsupported_differences(comparison),
+            *support.unsupported(comparison),
         ),
     )
     others = _in_order(_steps(comparison, aspects, supported), supported)
@@ -383,25 +290,6 @@ def _of(aspect: Aspect, differences: tuple[Difference, ...]) -> tuple[Difference
     return tuple(difference for difference in differences if aspect.serves(difference.path))
 
 
-def _readable(comparison: Comparison) -> Iterator[Aspect]:
-    """The aspects that the file mentions, that the endpoint keeps and that were read.
-
-    While AWS creates a table, their readers may fail.
-    """
-    for aspect in ASPECTS:
-        read = comparison.actual is None or aspect.reader is None or comparison.actual.manages(aspect.name)
-        if aspect.concerns(comparison) and read and _keeps(comparison, (aspect.name,)):
-            yield aspect
-
-
-def _unsupported_differences(comparison: Comparison) -> Iterator[Difference]:
-    """Differences in aspects that this endpoint cannot keep: it does not show them, so they count as absent."""
-    missing = _missing(comparison)
-    for aspect in ASPECTS:
-        if aspect.managed(comparison.desired) and not _keeps(comparison, (aspect.name,)):
-            yield from aspect.differences(missing)
-
-
 def _covered(comparison: Comparison, differences: Iterable[Difference]) -> Iterator[Difference]:
     """The differences; a review of a table's or an index's creation, or auto scaling, covers those in its capacity."""
     creations: dict[Path, tuple[str, ...]] = {}
@@ -415,13 +303,14 @@ def _covered(comparison: Comparison, differences: Iterable[Difference]) -> Itera
 def _creation_ids(comparison: Comparison) -> dict[Path, tuple[str, ...]]:
     """For the table and each index, the id of the difference that would create it."""
     table = Difference(comparison.name, (), None, replacement.body(comparison))
-    indexes = GLOBAL_INDEXES.differences(_missing(comparison)) if GLOBAL_INDEXES.managed(comparison.desired) else ()
+    managed = GLOBAL_INDEXES.managed(comparison.desired)
+    indexes = GLOBAL_INDEXES.differences(sides.missing(comparison)) if managed else ()
     return {creation.path: (creation.id,) for creation in (table, *indexes)}
 
 
 def _refusal(comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
     """Why AWS would refuse these differences, whoever approves them."""
-    refusals = (aspect.refusal(comparison, _of(aspect, differences)) for aspect in _readable(comparison))
+    refusals = (aspect.refusal(comparison, _of(aspect, differences)) for aspect in support.readable(comparison))
     return next((sentence for sentence in refusals if sentence), None)
 
 
@@ -433,53 +322,6 @@ def _left_alone(comparison: Comparison) -> str | None:
         "The table is a strongly consistent global table (its `MultiRegionConsistency` is `STRONG`). dynatus leaves "
         "such a table alone. Change it by hand, then make the file agree."
     )
-
-
-def _missing(comparison: Comparison) -> Comparison:
-    return Comparison(comparison.desired, None, comparison.facts)
-
-
-def _split(
-    comparison: Comparison, differences: Sequence[Difference]
-) -> tuple[tuple[Difference, ...], tuple[Difference, ...]]:
-    """The differences that this endpoint supports, and the others. Those get the effect `unsupported`, and no step."""
-    supported = tuple(d for d in differences if d.effect is not Effect.UNSUPPORTED and _changes(comparison, d.path))
-    others = [difference for difference in differences if difference not in supported]
-    return supported, tuple(replace(difference, effect=Effect.UNSUPPORTED, risk=Risk.SAFE) for difference in others)
-
-
-def _keeps(comparison: Comparison, path: Path) -> bool:
-    """Whether this endpoint keeps what stands at a path; insights of an index are an aspect of their own."""
-    if not comparison.facts.cannot_keep:
-        return True
-    aspect = aspect_of(path)
-    names = {path[0] if path else "", emulators.kind(path), aspect.name if aspect else ""}
-    return not names & comparison.facts.cannot_keep
-
-
-def _changes(comparison: Comparison, path: Path) -> bool:
-    """Whether this endpoint can change the value at a path of this table."""
-    return _keeps(comparison, path) and (comparison.creating or not emulators.fixed(comparison.facts.emulator, path))
-
-
-def _scales_for_replicas(comparison: Comparison) -> bool:
-    if comparison.desired.at(("BillingMode",)) != "PROVISIONED":
-        return False
-    replicas = (aspect for aspect in _readable(comparison) if aspect.name == "Replicas")
-    return any(difference.desired is not None for aspect in replicas for difference in aspect.differences(comparison))
-
-
-def _scaling_matters(comparison: Comparison, base: Comparison) -> bool:
-    """Whether the scalable targets of a table must be known; `base` is the comparison that its steps start from."""
-    if comparison.facts.cannot_keep >= targets.UNITS.keys():
-        return False
-    if comparison.desired.absent:
-        return True
-    return scaling.matters(comparison) or capacity.scaling_matters(base) or _scales_for_replicas(base)
-
-
-def _manages_scaling(comparison: Comparison) -> bool:
-    return scaling.mentioned(comparison.desired) and not comparison.facts.cannot_keep >= targets.UNITS.keys()
 
 
 def _table_change(
@@ -503,7 +345,7 @@ def _table_change(
             replace(step, risk=Risk.highest(d.risk for d in differences if d.id in step.differences))
             for step in order.as_they_run(steps)
         ),
-        notes=(*notes, *_unsupported_notes(comparison, differences)),
+        notes=(*notes, *support.notes(comparison, differences)),
         info=info if info and info.table_id else None,  # a table of a baseline has no size
         actual=comparison.actual,
         desired=comparison.desired,
@@ -529,13 +371,6 @@ def _scaling_notes(comparison: Comparison) -> Iterator[str]:
     for aspect in indexes.SCALING:
         yield from aspect.notes(comparison, ())
     yield from scaling.unknown_note(comparison)
-
-
-def _unsupported_notes(comparison: Comparison, differences: Sequence[Difference]) -> Iterator[str]:
-    names = sorted({emulators.kind(d.path) for d in differences if d.effect is Effect.UNSUPPORTED})
-    if names:
-        endpoint = emulators.NAMES.get(comparison.facts.emulator or "", "This endpoint")
-        yield f"{endpoint} does not support {codes(names)}. On AWS it would be set."
 
 
 def _unchangeable(comparison: Comparison) -> TableChange:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import copy_from, keep_items, keep_steps, planner, probe, restore_from
+from dynatus_ci.table import copy_from, keep_items, keep_steps, planner, probe, restore_from, sides
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import AccountFacts, Comparison
 from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Failure, Path, Step, Table, TableChange, Value
@@ -75,8 +75,8 @@ def _after(step: Step, table: Table | None, change: TableChange, facts: AccountF
 def _made(step: Step, change: TableChange, facts: AccountFacts) -> Table | None:
     """The table that a step makes."""
     if restore_from.is_restore(step) and change.desired:
-        return planner.as_made(restore_from.restored(Comparison(change.desired, None, facts)), facts)
-    return planner.as_made(step.parameters, facts)
+        return sides.as_made(restore_from.restored(Comparison(change.desired, None, facts)), facts)
+    return sides.as_made(step.parameters, facts)
 
 
 def _with_what_was_asked(expected: Value, asked: Value) -> Value:

@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 from hypothesis import given, settings
 
-from dynatus_ci.table import build, planner, unmanaged
+from dynatus_ci.table import build, planner, sides, unmanaged
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.aspects.base import AccountFacts, Aspect
 from dynatus_ci.table.aspects.protection import Protection
@@ -41,7 +41,7 @@ def test_nothing_runs_after_protection_goes_off(pair: Pair) -> None:
         build.desired(pair[0] | {Protection.name: True}),
         build.desired(pair[1] | {Protection.name: False}),
     )
-    change = planner.change(after, planner.as_actual(before, strategies.REGION), FACTS)
+    change = planner.change(after, sides.as_actual(before, strategies.REGION), FACTS)
     last = [step.aspect for step in change.steps if step.phase is Phase.UNPROTECT]
     assert last in ([], [Protection.name])
     assert not last or change.steps[-1].phase is Phase.UNPROTECT

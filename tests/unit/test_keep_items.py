@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dynatus_ci.definitions import loader
-from dynatus_ci.table import build, planner, proof
+from dynatus_ci.table import build, lookups, planner, proof
 from dynatus_ci.table.aspects.base import AccountFacts, Emptiness, Memory, ProbeState, StagingTable
 from dynatus_ci.table.model import Action, Risk, Step, Table, TableChange
 
@@ -104,7 +104,7 @@ class Found:
         actual = live(self.key, self.id, tags) if self.key else None
         line = {"KeepItems": True} if self.kept else {}
         desired, facts = definition(self.file, **line, **more), self.facts
-        assert not planner.missing_facts(desired, actual, facts)
+        assert not lookups.missing_facts(desired, actual, facts)
         planned = planner.change(desired, actual, facts)
         if self.emulator is None:  # an emulator that knows no tags finishes in one run, which remembers
             assert proof.proven(planned, facts) is planned

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dynatus_ci.definitions import loader
-from dynatus_ci.table import build, planner, restore_from
+from dynatus_ci.table import build, lookups, planner, restore_from
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import AccountFacts, Backup, Emptiness, Memory, ProbeState, StagingTable
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange
@@ -29,7 +29,7 @@ def planned(case: dict[str, Any]) -> TableChange:
     desired = build.desired(definition.body)
     actual = build.actual(case["live"], case.get("answers", {})) if case["live"] else None
     facts = situation_of(case.get("situation", {}))
-    assert not planner.missing_facts(desired, actual, facts)
+    assert not lookups.missing_facts(desired, actual, facts)
     return planner.change(desired, actual, facts)
 
 

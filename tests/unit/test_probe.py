@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dynatus_ci.table import build, planner, probe
+from dynatus_ci.table import build, planner, probe, sides
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import AccountFacts, Emptiness, ProbeState
 from dynatus_ci.table.model import Step
@@ -24,7 +24,7 @@ SITUATION = AccountFacts(region="eu-west-1", scaling={}, emptiness=Emptiness.EMP
 
 def creations(facts: AccountFacts = SITUATION, **more: Any) -> dict[str, dict[str, Any]]:
     """The parameters of each CreateTable in the plan of another key, by the table's name."""
-    live = planner.as_actual(build.desired(OLD), "eu-west-1")
+    live = sides.as_actual(build.desired(OLD), "eu-west-1")
     assert live
     assert live.info
     live = replace(live, info=replace(live.info, table_id="11111111-2222-4333-8444-555555555555"))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from dynatus_ci.definitions import loader
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import build, emulators, planner, proof, replacement
+from dynatus_ci.table import build, emulators, planner, proof, replacement, sides
 from dynatus_ci.table.aspects import backups, capacity, indexes, kinesis, replicas, stream, tags, ttl
 from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Emptiness, ProbeState, ScalableTarget
 from dynatus_ci.table.model import Action, Step, Table, TableChange
@@ -50,7 +50,7 @@ def situation(**known: Any) -> AccountFacts:
 
 
 def planned(before: Definition | None, after: Definition, facts: AccountFacts) -> TableChange:
-    return planner.change(table(after), planner.as_actual(table(before) if before else None, REGION), facts)
+    return planner.change(table(after), sides.as_actual(table(before) if before else None, REGION), facts)
 
 
 # --- it holds --------------------------------------------------------------------------------------------------------

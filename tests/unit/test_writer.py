@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from dynatus_ci.definitions import edn, formats, loader, writer
 from dynatus_ci.definitions.formats import Format
 from dynatus_ci.errors import InvalidDefinitions
-from dynatus_ci.table import build, planner
+from dynatus_ci.table import build, lookups, planner, sides
 from dynatus_ci.table.aspects import ASPECTS, targets
 from dynatus_ci.table.aspects.base import AccountFacts
 from dynatus_ci.table.model import Action, Effect, Table
@@ -47,7 +47,7 @@ def read_back(text: str, written: Format = formats.EDN) -> Table:
 
 def alive(definition: Table) -> Table:
     """The actual table that agrees with a definition. An on-demand table without a limit has -1."""
-    table = planner.as_actual(definition, "eu-west-1")
+    table = sides.as_actual(definition, "eu-west-1")
     assert table is not None
     if table.at(("BillingMode",)) == "PROVISIONED":
         return table
@@ -79,7 +79,7 @@ def test_an_actual_table_is_written_as_approved(path: Path) -> None:
 def test_a_written_file_plans_as_noop(path: Path) -> None:
     table, facts = live(path)
     desired = read_back(path.with_suffix(".edn").read_text(encoding="utf-8"))
-    assert not planner.missing_facts(desired, table, facts)
+    assert not lookups.missing_facts(desired, table, facts)
     change = planner.change(desired, table, facts)
     assert (change.action, change.steps) == (Action.NOOP, ())
     assert {difference.effect for difference in change.differences} <= {Effect.UNSUPPORTED}

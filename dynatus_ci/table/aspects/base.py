@@ -138,7 +138,7 @@ class Memory:
 class AccountFacts:
     """What a plan of one table rests on beside its two sides: what this run knows of the account and the endpoint.
 
-    What is None or NOT_ASKED has not been looked up yet; `planner.missing_facts` says when it must be.
+    What is None or NOT_ASKED has not been looked up yet; `lookups.missing_facts` says when it must be.
 
     Args:
         emulator: The emulator that answers in AWS's place, if one was recognised.
