@@ -200,14 +200,18 @@ def _wrong_source(comparison: Comparison, where: Stage) -> str | None:
         )
     if source is None:
         return f"There is no table {code(name)} to copy from. Correct {code(':CopyFrom')}, or remove it."
-    marked = source.at(PATH) or {}
+    return _unready(source)
+
+
+def _unready(source: Table) -> str | None:
+    """Why a table that is there cannot be copied now."""
+    text, marked = f"Table {code(source.name)}, which it is copied from,", source.at(PATH) or {}
     if COPYING in marked and COPIED not in marked:
-        first = code(marked[COPYING])
-        return f"Table {code(name)}, which it is copied from, is not filled itself yet: it is a copy of {first}."
+        return f"{text} is not filled itself yet: it is a copy of {code(marked[COPYING])}."
+    if source.at(("KeepItems",)):  # the marks of `keep_items`, which imports this module
+        return f"{text} does not have all of its own items back yet."
     status = source.info.status if source.info else ""
-    if status not in {"ACTIVE", "UPDATING"}:
-        return f"Table {code(name)}, which it is copied from, is {code(status)}."
-    return None
+    return None if status in {"ACTIVE", "UPDATING"} else f"{text} is {code(status)}."
 
 
 def notes(comparison: Comparison) -> Iterator[str]:

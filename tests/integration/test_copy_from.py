@@ -392,6 +392,17 @@ def test_a_copy_that_is_not_complete_is_no_source(world: World) -> None:
     assert filled(world) == items
 
 
+def test_a_table_that_gets_its_items_back_is_no_source(world: World) -> None:
+    begun(world, 20)
+    marks = world.simulator.tables[OLD].tags
+    marks.now = marks.seen = {"dynatus:items-from": "orders@01234567"}
+    run = world.apply(TARGET)
+    assert run.table.result is Outcome.REFUSED
+    assert run.table.error
+    assert "does not have all of its own items back yet" in run.table.error.message
+    assert run.writes == []
+
+
 def test_of_two_copies_the_second_waits_for_the_run_after_the_first(world: World) -> None:
     """Also where the table between them is there and empty, so that nothing shows that it will be filled."""
     items = begun(world, 60)
