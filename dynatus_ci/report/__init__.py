@@ -92,7 +92,9 @@ def difference(change: TableChange) -> str:
 
 def losses(change: TableChange) -> str:
     """What a change of one table destroys, as sentences; empty where it destroys nothing."""
-    return " ".join(wording.consequence([lost]) for lost in wording.destructive(change))
+    return " ".join(
+        sentence for lost in wording.destructive(change) for sentence in (wording.consequence([lost]), *lost.notes)
+    )
 
 
 def faults(

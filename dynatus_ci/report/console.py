@@ -153,6 +153,7 @@ def _alert(alert: Alert) -> Iterator[TextLine]:
     yield _say((plain(alert.title), alert.kind))
     for line in alert.lines:
         yield _say(plain(line.sentence), indent=2, prefix="- ")
+        yield from (_say(plain(detail), indent=4, prefix="- ") for detail in line.details)
     if alert.copy:
         yield _say(plain(alert.ask), indent=2)
         for copied in alert.copy.split("\n"):

@@ -78,10 +78,11 @@ class ReportContext:
 
 @dataclass(frozen=True, slots=True)
 class AlertLine:
-    """One line of an alert, as a sentence, and what it adds to the block to copy."""
+    """One line of an alert, as a sentence; what else must be known, as more of them; and what is added to be copied."""
 
     sentence: str
     copy: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ def approval_request(
 
 def _sentences(consequences: Iterable[Consequence]) -> Iterator[AlertLine]:
     for same in grouping.groups(consequences, lambda consequence: consequence.group):
-        yield AlertLine(wording.consequence(same))
+        yield AlertLine(wording.consequence(same), details=same[0].notes)
 
 
 def _copying(lines: Sequence[AlertLine], copied: tuple[str, ...]) -> tuple[AlertLine, ...]:

@@ -136,7 +136,7 @@ def tables(names: Sequence[str]) -> str:
 
 
 def consequence(group: Sequence[Consequence]) -> str:
-    """The consequences of one group, as a sentence."""
+    """The consequences of one group, as a sentence. The notes, which all of them share, are not in it."""
     first = group[0]
     path, desired, changed = first.difference.path, first.difference.desired, before_and_after(first.difference)
     names = tables([consequence.change.table for consequence in group])
@@ -150,7 +150,7 @@ def consequence(group: Sequence[Consequence]) -> str:
         change=f" ({changed})" if changed else "",
         attribute=code(str(desired.get("AttributeName", ""))) if isinstance(desired, Mapping) else "",
     )
-    return " ".join([filled, *first.read, *first.notes])
+    return " ".join([filled, *first.read])
 
 
 def _consequences(change: TableChange, risk: Risk) -> tuple[Consequence, ...]:
