@@ -96,6 +96,7 @@ class Interrupts:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupts())
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as on a terminal: a run in the background ignores it
 __main__.main()
 """
 

@@ -90,4 +90,4 @@ def test_it_stands_beside_the_consequence(seen: Usage, said: str) -> None:
     planned = usage.added(plan(change("archive")), {ReadMetric("archive"): seen})
     (lost,) = wording.destructive(planned.tables[0])
     sentence = wording.consequence([lost])
-    assert f"will be deleted. {said} " in sentence
+    assert sentence.endswith(f"will be deleted. {said}")
