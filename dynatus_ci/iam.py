@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.table import copy_from, keep_items, probe, restore_from
+from dynatus_ci.table import copy_from, keep_items, probe, restore_from, through_s3
 from dynatus_ci.table.aspects import ASPECTS, indexes, scaling, targets
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
@@ -61,6 +61,11 @@ REPLICATION = (
 RESTORATION = (
     *("RestoreTableFromBackup", "BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"),
 )
+IMPORT_LOGS = (
+    *("CreateLogGroup", "CreateLogStream", "DescribeLogGroups", "DescribeLogStreams", "PutLogEvents"),
+    "PutRetentionPolicy",
+)
+"""An import writes what it could not take into a log group, on behalf of the caller."""
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html#dynamodb-kms-authz
 # DynamoDB uses the key on behalf of the caller, from any region. The caller cannot use the key without DynamoDB.
 KEY_USE = ("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey*", "ReEncrypt*")
@@ -91,6 +96,7 @@ PARTITIONS = {
 PURPOSES = ("Read", "Find", "Change", "Copy", "Restore", "Delete", "Watch", "List", "Replicate", "Use", "CreateRoleFor")
 """The purposes of statements, in their order. A Sid is a purpose and a topic, such as `ReadTimeToLive`."""
 TABLES = "Tables"
+TRANSFERS = "ExportsAndImports"
 KINESIS_STREAMS = "KinesisDataStreams"
 MOST_TOPICS = 3
 """The most topics in one Sid."""
@@ -247,6 +253,18 @@ def _source_reads(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
         yield _Grant("Read", "dynamodb:DescribeTable", scope.arn("dynamodb", f"table/{source}"))
         for arn in (scope.table(table), scope.arn("dynamodb", f"table/{source}")):
             yield _Grant("Read", f"dynamodb:{Tags.reader}", arn, topic=_topic(Tags.name))
+        if table.manages(through_s3.NAME):
+            yield from _transfer_reads(table, scope)
+
+
+def _transfer_reads(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
+    """What AWS has exported and imported. IAM cannot limit the lists to a table."""
+    source = scope.arn("dynamodb", f"table/{table.at(copy_from.PATH)}")
+    yield _Grant("Read", "dynamodb:DescribeContinuousBackups", source, topic="Backups")
+    yield _Grant("Read", "dynamodb:DescribeExport", f"{source}/export/*", topic=TRANSFERS)
+    yield _Grant("Read", "dynamodb:DescribeImport", f"{scope.table(table)}/import/*", topic=TRANSFERS)
+    for operation in ("ListExports", "ListImports"):
+        yield _Grant("List", f"dynamodb:{operation}", topic=TRANSFERS)
 
 
 def _aspect_reads(aspect: Aspect, table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
@@ -329,13 +347,33 @@ def _copy(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     source = table.at(copy_from.PATH)
     if not source:
         return
+    if table.manages(through_s3.NAME):
+        yield from _transfer(table, scope)
     for name in (source, table.name):
         yield _Grant("Copy", "dynamodb:Scan", scope.arn("dynamodb", f"table/{name}"), topic="Items")
-    for operation in ("PartiQLInsert", "PutItem"):
+    for operation in () if table.manages(through_s3.NAME) else ("PartiQLInsert", "PutItem"):
         yield _Grant("Copy", f"dynamodb:{operation}", scope.table(table), topic="Items")
     for operation in Tags.writers:
         yield _Grant("Change", f"dynamodb:{operation}", scope.table(table), topic=_topic(Tags.name))
     yield _Grant("Read", "dynamodb:DescribeContinuousBackups", scope.table(table), topic="Backups")
+
+
+def _transfer(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
+    """Export the source to S3, and import the table from there: DynamoDB does both on behalf of the caller.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataImport.Requesting.html
+    """
+    source = scope.arn("dynamodb", f"table/{table.at(copy_from.PATH)}")
+    yield _Grant("Copy", f"dynamodb:{through_s3.EXPORT}", source, topic=TRANSFERS)
+    yield _Grant("Copy", f"dynamodb:{through_s3.IMPORT}", scope.table(table), topic=TRANSFERS)
+    bucket = f"arn:{scope.partition}:s3:::{through_s3.bucket(table)}"
+    for operation in ("AbortMultipartUpload", "GetObject", "PutObject", "PutObjectAcl"):
+        yield _Grant("Use", f"s3:{operation}", f"{bucket}/{through_s3.folder(table)}/*", topic="Bucket")
+    yield _Grant("Use", "s3:ListBucket", bucket, topic="Bucket")
+    logs = scope.arn("logs", "log-group:/aws-dynamodb/*")
+    for operation in IMPORT_LOGS:
+        yield _Grant("Use", f"logs:{operation}", logs, topic="ImportLogs")
 
 
 def _restore(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:

@@ -115,7 +115,13 @@ class Copier:
 
     def is_empty(self) -> bool:
         """Whether the new table has no item."""
-        return not any(self._pages(self.job.target, ConsistentRead=True, Limit=1))
+        return not any(page["Items"] for page in self._pages(self.job.target, ConsistentRead=True, Limit=1))
+
+    def count(self) -> int:
+        """How many items the new table has, by a scan."""
+        before = self.tally.read
+        self._scan(self.job.target, lambda _: None, "counted", ConsistentRead=True, Select="COUNT")
+        return self.tally.read - before
 
     def check(self, of: Path = copy_from.PATH) -> tuple[Check, ...]:
         """Read the key attributes of all items, and count those that do not fit the new table, to the byte.
@@ -214,11 +220,11 @@ class Copier:
             try:
                 segment_of = {"Segment": number, "TotalSegments": self.job.segments, "Limit": MOST_IN_PAGE}
                 for page in self._pages(table, **segment_of, **parameters):
-                    take(page)
+                    take(page.get("Items", ()))
                     if self._broken.is_set():
                         return
                     with self._lock:
-                        count += len(page)
+                        count += page["Count"]
                     self.on_progress(what, count)
             except BaseException:
                 self._broken.set()
@@ -232,13 +238,13 @@ class Copier:
         for future in ended:
             future.result()
 
-    def _pages(self, table: str, **parameters: Any) -> Iterator[Sequence[Item]]:
+    def _pages(self, table: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         while True:
             answer = self._call("Scan", 0, table=table, TableName=table, **parameters)
             with self._lock:
                 self.tally.read += answer["Count"]
                 self.tally.read_units += _units(answer)
-            yield answer["Items"]
+            yield answer
             if "LastEvaluatedKey" not in answer:
                 return
             parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

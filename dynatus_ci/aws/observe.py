@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
-from dynatus_ci.aws import emulation, probes
+from dynatus_ci.aws import emulation, probes, transfers
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import NO_SESSION, Aws, pages
 from dynatus_ci.aws.copier import Copier
 from dynatus_ci.aws.registered import RegisteredTargets
-from dynatus_ci.table import build, copy_from, copying, emulators, keep_items, planner, restore_from
+from dynatus_ci.table import build, copy_from, copying, emulators, keep_items, planner, restore_from, through_s3
 from dynatus_ci.table.aspects import ASPECTS, targets
-from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Backup, Emptiness, StagingTable
+from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Backup, Emptiness, StagingTable, Transfer
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.lookups import MissingFacts
@@ -161,6 +161,7 @@ class FactCache:
         copied = self._is_copied(desired, facts) if missing.copied else facts.copied
         restored = self._backup(missing.backup, desired) if missing.backup else facts.backup
         staging = self._staging(desired) if missing.staging else facts.staging
+        transfer = self._transfer(desired, facts) if missing.transfer else facts.transfer
         return replace(
             self.facts(),
             emptiness=emptiness,
@@ -169,6 +170,7 @@ class FactCache:
             copied=copied,
             backup=restored,
             staging=staging,
+            transfer=transfer,
             memory=facts.memory,
             scaling=facts.scaling,
             scaling_denied=facts.scaling_denied,
@@ -218,6 +220,19 @@ class FactCache:
             self._aws.cannot_keep(restore_from.NAME)
             return None
         return restore_from.backup(answer["BackupDescription"])
+
+    def _transfer(self, desired: Table, facts: AccountFacts) -> Transfer | None:
+        """What AWS has of the way of a table's items through S3; None at an endpoint that has no exports."""
+        source = facts.sources[desired.at(copy_from.PATH)]
+        if source is None:
+            return None
+        try:
+            return transfers.look(self._aws, desired, source)
+        except CallFailed as failed:
+            if failed.kind is not ErrorKind.UNSUPPORTED or self._aws.is_aws:
+                raise
+            self._aws.cannot_keep(through_s3.NAME)
+            return None
 
     def _is_copied(self, desired: Table, facts: AccountFacts) -> bool:
         """Whether the table has every item of its source: where no tag can say so, both are read."""

@@ -13,7 +13,8 @@ from dynatus_ci.aws.copier import Copier
 from dynatus_ci.engine.item_progress import ItemProgress
 from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import build, copy_from, copying, fit, keep_items, keep_steps
+from dynatus_ci.table import build, copy_from, copying, fit, keep_items, keep_steps, through_s3
+from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.copying import Compared
 from dynatus_ci.table.items import Digests
 from dynatus_ci.table.model import Failure, Step, Table, TableChange
@@ -92,6 +93,32 @@ def take(table: TableRun, step: Step) -> None:
     _remember(table, step, before)
     said = _SUMMARIES[step.operation](copier, found)
     table.progress.notes.append(f"{said} {_took(copier, table.now() - began)}")
+    table.progress.ended(Status.DONE, table.now() - began)
+    table.notify(EventKind.DONE, table.progress.notes[-1], step=step)
+
+
+def count(table: TableRun, step: Step, actual: Table | None) -> None:
+    """Count the items of a table that AWS has imported: it must have as many as the export.
+
+    Raises:
+        StopTable: It has not.
+        CallFailed: A call did not succeed.
+    """
+    table.notify(EventKind.STEP, f"{step.operation}: {step.reason}", step=step)
+    table.progress.began(step)
+    began, imported = table.now(), _live(table, step.parameters["TableName"])
+    copier = _copier(table, imported, imported)
+    comparison = Comparison(table.desired, actual, table.facts)
+    try:
+        wrong = through_s3.miscounted(comparison, copier.count())
+    except (CallFailed, StopTable):
+        table.progress.ended(Status.FAILED)
+        raise
+    if wrong:
+        table.progress.ended(Status.FAILED)
+        raise refused(FailureReason.ITEMS_DO_NOT_FIT, wrong)
+    table.memory = replace(table.memory, copied=True)
+    table.progress.notes.append(f"{through_s3.counted(comparison)} {_took(copier, table.now() - began)}")
     table.progress.ended(Status.DONE, table.now() - began)
     table.notify(EventKind.DONE, table.progress.notes[-1], step=step)
 

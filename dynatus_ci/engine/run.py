@@ -15,7 +15,7 @@ from dynatus_ci.engine.progress import RetryState, TableProgress
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.review import Refusal
 from dynatus_ci.table.aspects import targets
-from dynatus_ci.table.aspects.base import Memory
+from dynatus_ci.table.aspects.base import AccountFacts, Memory
 from dynatus_ci.table.model import Action, Failure, Path, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome
 from dynatus_ci.text import option, plain
@@ -127,6 +127,8 @@ class TableRun:
         self.began = run.clock.now()
         self.last_answer = ""
         """What AWS said last while the run waited or tried again; a timeout quotes it."""
+        self.facts = AccountFacts()
+        """What was known when the table was observed last."""
         self.asked_items = False
         """Whether the items were asked if they fit: once, before the first step."""
         self._has_slot = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from dynatus_ci.aws.waits import WaitOutcome
 from dynatus_ci.engine import failed_calls, progress, waiting
 from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import keep_items, order, probe
+from dynatus_ci.table import keep_items, order, probe, through_s3
 from dynatus_ci.table.aspects.base import ProbeState
 from dynatus_ci.table.model import Failure, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Status
@@ -28,22 +29,41 @@ def take(table: TableRun, change: TableChange, step: Step, actual: Table | None)
         return
     table.notify(EventKind.STEP, f"{step.operation}: {step.reason}", step=step)
     began = table.now()
-    backup = _backup_in_doubt(table, step)
-    if not backup:
+    begun = _backup_in_doubt(table, step)
+    if not begun:
         try:
-            answer = _send(table, step)
+            begun = _begun(step, _send(table, step))
         except CallFailed as failed:
             if step.operation == "DeleteTable" and failed.kind is not ErrorKind.AMBIGUOUS:
                 table.memory = replace(table.memory, equal=None)  # it may be written to until the next attempt
             failed_calls.handle(table, step, failed)
             return
-        if step.operation == "CreateBackup":
-            backup = str(answer["BackupDetails"]["BackupArn"])
     table.progress.began(step)
     table.retries.accepted[progress.key(step)] += 1
-    if waiting.for_backup(table, backup) if backup else waiting.for_step(table, step, actual):
+    if _WAITS[step.operation](table, begun) if begun else waiting.for_step(table, step, actual):
         _done(table, change, step, took=table.now() - began)
     table.check_time()
+
+
+_WAITS: Mapping[str, Callable[[TableRun, str], bool]] = {
+    "CreateBackup": waiting.for_backup,
+    through_s3.EXPORT: waiting.for_export,
+    through_s3.IMPORT: waiting.for_import,
+}
+"""Who waits for what a call has begun, where that has an ARN of its own."""
+_BEGUN = {
+    "CreateBackup": ("BackupDetails", "BackupArn"),
+    through_s3.EXPORT: ("ExportDescription", "ExportArn"),
+    through_s3.IMPORT: ("ImportTableDescription", "ImportArn"),
+}
+"""Where that ARN stands in the answer."""
+
+
+def _begun(step: Step, answer: Mapping[str, Any]) -> str | None:
+    if step.operation not in _BEGUN:
+        return None
+    member, arn = _BEGUN[step.operation]
+    return str(answer[member][arn])
 
 
 def _done(table: TableRun, change: TableChange, step: Step, *, took: float) -> None:

@@ -16,7 +16,7 @@ from dynatus_ci.engine import filling, progress, steps, waiting
 from dynatus_ci.engine.fitting import Fitting
 from dynatus_ci.engine.run import EngineRun, EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import Bug, DynatusError, FailureReason
-from dynatus_ci.table import aspects, copy_from, keep_steps, lookups, order, planner
+from dynatus_ci.table import aspects, copy_from, keep_steps, lookups, order, planner, through_s3
 from dynatus_ci.table.aspects.base import AccountFacts, Memory
 from dynatus_ci.table.model import Failure, Path, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, TableResult
@@ -113,7 +113,9 @@ class TableLoop:
         if self._asked_items(change):
             return True  # that may have taken a minute
         filling.check(table, change)
-        if keep_steps.is_about_items(step):
+        if through_s3.is_count(step):
+            filling.count(table, step, actual)
+        elif keep_steps.is_about_items(step):
             filling.take(table, step)
         else:
             steps.take(table, change, step, actual)
@@ -123,8 +125,9 @@ class TableLoop:
         """What there is to do now; ends the table where the plan has an error or a refusal."""
         table = self._table
         actual, facts = observe_table(table.aws, table.desired, self._cache, memory=table.memory)
-        if waiting.for_staging(table, facts):
+        if waiting.for_staging(table, facts) or waiting.for_transfer(table, actual, facts):
             actual, facts = observe_table(table.aws, table.desired, self._cache, memory=table.memory)
+        table.facts = facts
         change = copy_from.in_order(planner.change(table.desired, actual, facts), table.run.copies)
         if actual:
             table.memory = replace(table.memory, indexes={**table.memory.indexes, **actual.indexes()})

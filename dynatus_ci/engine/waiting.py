@@ -11,8 +11,8 @@ from dynatus_ci.aws.waits import WaitOutcome
 from dynatus_ci.engine import progress
 from dynatus_ci.engine.run import SHORT_PAUSE, EventKind, StopTable, TableRun
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import keep_items, probe
-from dynatus_ci.table.aspects.base import AccountFacts
+from dynatus_ci.table import copy_from, keep_items, probe, through_s3
+from dynatus_ci.table.aspects.base import AccountFacts, Comparison, TableExport, TableImport
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import Failure, Path, Step, Table
 from dynatus_ci.table.outcome import Outcome, Status
@@ -64,6 +64,71 @@ def for_backup(table: TableRun, arn: str) -> bool:
         return False
     table.memory = replace(table.memory, backup=arn)
     table.notify(EventKind.BACKUP, f"backup {code(arn)} is AVAILABLE", backup=arn)
+    return True
+
+
+def for_export(table: TableRun, arn: str) -> bool:
+    """Wait until an export to S3 is COMPLETED. False where the run must end before that.
+
+    Raises:
+        StopTable: It failed.
+    """
+
+    def ended() -> WaitOutcome | None:
+        answer = table.aws.read("DescribeExport", table=table.desired.at(copy_from.PATH), ExportArn=arn)
+        found = through_s3.export(answer["ExportDescription"])
+        return _transferred(table, through_s3.EXPORT, found)
+
+    return table.poll().until(ended) is WaitOutcome.DONE
+
+
+def for_import(table: TableRun, arn: str) -> bool:
+    """Wait until an import from S3 is COMPLETED. False where the run must end before that.
+
+    Raises:
+        StopTable: It failed.
+    """
+
+    def ended() -> WaitOutcome | None:
+        answer = table.aws.read("DescribeImport", table=table.desired.name, ImportArn=arn)
+        found = through_s3.imported(answer["ImportTableDescription"])
+        return _transferred(table, through_s3.IMPORT, found)
+
+    return table.poll().until(ended) is WaitOutcome.DONE
+
+
+def _transferred(table: TableRun, operation: str, found: TableExport | TableImport) -> WaitOutcome | None:
+    """Whether an export or an import has ended.
+
+    Raises:
+        StopTable: It failed.
+    """
+    status = f"{operation} is {code(found.status)}"
+    if status != table.last_answer:
+        table.notify(EventKind.WAITING, f"waiting: {status}")
+    table.last_answer = status
+    if found.status in {through_s3.RUNNING, "CANCELLING"}:
+        return None
+    if found.status == through_s3.COMPLETED:
+        return WaitOutcome.DONE
+    if table.progress.steps:
+        table.progress.ended(Status.FAILED)
+    message = f"{operation} for table {code(table.desired.name)}: {through_s3.failed(found)}"
+    raise StopTable(Outcome.FAILED, Failure("ChangeFailed", message, operation))
+
+
+def for_transfer(table: TableRun, actual: Table | None, facts: AccountFacts) -> bool:
+    """Wait for the export or the import of an earlier run. False where there is none.
+
+    Raises:
+        StopTable: It failed, or the run must end before that.
+    """
+    found = through_s3.under_way(Comparison(table.desired, actual, facts))
+    if found is None:
+        return False
+    wait = for_export if isinstance(found, TableExport) else for_import
+    if not wait(table, found.arn):
+        table.check_time()
     return True
 
 

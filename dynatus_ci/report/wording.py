@@ -274,7 +274,7 @@ def _part(difference: Difference) -> str:
     if difference.path == keep_items.PATH:
         return keep_items.KEPT
     if difference.effect is Effect.COPY:
-        return _signed(_NEW, f"items of {code(difference.desired)}")
+        return _signed(_NEW, f"items of {code(copy_from.source_of(difference.desired))}")
     if difference.path == restore_from.PATH:
         return _signed(_NEW, "items of a backup")
     before, after = (side.get(difference.path, "") for side in sides(difference) or ({}, {}))
@@ -361,12 +361,12 @@ def _phrases(path: Path, value: Value) -> dict[Path, str] | None:
 
 
 def _phrase(path: Path, value: Value) -> str | None:
-    if isinstance(value, bool):
-        return phrases.on(value)
     if isinstance(value, str | int):
-        return str(value) or '""'
+        return phrases.on(value) if isinstance(value, bool) else str(value) or '""'
     if not isinstance(value, Mapping):
         return None
+    if path == copy_from.PATH:
+        return copy_from.phrase(value)
     if not path:
         return _table_phrase(value) if value.keys() <= _TABLE_MEMBERS else None
     aspect = aspects.kind_of(path)

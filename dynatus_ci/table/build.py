@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from dynatus_ci.errors import Place
-from dynatus_ci.table import copy_from, keep_items, restore_from, unmanaged
+from dynatus_ci.table import copy_from, keep_items, restore_from, through_s3, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, indexes, keys
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import Path, Table, TableInfo, Value
 
-_ORIGINS = (copy_from.NAME, restore_from.NAME)
+_ORIGINS = (copy_from.NAME, through_s3.NAME, restore_from.NAME)
 """What says where the items of a new table come from."""
 
 
@@ -28,14 +28,21 @@ def desired(definition: Mapping[str, Any], *, place: Place | None = None) -> Tab
     name = definition["TableName"]
     if definition.get("Absent"):
         return Table(name, place=place, absent=True)
-    origin = {name: definition[name] for name in _ORIGINS if definition.get(name)}
     values: dict[str, Value] = {
         "AttributeDefinitions": keys.definitions(keys.types(definition["AttributeDefinitions"])),
-        **origin,
+        **_origin(definition),
         **({keep_items.NAME: True} if definition.get(keep_items.NAME) else {}),
         **{aspect.name: aspect.desired(definition) for aspect in ASPECTS if aspect.mentioned(definition)},
     }
     return Table(name, values, place=place)
+
+
+def _origin(definition: Mapping[str, Any]) -> dict[str, Value]:
+    copied, backup = definition.get(copy_from.NAME), definition.get(restore_from.NAME)
+    found = {copy_from.NAME: copy_from.source_of(copied)} if copied else {}
+    if isinstance(copied, Mapping) and copied.get(through_s3.NAME):
+        found[through_s3.NAME] = copied[through_s3.NAME]
+    return {**found, **({restore_from.NAME: backup} if backup else {})}
 
 
 def emptied(definition: Table) -> Table:

@@ -1,5 +1,7 @@
 """`:CopyFrom "orders"`: a new table is filled with the items of another one, once. Pure.
 
+The run copies the items itself, or AWS does (`through_s3`).
+
 Two tags of the new table say how far that is: `dynatus:copying-from` until all items are there, `dynatus:copied-from`
 for ever after. What a run finds decides, never what an earlier run remembers. So a copy that was stopped at any call
 goes on with the next apply.
@@ -13,10 +15,10 @@ from dataclasses import replace
 from enum import Enum
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import copying, items
+from dynatus_ci.table import copying, items, through_s3
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison, Emptiness
-from dynatus_ci.table.model import Action, Difference, Effect, Risk, Step, Table, TableChange, Value
+from dynatus_ci.table.model import Action, Difference, Effect, Risk, Step, Table, TableChange, TableInfo, Value
 from dynatus_ci.text import code
 
 NAME = "CopyFrom"
@@ -37,12 +39,15 @@ class Stage(Enum):
     MISSING = "there is no table"
     UNTOUCHED = "it has neither tag"
     COPYING = "its copy was begun"
+    IMPORTED = "AWS has made it of an export, and nobody has counted its items"
     COPIED = "its copy is complete, and one tag too many is left"
     DONE = "its copy is complete"
 
 
 UNFILLED = frozenset({Stage.MISSING, Stage.UNTOUCHED, Stage.COPYING})
 """The stages in which items are to be copied."""
+UNFINISHED = UNFILLED | {Stage.IMPORTED, Stage.COPIED}
+"""The stages in which something is to be done."""
 
 
 def marks(found: Mapping[str, str]) -> Value:
@@ -68,10 +73,15 @@ def stage(comparison: Comparison) -> Stage:
         return Stage.DONE if done else Stage.COPYING
     if not comparison.actual.manages(NAME):
         return Stage.NOT_KNOWN
-    found = comparison.actual.at(PATH)
-    if COPIED in found:
-        return Stage.COPIED if COPYING in found else Stage.DONE
-    return Stage.COPYING if COPYING in found else Stage.UNTOUCHED
+    marked = frozenset(comparison.actual.at(PATH))
+    return _BY_TAGS[marked] if marked else Stage.IMPORTED if through_s3.import_of(comparison) else Stage.UNTOUCHED
+
+
+_BY_TAGS: Mapping[frozenset[str], Stage] = {
+    frozenset({COPYING}): Stage.COPYING,
+    frozenset({COPYING, COPIED}): Stage.COPIED,
+    frozenset({COPIED}): Stage.DONE,
+}
 
 
 def keeps_tags(comparison: Comparison) -> bool:
@@ -79,9 +89,28 @@ def keeps_tags(comparison: Comparison) -> bool:
     return tags.Tags.name not in comparison.facts.cannot_keep
 
 
+def asked(desired: Table) -> Value:
+    """What is reviewed: the source, and the place in S3 that its items go through."""
+    source, through = desired.at(PATH), desired.at((through_s3.NAME,))
+    return {"TableName": source, through_s3.NAME: through} if through else source
+
+
+def source_of(value: Value) -> str:
+    """The source in a value that a definition or a difference has."""
+    return str(value["TableName"] if isinstance(value, Mapping) else value)
+
+
+def phrase(value: Mapping[str, Value]) -> str:
+    """A value with a place in S3 in a few words."""
+    return f"{value['TableName']}, through {value[through_s3.NAME]}"
+
+
 def consequence(difference: Difference) -> str:
     """What it means to who uses the tables. A sentence with the place {table}, as that of an aspect."""
-    source = code(difference.desired)
+    source = code(source_of(difference.desired))
+    if isinstance(difference.desired, Mapping):
+        place = code(difference.desired[through_s3.NAME])
+        return f"{{table}} will be made of an export of {source}. All items of {source} are written to {place}."
     return f"{{table}} will be filled with all items of {source}. That uses read capacity of {source}."
 
 
@@ -89,6 +118,18 @@ def unread_source(comparison: Comparison) -> str | None:
     """The table that must be looked at before the change can be planned."""
     source = comparison.desired.at(PATH)
     return source if stage(comparison) in UNFILLED and source not in comparison.facts.sources else None
+
+
+def must_look_for_exports(comparison: Comparison) -> bool:
+    """Whether what AWS has exported and imported must be known before the change can be planned."""
+    matters = through_s3.wanted(comparison) and stage(comparison) in {Stage.MISSING, Stage.UNTOUCHED}
+    return matters and comparison.facts.transfer is None and _source(comparison) is not None
+
+
+def is_imported(comparison: Comparison) -> bool:
+    """Whether AWS makes the table, which is missing, of an export."""
+    missing = comparison.actual is None and through_s3.wanted(comparison)
+    return missing and comparison.facts.transfer is not None and _source(comparison) is not None
 
 
 def left_to_read(comparison: Comparison) -> Table | None:
@@ -104,17 +145,14 @@ def must_compare(comparison: Comparison) -> bool:
 
 def must_prove_empty(comparison: Comparison) -> bool:
     """Whether it matters if the table is empty: only an empty one is filled."""
-    return stage(comparison) is Stage.UNTOUCHED
+    return stage(comparison) is Stage.UNTOUCHED and not through_s3.wanted(comparison)
 
 
 def differences(comparison: Comparison) -> Iterator[Difference]:
     """That the table is not filled yet. It uses the capacity of both tables, so it is disruptive."""
-    where = stage(comparison)
-    if where in UNFILLED or where is Stage.COPIED:
-        begun = comparison.actual_at((NAME, COPYING))
-        yield Difference(
-            comparison.name, PATH, begun, comparison.desired.at(PATH), effect=Effect.COPY, risk=Risk.DISRUPTIVE
-        )
+    if stage(comparison) in UNFINISHED:
+        begun, wanted = comparison.actual_at((NAME, COPYING)), asked(comparison.desired)
+        yield Difference(comparison.name, PATH, begun, wanted, effect=Effect.COPY, risk=Risk.DISRUPTIVE)
 
 
 def with_mark(comparison: Comparison, create: Step) -> Step:
@@ -133,6 +171,11 @@ def with_mark(comparison: Comparison, create: Step) -> Step:
 def steps(comparison: Comparison, difference: Difference) -> Iterator[Step]:
     """What is left to do: mark the table, copy, mark it as complete, and take the first mark off."""
     where, tagged = stage(comparison), keeps_tags(comparison)
+    if where is Stage.IMPORTED:
+        if not comparison.facts.memory.copied:
+            yield through_s3.count(comparison, difference)
+        yield _tag(comparison, difference, COPIED, "note in a tag that the table is filled")
+        return
     if where is Stage.UNTOUCHED and tagged:
         yield _tag(comparison, difference, COPYING, "note in a tag that the table is being filled")
     if where is not Stage.COPIED:
@@ -144,6 +187,20 @@ def steps(comparison: Comparison, difference: Difference) -> Iterator[Step]:
     if tagged:
         untag = _untag(comparison, difference)
         yield untag if where is Stage.COPIED else untag.not_before(tags.LOCKED)
+
+
+def import_steps(comparison: Comparison, created: Iterable[Difference], served: tuple[str, ...]) -> Iterator[Step]:
+    """The steps by which AWS makes the table, which is missing, of an export.
+
+    Args:
+        comparison: The two sides.
+        created: The differences of a table that is created.
+        served: The ids of those that are gone after that.
+    """
+    source = _source(comparison)
+    copy = next((difference for difference in created if difference.path == PATH), None)
+    if source and copy:
+        yield from through_s3.steps(comparison, source, copy, served)
 
 
 def is_copy(step: Step) -> bool:
@@ -170,6 +227,9 @@ def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
     found = _wrong_source(comparison, where) or _no_room(comparison)
     if found:
         return found, FailureReason.DESTRUCTIVE_BLOCKED
+    source = _source(comparison)
+    if where is not Stage.COPYING and source and (refused := through_s3.refusal(comparison, source)):
+        return refused
     if where is Stage.UNTOUCHED and comparison.facts.emptiness is Emptiness.ITEMS:
         return own_items(name), FailureReason.ITEMS_DO_NOT_FIT
     return None
@@ -224,22 +284,31 @@ def notes(comparison: Comparison) -> Iterator[str]:
             yield f"The table was filled from {code(copied)}, and a table is filled only once."
     if where not in UNFILLED or source is None:
         return
-    cost = _estimate(comparison, source)
+    if where is not Stage.COPYING and through_s3.wanted(comparison):
+        yield from through_s3.notes(comparison, source)
+        return
+    yield from filter(None, (through_s3.ignored(comparison),))
+    yield from _copy_notes(comparison, source)
+    if where is Stage.UNTOUCHED and comparison.facts.emptiness is Emptiness.UNKNOWN:
+        yield "The table is filled only if it is empty: whether it is may not be read here."
+
+
+def _copy_notes(comparison: Comparison, source: Table) -> Iterator[str]:
+    """What people must know before the run copies the items."""
+    name, cost = code(source.name), _estimate(comparison, source)
     yield (
-        f"{code(name)} has {cost.items:,} items, counted up to six hours ago. The copy uses about "
+        f"{name} has {cost.items:,} items, counted up to six hours ago. The copy uses about "
         f"{cost.read_units:,} read units and {cost.write_units:,} write units, and as many write units again for each "
         "index. It never changes the source, and overwrites nothing."
     )
     yield (
-        f"New items of {code(name)} are copied too while apply runs. Changes and deletions there may be missed: "
+        f"New items of {name} are copied too while apply runs. Changes and deletions there may be missed: "
         "let the application write to both tables, or stop its writers, until apply has ended."
     )
     if cost.items > copying.LARGE:
         yield f"To compare so many items takes about {cost.memory / 1e9:.1f} GB of memory where apply runs."
     if items.may_repeat(source, comparison.desired):
         yield "Only `dynatus check`, and apply before it changes anything, see whether two items have the same new key."
-    if where is Stage.UNTOUCHED and comparison.facts.emptiness is Emptiness.UNKNOWN:
-        yield "The table is filled only if it is empty: whether it is may not be read here."
 
 
 def unfilled(tables: Iterable[Table], changes: Iterable[TableChange], *, tagged: bool) -> dict[str, str]:
@@ -347,7 +416,7 @@ def _tag(comparison: Comparison, difference: Difference, key: str, reason: str) 
     value = _mark(comparison)
     return Step(
         operation="TagResource",
-        parameters={"ResourceArn": _arn(comparison), "Tags": [{"Key": key, "Value": value}]},
+        parameters={"ResourceArn": info(comparison).arn, "Tags": [{"Key": key, "Value": value}]},
         reason=reason,
         differences=(difference.id,),
         expects={(NAME, key): value},
@@ -360,7 +429,7 @@ def _tag(comparison: Comparison, difference: Difference, key: str, reason: str) 
 def _untag(comparison: Comparison, difference: Difference) -> Step:
     return Step(
         operation="UntagResource",
-        parameters={"ResourceArn": _arn(comparison), "TagKeys": [COPYING]},
+        parameters={"ResourceArn": info(comparison).arn, "TagKeys": [COPYING]},
         reason="remove the tag of the unfinished copy",
         differences=(difference.id,),
         expects={(NAME, COPYING): None},
@@ -370,10 +439,16 @@ def _untag(comparison: Comparison, difference: Difference) -> Step:
     )
 
 
-def _arn(comparison: Comparison) -> str:
-    """The table's ARN; before it is created, by that of the source."""
+def arn_beside(table: Table, name: str) -> str:
+    """The ARN of a table of the same account and region as another one."""
+    return f"{table.info.arn.rpartition('/')[0] if table.info else 'table'}/{name}"
+
+
+def info(comparison: Comparison) -> TableInfo:
+    """The table's identity and size; before it is there, by those of the source."""
     if comparison.info:
-        return comparison.info.arn
+        return comparison.info
     source = _source(comparison)
-    owner = source.info.arn.rpartition("/")[0] if source and source.info else "table"
-    return f"{owner}/{comparison.name}"
+    found = source.info if source and source.info else TableInfo(table_id="", arn="table/", status="ACTIVE")
+    arn = arn_beside(source, comparison.name) if source else found.arn
+    return TableInfo(table_id="", arn=arn, status="ACTIVE", items=found.items, bytes=found.bytes)

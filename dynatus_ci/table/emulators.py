@@ -19,6 +19,7 @@ CANNOT_KEEP: dict[str, frozenset[str]] = {
             "WarmThroughput",
             "Tags",
             "RestoreFrom",
+            "Through",
             "PointInTimeRecoverySpecification",
             "ContributorInsightsSpecification",
             "ResourcePolicy",
@@ -39,6 +40,7 @@ CANNOT_KEEP: dict[str, frozenset[str]] = {
             "ContributorInsightsSpecification",
             "KinesisStreamSpecification",
             "Replicas",
+            "Through",
             "GlobalSecondaryIndexes.OnDemandThroughput",
         }
     ),

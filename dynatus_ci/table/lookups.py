@@ -19,7 +19,7 @@ class MissingFacts:
 
     `key` is the KMS key to look up. `schedules` are scheduled actions: they matter where the file has auto scaling.
     `source` is the table to copy from, and `copied` whether its items are all there. `staging` is the table's own copy.
-    `backup` is the ARN of the backup to restore.
+    `backup` is the ARN of the backup to restore. `transfer` is what AWS has exported and imported.
     """
 
     scaling: bool = False
@@ -31,9 +31,10 @@ class MissingFacts:
     copied: bool = False
     staging: bool = False
     backup: str | None = None
+    transfer: bool = False
 
     def __bool__(self) -> bool:
-        flags = (self.scaling, self.schedules, self.emptiness, self.probe, self.copied, self.staging)
+        flags = (self.scaling, self.schedules, self.emptiness, self.probe, self.copied, self.staging, self.transfer)
         return any(flags) or any(named is not None for named in (self.key, self.source, self.backup))
 
 
@@ -46,6 +47,8 @@ def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> 
         return MissingFacts(backup=restore_from.unread_backup(comparison))
     if restore_from.wanted(comparison):
         base = sides.restored(comparison)
+    if copy_from.is_imported(comparison):
+        base = sides.imported(comparison)
     unread = facts.scaling is None and not facts.scaling_denied
     unknown_keys = (aspect.unknown_key(base) for aspect in support.readable(base))
     replaced = goes and not desired.absent
@@ -59,6 +62,7 @@ def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> 
         source=copy_from.unread_source(base),
         copied=copy_from.must_compare(base),
         staging=keep_items.must_look(comparison),
+        transfer=copy_from.must_look_for_exports(comparison),
     )
 
 

@@ -6,7 +6,7 @@ docs/dynamodb.md#the-order-of-steps
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from dynatus_ci.table import (
@@ -18,6 +18,7 @@ from dynatus_ci.table import (
     restore_from,
     sides,
     support,
+    through_s3,
     unmanaged,
 )
 from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys, recreating, scaling
@@ -98,6 +99,8 @@ def _recreation(comparison: Comparison) -> TableChange:
     change = _replacing(settled, Action.RECREATE, (*supported, *unsupported), built, new=built[:1])
     if comparison.desired.manages(restore_from.NAME) and support.keeps(comparison, restore_from.PATH):
         return replace(change, steps=(), refusal=restore_from.recreation())
+    if through_s3.wanted(comparison):
+        return replace(change, steps=(), refusal=through_s3.recreation())
     return replace(change, steps=(*keep_steps.settling(comparison), *change.steps)) if change.steps else change
 
 
@@ -127,6 +130,8 @@ def _replacing(
 def _creation(comparison: Comparison) -> TableChange:
     if restore_from.wanted(comparison):
         return _restoration(comparison)
+    if copy_from.is_imported(comparison):
+        return _importing(comparison)
     origins = (*restore_from.differences(comparison), *keep_items.differences(comparison))
     differences = (*replacement.creation(comparison), *origins)
     supported, unsupported = support.split(comparison, differences)
@@ -149,26 +154,54 @@ def _restoration(comparison: Comparison) -> TableChange:
         change = _table_change(comparison, Action.CREATE, differences=created)
         return replace(change, refusal=refused[0], refused_for=refused[1])
     later = _update(sides.restored(comparison))
+    change = _made_by_aws(comparison, created, later, lambda served: (restore_from.step(comparison, served),))
+    return replace(change, notes=tuple(dict.fromkeys((*restore_from.notes(comparison), *change.notes))))
+
+
+def _importing(comparison: Comparison) -> TableChange:
+    """A table that AWS makes of an export, and the steps from that to what the file says."""
+    created = replacement.creation(comparison)
+    later = _update(sides.imported(comparison))
+    return _made_by_aws(
+        comparison, created, later, lambda served: tuple(copy_from.import_steps(comparison, created, served))
+    )
+
+
+def _made_by_aws(
+    comparison: Comparison,
+    created: tuple[Difference, ...],
+    later: TableChange,
+    making: Callable[[tuple[str, ...]], tuple[Step, ...]],
+) -> TableChange:
+    """A table that does not begin empty.
+
+    Args:
+        comparison: The two sides; the table is missing.
+        created: The differences of a table that is created.
+        later: The change of the table that AWS has made.
+        making: The steps that make it. It takes the ids of the differences that are gone then.
+    """
     found = {difference.id: difference for difference in later.differences}
     # Its items are there before the other steps run: so these risk what they risk for any table.
     risked = (replace(d, risk=found[d.id].risk) if d.id in found else d for d in created)
     supported, unsupported = support.split(comparison, tuple(risked))
     known = {difference.id for difference in created}
     more = tuple(difference for difference in later.differences if difference.id not in known)
-    restore = restore_from.step(comparison, tuple(d.id for d in supported if d.id not in found))
+    first = making(tuple(d.id for d in supported if d.id not in found))
     refusal = _refusal(comparison, supported) or later.refusal
     change = _table_change(
         comparison,
         Action.CREATE,
         differences=(*supported, *more, *unsupported),
-        steps=() if refusal else (restore, *(_following(step, restore) for step in later.steps)),
-        notes=tuple(dict.fromkeys((*restore_from.notes(comparison), *later.notes))),
+        steps=() if refusal else (*first, *_following(later.steps, first[-1:])),
+        notes=later.notes,
     )
     return replace(change, refusal=refusal, left=None if refusal else later.left)
 
 
-def _following(step: Step, earlier: Step) -> Step:
-    return replace(step, after=(*earlier.differences, *step.after))
+def _following(steps: Iterable[Step], earlier: Iterable[Step]) -> Iterator[Step]:
+    before = tuple(id_ for step in earlier for id_ in step.differences)
+    yield from (replace(step, after=(*before, *step.after)) for step in steps)
 
 
 def _building(comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
@@ -181,7 +214,7 @@ def _building(comparison: Comparison, differences: tuple[Difference, ...]) -> It
     after = (*_copying(missing, left), *_in_order(_steps(missing, ASPECTS, left), differences))
     after = _around(comparison, after, differences)
     yield create
-    yield from (_following(step, create) for step in _after_copy(after, differences))
+    yield from _following(_after_copy(after, differences), (create,))
 
 
 def _around(comparison: Comparison, steps: tuple[Step, ...], differences: tuple[Difference, ...]) -> tuple[Step, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import copy_from, keep_items, keep_steps, planner, probe, restore_from, sides
+from dynatus_ci.table import copy_from, keep_items, keep_steps, planner, probe, restore_from, sides, through_s3
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import AccountFacts, Comparison
 from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Failure, Path, Step, Table, TableChange, Value
@@ -50,6 +50,8 @@ def left_over(change: TableChange, facts: AccountFacts) -> tuple[Difference, ...
             facts = keep_steps.after(step, facts)
         elif not probe.is_about(step, change.table):
             table = _after(step, table, change, facts)
+        if step.operation == through_s3.IMPORT:
+            facts = through_s3.after_import(facts)
         if copy_from.is_copy(step):
             facts = replace(facts, memory=replace(facts.memory, copied=True))
     again = planner.change(change.desired, table, facts)
@@ -76,6 +78,8 @@ def _made(step: Step, change: TableChange, facts: AccountFacts) -> Table | None:
     """The table that a step makes."""
     if restore_from.is_restore(step) and change.desired:
         return sides.as_made(restore_from.restored(Comparison(change.desired, None, facts)), facts)
+    if step.operation == through_s3.IMPORT:
+        return sides.as_made(step.parameters["TableCreationParameters"], facts)
     return sides.as_made(step.parameters, facts)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dynatus_ci.table import copy_from, keep_items, keep_steps, model, probe, unmanaged
-from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys
+from dynatus_ci.table import copy_from, create_table, keep_items, keep_steps, probe, unmanaged
+from dynatus_ci.table.aspects import ASPECTS, indexes, keys
 from dynatus_ci.table.aspects.base import Aspect, Comparison, Emptiness, matches
 from dynatus_ci.table.aspects.stream import Stream
 from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Risk, Step, Value, digest
@@ -59,7 +59,7 @@ def create_step(comparison: Comparison, differences: tuple[Difference, ...], uns
     filled = any(difference.effect is Effect.COPY for difference in differences)
     later = {*unsupported, *({Stream.name} if filled else ())}  # a stream would carry every copied item
     included = [aspect for aspect in ASPECTS if _in_create(comparison, aspect) and aspect.name not in later]
-    parameters = bare_table(comparison)
+    parameters = create_table.bare(comparison)
     for aspect in included:
         parameters |= aspect.parameters(comparison.desired.at((aspect.name,)))
     names = {aspect.name for aspect in included} | {indexes.GLOBAL}
@@ -228,21 +228,3 @@ def _unproven(comparison: Comparison) -> Iterator[str]:
 def _in_create(comparison: Comparison, aspect: Aspect) -> bool:
     desired = comparison.desired
     return aspect.in_create and desired.manages(aspect.name) and not matches(aspect.initial, desired.at((aspect.name,)))
-
-
-def bare_table(comparison: Comparison) -> dict[str, Value]:
-    """The parameters of CreateTable that every table has: key, indexes and capacity."""
-    key, local = comparison.desired.at(("KeySchema",)), comparison.desired.at((keys.LOCAL,)) or {}
-    limits = model.finite_limits(comparison.desired.at(("OnDemandThroughput",)))
-    throughput = comparison.desired.at(("ProvisionedThroughput",))
-    created = [indexes.parameters(name, index) for name, index in comparison.desired.indexes().items()]
-    return {
-        "TableName": comparison.name,
-        "AttributeDefinitions": comparison.desired.at(("AttributeDefinitions",)),
-        "KeySchema": key["KeySchema"],
-        "BillingMode": comparison.desired.at(("BillingMode",)),
-        **({"ProvisionedThroughput": throughput} if throughput else {}),
-        **({"OnDemandThroughput": limits} if limits and capacity.keeps_limits(comparison, limits) else {}),
-        **({keys.LOCAL: [keys.local_parameters(*index) for index in local.items()]} if local else {}),
-        **({indexes.GLOBAL: created} if created else {}),
-    }

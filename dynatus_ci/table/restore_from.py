@@ -14,7 +14,7 @@ from datetime import UTC
 from typing import Any
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import phrases, replacement
+from dynatus_ci.table import create_table, phrases
 from dynatus_ci.table.aspects import indexes, keys
 from dynatus_ci.table.aspects.base import Backup, Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
@@ -152,7 +152,7 @@ def _misfit(comparison: Comparison, found: Backup) -> str | None:
 
 def restored(comparison: Comparison) -> dict[str, Value]:
     """The table that a restore makes, as parameters of CreateTable: what they leave out is initial."""
-    table = replacement.bare_table(comparison)
+    table = create_table.bare(comparison)
     made = {name: value for name, value in table.items() if name not in {indexes.GLOBAL, keys.LOCAL}}
     made |= {kind: _kept(comparison, kind) for kind in (indexes.GLOBAL, keys.LOCAL) if comparison.desired.manages(kind)}
     encryption = comparison.desired.at((Encryption.name,))

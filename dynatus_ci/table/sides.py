@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dynatus_ci.table import build, copy_from, keep_items, restore_from
+from dynatus_ci.table import build, copy_from, keep_items, restore_from, through_s3
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.aspects.base import AccountFacts, Comparison
 from dynatus_ci.table.aspects.tags import Tags
@@ -29,6 +29,12 @@ def restored(comparison: Comparison) -> Comparison:
     made = as_made(restore_from.restored(comparison), comparison.facts)
     under_way = comparison.actual.transitions if comparison.actual else {}
     return replace(comparison, actual=replace(made, transitions=under_way, info=restore_from.info(comparison)))
+
+
+def imported(comparison: Comparison) -> Comparison:
+    """The table as an import makes it, as if it were there."""
+    made = replace(as_made(through_s3.parameters(comparison), comparison.facts), info=copy_from.info(comparison))
+    return replace(comparison, actual=made, facts=through_s3.after_import(comparison.facts))
 
 
 def as_made(parameters: Mapping[str, Value], facts: AccountFacts) -> Table:

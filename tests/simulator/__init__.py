@@ -9,7 +9,18 @@ from tests.simulator import items, lifecycle, neighbours, update
 from tests.simulator.clock import DAY, HOUR, MINUTE, Clock
 from tests.simulator.faults import SECOND_WRITER, Kind
 from tests.simulator.journal import Call
-from tests.simulator.sidecars import insights, kinesis, policy, recovery, restores, scaling, tags, time_to_live, usage
+from tests.simulator.sidecars import (
+    insights,
+    kinesis,
+    policy,
+    recovery,
+    restores,
+    scaling,
+    tags,
+    time_to_live,
+    transfers,
+    usage,
+)
 from tests.simulator.simulator import Simulator
 
 REGISTERED = (
@@ -25,6 +36,7 @@ REGISTERED = (
         scaling,
         tags,
         time_to_live,
+        transfers,
         update,
         usage,
     ),

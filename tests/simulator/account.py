@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.simulator import durations, errors
 from tests.simulator.clock import DAY, HOUR, Agenda, Clock, iso
-from tests.simulator.tables import Backup, Json, Key, Table
+from tests.simulator.tables import Backup, Export, Import, Json, Key, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,6 +65,10 @@ class Account:
         self.scan_page = 1_000_000  # items on a page of a scan, where 1 MB holds more
         self.tables: dict[str, Table] = {}
         self.backups: dict[str, Backup] = {}
+        self.exports: dict[str, Export] = {}
+        self.imports: dict[str, Import] = {}
+        self.s3: dict[tuple[str, str], list[Json]] = {}  # (bucket, prefix of the keys) → the items of an export
+        self.missing_buckets: set[str] = set()
         self.kms_keys: list[Key] = []
         self.scalable_targets: list[Json] = []  # as DescribeScalableTargets shows them
         self.scaling_policies: list[Json] = []

@@ -34,6 +34,10 @@ DURATIONS: Final[Mapping[str, tuple[float, float]]] = {
     "recovery start-up": (3, 6),
     "backup": (2, 10),  # no measurement known: "seconds"
     "restore": (81, 721),
+    "export": (60, 600),  # no measurement known: "minutes"
+    "import hidden": (30, 32),
+    "import": (78, 82),
+    "import report": (3, 6),  # how long the import says IN_PROGRESS when its table is ACTIVE
     "insights": (1, 16),
     "policy pending": (0.6, 2),
     "policy lag": (1, 2.7),

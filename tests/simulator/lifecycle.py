@@ -99,15 +99,17 @@ def start(account: Account, table: Table, what: str) -> None:
     """Let the table become ACTIVE after the duration of that name."""
     table.stale, table.stale_until = None, account.now + (account.duration("stale read") if account.stale else 0)
 
-    def ready() -> None:
-        table.lifecycle, table.restore = "", {}
-        for index in table.indexes.values():
-            index.status = "ACTIVE"
-        for vector in table.vectors.values():
-            vector["IndexStatus"] = "ACTIVE"
-        table.recovery.ready = account.now + account.duration("recovery start-up", table.name)
+    account.later(account.duration(what, table.name), lambda: ready(account, table))
 
-    account.later(account.duration(what, table.name), ready)
+
+def ready(account: Account, table: Table) -> None:
+    """Let the table be ACTIVE with all its indexes."""
+    table.lifecycle, table.restore = "", {}
+    for index in table.indexes.values():
+        index.status = "ACTIVE"
+    for vector in table.vectors.values():
+        vector["IndexStatus"] = "ACTIVE"
+    table.recovery.ready = account.now + account.duration("recovery start-up", table.name)
 
 
 @reads("DescribeTable")

@@ -154,7 +154,8 @@ class Simulator(Account):
 
     def _table_of(self, parameters: Json) -> str:
         """The name of the table that a call is about; empty where it is about none."""
-        members = ("TableName", "TargetTableName", "ResourceArn")
+        parameters = parameters.get("TableCreationParameters", parameters)
+        members = ("TableName", "TargetTableName", "ResourceArn", "TableArn")
         named = next((parameters[member] for member in members if parameters.get(member)), None)
         name = named or item_writes.table_of(parameters)
         scaled, _, resource = str(parameters.get("ResourceId", "")).partition("table/")

@@ -209,6 +209,22 @@ class Backup:
     expires: float | None = None
 
 
+@dataclass
+class Export:
+    """An export to S3, as DescribeExport shows it, and its items."""
+
+    shown: Json
+    items: list[Json] = field(repr=False)
+
+
+@dataclass
+class Import:
+    """An import from S3, as DescribeImport shows it, and the name of its table."""
+
+    name: str
+    shown: Json
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A key of KMS."""

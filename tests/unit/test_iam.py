@@ -27,8 +27,12 @@ KEY = "arn:aws:kms:eu-west-1:111122223333:key/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1
 STREAM = "arn:aws:kinesis:eu-west-1:111122223333:stream/orders"
 TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders"
 ABSENT = build.desired({"TableName": "old", "Absent": True})
-PERMISSION_ONLY = {"dynamodb:CreateTableReplica", "dynamodb:DeleteTableReplica", "dynamodb:PartiQLInsert"}
-"""Actions that no operation has: of replicas that AWS makes and deletes for the caller, and of PartiQL statements."""
+PERMISSION_ONLY = {
+    *("dynamodb:CreateTableReplica", "dynamodb:DeleteTableReplica", "dynamodb:PartiQLInsert"),
+    "s3:ListBucket",
+}
+"""Actions that no operation is named by: of replicas that AWS makes and deletes for the caller, of PartiQL statements,
+and of ListObjects."""
 
 
 def table(name: str = "orders", **members: object) -> Table:
@@ -79,6 +83,7 @@ PROVISIONED = table(
 )
 FILLED = table("copies", CopyFrom="old-orders")
 BACKUP = "arn:aws:dynamodb:eu-west-1:111122223333:table/old-orders/backup/01548148148148-abcdef01"
+MOVED = table("moved", CopyFrom={"TableName": "old-orders", "Through": "s3://moves/2026"})
 RESTORED = table("restored", RestoreFrom=BACKUP)
 PARTIQL = {"dynamodb:BatchExecuteStatement": "dynamodb:PartiQLInsert"}
 """Operations whose permission has another name.
@@ -116,6 +121,7 @@ CALLING = (
     PACKAGE / "aws" / "copier.py",
     PACKAGE / "aws" / "observe.py",
     PACKAGE / "aws" / "registered.py",
+    PACKAGE / "aws" / "transfers.py",
     *(PACKAGE / "table").rglob("*.py"),
 )
 """The modules that name the calls of plan and apply."""
@@ -141,7 +147,7 @@ def called(modules: Sequence[Path]) -> Iterator[str]:
 def test_every_operation_that_can_be_called_is_allowed_to_who_needs_it() -> None:
     found = set(called(CALLING))
     assert {"dynamodb:UpdateTable", "dynamodb:DescribeBackup", "kms:DescribeKey"} < found
-    assert found <= allowed(policy(EVERYTHING, ABSENT, FILLED, RESTORED)).keys()
+    assert found <= allowed(policy(EVERYTHING, ABSENT, FILLED, MOVED, RESTORED)).keys()
 
 
 def test_every_reader_is_in_the_policy_for_plan_and_every_writer_in_that_for_apply() -> None:
@@ -152,7 +158,7 @@ def test_every_reader_is_in_the_policy_for_plan_and_every_writer_in_that_for_app
 
 
 def test_every_action_is_an_operation_that_aws_has() -> None:
-    for action in allowed(policy(EVERYTHING, ABSENT, FILLED, RESTORED)).keys() - PERMISSION_ONLY:
+    for action in allowed(policy(EVERYTHING, ABSENT, FILLED, MOVED, RESTORED)).keys() - PERMISSION_ONLY:
         service, _, name = action.partition(":")
         assert fnmatch.filter(operations(service), name), action
 
@@ -531,3 +537,17 @@ def test_the_command_prints_the_policy_for_import_where_there_is_no_definition(
 def test_the_command_takes_no_definitions_for_import(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["policy", "resources/dynamo", "--mode", "import"]) == 1
     assert "--mode import takes no PATH" in capsys.readouterr().err
+
+
+def test_a_copy_through_s3_takes_the_bucket_and_puts_no_items() -> None:
+    found = allowed(policy(MOVED))
+    assert found["s3:PutObject"] == found["s3:GetObject"] == {"arn:aws:s3:::moves/2026/moved/*"}
+    assert found["s3:ListBucket"] == {"arn:aws:s3:::moves"}
+    old = "arn:aws:dynamodb:eu-west-1:111122223333:table/old-orders"
+    assert found["dynamodb:ExportTableToPointInTime"] == {old}
+    assert found["dynamodb:ImportTable"] == {"arn:aws:dynamodb:eu-west-1:111122223333:table/moved"}
+    assert not {"dynamodb:PartiQLInsert", "dynamodb:PutItem"} & found.keys()
+    planning = allowed(policy(MOVED, mode="plan"))
+    assert planning["dynamodb:DescribeExport"] == {f"{old}/export/*"}
+    assert not [action for action in planning if action.startswith(("s3:", "logs:"))]
+    assert "dynamodb:ImportTable" not in planning

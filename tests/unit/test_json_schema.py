@@ -58,7 +58,9 @@ def named(shape: shapes.Shape) -> Iterator[str]:
     """The names of all members of a shape, and of those inside."""
     inside = getattr(shape, "members", {})
     yield from inside
-    for inner in [*inside.values(), *([shape.item] if isinstance(shape, shapes.Sequence) else [])]:
+    item = [shape.item] if isinstance(shape, shapes.Sequence) else []
+    detailed = [shape.map] if isinstance(shape, shapes.TextOrMap) else []
+    for inner in [*inside.values(), *item, *detailed]:
         yield from named(inner)
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from dynatus_ci.definitions import loader
-from dynatus_ci.table import build, lookups, planner, restore_from
+from dynatus_ci.table import build, lookups, planner, restore_from, through_s3
 from dynatus_ci.table.aspects import targets
-from dynatus_ci.table.aspects.base import AccountFacts, Backup, Emptiness, Memory, ProbeState, StagingTable
+from dynatus_ci.table.aspects.base import AccountFacts, Backup, Emptiness, Memory, ProbeState, StagingTable, Transfer
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange
 
 FOLDER = Path(__file__).parents[1] / "cases" / "plans"
@@ -52,6 +52,7 @@ def situation_of(known: dict[str, Any]) -> AccountFacts:
         emptiness=Emptiness(known.get("emptiness", "not asked")),
         wait_seconds=known.get("wait_seconds"),
         staging=staging(known.get("staging")),
+        transfer=transfer(known["transfer"]) if "transfer" in known else None,
         memory=Memory(**known.get("memory", {})),
         backups=known.get("backups", True),
         backup=backup_of(known["backup"]) if "backup" in known else None,
@@ -70,6 +71,13 @@ def backup_of(described: dict[str, Any] | None) -> Backup:
 def staging(known: dict[str, Any] | None) -> StagingTable:
     """The copy of a table's items."""
     return StagingTable(build.actual(known["table"], known["answers"]) if known else None)
+
+
+def transfer(known: dict[str, Any]) -> Transfer:
+    """What AWS has exported and imported."""
+    exports = [{**one, "ExportTime": datetime.fromisoformat(one["ExportTime"])} for one in known.get("exports", ())]
+    imports = known.get("imports", ())
+    return Transfer(known["possible"], tuple(map(through_s3.export, exports)), tuple(map(through_s3.imported, imports)))
 
 
 def policies(known: dict[str, Any]) -> list[dict[str, Any]]:

@@ -89,6 +89,67 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True)
+class TableExport:
+    """An export of a table to S3, as DescribeExport shows it.
+
+    Args:
+        arn: Its ARN.
+        status: AWS's word.
+        made: When it began, as text.
+        items: How many items it has, once it is COMPLETED.
+        folder: Where its data is, as the prefix of the objects' keys.
+        failure: AWS's code and text, if it FAILED.
+    """
+
+    arn: str
+    status: str
+    made: str = ""
+    items: int = 0
+    folder: str = ""
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableImport:
+    """An import of a table from S3, as DescribeImport shows it.
+
+    Args:
+        arn: Its ARN.
+        status: AWS's word.
+        table_id: The TableId of the table that it makes.
+        folder: Where its data is, as the prefix of the objects' keys.
+        items: How many items it has written.
+        errors: How many it could not write.
+        failure: AWS's code and text, if it FAILED.
+        log: The ARN of the log group that has the errors.
+    """
+
+    arn: str
+    status: str
+    table_id: str = ""
+    folder: str = ""
+    items: int = 0
+    errors: int = 0
+    failure: str = ""
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What AWS has of the way of a table's items through S3 (see `through_s3`).
+
+    Args:
+        possible: Whether the source can be exported: its point-in-time recovery is on.
+        exports: Its exports into the table's folder, the newest first.
+        imports: The imports from that folder into a table of this name, the newest first.
+    """
+
+    possible: bool = True
+    exports: tuple[TableExport, ...] = ()
+    imports: tuple[TableImport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StagingTable:
     """What exists under the name of a table's copy (see `keep_items`).
 
@@ -157,6 +218,7 @@ class AccountFacts:
         copy_rate: The most items that a copy writes in a second.
         wait_seconds: How long apply may take; None where that is not known.
         staging: What exists under the name of the table's copy; None where that was not asked.
+        transfer: What AWS has of the way of the table's items through S3; None where that was not asked.
         memory: What this run remembers of the table.
     """
 
@@ -178,6 +240,7 @@ class AccountFacts:
     copy_rate: int | None = None
     wait_seconds: float | None = None
     staging: StagingTable | None = None
+    transfer: Transfer | None = None
     memory: Memory = Memory()
 
     @property

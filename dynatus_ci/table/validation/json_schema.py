@@ -74,6 +74,7 @@ ABOUT: Mapping[str, str] = {
     "Tags": "The table has exactly these tags, but for those of aws: and of ignore-tags.",
     "TargetTrackingScalingPolicyConfiguration": "Scaling keeps the use of the capacity near a target.",
     "TargetValue": "The use to keep, in percent of the capacity.",
+    "Through": "A place in S3, s3://BUCKET/FOLDER: AWS exports the items there, and makes the new table of that.",
     "TimeToLiveSpecification": "Items expire by an attribute with a time in seconds since 1970.",
     "Value": "The tag's value.",
     "WarmThroughput": "The throughput that is available at once. It can be raised, never lowered.",
@@ -161,6 +162,7 @@ def _structure(shape: shapes.Structure) -> Schema:
 
 _BY_TYPE: Mapping[type[Shape], Callable[[Any], Schema]] = {
     shapes.Text: _text,
+    shapes.TextOrMap: lambda shape: {"anyOf": [of(shape.text), of(shape.map)]},
     shapes.Choice: lambda shape: {"enum": list(shape.words)},
     shapes.Whole: _whole,
     shapes.Number: lambda shape: {"type": "number", "minimum": shape.least, "maximum": shape.most},

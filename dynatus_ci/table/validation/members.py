@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from dynatus_ci.table import copy_from, keep_items, restore_from
+from dynatus_ci.table import copy_from, keep_items, restore_from, through_s3
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
@@ -22,6 +22,7 @@ from dynatus_ci.table.validation.shapes import (
     Sequence,
     Structure,
     Text,
+    TextOrMap,
     TooManyFindings,
 )
 from dynatus_ci.table.validation.value_types import OtherKey
@@ -36,7 +37,9 @@ TABLE = Structure(
             )
         ),
         **{aspect.name: aspect.shape for aspect in ASPECTS},
-        copy_from.NAME: Text(1, 255),
+        copy_from.NAME: TextOrMap(
+            Text(1, 255), Structure({"TableName": Text(1, 255), through_s3.NAME: Text(1, 1024)}, ("TableName",))
+        ),
         restore_from.NAME: Text(1, 1024),
         keep_items.NAME: Flag(),
     },

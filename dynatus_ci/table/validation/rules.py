@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from dynatus_ci.table import copy_from, keep_items, restore_from
+from dynatus_ci.table import copy_from, keep_items, restore_from, through_s3
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation import dialects
@@ -76,15 +76,37 @@ def _name_hint(name: str) -> str | None:
 
 
 def _copy_from(definition: Definition) -> Iterator[Finding]:
-    source = known(definition, copy_from.NAME)
-    if source is None:
+    asked = known(definition, copy_from.NAME)
+    if asked is None:
         return
-    if not re.fullmatch(TABLE_NAME, source):
+    detailed = isinstance(asked, Mapping)
+    source = known(asked, "TableName") if detailed else asked
+    if source is not None and not re.fullmatch(TABLE_NAME, source):
         message = f"{code(quoted(source))} is not the name of a table: 3 to 255 characters of `[a-zA-Z0-9_.-]`."
-        yield Finding((copy_from.NAME,), "table-name", message, _name_hint(source))
+        where = (copy_from.NAME, "TableName") if detailed else (copy_from.NAME,)
+        yield Finding(where, "table-name", message, _name_hint(source))
+    yield from _through(definition, known(asked, through_s3.NAME) if detailed else None)
     if len(known(definition, "Tags") or ()) > copy_from.MOST_TAGS:
         message = f"A table with `:CopyFrom` can have at most {copy_from.MOST_TAGS} tags: dynatus sets two of its own."
         yield Finding(("Tags", copy_from.MOST_TAGS), "too-many-tags", message, at=At.OPENER)
+
+
+def _through(definition: Definition, url: str | None) -> Iterator[Finding]:
+    if url is None:
+        return
+    where = (copy_from.NAME, through_s3.NAME)
+    match = re.fullmatch(through_s3.URL, url)
+    if match is None:
+        message = f"{code(quoted(url))} is no place in S3."
+        hint = dialects.placeholder_hint(url) or "Write `s3://BUCKET/FOLDER`, with the name of a bucket."
+        yield Finding(where, "s3-place", message, hint)
+    elif len(match[2] or "") > through_s3.LONGEST_FOLDER:
+        message = f"The folder has more than {through_s3.LONGEST_FOLDER} characters."
+        yield Finding(where, "s3-place", message)
+    if known(definition, LOCAL):
+        message = "An import from S3 makes no local secondary indexes."
+        hint = "Leave `:Through` out: then the run copies the items itself."
+        yield Finding(where, "local-index-import", message, hint, At.KEY)
 
 
 def _restore_from(definition: Definition) -> Iterator[Finding]:

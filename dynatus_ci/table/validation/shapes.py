@@ -199,6 +199,17 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class TextOrMap:
+    """A string, or a map that says more."""
+
+    text: Text
+    map: Structure
+
+    def parse(self, value: Value, cursor: Cursor) -> Value:
+        return (self.map if isinstance(value, Mapping) else self.text).parse(value, cursor)
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """One of a few words: a string in AWS's spelling, or a keyword in any case, with - or _."""
 

@@ -1,0 +1,29 @@
+"""The parameters of CreateTable. Pure.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
+"""
+
+from __future__ import annotations
+
+from dynatus_ci.table import model
+from dynatus_ci.table.aspects import capacity, indexes, keys
+from dynatus_ci.table.aspects.base import Comparison
+from dynatus_ci.table.model import Value
+
+
+def bare(comparison: Comparison) -> dict[str, Value]:
+    """Those that every table has: key, indexes and capacity."""
+    key, local = comparison.desired.at(("KeySchema",)), comparison.desired.at((keys.LOCAL,)) or {}
+    limits = model.finite_limits(comparison.desired.at(("OnDemandThroughput",)))
+    throughput = comparison.desired.at(("ProvisionedThroughput",))
+    created = [indexes.parameters(name, index) for name, index in comparison.desired.indexes().items()]
+    return {
+        "TableName": comparison.name,
+        "AttributeDefinitions": comparison.desired.at(("AttributeDefinitions",)),
+        "KeySchema": key["KeySchema"],
+        "BillingMode": comparison.desired.at(("BillingMode",)),
+        **({"ProvisionedThroughput": throughput} if throughput else {}),
+        **({"OnDemandThroughput": limits} if limits and capacity.keeps_limits(comparison, limits) else {}),
+        **({keys.LOCAL: [keys.local_parameters(*index) for index in local.items()]} if local else {}),
+        **({indexes.GLOBAL: created} if created else {}),
+    }

@@ -1,0 +1,388 @@
+"""`:CopyFrom {:TableName "orders" :Through "s3://bucket/folder"}`: DynamoDB exports the source, and imports it. Pure.
+
+An import makes the table, so it fills only one that is missing. It takes no capacity of either table, and no item comes
+through the runner. What AWS lists of exports and imports decides what is left to do: so a run that was stopped at any
+call goes on with the next apply.
+docs/dynamodb.md#exports-and-imports
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.table import create_table, items, phrases
+from dynatus_ci.table.aspects import tags
+from dynatus_ci.table.aspects.base import AccountFacts, Comparison, TableExport, TableImport, Transfer
+from dynatus_ci.table.aspects.encryption import Encryption
+from dynatus_ci.table.model import Difference, Step, Table, Value
+from dynatus_ci.text import code
+
+NAME = "Through"
+EXPORT, IMPORT, COUNT = "ExportTableToPointInTime", "ImportTable", "Scan"
+URL = r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?"
+LONGEST_FOLDER = 512
+"""Characters. AWS takes 1,024 with the table's name and its own folders."""
+RUNNING = "IN_PROGRESS"
+COMPLETED = "COMPLETED"
+EXPORT_SECONDS = (60, None)
+"""How long an export takes: nobody has measured the least, and it grows with the table."""
+IMPORT_SECONDS = (110, None)
+"""How long an import takes: the least is that of a table with one item."""
+FRESH_HOURS = 24
+"""An export that no import has used yet is used for so long. Later another one is made."""
+_TAKEN = frozenset(
+    {
+        *("TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput"),
+        *("OnDemandThroughput", "GlobalSecondaryIndexes"),
+    }
+)
+"""The parameters of CreateTable that an import takes, beside the encryption."""
+
+
+# --- where -----------------------------------------------------------------------------------------------------------
+
+
+def bucket(desired: Table) -> str:
+    """The bucket's name."""
+    return _parts(desired)[0]
+
+
+def folder(desired: Table) -> str:
+    """The prefix of the table's exports: no other table's exports are there."""
+    return "/".join(part for part in (_parts(desired)[1], desired.name) if part)
+
+
+def _parts(desired: Table) -> tuple[str, str]:
+    match = re.fullmatch(URL, desired.at((NAME,)))
+    return (match[1], (match[2] or "").strip("/")) if match else ("", "")
+
+
+def folder_of_data(prefix: str, arn: str) -> str:
+    """The prefix of an export's data."""
+    return f"{prefix}/AWSDynamoDB/{arn.rpartition('/')[2]}/data/"
+
+
+# --- what AWS lists --------------------------------------------------------------------------------------------------
+
+
+def export(description: Mapping[str, Any]) -> TableExport:
+    """An export from DescribeExport's `ExportDescription`."""
+    arn = description["ExportArn"]
+    return TableExport(
+        arn=arn,
+        status=description["ExportStatus"],
+        made=f"{description['ExportTime']:%Y-%m-%d %H:%M} UTC" if "ExportTime" in description else "",
+        items=description.get("ItemCount", 0),
+        folder=folder_of_data(description.get("S3Prefix", ""), arn),
+        failure=_failure(description),
+    )
+
+
+def is_ours(description: Mapping[str, Any], desired: Table, source: Table) -> bool:
+    """Whether an export has all items of the source, in the table's own folder."""
+    whole = description.get("ExportType", "FULL_EXPORT") == "FULL_EXPORT" and not description.get("FilterSpecification")
+    there = (description.get("S3Bucket"), description.get("S3Prefix")) == (bucket(desired), folder(desired))
+    same = source.info is not None and description.get("TableId") == source.info.table_id
+    return whole and there and same and description.get("ExportFormat", "DYNAMODB_JSON") == "DYNAMODB_JSON"
+
+
+def imported(description: Mapping[str, Any]) -> TableImport:
+    """An import from DescribeImport's `ImportTableDescription`."""
+    return TableImport(
+        arn=description["ImportArn"],
+        status=description["ImportStatus"],
+        table_id=description.get("TableId", ""),
+        folder=description["S3BucketSource"].get("S3KeyPrefix", ""),
+        items=description.get("ImportedItemCount", 0),
+        errors=description.get("ErrorCount", 0),
+        failure=_failure(description),
+        log=description.get("CloudWatchLogGroupArn", ""),
+    )
+
+
+def _failure(description: Mapping[str, Any]) -> str:
+    parts = (description.get("FailureCode"), description.get("FailureMessage"))
+    return ": ".join(str(part).rstrip(".") for part in parts if part)
+
+
+# --- whether ---------------------------------------------------------------------------------------------------------
+
+
+def wanted(comparison: Comparison) -> bool:
+    """Whether the items come through S3: an endpoint without exports or tags copies them like any others."""
+    asked = comparison.desired.manages(NAME)
+    return asked and not comparison.facts.cannot_keep & {NAME, tags.Tags.name}
+
+
+def import_of(comparison: Comparison) -> TableImport | None:
+    """The import that made, or makes, the table that is there of an export of its source; None where none did."""
+    transfer, info = comparison.facts.transfer, comparison.info
+    if transfer is None or info is None or not wanted(comparison):
+        return None
+    made = next((one for one in transfer.imports if one.table_id == info.table_id), None)
+    return made if made and made.folder in {one.folder for one in transfer.exports} else None
+
+
+def running_import(comparison: Comparison) -> TableImport | None:
+    """The import that is under way for the table."""
+    transfer = comparison.facts.transfer
+    if transfer is None or not wanted(comparison):
+        return None
+    return next((one for one in transfer.imports if one.status == RUNNING), None)
+
+
+def usable_export(comparison: Comparison) -> TableExport | None:
+    """The export to import from; None where one must be made. What an import has used before, may be what failed."""
+    transfer = comparison.facts.transfer
+    if transfer is None:
+        return None
+    used = {one.folder for one in transfer.imports}
+    usable = (one for one in transfer.exports if one.status in {RUNNING, COMPLETED} and one.folder not in used)
+    return next(usable, None)
+
+
+def under_way(comparison: Comparison) -> TableExport | TableImport | None:
+    """What AWS is busy with, before anything else can be done: an import or an export."""
+    if not wanted(comparison):
+        return None
+    running = running_import(comparison)
+    if running or comparison.actual is not None:
+        return running
+    found = usable_export(comparison)
+    return found if found and found.status == RUNNING else None
+
+
+def refusal(comparison: Comparison, source: Table) -> tuple[str, FailureReason] | None:
+    """Why the table is not filled through S3, and the reason for the output; None where it may be.
+
+    Args:
+        comparison: The two sides.
+        source: The table that is exported.
+    """
+    transfer, found = comparison.facts.transfer, import_of(comparison)
+    if transfer is None or not wanted(comparison):
+        return None
+    if found:
+        text = _incomplete(comparison, found)
+        return (text, FailureReason.ITEMS_DO_NOT_FIT) if text else None
+    if comparison.actual is not None:
+        plain = code(f':CopyFrom "{source.name}"')
+        text = (
+            f"The table is there, and an import fills only one that is missing. Write {plain} to fill it without S3, "
+            "or delete it in a change of its own."
+        )
+        return text, FailureReason.DESTRUCTIVE_BLOCKED
+    if not transfer.possible and not usable_export(comparison) and not running_import(comparison):
+        text = (
+            f"Point-in-time recovery of {code(source.name)} is off, and an export needs it. Turn it on first, in a "
+            "change of its own."
+        )
+        return text, FailureReason.DESTRUCTIVE_BLOCKED
+    return None
+
+
+def _incomplete(comparison: Comparison, found: TableImport) -> str | None:
+    """What is wrong with the table that an import has left."""
+    if found.status in {RUNNING, COMPLETED} and not found.errors:
+        return None
+    return f"{failed(found)} Delete {code(comparison.name)} before the next try: it has a part of the items."
+
+
+def failed(found: TableExport | TableImport) -> str:
+    """What is wrong with an export or an import that has ended, as sentences."""
+    why = f" ({code(found.failure)})" if found.failure else ""
+    text = f"The {'export' if isinstance(found, TableExport) else 'import'} is {code(found.status)}{why}."
+    if isinstance(found, TableExport):
+        return f"{text} Look whether the role may write to the bucket, then run apply again."
+    if not found.errors:
+        return f"{text} {found.items:,} items were written."
+    log = f" The log group {code(found.log)} names them." if found.log else ""
+    return f"{text} {found.errors:,} items could not be written, and {found.items:,} were.{log} Correct them."
+
+
+def recreation() -> str:
+    """Why a table with another key is not deleted while its file has `:Through`."""
+    return (
+        "An import fills only a table that is missing. To give this table another key, remove "
+        f"{code(':CopyFrom')}, or delete the table in a change of its own."
+    )
+
+
+# --- steps -----------------------------------------------------------------------------------------------------------
+
+
+def parameters(comparison: Comparison) -> dict[str, Value]:
+    """The table that an import makes, as parameters of CreateTable: what they leave out is initial."""
+    made = {name: value for name, value in create_table.bare(comparison).items() if name in _TAKEN}
+    encryption = comparison.desired.at((Encryption.name,))
+    return made | ({Encryption.name: encryption} if encryption and encryption["Enabled"] else {})
+
+
+def steps(comparison: Comparison, source: Table, copy: Difference, created: tuple[str, ...]) -> Iterator[Step]:
+    """Export the source, then make the table of that. An export that is there is not made again.
+
+    Args:
+        comparison: The two sides; the table is missing.
+        source: The table that is exported.
+        copy: The difference that the items are not there.
+        created: The ids of the differences that an import serves.
+    """
+    found = running_import(comparison) or usable_export(comparison)
+    if found is None:
+        yield _export(comparison, source, copy)
+    # Nobody knows the export's own folder before it is made.
+    data = found.folder if found else folder_of_data(folder(comparison.desired), "EXPORT")
+    yield replace(_import(comparison, source, data), differences=created, after=(copy.id,))
+
+
+def after_import(facts: AccountFacts) -> AccountFacts:
+    """The facts when the import has ended. A table that a plan only expects has no TableId."""
+    done = Transfer(exports=(TableExport(arn="", status=COMPLETED),), imports=(TableImport(arn="", status=COMPLETED),))
+    return replace(facts, transfer=done)
+
+
+def _export(comparison: Comparison, source: Table, copy: Difference) -> Step:
+    return Step(
+        operation=EXPORT,
+        parameters={
+            "TableArn": source.info.arn if source.info else "",
+            "S3Bucket": bucket(comparison.desired),
+            "S3BucketOwner": _account(source),
+            "S3Prefix": folder(comparison.desired),
+            "ExportFormat": "DYNAMODB_JSON",
+        },
+        reason=f"export the items of {code(source.name)} to S3",
+        differences=(copy.id,),
+        waits_for="export COMPLETED",
+        seconds=EXPORT_SECONDS,
+        aspect=NAME,
+    )
+
+
+def _import(comparison: Comparison, source: Table, data: str) -> Step:
+    return Step(
+        operation=IMPORT,
+        parameters={
+            "S3BucketSource": {
+                "S3Bucket": bucket(comparison.desired),
+                "S3BucketOwner": _account(source),
+                "S3KeyPrefix": data,
+            },
+            "InputFormat": "DYNAMODB_JSON",
+            "InputCompressionType": "GZIP",
+            "TableCreationParameters": parameters(comparison),
+        },
+        reason="make the table of the export",
+        expects={(): {}, **{("GlobalSecondaryIndexes", name): {} for name in comparison.desired.indexes()}},
+        waits_for="import COMPLETED, table and indexes ACTIVE",
+        seconds=IMPORT_SECONDS,
+        aspect=NAME,
+    )
+
+
+def count(comparison: Comparison, copy: Difference) -> Step:
+    """Scan the new table: two items with the same new key have become one, and only the count shows it.
+
+    Args:
+        comparison: The two sides.
+        copy: The difference that the items are not there.
+    """
+    return Step(
+        operation=COUNT,
+        parameters={"TableName": comparison.name, "Select": "COUNT"},
+        reason="count the items of the new table",
+        differences=(copy.id,),
+        waits_for="as many items as in the export",
+        seconds=(0, None),
+        aspect=NAME,
+    )
+
+
+def is_count(step: Step) -> bool:
+    """Whether a step counts the items of an imported table."""
+    return step.operation == COUNT and step.aspect == NAME
+
+
+def _account(source: Table) -> str:
+    """The account of the bucket: the source's own. So no bucket of a stranger gets the items."""
+    match = re.fullmatch(r"arn:[^:]*:dynamodb:[^:]*:([^:]*):.*", source.info.arn if source.info else "")
+    return match[1] if match else ""
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def notes(comparison: Comparison, source: Table) -> Iterator[str]:
+    """What people must know before the items go through S3."""
+    name, found = code(source.name), usable_export(comparison)
+    place = code(f"s3://{bucket(comparison.desired)}/{folder(comparison.desired)}")
+    info = source.info
+    yield (
+        f"AWS exports {name} to {place} ({info.items if info else 0:,} items, {phrases.size(info.bytes if info else 0)}"
+        ", counted up to six hours ago), and makes the table of that. Neither takes capacity of a table. Then a scan "
+        "of the new table counts its items. AWS charges export and import by the gigabyte, and the objects in the "
+        "bucket until you delete them."
+    )
+    yield (
+        f"What the application writes to {name} after the export has begun is not in the table: stop its writers "
+        "until apply has ended."
+    )
+    if items.may_repeat(source, comparison.desired):
+        yield "Only `dynatus check`, and a count after the import, see whether two items have the same new key."
+    if running_import(comparison):
+        yield "AWS imports the items now. Apply waits for that, then it does the rest."
+    elif found and found.status == RUNNING:
+        yield "AWS exports the items now. Apply waits for that, then it does the rest."
+    elif found:
+        yield f"The export of {found.made} is used. What was written after it is not in the table."
+
+
+def ignored(comparison: Comparison) -> str | None:
+    """What to say where the endpoint has no exports, although the file asks for one."""
+    if wanted(comparison) or not comparison.desired.manages(NAME):
+        return None
+    return f"This endpoint has no exports to S3, so {code(':Through')} is ignored: the run copies the items itself."
+
+
+def exported(comparison: Comparison) -> int:
+    """How many items the export has that the table was made of."""
+    transfer, made = comparison.facts.transfer, import_of(comparison)
+    if transfer is None or made is None:
+        return 0
+    return next(one.items for one in transfer.exports if one.folder == made.folder)
+
+
+def miscounted(comparison: Comparison, found: int) -> str | None:
+    """What to say where the table, its import and its export have not the same number of items; None where they have.
+
+    Args:
+        comparison: The two sides.
+        found: How many items the table has.
+    """
+    made, count = import_of(comparison), exported(comparison)
+    name, source = comparison.name, comparison.desired.at(("CopyFrom",))
+    if made is None or (made.items == count and found == count):
+        return None
+    if made.items != count:
+        why = f"The import has written {made.items:,} items. Look for the others in its log group {code(made.log)}"
+    elif found < count:
+        why = (
+            f"{count - found:,} items had the same new key as another one, and were overwritten. "
+            f"`dynatus check` finds them in {code(source)}. Correct them"
+        )
+    else:
+        why = f"Somebody has written {found - count:,} items to {code(name)}. Stop the writers"
+    return (
+        f"The export has {count:,} items, and {code(name)} has {found:,}. {why}, delete {code(name)}, and run apply "
+        "again."
+    )
+
+
+def counted(comparison: Comparison) -> str:
+    """What was found, as a sentence."""
+    source = code(comparison.desired.at(("CopyFrom",)))
+    return f"All {exported(comparison):,} items of the export of {source} are in {code(comparison.name)}."

@@ -1,0 +1,340 @@
+"""`:CopyFrom` with `:Through`: AWS exports a table to S3, and makes the new one of that.
+
+Whatever goes wrong on the way, on the simulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dynatus_ci.aws.client import Aws
+from dynatus_ci.engine import Options
+from dynatus_ci.errors import FailureReason
+from dynatus_ci.table.model import Action, Plan, Risk
+from dynatus_ci.table.outcome import Outcome
+from tests.simulator import SECOND_WRITER, Kind
+from tests.simulator.clock import DAY
+from tests.simulator.tables import Json
+from tests.world import World, opened
+
+Definition = dict[str, Any]
+OLD, NEW = "orders", "orders-2"
+PLACE = "s3://shop-moves/tables"
+OPERATIONS = ["ExportTableToPointInTime", "ImportTable", "Scan", "TagResource"]
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[World]:
+    with opened() as world:
+        yield world
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    shared.renew()
+    shared.options = Options(wait_seconds=DAY)
+    return shared
+
+
+def index(name: str, attribute: str) -> Json:
+    key = [{"AttributeName": attribute, "KeyType": "HASH"}]
+    return {"IndexName": name, "KeySchema": key, "Projection": {"ProjectionType": "ALL"}}
+
+
+def definition(name: str, *key: str, types: str = "", **more: Any) -> Definition:
+    return {
+        "TableName": name,
+        "KeySchema": [
+            {"AttributeName": name, "KeyType": kind} for name, kind in zip(key, ("HASH", "RANGE"), strict=False)
+        ],
+        "AttributeDefinitions": [{"AttributeName": n, "AttributeType": "S"} for n in (*key, *types.split())],
+        "BillingMode": "PAY_PER_REQUEST",
+        **more,
+    }
+
+
+SOURCE = definition(OLD, "id", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+TARGET = definition(
+    NEW,
+    "customer",
+    "id",
+    types="status",
+    CopyFrom={"TableName": OLD, "Through": PLACE},
+    GlobalSecondaryIndexes=[index("by-status", "status")],
+    StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
+    PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    Tags=[{"Key": "team", "Value": "shop"}],
+    DeletionProtectionEnabled=True,
+)
+PLAIN = definition(NEW, "customer", "id", CopyFrom={"TableName": OLD, "Through": PLACE})
+
+
+def order(number: int) -> Json:
+    return {"id": {"S": f"{number:05}"}, "customer": {"S": f"c{number % 7}"}, "status": {"S": "s"}}
+
+
+def begun(world: World, count: int = 40, source: Definition = SOURCE) -> None:
+    """The old table with some items."""
+    world.apply(source)
+    world.simulator.fill(OLD, map(order, range(count)))
+    world.pass_time(60)
+
+
+def items(world: World) -> list[Json]:
+    world.simulator.settle()
+    return sorted(world.simulator.tables[NEW].items.by_key.values(), key=lambda item: str(item["id"]))
+
+
+def test_a_missing_table_is_made_of_an_export_and_then_brought_into_agreement(world: World) -> None:
+    begun(world)
+    run = world.apply(TARGET)
+    assert run.table.error is None
+    assert [step.step.operation for step in run.table.steps] == [step.operation for step in run.change.steps]
+    assert [step.operation for step in run.change.steps][:4] == OPERATIONS
+    assert items(world) == [order(number) for number in range(40)]
+    table = world.simulator.tables[NEW]
+    assert (set(table.indexes), table.protected, table.stream_view) == ({"by-status"}, True, "NEW_IMAGE")
+    assert table.tags.now.keys() == {"team", "dynatus:copied-from"}
+    assert "All 40 items of the export of `orders` are in `orders-2`." in run.table.notes[0]
+    assert not {"CreateTable", "BatchExecuteStatement", "PutItem"} & {call.operation for call in run.calls}
+    again = world.apply(TARGET)
+    assert (again.change.action, again.table.result, again.writes) == (Action.NOOP, Outcome.NOOP, [])
+
+
+def test_the_export_goes_to_a_bucket_of_the_same_account_in_a_folder_of_its_own(world: World) -> None:
+    begun(world)
+    run = world.apply(PLAIN)
+    export, made = (next(call for call in run.calls if call.operation == name) for name in OPERATIONS[:2])
+    assert (export.parameters["S3Bucket"], export.parameters["S3Prefix"]) == ("shop-moves", f"tables/{NEW}")
+    assert export.parameters["S3BucketOwner"] == made.parameters["S3BucketSource"]["S3BucketOwner"] == "123456789012"
+    (place,) = world.simulator.s3
+    assert made.parameters["S3BucketSource"]["S3KeyPrefix"] == place[1]
+
+
+def test_what_people_approve_has_the_place_in_it(world: World) -> None:
+    begun(world)
+    (change,) = world.plan(PLAIN).tables
+    (copied,) = (difference for difference in change.differences if difference.path == ("CopyFrom",))
+    assert (copied.desired, copied.risk) == ({"TableName": OLD, "Through": PLACE}, Risk.DISRUPTIVE)
+    assert f"`{PLACE}/{NEW}`" in change.notes[0]
+    assert "stop its writers" in change.notes[1]
+    other = {**PLAIN, "CopyFrom": {"TableName": OLD, "Through": "s3://elsewhere"}}
+    assert world.apply(other, plan=world.plan(PLAIN)).table.result is Outcome.REFUSED
+    assert not world.simulator.exports
+
+
+def test_time_to_live_is_shown_as_a_risk_because_the_items_are_there(world: World) -> None:
+    begun(world)
+    (change,) = world.plan(TARGET).tables
+    risks = {"/".join(difference.path): difference.risk for difference in change.differences}
+    assert risks["TimeToLiveSpecification"] is Risk.DISRUPTIVE
+
+
+# --- stops -----------------------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Dying(Aws):
+    """A connection whose process dies at a call: before it is sent, or before its answer is seen."""
+
+    at: int
+    sent: bool
+
+    def _send(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        self.at -= 1
+        if self.at < 0 or (self.at == 0 and not self.sent):
+            raise Killed
+        answer = super()._send(*args, **kwargs)
+        if self.at == 0:
+            raise Killed
+        return answer
+
+
+def killed(world: World, wanted: Definition, at: int, *, sent: bool) -> Plan:
+    """An apply that dies at that call; what was planned."""
+    alive, planned = world.aws, world.plan(wanted)
+    world.aws = copy(alive)
+    world.aws.__class__ = Dying
+    assert isinstance(world.aws, Dying)
+    world.aws.at, world.aws.sent = at, sent
+    with pytest.raises(Killed):
+        world.apply(wanted, plan=planned)
+    world.aws = alive
+    return planned
+
+
+@pytest.mark.parametrize("every", [pytest.param(9, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("sent", [False, True], ids=["before it is sent", "before its answer"])
+def test_a_transfer_goes_on_after_a_kill_at_any_call(world: World, *, sent: bool, every: int) -> None:
+    begun(world)
+    calls = len(world.apply(TARGET).calls)
+    for call in range(1 + sent, calls + 1, every):
+        world.renew()
+        begun(world)
+        planned = killed(world, TARGET, call, sent=sent)
+        run = world.apply(TARGET, plan=planned)
+        assert run.table.error is None, call
+        assert len(items(world)) == 40
+        assert len(world.simulator.exports) == len(world.simulator.imports) == 1
+        assert world.apply(TARGET).table.result is Outcome.NOOP
+
+
+@pytest.mark.parametrize(
+    ("operation", "seconds"),
+    [("ExportTableToPointInTime", 30), ("ImportTable", 10), ("ImportTable", 50)],
+    ids=["export", "import without a table", "import with a table"],
+)
+def test_a_run_whose_time_is_over_meanwhile_is_finished_by_the_next(world: World, operation: str, seconds: int) -> None:
+    world.renew(leaps=False)
+    begun(world)
+    first = world.apply(TARGET).calls
+    wait = next(call.started for call in first if call.operation == operation) - first[0].started + seconds
+    world.renew(leaps=False)
+    begun(world)
+    planned = world.plan(TARGET)
+    world.options = replace(world.options, wait_seconds=wait)
+    run = world.apply(TARGET, plan=planned)
+    assert run.result.failure_reason is FailureReason.TIMEOUT
+    (change,) = world.plan(TARGET).tables
+    assert change.error is None
+    assert change.refusal is None
+    world.options = replace(world.options, wait_seconds=DAY)
+    run = world.apply(TARGET, plan=planned)
+    assert run.table.error is None
+    assert len(items(world)) == 40
+    assert len(world.simulator.exports) == 1
+    assert world.apply(TARGET).table.result is Outcome.NOOP
+
+
+@pytest.mark.parametrize("operation", OPERATIONS[:2])
+def test_lost_answers_do_nothing_twice(world: World, operation: str) -> None:
+    begun(world)
+    world.simulator.faults.add(Kind.DROP_AFTER, operations=[operation], times=1)
+    run = world.apply(TARGET)
+    assert run.table.error is None
+    assert len(world.simulator.exports) == len(world.simulator.imports) == 1
+    assert len(items(world)) == 40
+
+
+def test_an_export_that_nobody_has_imported_is_used_for_a_day(world: World) -> None:
+    begun(world)
+    plan = world.plan(PLAIN)
+    world.simulator.faults.deny("ImportTable")
+    assert world.apply(PLAIN, plan=plan).table.result is Outcome.FAILED
+    world.simulator.faults.clear()
+    (change,) = world.plan(PLAIN).tables
+    assert [step.operation for step in change.steps] == OPERATIONS[1:]
+    assert "The export of " in " ".join(change.notes)
+    world.pass_time(DAY + 600)
+    (change,) = world.plan(PLAIN).tables
+    assert [step.operation for step in change.steps] == OPERATIONS
+
+
+# --- what does not fit -----------------------------------------------------------------------------------------------
+
+
+def test_items_that_overwrote_each_other_are_found_by_their_count(world: World) -> None:
+    by_customer = definition(NEW, "customer", CopyFrom=PLAIN["CopyFrom"])
+    begun(world)
+    run = world.apply(by_customer)
+    assert run.table.result is Outcome.REFUSED
+    assert run.table.error
+    assert "The export has 40 items, and `orders-2` has 7. 33 items had the same new key" in run.table.error.message
+    assert "dynatus:copied-from" not in world.simulator.tables[NEW].tags.now
+    assert world.apply(by_customer).table.result is Outcome.REFUSED
+    client = world.simulator.client(caller=SECOND_WRITER)
+    client.delete_table(TableName=NEW)
+    client.close()
+    world.pass_time(60)
+    (change,) = world.plan(by_customer).tables
+    assert change.steps[0].operation == "ExportTableToPointInTime"  # not the one that has brought this about
+
+
+def test_an_item_that_an_import_cannot_take_fails_the_table_and_the_message_says_what_to_do(world: World) -> None:
+    begun(world)
+    world.simulator.fill(OLD, [{"id": {"S": "bad"}}])
+    plan = world.plan(PLAIN)  # the sample sees it
+    assert "1 of 41 items" in str(plan.tables[0].refusal)
+    world.simulator.fill(OLD, [{**order(0), "id": {"S": "bad"}}])
+    plan = world.plan(PLAIN)
+    world.simulator.fill(OLD, [{"id": {"S": "bad"}}])
+    run = world.apply(PLAIN, plan=plan)
+    assert run.table.result is Outcome.FAILED
+    assert run.table.error
+    assert "1 items could not be written, and 40 were" in run.table.error.message
+    assert "ItemValidationError" in run.table.error.message
+    refusal = world.plan(PLAIN).tables[0].refusal
+    assert refusal
+    assert "Delete `orders-2` before the next try" in refusal
+
+
+def test_a_table_that_was_made_of_another_source_is_refused(world: World) -> None:
+    begun(world)
+    world.apply({**SOURCE, "TableName": "others"})
+    world.simulator.fill("others", map(order, range(40)))
+    world.simulator.faults.deny("Scan")
+    planned = world.plan(PLAIN)
+    assert world.apply(PLAIN, plan=planned).table.result is Outcome.FAILED
+    world.simulator.faults.clear()
+    other = {**PLAIN, "CopyFrom": {"TableName": "others", "Through": PLACE}}
+    assert "fills only one that is missing" in refused(world, other)
+    assert world.apply(PLAIN).table.error is None
+
+
+def refused(world: World, wanted: Definition) -> str:
+    """Why the plan and the apply refuse it; nothing was changed."""
+    (change,) = world.plan(wanted).tables
+    assert change.refusal
+    assert change.steps == ()
+    run = world.apply(wanted)
+    assert run.table.result is Outcome.REFUSED
+    assert not any(call.changed for call in run.calls)
+    return change.refusal
+
+
+def test_a_source_without_recovery_is_refused_at_plan(world: World) -> None:
+    begun(world, source=definition(OLD, "id"))
+    assert "Point-in-time recovery of `orders` is off" in refused(world, PLAIN)
+
+
+def test_a_table_that_is_there_is_refused_at_plan(world: World) -> None:
+    begun(world)
+    world.apply({name: value for name, value in PLAIN.items() if name != "CopyFrom"})
+    assert "fills only one that is missing" in refused(world, PLAIN)
+
+
+def test_a_table_that_was_filled_is_not_deleted_for_another_key(world: World) -> None:
+    begun(world)
+    world.apply(PLAIN)
+    other = definition(NEW, "customer", CopyFrom=PLAIN["CopyFrom"])
+    assert "To give this table another key" in refused(world, other)
+
+
+def test_a_bucket_that_does_not_exist_is_an_error_with_aws_s_reason(world: World) -> None:
+    begun(world)
+    world.simulator.missing_buckets.add("shop-moves")
+    run = world.apply(PLAIN)
+    assert run.table.result is Outcome.FAILED
+    assert run.table.error
+    assert "S3NoSuchBucket" in run.table.error.message
+    assert NEW not in world.simulator.tables
+    world.simulator.missing_buckets.clear()
+    assert world.apply(PLAIN).table.error is None
+
+
+@pytest.mark.parametrize("operation", ["ListExports", "DescribeContinuousBackups", "ExportTableToPointInTime"])
+def test_a_permission_that_is_missing_is_named(world: World, operation: str) -> None:
+    begun(world)
+    world.simulator.faults.deny(operation)
+    run = world.apply(PLAIN)
+    assert run.table.error
+    assert run.table.error.missing_permission == f"dynamodb:{operation}"
