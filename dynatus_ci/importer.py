@@ -22,10 +22,10 @@ from dynatus_ci.definitions.formats import SUFFIXES, Format
 from dynatus_ci.errors import DynatusError, InvalidInput
 from dynatus_ci.table import build, planner, probe, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, targets
-from dynatus_ci.table.aspects.base import AccountFacts
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.tags import Tags
+from dynatus_ci.table.facts import AccountFacts
 from dynatus_ci.table.lookups import MissingFacts
 from dynatus_ci.table.model import Action, Table
 from dynatus_ci.text import code, quoted

@@ -15,7 +15,7 @@ from dynatus_ci.errors import FailureReason, Fault, InvalidDefinitions
 from dynatus_ci.report import ReportContext
 from dynatus_ci.review import Gate, Scope
 from dynatus_ci.table import emulators, fit, usage
-from dynatus_ci.table.aspects.base import Emptiness
+from dynatus_ci.table.facts import Emptiness
 from dynatus_ci.table.fit import Answers, Question
 from dynatus_ci.table.item_checks import Extent
 from dynatus_ci.table.model import Failure, Plan, Risk, TableChange, Usage

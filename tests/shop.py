@@ -14,7 +14,7 @@ from typing import Any
 from dynatus_ci.definitions import loader
 from dynatus_ci.errors import Place
 from dynatus_ci.table import build, planner
-from dynatus_ci.table.aspects.base import AccountFacts, Emptiness
+from dynatus_ci.table.facts import AccountFacts, Emptiness
 from dynatus_ci.table.model import Plan, Table, TableChange, digest
 
 FOLDER = "resources/dynamo"

@@ -18,9 +18,10 @@ from dynatus_ci.aws.copier import Copier
 from dynatus_ci.aws.registered import RegisteredTargets
 from dynatus_ci.table import build, copy_from, copying, emulators, keep_items, planner, restore_from, through_s3
 from dynatus_ci.table.aspects import ASPECTS, targets
-from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Backup, Emptiness, StagingTable, Transfer
+from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.tags import Tags
+from dynatus_ci.table.facts import AccountFacts, Backup, Emptiness, StagingTable, Transfer
 from dynatus_ci.table.lookups import MissingFacts
 from dynatus_ci.table.model import Table
 from dynatus_ci.text import code

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.table import build, probe
-from dynatus_ci.table.aspects.base import ProbeState
+from dynatus_ci.table.facts import ProbeState
 from dynatus_ci.table.model import Table
 from dynatus_ci.text import code
 

@@ -13,8 +13,8 @@ from typing import Any
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws, pages
 from dynatus_ci.table.aspects import targets
-from dynatus_ci.table.aspects.base import ScalableTarget, ScalableTargets
 from dynatus_ci.table.aspects.scaling import NAMESPACE
+from dynatus_ci.table.facts import ScalableTarget, ScalableTargets
 
 
 class RegisteredTargets:

@@ -12,7 +12,7 @@ from typing import Any
 
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.table import copy_from, through_s3
-from dynatus_ci.table.aspects.base import TableExport, TableImport, Transfer
+from dynatus_ci.table.facts import TableExport, TableImport, Transfer
 from dynatus_ci.table.model import Table
 
 MOST_LOOKED_AT = 10

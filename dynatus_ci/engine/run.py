@@ -15,7 +15,7 @@ from dynatus_ci.engine.progress import RetryState, TableProgress
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.review import Refusal
 from dynatus_ci.table.aspects import targets
-from dynatus_ci.table.aspects.base import AccountFacts, Memory
+from dynatus_ci.table.facts import AccountFacts, Memory
 from dynatus_ci.table.model import Action, Failure, Path, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome
 from dynatus_ci.text import option, plain

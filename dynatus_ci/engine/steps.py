@@ -13,7 +13,7 @@ from dynatus_ci.engine import failed_calls, progress, waiting
 from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import keep_items, order, probe, through_s3
-from dynatus_ci.table.aspects.base import ProbeState
+from dynatus_ci.table.facts import ProbeState
 from dynatus_ci.table.model import Failure, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Status
 from dynatus_ci.text import code

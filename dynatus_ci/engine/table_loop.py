@@ -17,7 +17,7 @@ from dynatus_ci.engine.fitting import Fitting
 from dynatus_ci.engine.run import EngineRun, EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import Bug, DynatusError, FailureReason
 from dynatus_ci.table import aspects, copy_from, keep_steps, lookups, order, planner, through_s3
-from dynatus_ci.table.aspects.base import AccountFacts, Memory
+from dynatus_ci.table.facts import AccountFacts, Memory
 from dynatus_ci.table.model import Failure, Path, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, TableResult
 from dynatus_ci.text import code, plain

@@ -12,8 +12,9 @@ from dynatus_ci.engine import progress
 from dynatus_ci.engine.run import SHORT_PAUSE, EventKind, StopTable, TableRun
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import copy_from, keep_items, probe, through_s3
-from dynatus_ci.table.aspects.base import AccountFacts, Comparison, TableExport, TableImport
+from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.tags import Tags
+from dynatus_ci.table.facts import AccountFacts, TableExport, TableImport
 from dynatus_ci.table.model import Failure, Path, Step, Table
 from dynatus_ci.table.outcome import Outcome, Status
 from dynatus_ci.text import code, codes

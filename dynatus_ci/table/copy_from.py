@@ -17,7 +17,8 @@ from enum import Enum
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import copying, items, through_s3
 from dynatus_ci.table.aspects import tags
-from dynatus_ci.table.aspects.base import Comparison, Emptiness
+from dynatus_ci.table.aspects.base import Comparison
+from dynatus_ci.table.facts import Emptiness
 from dynatus_ci.table.model import Action, Difference, Effect, Risk, Step, Table, TableChange, TableInfo, Value
 from dynatus_ci.text import code
 

@@ -16,7 +16,8 @@ from math import ceil
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import copy_from, copying, items, names
 from dynatus_ci.table.aspects import keys, recreating, tags
-from dynatus_ci.table.aspects.base import Comparison, Emptiness, StagingTable
+from dynatus_ci.table.aspects.base import Comparison
+from dynatus_ci.table.facts import Emptiness, StagingTable
 from dynatus_ci.table.model import Difference, Effect, Risk, Step, Table, Value
 from dynatus_ci.text import code, option, span
 

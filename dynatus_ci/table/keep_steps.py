@@ -12,8 +12,9 @@ from itertools import takewhile
 
 from dynatus_ci.table import copy_from, keep_items
 from dynatus_ci.table.aspects import keys, tags
-from dynatus_ci.table.aspects.base import AccountFacts, Comparison, StagingTable
+from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
+from dynatus_ci.table.facts import AccountFacts, StagingTable
 from dynatus_ci.table.keep_items import COMPLETE, COPY_OF, ITEMS_FROM, KEEPS, NAME, PATH, SETTLES, KeepStage
 from dynatus_ci.table.model import Difference, Path, Step, Table, Value
 from dynatus_ci.text import code

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from dynatus_ci.table import copy_from, keep_items, probe, restore_from, sides, support
 from dynatus_ci.table.aspects import capacity, recreating, scaling, targets
-from dynatus_ci.table.aspects.base import AccountFacts, Comparison, Emptiness, ProbeState
+from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
+from dynatus_ci.table.facts import AccountFacts, Emptiness, ProbeState
 from dynatus_ci.table.model import Table
 
 ENCRYPTION = Encryption()

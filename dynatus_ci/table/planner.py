@@ -22,8 +22,9 @@ from dynatus_ci.table import (
     unmanaged,
 )
 from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys, recreating, scaling
-from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Comparison, Emptiness
+from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
+from dynatus_ci.table.facts import AccountFacts, Emptiness
 from dynatus_ci.table.model import (
     Action,
     Difference,

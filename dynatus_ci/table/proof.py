@@ -12,7 +12,8 @@ from dataclasses import replace
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import copy_from, keep_items, keep_steps, planner, probe, restore_from, sides, through_s3
 from dynatus_ci.table.aspects import targets
-from dynatus_ci.table.aspects.base import AccountFacts, Comparison
+from dynatus_ci.table.aspects.base import Comparison
+from dynatus_ci.table.facts import AccountFacts
 from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Failure, Path, Step, Table, TableChange, Value
 from dynatus_ci.text import code
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from dynatus_ci.table import copy_from, create_table, keep_items, keep_steps, probe, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, indexes, keys
-from dynatus_ci.table.aspects.base import Aspect, Comparison, Emptiness, matches
+from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
 from dynatus_ci.table.aspects.stream import Stream
+from dynatus_ci.table.facts import Emptiness
 from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Risk, Step, Value, digest
 from dynatus_ci.text import code, codes
 

@@ -16,8 +16,9 @@ from typing import Any
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import create_table, phrases
 from dynatus_ci.table.aspects import indexes, keys
-from dynatus_ci.table.aspects.base import Backup, Comparison
+from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
+from dynatus_ci.table.facts import Backup
 from dynatus_ci.table.model import Difference, Effect, Risk, Step, TableInfo, Value
 from dynatus_ci.text import code, codes
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from dynatus_ci.table import build, copy_from, keep_items, restore_from, through_s3
 from dynatus_ci.table.aspects import ASPECTS
-from dynatus_ci.table.aspects.base import AccountFacts, Comparison
+from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.tags import Tags
+from dynatus_ci.table.facts import AccountFacts
 from dynatus_ci.table.model import Table, TableInfo, Value
 
 

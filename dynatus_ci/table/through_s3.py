@@ -16,8 +16,9 @@ from typing import Any
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import create_table, items, phrases
 from dynatus_ci.table.aspects import tags
-from dynatus_ci.table.aspects.base import AccountFacts, Comparison, TableExport, TableImport, Transfer
+from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
+from dynatus_ci.table.facts import AccountFacts, TableExport, TableImport, Transfer
 from dynatus_ci.table.model import Difference, Step, Table, Value
 from dynatus_ci.text import code
 

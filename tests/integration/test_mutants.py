@@ -31,9 +31,9 @@ from dynatus_ci.table.aspects import (
     tags,
     ttl,
 )
-from dynatus_ci.table.aspects.base import Emptiness
 from dynatus_ci.table.aspects.indexes import GlobalIndexes
 from dynatus_ci.table.aspects.insights import Insights
+from dynatus_ci.table.facts import Emptiness
 from dynatus_ci.table.model import Difference, Phase, Risk, Step
 from tests import strategies
 from tests.integration import test_faults as faults

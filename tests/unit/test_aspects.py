@@ -11,9 +11,10 @@ from hypothesis import given, settings
 
 from dynatus_ci.table import build, planner, sides, unmanaged
 from dynatus_ci.table.aspects import ASPECTS
-from dynatus_ci.table.aspects.base import AccountFacts, Aspect
+from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.protection import Protection
 from dynatus_ci.table.aspects.warm_throughput import WarmThroughput
+from dynatus_ci.table.facts import AccountFacts
 from dynatus_ci.table.model import Phase, canonical
 from dynatus_ci.table.validation import members, shapes
 from tests import strategies

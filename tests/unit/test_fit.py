@@ -9,7 +9,7 @@ import pytest
 
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build, fit, planner
-from dynatus_ci.table.aspects.base import AccountFacts
+from dynatus_ci.table.facts import AccountFacts
 from dynatus_ci.table.fit import Answers
 from dynatus_ci.table.item_checks import Check, Extent, Misfit
 from dynatus_ci.table.items import KeyAttribute

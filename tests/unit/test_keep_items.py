@@ -12,7 +12,7 @@ import pytest
 
 from dynatus_ci.definitions import loader
 from dynatus_ci.table import build, lookups, planner, proof
-from dynatus_ci.table.aspects.base import AccountFacts, Emptiness, Memory, ProbeState, StagingTable
+from dynatus_ci.table.facts import AccountFacts, Emptiness, Memory, ProbeState, StagingTable
 from dynatus_ci.table.model import Action, Risk, Step, Table, TableChange
 
 NAME, COPY = "orders", "orders.dynatus-items"

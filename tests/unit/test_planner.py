@@ -16,7 +16,7 @@ import pytest
 from dynatus_ci.definitions import loader
 from dynatus_ci.table import build, lookups, planner, restore_from, through_s3
 from dynatus_ci.table.aspects import targets
-from dynatus_ci.table.aspects.base import AccountFacts, Backup, Emptiness, Memory, ProbeState, StagingTable, Transfer
+from dynatus_ci.table.facts import AccountFacts, Backup, Emptiness, Memory, ProbeState, StagingTable, Transfer
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange
 
 FOLDER = Path(__file__).parents[1] / "cases" / "plans"

@@ -10,7 +10,7 @@ import pytest
 
 from dynatus_ci.table import build, planner, probe, sides
 from dynatus_ci.table.aspects import tags
-from dynatus_ci.table.aspects.base import AccountFacts, Emptiness, ProbeState
+from dynatus_ci.table.facts import AccountFacts, Emptiness, ProbeState
 from dynatus_ci.table.model import Step
 from tests.strategies import NAME, bare
 

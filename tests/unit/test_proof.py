@@ -20,7 +20,8 @@ from dynatus_ci.definitions import loader
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build, emulators, planner, proof, replacement, sides
 from dynatus_ci.table.aspects import backups, capacity, indexes, kinesis, replicas, stream, tags, ttl
-from dynatus_ci.table.aspects.base import AccountFacts, Aspect, Emptiness, ProbeState, ScalableTarget
+from dynatus_ci.table.aspects.base import Aspect
+from dynatus_ci.table.facts import AccountFacts, Emptiness, ProbeState, ScalableTarget
 from dynatus_ci.table.model import Action, Step, Table, TableChange
 from dynatus_ci.table.model import Path as TablePath
 from tests import strategies

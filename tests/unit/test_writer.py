@@ -20,7 +20,7 @@ from dynatus_ci.definitions.formats import Format
 from dynatus_ci.errors import InvalidDefinitions
 from dynatus_ci.table import build, lookups, planner, sides
 from dynatus_ci.table.aspects import ASPECTS, targets
-from dynatus_ci.table.aspects.base import AccountFacts
+from dynatus_ci.table.facts import AccountFacts
 from dynatus_ci.table.model import Action, Effect, Table
 from tests import strategies
 

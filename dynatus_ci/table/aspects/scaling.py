@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 
 from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects import targets
-from dynatus_ci.table.aspects.base import Aspect, Comparison, ScalableTarget, matches
+from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
 from dynatus_ci.table.aspects.targets import INDEXES, OFF, PROVISIONED, READS, TRACKING, WRITES
+from dynatus_ci.table.facts import ScalableTarget
 from dynatus_ci.table.model import Difference, Path, Phase, Risk, Step, Table, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import UNSURE, Flag, Number, Structure, Whole, known, whole

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dynatus_ci.table.aspects.base import Comparison, ScalableTarget, ScalableTargets
+from dynatus_ci.table.aspects.base import Comparison
+from dynatus_ci.table.facts import ScalableTarget, ScalableTargets
 from dynatus_ci.table.model import Path, Table, Value
 
 PROVISIONED = "ProvisionedThroughput"
