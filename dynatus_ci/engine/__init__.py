@@ -19,7 +19,7 @@ from dynatus_ci.engine.fitting import Fitting, OnRead
 from dynatus_ci.engine.item_progress import ItemProgress
 from dynatus_ci.engine.run import EngineRun, Event, EventKind, OnEvent, Refuse
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import copy_from, emulators, planner, proof, sides, usage
+from dynatus_ci.table import copy_order, emulators, planner, proof, sides, usage
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.facts import AccountFacts
@@ -92,7 +92,7 @@ def plan(
         conflicts = emulation.case_conflicts(table.name for table in tables)
         changes = [_case_conflict(change, conflicts) for change in changes]
     copies = _copies(aws, tables, changes)
-    changes = source_deletion.told([copy_from.in_order(change, copies) for change in changes], fitting)
+    changes = source_deletion.told([copy_order.in_order(change, copies) for change in changes], fitting)
     planned = Plan(
         tables=tuple(sorted(changes, key=lambda change: change.table)),
         account=aws.account,
@@ -227,7 +227,7 @@ def apply(
 
 
 def _copies(aws: Aws, tables: Iterable[Table], changes: Iterable[TableChange]) -> dict[str, str]:
-    return copy_from.unfilled(tables, changes, tagged=Tags.name not in observe.cannot_keep(aws))
+    return copy_order.unfilled(tables, changes, tagged=Tags.name not in observe.cannot_keep(aws))
 
 
 def _cache(aws: Aws, options: Options) -> observe.FactCache:

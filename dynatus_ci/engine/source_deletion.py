@@ -13,7 +13,7 @@ from dynatus_ci.aws import asking
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.copier import Copier
 from dynatus_ci.engine.fitting import Fitting
-from dynatus_ci.table import copy_from, copying
+from dynatus_ci.table import copy_order, copying
 from dynatus_ci.table.copying import READ_UNIT
 from dynatus_ci.table.model import Action, Table, TableChange
 from dynatus_ci.text import code
@@ -37,15 +37,15 @@ def _told(change: TableChange, changes: Iterable[TableChange], fitting: Fitting 
     if change.action is not Action.DELETE or change.refusal or change.actual is None:
         return change
     source = change.actual
-    notes = [_note(source, copy, fitting) for copy in changes if copy_from.is_copy_of(copy, source)]
+    notes = [_note(source, copy, fitting) for copy in changes if copy_order.is_copy_of(copy, source)]
     return replace(change, notes=(*notes, *change.notes))
 
 
 def _note(source: Table, copy: TableChange, fitting: Fitting | None) -> str:
     if fitting is None:
-        return copy_from.not_compared(copy.table, "this run reads no items")
+        return copy_order.not_compared(copy.table, "this run reads no items")
     if copy.actual is None or copy.desired is None or not _is_small(source, copy.actual, fitting):
-        return copy_from.not_compared(copy.table, "they are too large to be read whole in a plan")
+        return copy_order.not_compared(copy.table, "they are too large to be read whole in a plan")
     ends = fitting.clock.now() + fitting.limits.seconds
 
     def check_time() -> None:
@@ -56,13 +56,13 @@ def _note(source: Table, copy: TableChange, fitting: Fitting | None) -> str:
     try:
         compared, _ = Copier(fitting.aws, job, now=fitting.clock.now, check_time=check_time).compare()
     except _TooSlow:
-        return copy_from.not_compared(copy.table, "it took too long")
+        return copy_order.not_compared(copy.table, "it took too long")
     except CallFailed as failed:
         denied = failed.kind is ErrorKind.DENIED
-        return copy_from.not_compared(
+        return copy_order.not_compared(
             copy.table, "Scan is denied" if denied else f"Scan failed with {code(failed.code)}"
         )
-    return copy_from.compared(copy.table, compared)
+    return copy_order.compared(copy.table, compared)
 
 
 def _is_small(source: Table, copy: Table, fitting: Fitting) -> bool:

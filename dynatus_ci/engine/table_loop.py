@@ -16,7 +16,7 @@ from dynatus_ci.engine import filling, progress, steps, waiting
 from dynatus_ci.engine.fitting import Fitting
 from dynatus_ci.engine.run import EngineRun, EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import Bug, DynatusError, FailureReason
-from dynatus_ci.table import aspects, copy_from, keep_steps, lookups, order, planner, through_s3
+from dynatus_ci.table import aspects, copy_order, keep_steps, lookups, order, planner, through_s3
 from dynatus_ci.table.facts import AccountFacts, Memory
 from dynatus_ci.table.model import Failure, Path, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, TableResult
@@ -128,7 +128,7 @@ class TableLoop:
         if waiting.for_staging(table, facts) or waiting.for_transfer(table, actual, facts):
             actual, facts = observe_table(table.aws, table.desired, self._cache, memory=table.memory)
         table.facts = facts
-        change = copy_from.in_order(planner.change(table.desired, actual, facts), table.run.copies)
+        change = copy_order.in_order(planner.change(table.desired, actual, facts), table.run.copies)
         if actual:
             table.memory = replace(table.memory, indexes={**table.memory.indexes, **actual.indexes()})
         table.progress.observed(actual, change)

@@ -19,7 +19,7 @@ from dynatus_ci.table import copying, items, through_s3
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import Emptiness
-from dynatus_ci.table.model import Action, Difference, Effect, Risk, Step, Table, TableChange, TableInfo, Value
+from dynatus_ci.table.model import Difference, Effect, Risk, Step, Table, TableChange, TableInfo, Value
 from dynatus_ci.text import code
 
 NAME = "CopyFrom"
@@ -310,79 +310,6 @@ def _copy_notes(comparison: Comparison, source: Table) -> Iterator[str]:
         yield f"To compare so many items takes about {cost.memory / 1e9:.1f} GB of memory where apply runs."
     if items.may_repeat(source, comparison.desired):
         yield "Only `dynatus check`, and apply before it changes anything, see whether two items have the same new key."
-
-
-def unfilled(tables: Iterable[Table], changes: Iterable[TableChange], *, tagged: bool) -> dict[str, str]:
-    """The tables that are not known to have all items of their source, each with that source.
-
-    Args:
-        tables: The definitions.
-        changes: What they need; a table that could not be read may need anything.
-        tagged: Whether the endpoint keeps tags.
-    """
-    copies = {table.name: table.at(PATH) for table in tables if table.manages(NAME) and not table.absent}
-    filled = {change.table for change in changes if _is_filled(change, tagged=tagged)}
-    return {name: source for name, source in copies.items() if name not in filled}
-
-
-def _is_filled(change: TableChange, *, tagged: bool) -> bool:
-    if change.error or any(difference.effect is Effect.COPY for difference in change.differences):
-        return False
-    return not tagged or (change.actual is not None and COPIED in (change.actual.at(PATH) or {}))
-
-
-def in_order(change: TableChange, copies: Mapping[str, str]) -> TableChange:
-    """The change, refused where a copy of the same run must be complete before it.
-
-    Args:
-        change: What a table needs.
-        copies: The tables that are not filled yet, each with its source.
-    """
-    text = None if change.refusal else _too_early(change, copies)
-    return replace(change, refusal=text, steps=()) if text else change
-
-
-def _too_early(change: TableChange, copies: Mapping[str, str]) -> str | None:
-    if change.action in {Action.DELETE, Action.RECREATE}:
-        first = next((name for name, source in copies.items() if source == change.table), None)
-        if first:
-            copy = code(first)
-            return f"{copy} is filled with its items first. Delete it in a change of its own, when {copy} is complete."
-    source = copies.get(change.table)
-    if (
-        source is not None
-        and source in copies
-        and any(difference.effect is Effect.COPY for difference in change.differences)
-    ):
-        return (
-            f"{code(source)}, which it is copied from, is filled itself first. Run apply again when that is complete."
-        )
-    return None
-
-
-def is_copy_of(change: TableChange, source: Table) -> bool:
-    """Whether a table was filled from another one, and that is still the same table."""
-    wanted = change.desired is not None and change.desired.at(PATH) == source.name
-    found = change.actual.at((NAME, COPIED)) if change.actual else None
-    if not wanted or change.action is None or change.actual is None:
-        return False
-    # Where the endpoint keeps no tags, nobody can tell an earlier table of that name.
-    return found is None or found == tags.owner(source.name, source.info.table_id if source.info else "")
-
-
-def compared(copy: str, found: copying.Compared) -> str:
-    """What to say of a table that is to go, after its items were compared with those of a copy."""
-    where = f"{code(copy)}, which was filled from it"
-    differ = f" {found.different:,} of them have other values there." if found.different else ""
-    if found.missing:
-        lost = f"{found.missing:,} of {found.items:,} items are not in {where}"
-        return f"{lost}: they were written later, or deleted there.{differ}"
-    return f"All {found.items:,} items are in {where}.{differ}"
-
-
-def not_compared(copy: str, why: str) -> str:
-    """The same where they were not compared."""
-    return f"Whether all items are in {code(copy)}, which was filled from it, was not compared: {why}."
 
 
 def _source(comparison: Comparison) -> Table | None:
