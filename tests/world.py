@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Event as Flag
 
 import boto3
@@ -42,6 +42,7 @@ TRACKING: Json = {
         "PredefinedMetricSpecification": {"PredefinedMetricType": "DynamoDBWriteCapacityUtilization"},
     },
 }
+PATIENT = Options(wait_seconds=DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,11 @@ class World:
     simulator: Simulator
     aws: Aws
     clock: SharedClock
-    options: Options = field(default_factory=lambda: Options(wait_seconds=DAY))
+    options: Options = PATIENT
 
     def renew(self, *, seed: int = 0, leaps: bool = True, quotas: bool = True) -> None:
-        """A new account with the keys that definitions name."""
+        """A new account with the keys that definitions name, and the options that a world has at first."""
+        self.options = PATIENT
         self.simulator.renew(clock=Clock(0, call_seconds=0.05), seed=seed)
         self.simulator.quotas = quotas
         for identity, alias in strategies.KEYS.items():

@@ -1,4 +1,4 @@
-"""The two emulators that the engine is run on: DynamoDB Local in a container, moto's server in this process."""
+"""What the engine is run on: the simulator, DynamoDB Local in a container, moto's server in this process."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from moto.server import ThreadedMotoServer
 
 from dynatus_ci import testing
 from dynatus_ci.aws import emulation
+from tests.world import World, opened
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -45,3 +46,17 @@ def emulator(request: pytest.FixtureRequest) -> DynamoDBClient:
     """Each of the emulators in turn."""
     client: DynamoDBClient = request.getfixturevalue(request.param)
     return client
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[World]:
+    """One simulator for all tests of a file. A test that uses it itself begins with `shared.renew()`."""
+    with opened() as world:
+        yield world
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    """A new account of the file's simulator."""
+    shared.renew()
+    return shared

@@ -15,7 +15,6 @@ from dynatus_ci import api, cli
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.item_checks import Check, Extent, Misfit
 from dynatus_ci.table.outcome import Outcome, Status
-from tests import world as worlds
 from tests.simulator import DAY, Kind
 from tests.simulator.tables import Json
 from tests.world import World
@@ -47,19 +46,6 @@ PROVISIONED: Json = {
     "BillingMode": "PROVISIONED",
     "ProvisionedThroughput": {"ReadCapacityUnits": 40, "WriteCapacityUnits": 5},
 }
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    with worlds.opened() as world:
-        yield world
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    shared.renew()
-    shared.options = replace(shared.options, check=True)
-    return shared
 
 
 def item(number: int, **others: Json) -> Json:

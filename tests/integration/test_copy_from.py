@@ -5,7 +5,6 @@ On the simulator: stops at any call, throttled and lost calls, a second writer, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -18,32 +17,18 @@ import pytest
 from dynatus_ci import engine
 from dynatus_ci.aws.asking import ScanLimits
 from dynatus_ci.aws.client import Aws
-from dynatus_ci.engine import Fitting, Options
+from dynatus_ci.engine import Fitting
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Action, Plan
 from dynatus_ci.table.outcome import Outcome
 from tests import world as worlds
 from tests.simulator import SECOND_WRITER, Kind
-from tests.simulator.clock import DAY
 from tests.simulator.tables import Json
-from tests.world import World, opened
+from tests.world import World
 
 Definition = dict[str, Any]
 OLD, NEW = "orders", "orders-by-customer"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    with opened() as world:
-        yield world
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    shared.renew()
-    shared.options = Options(wait_seconds=DAY)
-    return shared
 
 
 def definition(name: str, *key: str, **more: Any) -> Definition:

@@ -36,18 +36,19 @@ from tests.simulator.journal import Call
 from tests.simulator.tables import Capacity, Json
 from tests.strategies import NAME, Definition
 from tests.strategies import bare as definition
-from tests.world import Run, Seen, World, connect, opened
+from tests.world import Run, Seen, World, connect
 
 SOAK = 800
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    with opened() as world, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.endpoint, "time", _Pauses(world))
+def shared(shared: World) -> Iterator[World]:
+    """With botocore's pauses in simulated time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.endpoint, "time", _Pauses(shared))
         # botocore's own rate limiter, which "adaptive" adds, waits in real time; the retries are the same without it
         patch.setitem(client._READS, "retries", {"mode": "standard", "total_max_attempts": 8})  # noqa: SLF001
-        yield world
+        yield shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +60,6 @@ class _Pauses:
     def sleep(self, seconds: float) -> None:
         """Let simulated time pass."""
         self.world.simulator.clock.advance(seconds)
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    return anew(shared)
-
-
-def anew(world: World, *, seed: int = 0, leaps: bool = True) -> World:
-    world.renew(seed=seed, leaps=leaps)
-    world.options = Options(wait_seconds=DAY)
-    return world
 
 
 def examples(count: int) -> Callable[[Any], Any]:
@@ -258,7 +248,8 @@ FAULTS = st.lists(st.tuples(st.sampled_from(_KINDS), st.sampled_from([0.05, 0.2,
 
 
 def faults_by_chance(world: World, pair: Sequence[Definition], faults: Sequence[tuple[Kind, float]], seed: int) -> None:
-    story = begin(anew(world, seed=seed), pair)
+    world.renew(seed=seed)
+    story = begin(world, pair)
     world.aws = connect(world.simulator)  # botocore spends its retries by connection
     for kind, rate in faults:
         world.simulator.faults.add(kind, rate=rate, seconds=30)
@@ -321,7 +312,8 @@ def dying(world: World, *, at: int, sent: bool) -> Aws:
 
 
 def killed_at(world: World, pair: Sequence[Definition], *, call: int, sent: bool, seed: int = 0) -> None:
-    story = begin(anew(world, seed=seed), pair)
+    world.renew(seed=seed)
+    story = begin(world, pair)
     alive = world.aws
     world.aws = dying(world, at=call, sent=sent)
     try:
@@ -334,7 +326,8 @@ def killed_at(world: World, pair: Sequence[Definition], *, call: int, sent: bool
 
 
 def cancelled_at(world: World, pair: Sequence[Definition], *, call: int, seed: int = 0) -> None:
-    story = begin(anew(world, seed=seed), pair)
+    world.renew(seed=seed)
+    story = begin(world, pair)
     stop = Flag()
     world.simulator.faults.before(call, stop.set)
     run = story.run(stop=stop)
@@ -351,7 +344,8 @@ def cancelled_at(world: World, pair: Sequence[Definition], *, call: int, seed: i
 
 def calls_of(world: World, pair: Sequence[Definition]) -> tuple[int, list[int]]:
     """How many calls an undisturbed apply makes, and which of them write."""
-    run = begin(anew(world), pair).run()
+    world.renew()
+    run = begin(world, pair).run()
     return len(run.calls), [call.number for call in run.writes]
 
 
@@ -413,7 +407,8 @@ SECOND: dict[str, tuple[str, dict[str, Any]]] = {
 
 def disturbed_at(world: World, pair: Sequence[Definition], *, call: int, writer: str) -> None:
     """A stranger changes something just before a call: nothing is lost that the plan did not say, whatever comes."""
-    story = begin(anew(world), pair)
+    world.renew()
+    story = begin(world, pair)
     operation, parameters = SECOND[writer]
 
     def act() -> None:
@@ -745,7 +740,7 @@ def test_insights_of_an_index_wait_until_it_is_there(world: World) -> None:
 
 
 def test_what_was_put_off_need_not_wait_for_a_longer_backfill(world: World) -> None:
-    anew(world, leaps=False)
+    world.renew(leaps=False)
     expiring_by = [{"TimeToLiveSpecification": {"Enabled": True, "AttributeName": name}} for name in ("expires", "end")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(durations, "DURATIONS", {**durations.DURATIONS, "index backfill": (3 * HOUR, 3 * HOUR)})
@@ -757,9 +752,8 @@ def test_what_was_put_off_need_not_wait_for_a_longer_backfill(world: World) -> N
 
 
 def test_what_was_put_off_need_not_wait_for_a_backfill_of_the_same_run(world: World) -> None:
-    anew(world, leaps=False)
+    world.renew(leaps=False)
     expiring_by = [{"TimeToLiveSpecification": {"Enabled": True, "AttributeName": name}} for name in ("expires", "end")]
-    world.options = Options(wait_seconds=DAY)
     world.apply({**WITHOUT, **expiring_by[0]})
     world.pass_time()
     with pytest.MonkeyPatch.context() as patch:
@@ -975,7 +969,8 @@ def test_a_probe_that_a_killed_run_left_behind_goes_first(world: World) -> None:
     story = begin(world, REPLACED)
     alive = world.aws
     _, writes = calls_of(world, REPLACED)
-    story = begin(anew(world), REPLACED)
+    world.renew()
+    story = begin(world, REPLACED)
     world.aws = dying(world, at=writes[0], sent=True)
     with suppress(Killed):
         story.run()
@@ -989,7 +984,8 @@ def test_a_probe_that_a_killed_run_left_behind_goes_first(world: World) -> None:
 
 @pytest.mark.parametrize("seconds", [0, MINUTE], ids=["while it is created", "once it is there"])
 def test_a_strangers_table_in_the_probes_place_is_left_alone(world: World, seconds: float) -> None:
-    story = begin(anew(world, leaps=False), REPLACED)
+    world.renew(leaps=False)
+    story = begin(world, REPLACED)
     stranger = world.simulator.client(caller=SECOND_WRITER)
     stranger.create_table(**{**definition(), "TableName": PROBE})
     stranger.close()
@@ -1017,7 +1013,8 @@ def test_a_long_name_has_a_probe_too(world: World) -> None:
 
 
 def test_a_deadline_ends_the_run_and_names_what_is_left(world: World) -> None:
-    story = begin(anew(world, leaps=False), BUSY)
+    world.renew(leaps=False)
+    story = begin(world, BUSY)
     world.options = Options(wait_seconds=2 * MINUTE)
     began = world.clock.now()
     run = story.run()
@@ -1030,7 +1027,7 @@ def test_a_deadline_ends_the_run_and_names_what_is_left(world: World) -> None:
 
 
 def test_a_deadline_names_the_last_refusal_of_aws(world: World) -> None:
-    anew(world, leaps=False)
+    world.renew(leaps=False)
     world.simulator.faults.add(Kind.REFUSE, operations=["CreateTable"], code="ResourceInUseException")
     world.options = Options(wait_seconds=MINUTE)
     run = world.apply(definition())
@@ -1056,7 +1053,8 @@ def test_detached_and_with_nothing_left_but_what_runs_expired_credentials_are_no
     world.options = replace(world.options, detach=True)
     undisturbed = story.run()
     (create,) = undisturbed.writes
-    story = begin(anew(world), (definition(), with_indexes("a")))
+    world.renew()
+    story = begin(world, (definition(), with_indexes("a")))
     world.options = replace(world.options, detach=True)
     world.simulator.faults.add(Kind.EXPIRED, calls=range(create.number + 1, 10_000))
     assert story.run().table.result is Outcome.PENDING
@@ -1095,7 +1093,7 @@ def test_a_throttled_reader_is_never_read_as_off(world: World) -> None:
 
 @pytest.mark.parametrize("minutes", [0.5, 3, 20])
 def test_a_new_table_may_stay_unseen_for_minutes(world: World, minutes: float) -> None:
-    anew(world, leaps=False)
+    world.renew(leaps=False)
     described = Aws.describe
 
     def late(aws: Aws, name: str) -> dict[str, Any] | None:

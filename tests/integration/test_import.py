@@ -15,7 +15,7 @@ from dynatus_ci.aws import connection, emulation
 from dynatus_ci.table.model import Action
 from dynatus_ci.table.outcome import Outcome
 from tests.strategies import KEY_ID, bare
-from tests.world import opened
+from tests.world import World
 
 DEFINITIONS = """
 [{:TableName "orders"
@@ -94,16 +94,17 @@ def test_what_was_imported_makes_the_same_table_again(endpoint: str) -> None:
     ],
     ids=["AWS's own", "AWS's own, unknown", "a customer's"],
 )
-def test_the_key_that_aws_manages_goes_without_a_name(key: str | None, denied: bool, written: dict[str, Any]) -> None:
-    with opened() as world:
-        encryption = {"Enabled": True, "SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})}
-        assert world.apply(bare(SSESpecification=encryption)).table.result is Outcome.APPLIED
-        if denied:
-            world.simulator.faults.deny("DescribeKey")
-        (imported,) = importer.import_tables(world.aws, [], out_dir=Path("live"))
-        assert imported.error is None
-        (table,) = api.load_definitions("live")
-        named = world.simulator.find_key(written.get("KMSMasterKeyId", KEY_ID))
-        assert named
-        expected = {**written, **({"KMSMasterKeyId": named.arn} if "KMSMasterKeyId" in written else {})}
-        assert table.at(("SSESpecification",)) == expected
+def test_the_key_that_aws_manages_goes_without_a_name(
+    world: World, key: str | None, denied: bool, written: dict[str, Any]
+) -> None:
+    encryption = {"Enabled": True, "SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})}
+    assert world.apply(bare(SSESpecification=encryption)).table.result is Outcome.APPLIED
+    if denied:
+        world.simulator.faults.deny("DescribeKey")
+    (imported,) = importer.import_tables(world.aws, [], out_dir=Path("live"))
+    assert imported.error is None
+    (table,) = api.load_definitions("live")
+    named = world.simulator.find_key(written.get("KMSMasterKeyId", KEY_ID))
+    assert named
+    expected = {**written, **({"KMSMasterKeyId": named.arn} if "KMSMasterKeyId" in written else {})}
+    assert table.at(("SSESpecification",)) == expected

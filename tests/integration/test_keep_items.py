@@ -15,30 +15,16 @@ from typing import Any
 import pytest
 
 from dynatus_ci.aws.client import Aws
-from dynatus_ci.engine import Event, EventKind, Options
+from dynatus_ci.engine import Event, EventKind
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.model import Action, Plan
 from dynatus_ci.table.outcome import Outcome
 from tests.simulator import SECOND_WRITER, Kind
-from tests.simulator.clock import DAY
 from tests.simulator.tables import Json
-from tests.world import Run, World, opened
+from tests.world import Run, World
 
 Definition = dict[str, Any]
 NAME, COPY = "orders", "orders.dynatus-items"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    with opened() as world:
-        yield world
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    shared.renew()
-    shared.options = Options(wait_seconds=DAY)
-    return shared
 
 
 def definition(*key: str, **more: Any) -> Definition:

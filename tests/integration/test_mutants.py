@@ -42,18 +42,12 @@ from tests.integration.test_faults import expiring, with_indexes
 from tests.simulator import Kind
 from tests.strategies import Definition
 from tests.strategies import bare as definition
-from tests.world import World, opened
+from tests.world import World
 
 Patch = pytest.MonkeyPatch
 Property = Callable[[World, Sequence[Definition]], None]
 AROUND = properties.FactCache(seed=0, leaps=True, items=True, unmanaged=False, scaling=None)
 EXAMPLES = 1_000
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    with opened() as world:
-        yield world
 
 
 def any_to_any(world: World, pair: Sequence[Definition]) -> None:
@@ -66,7 +60,8 @@ def any_to_any_with_what_no_file_can_say(world: World, pair: Sequence[Definition
 
 
 def answers_are_lost(world: World, pair: Sequence[Definition]) -> None:
-    story = faults.begin(faults.anew(world), pair)
+    world.renew()
+    story = faults.begin(world, pair)
     world.simulator.faults.add(Kind.ERROR_AFTER, operations=["UpdateTable"], times=1)
     story.run()
     story.lost_nothing()
@@ -74,7 +69,8 @@ def answers_are_lost(world: World, pair: Sequence[Definition]) -> None:
 
 
 def the_table_is_another(world: World, pair: Sequence[Definition]) -> None:
-    story = faults.begin(faults.anew(world), pair)
+    world.renew()
+    story = faults.begin(world, pair)
     world.simulator.tables[strategies.NAME].id = "another"
     assert not story.run().writes
 

@@ -24,16 +24,10 @@ from tests import strategies
 from tests.integration.test_faults import BUSY
 from tests.simulator import HOUR
 from tests.strategies import NAME, Definition
-from tests.world import Run, Seen, World, opened, tables
+from tests.world import Run, Seen, World, tables
 
 PAIRS_IN_SOAK = 5_000
 TAGS_A_PAGE = 10
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    with opened() as world:
-        yield world
 
 
 def examples(count: int) -> Callable[[Any], Any]:

@@ -5,7 +5,6 @@ On the simulator: stops at any call, lost answers, a second writer; and what mot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,33 +13,19 @@ import pytest
 
 from dynatus_ci import api
 from dynatus_ci.aws.client import Aws
-from dynatus_ci.engine import Options
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.model import Action, Effect, Plan, Risk
 from dynatus_ci.table.outcome import Outcome
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.clock import DAY
 from tests.simulator.tables import Json
-from tests.world import World, opened
+from tests.world import World
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 Definition = dict[str, Any]
 OLD, NEW = "orders", "orders-2"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    with opened() as world:
-        yield world
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    shared.renew()
-    shared.options = Options(wait_seconds=DAY)
-    return shared
 
 
 def index(name: str, attribute: str, **more: Any) -> Json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,22 +13,10 @@ from tests.simulator import Kind
 from tests.simulator.tables import Json
 from tests.strategies import NAME, Definition
 from tests.strategies import bare as definition
-from tests.world import World, opened
+from tests.world import World
 
 WRITES, SCALES_WRITES = "dynamodb:table:WriteCapacityUnits", "WriteCapacityAutoScalingSettings"
 PLACE = {"ServiceNamespace": "dynamodb", "ResourceId": f"table/{NAME}", "ScalableDimension": WRITES}
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    with opened() as world:
-        yield world
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    shared.renew()
-    return shared
 
 
 def settings(least: int, most: int, **policy: Any) -> Definition:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,13 +12,7 @@ from dynatus_ci.table.model import Plan, Usage
 from dynatus_ci.table.usage import ReadMetric
 from tests.simulator import Kind
 from tests.strategies import NAME, Definition, bare
-from tests.world import World, opened, tables
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    with opened() as world:
-        yield world
+from tests.world import World, tables
 
 
 def indexed(*names: str) -> Definition:
@@ -37,10 +30,9 @@ def indexed(*names: str) -> Definition:
 
 
 @pytest.fixture
-def world(shared: World) -> World:
-    shared.renew()
-    shared.apply(indexed("a", "b"))
-    return shared
+def world(world: World) -> World:
+    world.apply(indexed("a", "b"))
+    return world
 
 
 def usages(plan: Plan) -> dict[tuple[str, ...], Usage | None]:
