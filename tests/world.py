@@ -8,8 +8,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from threading import Event as Flag
+from typing import Any
 
 import boto3
 import pytest
@@ -113,6 +115,42 @@ class Run:
         return [call for call in self.calls if call.writes]
 
 
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Where a process is killed: at the n-th call of a run, or of its calls of an operation, or about a table."""
+
+    number: int = 1
+    operation: str | None = None
+    table: str | None = None
+    sent: bool = True
+    """Whether the call is sent, so that only its answer is lost."""
+
+    def concerns(self, operation: str, table: str | None) -> bool:
+        """Whether such a call counts."""
+        return self.operation in {None, operation} and self.table in {None, table}
+
+
+class _Killed(BaseException):
+    """The process is gone."""
+
+
+class _Dying(Aws):
+    """A connection whose process is killed at a call: it sends nothing after that."""
+
+    kill: Kill
+    seen: int
+
+    def _send(self, client: Any, operation: str, *, table: str | None = None, **more: Any) -> dict[str, Any]:
+        self.seen += self.kill.concerns(operation, table)
+        over = self.seen - self.kill.number
+        if over > 0 or (over == 0 and not self.kill.sent):
+            raise _Killed
+        answer = super()._send(client, operation, table=table, **more)
+        if over == 0:
+            raise _Killed
+        return answer
+
+
 @dataclass(slots=True)
 class World:
     """The account, the connection to it, and the clock."""
@@ -167,6 +205,22 @@ class World:
         )
         calls = (call for call in self.simulator.journal.calls if call.caller != SECOND_WRITER)
         return Run(planned, result, tuple(events), tuple(calls))
+
+    def killed(self, *definitions: Definition, at: Kill, **more: Any) -> bool:
+        """Whether an apply (with `more` of its arguments) makes that call. There its process is killed."""
+        alive = self.aws
+        dying = copy(alive)
+        dying.__class__ = _Dying
+        assert isinstance(dying, _Dying)
+        dying.kill, dying.seen = at, 0
+        self.aws = dying
+        try:
+            self.apply(*definitions, **more)
+        except _Killed:
+            return True
+        finally:
+            self.aws = alive
+        return False
 
     def _gate(self, reviewed: Plan | None) -> review.Gate:
         if reviewed is None:

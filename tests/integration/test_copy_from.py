@@ -5,7 +5,6 @@ On the simulator: stops at any call, throttled and lost calls, a second writer, 
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -16,7 +15,6 @@ import pytest
 
 from dynatus_ci import engine
 from dynatus_ci.aws.asking import ScanLimits
-from dynatus_ci.aws.client import Aws
 from dynatus_ci.engine import Fitting
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.item_checks import Misfit
@@ -25,7 +23,7 @@ from dynatus_ci.table.outcome import Outcome
 from tests import world as worlds
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.tables import Json
-from tests.world import World
+from tests.world import Kill, World
 
 Definition = dict[str, Any]
 OLD, NEW = "orders", "orders-by-customer"
@@ -106,36 +104,10 @@ def test_a_new_table_is_filled_before_its_stream_begins(world: World) -> None:
 # --- stops -----------------------------------------------------------------------------------------------------------
 
 
-class Killed(BaseException):
-    """The process is gone."""
-
-
-class Dying(Aws):
-    """A connection whose process dies at a call: before it is sent, or before its answer is seen."""
-
-    at: int
-    sent: bool
-
-    def _send(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        self.at -= 1
-        if self.at < 0 or (self.at == 0 and not self.sent):
-            raise Killed
-        answer = super()._send(*args, **kwargs)
-        if self.at == 0:
-            raise Killed
-        return answer
-
-
-def killed(world: World, at: int, *, sent: bool) -> Plan:
-    """An apply that dies at that call; what was planned."""
-    alive, planned = world.aws, world.plan(TARGET)
-    world.aws = copy(alive)
-    world.aws.__class__ = Dying
-    assert isinstance(world.aws, Dying)
-    world.aws.at, world.aws.sent = at, sent
-    with pytest.raises(Killed):
-        world.apply(TARGET, plan=planned)
-    world.aws = alive
+def killed(world: World, at: int, *, sent: bool = True) -> Plan:
+    """An apply that is killed at that call; what was planned."""
+    planned = world.plan(TARGET)
+    assert world.killed(TARGET, plan=planned, at=Kill(at, sent=sent))
     return planned
 
 
@@ -209,7 +181,7 @@ def test_what_another_writes_during_the_copy_is_there_at_its_end(world: World) -
 
 def test_what_an_application_wrote_to_both_is_never_overwritten(world: World) -> None:
     items = begun(world, 30)
-    planned = killed(world, 30, sent=True)
+    planned = killed(world, 30)
     mine = order(7, status={"S": "paid"})
     world.simulator.fill(NEW, [mine])
     run = world.apply(TARGET, plan=planned)
@@ -345,7 +317,7 @@ def test_a_source_is_not_deleted_in_the_run_that_copies_it(world: World) -> None
 
 def test_a_source_is_not_deleted_while_nobody_can_see_whether_its_copy_is_complete(world: World) -> None:
     items = begun(world, 20)
-    killed(world, 20, sent=True)
+    killed(world, 20)
     world.simulator.faults.add(Kind.DENY, operations=["ListTagsOfResource"], tables=[NEW])
     run = world.apply(TARGET, GONE)
     results = {table.table: table.result for table in run.result.tables}
@@ -366,7 +338,7 @@ def filled(world: World) -> dict[str, Json]:
 
 def test_a_copy_that_is_not_complete_is_no_source(world: World) -> None:
     items = begun(world, 60)
-    planned = killed(world, 20, sent=True)
+    planned = killed(world, 20)
     run = world.apply(THIRD)
     assert run.table.result is Outcome.REFUSED
     assert run.table.error
@@ -432,7 +404,7 @@ def test_the_deletion_of_a_source_says_where_nobody_compared_the_items(world: Wo
 
 def test_a_source_that_becomes_another_table_during_the_copy_is_noticed(world: World) -> None:
     begun(world, 20)
-    planned = killed(world, 30, sent=True)
+    planned = killed(world, 30)
     world.simulator.tables[OLD].id = "another"
     run = world.apply(TARGET, plan=planned)
     assert run.table.result is Outcome.REFUSED

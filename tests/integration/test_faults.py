@@ -9,7 +9,6 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from copy import copy
 from dataclasses import dataclass, replace
 from threading import Event as Flag
 from typing import Any
@@ -36,7 +35,7 @@ from tests.simulator.journal import Call
 from tests.simulator.tables import Capacity, Json
 from tests.strategies import NAME, Definition
 from tests.strategies import bare as definition
-from tests.world import Run, Seen, World, connect
+from tests.world import Kill, Run, Seen, World, connect
 
 SOAK = 800
 
@@ -179,6 +178,12 @@ class Story:
         self.calls += run.calls
         return run
 
+    def killed(self, at: Kill) -> bool:
+        """Begin to carry it out; whether that comes to the call at which it is killed."""
+        reached = self.world.killed(self.target, plan=self.plan, on_event=self._note, at=at)
+        self.calls += self.world.simulator.journal.calls
+        return reached
+
     def _note(self, event: Any) -> None:
         if event.backup:
             self.told.append(event.backup)
@@ -283,44 +288,10 @@ def test_soak_faults_by_chance_are_overcome_or_said(
 # --- an end at any call ----------------------------------------------------------------------------------------------
 
 
-class Killed(BaseException):
-    """The process is gone."""
-
-
-class Dying(Aws):
-    """A connection whose process dies at a call: before it is sent, or before its answer is seen."""
-
-    at: int
-    sent: bool
-
-    def _call(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        self.at -= 1
-        if self.at == 0 and not self.sent:
-            raise Killed
-        answer = super()._call(*args, **kwargs)
-        if self.at == 0:
-            raise Killed
-        return answer
-
-
-def dying(world: World, *, at: int, sent: bool) -> Aws:
-    aws = copy(world.aws)
-    aws.__class__ = Dying
-    assert isinstance(aws, Dying)
-    aws.at, aws.sent = at, sent
-    return aws
-
-
 def killed_at(world: World, pair: Sequence[Definition], *, call: int, sent: bool, seed: int = 0) -> None:
     world.renew(seed=seed)
     story = begin(world, pair)
-    alive = world.aws
-    world.aws = dying(world, at=call, sent=sent)
-    try:
-        story.run()
-    except Killed:
-        story.calls += world.simulator.journal.calls
-    world.aws = alive
+    story.killed(Kill(call, sent=sent))
     story.lost_nothing()
     story.ends_well()
 
@@ -966,15 +937,10 @@ def test_a_plan_whose_role_may_not_look_for_a_probe_shows_the_same_steps(world: 
 
 
 def test_a_probe_that_a_killed_run_left_behind_goes_first(world: World) -> None:
-    story = begin(world, REPLACED)
-    alive = world.aws
     _, writes = calls_of(world, REPLACED)
     world.renew()
     story = begin(world, REPLACED)
-    world.aws = dying(world, at=writes[0], sent=True)
-    with suppress(Killed):
-        story.run()
-    world.aws = alive
+    assert story.killed(Kill(writes[0]))
     assert PROBE in world.simulator.tables
     first = world.plan(REPLACED[1]).tables[0].steps[0]
     assert (first.operation, first.reason) == ("DeleteTable", f"delete `{PROBE}`, which an earlier run left behind")

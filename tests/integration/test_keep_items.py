@@ -7,21 +7,18 @@ that change while a change has not ended. Every test looks for each item that wa
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from copy import copy
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 import pytest
 
-from dynatus_ci.aws.client import Aws
 from dynatus_ci.engine import Event, EventKind
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.model import Action, Plan
 from dynatus_ci.table.outcome import Outcome
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.tables import Json
-from tests.world import Run, World
+from tests.world import Kill, Run, World
 
 Definition = dict[str, Any]
 NAME, COPY = "orders", "orders.dynatus-items"
@@ -130,81 +127,31 @@ def test_a_table_gets_another_key_and_keeps_its_items(world: World) -> None:
 # --- stops -----------------------------------------------------------------------------------------------------------
 
 
-class Killed(BaseException):
-    """The process is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """The n-th call of a run; or that of an operation, about a table."""
-
-    number: int = 1
-    operation: str | None = None
-    table: str | None = None
-    sent: bool = True
-
-    def concerns(self, operation: str, table: str | None) -> bool:
-        return self.operation in {None, operation} and self.table in {None, table}
-
-
-class Dying(Aws):
-    """A connection whose process dies at a call: before it is sent, or before its answer is seen."""
-
-    point: Point
-    seen: int
-
-    def _send(self, client: Any, operation: str, *, table: str | None = None, **more: Any) -> dict[str, Any]:
-        self.seen += self.point.concerns(operation, table)
-        over = self.seen - self.point.number
-        if over > 0 or (over == 0 and not self.point.sent):
-            raise Killed
-        answer = super()._send(client, operation, table=table, **more)
-        if over == 0:
-            raise Killed
-        return answer
-
-
-def dies(world: World, point: Point, planned: Plan, wanted: Definition = AFTER) -> bool:
-    """Whether an apply reaches that call. There it dies."""
-    alive = world.aws
-    world.aws = copy(alive)
-    world.aws.__class__ = Dying
-    assert isinstance(world.aws, Dying)
-    world.aws.point, world.aws.seen = point, 0
-    try:
-        world.apply(wanted, plan=planned)
-    except Killed:
-        return True
-    finally:
-        world.aws = alive
-    return False
-
-
-def every(world: World, points: Iterable[Point]) -> Iterator[tuple[dict[str, Json], Plan]]:
+def every(world: World, kills: Iterable[Kill]) -> Iterator[tuple[dict[str, Json], Plan]]:
     """What each of these kills leaves behind: nothing is lost. The items, and what was planned."""
-    for point in points:
+    for kill in kills:
         world.renew()
         items = begun(world, 12)
         planned = world.plan(AFTER)
-        if not dies(world, point, planned):
+        if not world.killed(AFTER, plan=planned, at=kill):
+            assert kill.operation is None, "no run makes this call any more"
             return
         nothing_is_lost(world, items)
         yield items, planned
 
 
-IN_COPY = Point(operation="BatchExecuteStatement", table=COPY)
-BACKED_UP = Point(operation="DescribeBackup")
-MARKED = Point(operation="TagResource", table=COPY)
-GONE = Point(operation="DeleteTable", table=NAME)
-MADE = Point(operation="CreateTable", table=NAME)
-RETURNING = Point(operation="BatchExecuteStatement", table=NAME)
-UNMARKED = Point(operation="UntagResource", table=NAME)
-ENDED = Point(operation="DeleteTable", table=COPY)
+IN_COPY = Kill(operation="BatchExecuteStatement", table=COPY)
+BACKED_UP = Kill(operation="DescribeBackup")
+MARKED = Kill(operation="TagResource", table=COPY)
+GONE = Kill(operation="DeleteTable", table=NAME)
+MADE = Kill(operation="CreateTable", table=NAME)
+RETURNING = Kill(operation="BatchExecuteStatement", table=NAME)
+UNMARKED = Kill(operation="UntagResource", table=NAME)
 
 
-def any_call(step: int = 1, *, sent: bool = True) -> Iterator[Point]:
+def any_call(step: int = 1, *, sent: bool = True) -> Iterator[Kill]:
     """Every call of a run, or every few. `every` ends where a run makes no more."""
-    return (Point(number, sent=sent) for number in count(1, step))
+    return (Kill(number, sent=sent) for number in count(1, step))
 
 
 @pytest.mark.slow
@@ -224,7 +171,7 @@ def test_it_goes_on_after_a_kill_at_any_call(world: World, *, sent: bool) -> Non
 def test_it_goes_on_after_several_kills(world: World) -> None:
     for items, planned in every(world, any_call(7)):
         for second in (20, 40, 60):
-            dies(world, Point(second), planned)
+            world.killed(AFTER, plan=planned, at=Kill(second))
             nothing_is_lost(world, items)
         ends_well(world, items, plan=planned)
 
@@ -232,9 +179,9 @@ def test_it_goes_on_after_several_kills(world: World) -> None:
 # --- another file meanwhile ------------------------------------------------------------------------------------------
 
 
-def another_file(world: World, wanted: Definition, points: Iterable[Point]) -> None:
+def another_file(world: World, wanted: Definition, kills: Iterable[Kill]) -> None:
     """After each kill another file is planned and applied: it ends well."""
-    for items, _ in every(world, points):
+    for items, _ in every(world, kills):
         world.pass_time(60)
         world.simulator.tables.pop(f"{NAME}.dynatus-probe", None)  # the probe of another file: people delete it
         ends_well(world, items, wanted)
@@ -251,10 +198,10 @@ def test_another_file_keeps_the_items_at_any_call(world: World, wanted: Definiti
     another_file(world, wanted, any_call(3))
 
 
-def without_line(world: World, points: Iterable[Point]) -> None:
+def without_line(world: World, kills: Iterable[Kill]) -> None:
     """After each kill the line is gone: no table is created, and the line brings all back."""
     lost = {key: value for key, value in AFTER.items() if key != "KeepItems"}
-    for items, _ in every(world, points):
+    for items, _ in every(world, kills):
         world.pass_time(60)
         if COPY not in world.simulator.tables:
             continue

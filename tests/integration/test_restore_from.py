@@ -5,21 +5,19 @@ On the simulator: stops at any call, lost answers, a second writer; and what mot
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dynatus_ci import api
-from dynatus_ci.aws.client import Aws
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table.model import Action, Effect, Plan, Risk
+from dynatus_ci.table.model import Action, Effect, Risk
 from dynatus_ci.table.outcome import Outcome
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.clock import DAY
 from tests.simulator.tables import Json
-from tests.world import World
+from tests.world import Kill, World
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -151,39 +149,6 @@ def test_a_system_backup_which_shows_no_indexes_is_restored_with_all(world: Worl
 # --- stops -----------------------------------------------------------------------------------------------------------
 
 
-class Killed(BaseException):
-    """The process is gone."""
-
-
-class Dying(Aws):
-    """A connection whose process dies at a call: before it is sent, or before its answer is seen."""
-
-    at: int
-    sent: bool
-
-    def _send(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        self.at -= 1
-        if self.at < 0 or (self.at == 0 and not self.sent):
-            raise Killed
-        answer = super()._send(*args, **kwargs)
-        if self.at == 0:
-            raise Killed
-        return answer
-
-
-def killed(world: World, wanted: Definition, at: int, *, sent: bool) -> Plan:
-    """An apply that dies at that call; what was planned."""
-    alive, planned = world.aws, world.plan(wanted)
-    world.aws = copy(alive)
-    world.aws.__class__ = Dying
-    assert isinstance(world.aws, Dying)
-    world.aws.at, world.aws.sent = at, sent
-    with pytest.raises(Killed):
-        world.apply(wanted, plan=planned)
-    world.aws = alive
-    return planned
-
-
 @pytest.mark.parametrize("every", [pytest.param(15, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("sent", [False, True], ids=["before it is sent", "before its answer"])
 def test_a_restore_goes_on_after_a_kill_at_any_call(world: World, *, sent: bool, every: int) -> None:
@@ -191,7 +156,8 @@ def test_a_restore_goes_on_after_a_kill_at_any_call(world: World, *, sent: bool,
     for call in range(1 + sent, calls + 1, every):
         world.renew()
         wanted = {**TARGET, "RestoreFrom": backed_up(world)}
-        planned = killed(world, wanted, call, sent=sent)
+        planned = world.plan(wanted)
+        assert world.killed(wanted, plan=planned, at=Kill(call, sent=sent))
         run = world.apply(wanted, plan=planned)
         assert run.table.error is None
         assert restored(world) == 40
