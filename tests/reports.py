@@ -55,6 +55,12 @@ def table_result(change: TableChange, *statuses: Status, result: Outcome, **more
     return TableResult(change.table, change.action, result, steps, **more)  # type: ignore[arg-type]  # error, backup
 
 
+def golden(name: str) -> Plan:
+    """The plan of a golden case."""
+    case = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return Plan((planned(case),), account=ACCOUNT, region="eu-west-1")
+
+
 # The same few tables in all that reports can show; RED has each risk, and what is blocked.
 FIRST = plan(creation("users"), creation("carts"), creation("orders"), creation("events"))
 RED = usage.added(
@@ -70,26 +76,10 @@ BIG = plan(
     *(change("users", as_name=f"service-{n:03}-table") for n in range(20)),
     *(creation("users", as_name=f"table-{n:03}") for n in range(280)),
 )
-COPY = Plan(
-    (planned(json.loads((FOLDER / "copy-from-new-table.json").read_text(encoding="utf-8"))),),
-    account=ACCOUNT,
-    region="eu-west-1",
-)
-KEEP = Plan(
-    (planned(json.loads((FOLDER / "keep-items-another-key.json").read_text(encoding="utf-8"))),),
-    account=ACCOUNT,
-    region="eu-west-1",
-)
-THROUGH_S3 = Plan(
-    (planned(json.loads((FOLDER / "through-s3-new-table.json").read_text(encoding="utf-8"))),),
-    account=ACCOUNT,
-    region="eu-west-1",
-)
-RESTORED = Plan(
-    (planned(json.loads((FOLDER / "restore-from-backup.json").read_text(encoding="utf-8"))),),
-    account=ACCOUNT,
-    region="eu-west-1",
-)
+COPY = golden("copy-from-new-table")
+KEEP = golden("keep-items-another-key")
+THROUGH_S3 = golden("through-s3-new-table")
+RESTORED = golden("restore-from-backup")
 
 
 def questions_of(change: TableChange) -> tuple[Question, ...]:

@@ -152,7 +152,7 @@ def _removed(before: Mapping[str, Table], tables: Sequence[Table]) -> Iterator[s
 
 def _files(tables: Iterable[Table]) -> dict[str, str]:
     """Each table's file, below the folder that all of them are in."""
-    paths = {table.name: PurePosixPath(table.place.file if table.place else table.name) for table in tables}
+    paths = {table.name: PurePosixPath(table.file or table.name) for table in tables}
     shared = os.path.commonpath([path.parent for path in paths.values()]) if paths else ""
     return {name: str(path.relative_to(shared)) for name, path in paths.items()}
 
@@ -163,14 +163,7 @@ def _plan_table(aws: Aws, desired: Table, cache: observe.FactCache, fitting: Fit
         change = proof.proven(planner.change(desired, actual, facts), facts)
         return fitting.look(change) if fitting else change
     except CallFailed as failed:
-        place = desired.place
-        return TableChange(
-            desired.name,
-            None,
-            file=place.file if place else None,
-            line=place.line if place else None,
-            error=call_errors.failure(failed),
-        )
+        return TableChange(desired.name, None, desired.file, desired.line, error=call_errors.failure(failed))
 
 
 # --- apply -----------------------------------------------------------------------------------------------------------

@@ -138,6 +138,16 @@ class Table:
     place: Place | None = None
     absent: bool = False
 
+    @property
+    def file(self) -> str | None:
+        """The file that the definition stands in."""
+        return self.place.file if self.place else None
+
+    @property
+    def line(self) -> int | None:
+        """The line that the definition begins in."""
+        return self.place.line if self.place else None
+
     def at(self, path: Path) -> Value:
         """The value at a path; None where it is absent. The path `()` is the table itself."""
         value: Value = self.values

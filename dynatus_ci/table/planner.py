@@ -366,13 +366,13 @@ def _table_change(
     steps: tuple[Step, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> TableChange:
-    info, place = comparison.info, comparison.desired.place
+    info, desired = comparison.info, comparison.desired
     lost = any(d.risk is Risk.DESTRUCTIVE or d.effect in {Effect.RECREATE, Effect.DELETE} for d in differences)
     return TableChange(
         table=comparison.name,
         action=action,
-        file=place.file if place else None,
-        line=place.line if place else None,
+        file=desired.file,
+        line=desired.line,
         table_id=(info.table_id or None) if info and lost else None,
         differences=differences,
         steps=tuple(

@@ -877,6 +877,41 @@ def test_a_restore_brings_back_items_and_the_indexes_that_it_names_and_nothing_e
     assert aws.send("ListTagsOfResource", ResourceArn=shown["TableArn"])["Tags"] == []
 
 
+def test_an_import_makes_a_table_of_an_export_and_keeps_one_item_of_each_key(aws: Driver) -> None:
+    aws.create()
+    arn = aws.table()["TableArn"]
+    export = {"TableArn": arn, "S3Bucket": "moves", "S3Prefix": "here"}
+    assert aws.refusal("ExportTableToPointInTime", **export).startswith("PointInTimeRecoveryUnavailableException")
+    on = {"PointInTimeRecoveryEnabled": True}
+    aws.send("UpdateContinuousBackups", TableName="users", PointInTimeRecoverySpecification=on)
+    items = [{"pk": {"S": str(n)}, "team": {"S": "ab"[n % 2]}} for n in range(5)]
+    aws.simulator.fill("users", [*items, {"pk": {"S": "none"}}])
+    made = aws.send("ExportTableToPointInTime", **export)["ExportDescription"]
+    assert (made["ExportStatus"], "ItemCount" in made) == ("IN_PROGRESS", False)
+    aws.pass_time(600)
+    shown = aws.send("DescribeExport", ExportArn=made["ExportArn"])["ExportDescription"]
+    assert (shown["ExportStatus"], shown["ItemCount"]) == ("COMPLETED", 6)
+    (listed,) = aws.send("ListExports", TableArn=arn)["ExportSummaries"]
+    folder = f"here/AWSDynamoDB/{listed['ExportArn'].rpartition('/')[2]}/data/"
+    table = {
+        "TableName": "teams",
+        "KeySchema": [{"AttributeName": "team", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "team", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    request = {"S3BucketSource": {"S3Bucket": "moves", "S3KeyPrefix": folder}, "InputFormat": "DYNAMODB_JSON"}
+    begun = aws.send("ImportTable", **request, TableCreationParameters=table)["ImportTableDescription"]
+    assert aws.refusal("DescribeTable", TableName="teams").startswith("ResourceNotFoundException")
+    aws.pass_time(40)
+    assert aws.send("DescribeTable", TableName="teams")["Table"]["TableStatus"] == "CREATING"
+    aws.pass_time(80)
+    ended = aws.send("DescribeImport", ImportArn=begun["ImportArn"])["ImportTableDescription"]
+    assert (ended["ImportStatus"], ended["ImportedItemCount"], ended["ErrorCount"]) == ("FAILED", 5, 1)
+    assert aws.send("Scan", TableName="teams", Select="COUNT")["Count"] == 2
+    taken = aws.refusal("ImportTable", **request, TableCreationParameters=table)
+    assert taken.startswith("ResourceInUseException")
+
+
 def test_deleting_a_table_with_recovery_leaves_a_system_backup(aws: Driver) -> None:
     aws.create()
     on = {"PointInTimeRecoveryEnabled": True}

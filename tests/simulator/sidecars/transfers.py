@@ -92,14 +92,8 @@ def describe_export(account: Account, request: Json) -> Json:
 @reads("ListExports")
 def list_exports(account: Account, request: Json) -> Json:
     """The exports of a table, in no order that anybody promises."""
-    named = [
-        arn for arn, export in account.exports.items() if request.get("TableArn") in {None, export.shown["TableArn"]}
-    ]
-    first = int(request.get("NextToken", "0"))
-    most = min(request.get("MaxResults", LIST_PAGE), LIST_PAGE)
-    page = [account.exports[arn].shown for arn in named[first : first + most]]
+    page, more = _page([export.shown for export in account.exports.values()], request, "MaxResults")
     members = ("ExportArn", "ExportStatus", "ExportType")
-    more = {"NextToken": str(first + most)} if first + most < len(named) else {}
     return {"ExportSummaries": [{member: shown[member] for member in members} for shown in page], **more}
 
 
@@ -182,10 +176,15 @@ def describe_import(account: Account, request: Json) -> Json:
 @reads("ListImports")
 def list_imports(account: Account, request: Json) -> Json:
     """The imports into tables of a name."""
-    shown = [it.shown for it in account.imports.values() if request.get("TableArn") in {None, it.shown["TableArn"]}]
-    first = int(request.get("NextToken", "0"))
-    most = min(request.get("PageSize", LIST_PAGE), LIST_PAGE)
+    page, more = _page([made.shown for made in account.imports.values()], request, "PageSize")
     members = ("ImportArn", "ImportStatus", "TableArn", "S3BucketSource", "InputFormat", "StartTime", "EndTime")
-    page = [{member: one[member] for member in members if member in one} for one in shown[first : first + most]]
-    more = {"NextToken": str(first + most)} if first + most < len(shown) else {}
-    return {"ImportSummaryList": page, **more}
+    summaries = [{member: shown[member] for member in members if member in shown} for shown in page]
+    return {"ImportSummaryList": summaries, **more}
+
+
+def _page(shown: list[Json], request: Json, most: str) -> tuple[list[Json], Json]:
+    """Those of a table that stand on the asked page, and where the next one begins."""
+    named = [one for one in shown if request.get("TableArn") in {None, one["TableArn"]}]
+    first = int(request.get("NextToken", "0"))
+    end = first + min(request.get(most, LIST_PAGE), LIST_PAGE)
+    return named[first:end], {"NextToken": str(end)} if end < len(named) else {}
