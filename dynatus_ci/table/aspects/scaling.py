@@ -170,13 +170,13 @@ class _Scaling(Aspect):
             yield Difference(comparison.name, path, there, None)
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
-        """The target before its policy, and those of a new index once it is built.
+        """The target before its policy, and those of indexes once the last one is built.
 
         What goes, goes before the capacity changes: else auto scaling could move that again.
         """
         for difference in differences:
-            late = comparison.actual is not None and self._is_new(comparison, difference.path)
-            phase = Phase.REMOVE if not difference.desired else Phase.BUILD if late else Phase.CHANGE
+            index = len(difference.path) > 1
+            phase = Phase.REMOVE if not difference.desired else Phase.BUILD if index else Phase.CHANGE
             for step in self._steps(comparison, difference):
                 yield replace(step, phase=phase)
 
