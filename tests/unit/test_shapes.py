@@ -221,13 +221,16 @@ def test_every_shape_is_used_by_a_member() -> None:
     def inner(shape: shapes.Shape) -> Iterator[type]:
         yield type(shape)
         inside: Mapping[str, shapes.Shape] = getattr(shape, "members", {})
-        for member in [*inside.values(), *([shape.item] if isinstance(shape, shapes.Sequence) else [])]:
+        item = [shape.item] if isinstance(shape, shapes.Sequence) else []
+        both = [shape.text, shape.map] if isinstance(shape, shapes.TextOrMap) else []
+        for member in [*inside.values(), *item, *both]:
             yield from inner(member)
 
     assert set(inner(members.TABLE)) == {
         shapes.Structure,
         shapes.Sequence,
         shapes.Text,
+        shapes.TextOrMap,
         shapes.Whole,
         shapes.Number,
         shapes.Flag,
