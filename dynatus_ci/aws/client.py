@@ -38,8 +38,8 @@ _ADAPTIVE = {"retries": {"mode": "adaptive", "total_max_attempts": 8}, "max_pool
 _NEVER = {"retries": {"mode": "standard", "total_max_attempts": 1}, "max_pool_connections": CONNECTIONS}
 _READS: _Config = {**_ADAPTIVE, "connect_timeout": 5, "read_timeout": 20}
 _WRITES: _Config = {**_NEVER, "connect_timeout": 5, "read_timeout": 60}
-_ITEMS: _Config = {**_NEVER, "connect_timeout": 5, "read_timeout": 60}
-"""For calls about items. Who makes them slows down by itself, and no other call with it."""
+_ITEMS: _Config = {**_WRITES, "parameter_validation": False}
+"""For calls about items. Who makes them slows down by itself, and no other call with it. The items come from AWS."""
 _ONCE: _Config = {**_NEVER, "connect_timeout": 3, "read_timeout": 10}
 """For what may well not answer: an endpoint that is not AWS's, and what a run can do without."""
 _NEXT_PAGE = {
@@ -141,7 +141,10 @@ class Aws:
         return self._call(client, operation, table=table, service=service, **dict(parameters))
 
     def items(self, operation: str, *, table: str, **parameters: Any) -> dict[str, Any]:
-        """Make a call that reads or writes items, once. Its answer is as boto3 gives it, since it may be large.
+        """Make a call that reads or writes items, once.
+
+        Its answer may be large, so it is not looked through. The values of items are as the wire has them: binary is
+        base64. Where a caller's own client makes the call, binary is bytes.
 
         Raises:
             CallFailed: Also where nobody knows whether the change happened (`ErrorKind.AMBIGUOUS`).
@@ -185,6 +188,8 @@ class Aws:
         with self._lock:
             if (service, slot) not in self._clients:
                 self._clients[service, slot] = self._made(service, config)
+                if config is _ITEMS:
+                    _leave_values(self._clients[service, slot])
             return self._clients[service, slot]
 
     def _made(self, service: str, config: _Config) -> Any:
@@ -236,6 +241,19 @@ def _note(call: Mapping[str, str | None], *, began: float, ended: str) -> None:
     milliseconds = (time.monotonic() - began) * 1000
     about = f"{call['operation']} of table {call['table']}" if call["table"] else call["operation"]
     _log.debug("%s: %.0f ms, %s", about, milliseconds, ended)
+
+
+def _leave_values(client: Any) -> None:
+    """Let values of items pass as they are. To parse and write them by their shapes takes most of a copy's CPU time.
+
+    Each client has a model of its own, so no other one changes. Where botocore one day keeps its shapes elsewhere,
+    this changes nothing, and binary values are bytes again.
+    """
+    from botocore.model import ShapeResolver
+
+    model = client.meta.service_model
+    shapes: Any = getattr(model, "_service_description", {}).get("shapes", {})
+    model._shape_resolver = ShapeResolver(shapes | {"AttributeValue": {"type": "string"}})  # noqa: SLF001  # as said
 
 
 def _keep_all_members(client: Any) -> None:

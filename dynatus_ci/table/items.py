@@ -1,6 +1,7 @@
 """Items: how two of them are compared, and whether one fits a key. Pure.
 
-An item is as boto3's client gives it: attribute → value with its type, such as `{"id": {"S": "a"}}`.
+An item is attribute → value with its type, such as `{"id": {"S": "a"}}`. Binary is bytes, as boto3's client gives it,
+or base64, as the wire has it.
 docs/dynamodb.md#items-and-new-indexes
 """
 
@@ -42,7 +43,7 @@ def normalised(value: Mapping[str, Any]) -> Any:  # any JSON value
     if kind == "N":
         return [kind, _number(content)]
     if kind == "B":
-        return [kind, base64.b64encode(bytes(content)).decode()]
+        return [kind, content if isinstance(content, str) else base64.b64encode(bytes(content)).decode()]
     if kind == "L":
         return [kind, [normalised(member) for member in content]]
     if kind == "M":
@@ -201,11 +202,17 @@ class KeyAttribute:
             return Misfit.TYPE
         if self.kind == "N":
             return None
-        content = value[self.kind]
-        length = len(content.encode() if self.kind == "S" else bytes(content))
+        length = _length(self.kind, value[self.kind])
         if not length:
             return Misfit.EMPTY
         return Misfit.LENGTH if length > self.longest else None
+
+
+def _length(kind: str, content: Any) -> int:
+    """The bytes of a string, or of a binary value."""
+    if kind == "S":
+        return len(content.encode())
+    return len(base64.b64decode(content)) if isinstance(content, str) else len(bytes(content))
 
 
 def key_names(table: Table) -> tuple[str, ...]:
