@@ -5,40 +5,23 @@ Whatever goes wrong on the way, on the simulator.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from copy import copy
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from dynatus_ci.aws.client import Aws
-from dynatus_ci.engine import Options
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table.model import Action, Plan, Risk
+from dynatus_ci.table.model import Action, Risk
 from dynatus_ci.table.outcome import Outcome
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.clock import DAY
 from tests.simulator.tables import Json
-from tests.world import World, opened
+from tests.world import Kill, World
 
 Definition = dict[str, Any]
 OLD, NEW = "orders", "orders-2"
 PLACE = "s3://shop-moves/tables"
 OPERATIONS = ["ExportTableToPointInTime", "ImportTable", "Scan", "TagResource"]
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    with opened() as world:
-        yield world
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    shared.renew()
-    shared.options = Options(wait_seconds=DAY)
-    return shared
 
 
 def index(name: str, attribute: str) -> Json:
@@ -139,39 +122,6 @@ def test_time_to_live_is_shown_as_a_risk_because_the_items_are_there(world: Worl
 # --- stops -----------------------------------------------------------------------------------------------------------
 
 
-class Killed(BaseException):
-    """The process is gone."""
-
-
-class Dying(Aws):
-    """A connection whose process dies at a call: before it is sent, or before its answer is seen."""
-
-    at: int
-    sent: bool
-
-    def _send(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        self.at -= 1
-        if self.at < 0 or (self.at == 0 and not self.sent):
-            raise Killed
-        answer = super()._send(*args, **kwargs)
-        if self.at == 0:
-            raise Killed
-        return answer
-
-
-def killed(world: World, wanted: Definition, at: int, *, sent: bool) -> Plan:
-    """An apply that dies at that call; what was planned."""
-    alive, planned = world.aws, world.plan(wanted)
-    world.aws = copy(alive)
-    world.aws.__class__ = Dying
-    assert isinstance(world.aws, Dying)
-    world.aws.at, world.aws.sent = at, sent
-    with pytest.raises(Killed):
-        world.apply(wanted, plan=planned)
-    world.aws = alive
-    return planned
-
-
 @pytest.mark.parametrize("every", [pytest.param(9, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("sent", [False, True], ids=["before it is sent", "before its answer"])
 def test_a_transfer_goes_on_after_a_kill_at_any_call(world: World, *, sent: bool, every: int) -> None:
@@ -180,7 +130,8 @@ def test_a_transfer_goes_on_after_a_kill_at_any_call(world: World, *, sent: bool
     for call in range(1 + sent, calls + 1, every):
         world.renew()
         begun(world)
-        planned = killed(world, TARGET, call, sent=sent)
+        planned = world.plan(TARGET)
+        assert world.killed(TARGET, plan=planned, at=Kill(call, sent=sent))
         run = world.apply(TARGET, plan=planned)
         assert run.table.error is None, call
         assert len(items(world)) == 40

@@ -222,7 +222,7 @@ def test_every_shape_is_used_by_a_member() -> None:
         yield type(shape)
         inside: Mapping[str, shapes.Shape] = getattr(shape, "members", {})
         item = [shape.item] if isinstance(shape, shapes.Sequence) else []
-        both = [shape.text, shape.map] if isinstance(shape, shapes.TextOrMap) else []
+        both: list[shapes.Shape] = [shape.text, shape.map] if isinstance(shape, shapes.TextOrMap) else []
         for member in [*inside.values(), *item, *both]:
             yield from inner(member)
 
