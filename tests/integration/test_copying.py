@@ -9,6 +9,7 @@ import pytest
 
 from dynatus_ci import api
 from dynatus_ci.aws import connection
+from dynatus_ci.aws.client import Aws
 from dynatus_ci.aws.copier import Copier
 from dynatus_ci.table import build, items
 from dynatus_ci.table.copying import Compared, CopyJob
@@ -72,7 +73,7 @@ def all_items(client: DynamoDBClient, table: Table) -> list[dict[str, Any]]:
     return sorted((one for page in pages for one in page["Items"]), key=str)
 
 
-def copier(client: DynamoDBClient, source: Table, target: Table, **more: Any) -> Copier:
+def copier(client: DynamoDBClient, source: Table, target: Table, aws: Aws | None = None, **more: Any) -> Copier:
     job = CopyJob(
         source.name,
         target.name,
@@ -82,13 +83,20 @@ def copier(client: DynamoDBClient, source: Table, target: Table, **more: Any) ->
         segments=3,
         **more,
     )
-    return Copier(connection.from_client(client), job)
+    return Copier(aws or connection.from_client(client), job)
 
 
-def test_every_kind_of_value_and_name_arrives(emulator: DynamoDBClient) -> None:
+@pytest.mark.parametrize("own", [False, True], ids=["caller's client", "own client"])
+def test_every_kind_of_value_and_name_arrives(
+    emulator: DynamoDBClient, monkeypatch: pytest.MonkeyPatch, *, own: bool
+) -> None:
     source, target = made(emulator, "pk", "sk"), made(emulator, "id")
     fill(emulator, source, *(item(number, **EVERYTHING) for number in range(60)), item(61))
-    copy = copier(emulator, source, target)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    meta = emulator.meta
+    aws = connection.connect(region=meta.region_name, endpoint_url=meta.endpoint_url) if own else None
+    copy = copier(emulator, source, target, aws)
     assert [check.misfits for check in copy.check()] == [0]
     copy.copy()
     compared, _ = copy.compare()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from typing import Any
 
@@ -31,6 +32,8 @@ def digest(**attributes: Any) -> Digest:
         ({"SS": ["a", "b"]}, {"SS": ["b", "a"]}),
         ({"NS": ["1", "20"]}, {"NS": ["2E1", "1.0"]}),
         ({"BS": [b"a", b"b"]}, {"BS": [b"b", b"a"]}),
+        ({"B": b"a"}, {"B": "YQ=="}),
+        ({"BS": [b"a", b"b"]}, {"BS": ["Yg==", "YQ=="]}),
         ({"M": {"a": {"N": "1"}, "b": {"L": [{"N": "2"}]}}}, {"M": {"b": {"L": [{"N": "2.0"}]}, "a": {"N": "1.0"}}}),
     ],
 )
@@ -120,7 +123,10 @@ def test_an_item_must_fit_the_key(value: dict[str, str] | None, misfit: Misfit |
 def test_an_index_leaves_out_what_lacks_its_key() -> None:
     attribute = KeyAttribute(("GlobalSecondaryIndexes", "by-at"), "at", "B", 1_024, needed=False)
     assert attribute.misfit({}) is None
-    assert attribute.misfit({"at": {"B": b""}}) is Misfit.EMPTY
+    assert attribute.misfit({"at": {"B": b""}}) is attribute.misfit({"at": {"B": ""}}) is Misfit.EMPTY
+    longest = base64.b64encode(bytes(1_024)).decode()
+    assert attribute.misfit({"at": {"B": longest}}) is None
+    assert attribute.misfit({"at": {"B": f"AAAA{longest}"}}) is Misfit.LENGTH
 
 
 def table(
