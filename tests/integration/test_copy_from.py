@@ -5,6 +5,7 @@ On the simulator: stops at any call, throttled and lost calls, a second writer, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -22,6 +23,7 @@ from dynatus_ci.table.model import Action, Plan
 from dynatus_ci.table.outcome import Outcome
 from tests import world as worlds
 from tests.simulator import SECOND_WRITER, Kind
+from tests.simulator.journal import Call
 from tests.simulator.tables import Json
 from tests.world import Kill, World
 
@@ -120,25 +122,39 @@ def ends_well(world: World, items: dict[str, Json], planned: Plan | None = None)
     assert world.apply(TARGET).table.result is Outcome.NOOP
 
 
-def calls_of_a_copy(world: World) -> int:
+def calls_of_a_copy(world: World) -> tuple[Call, ...]:
     begun(world, 60)
-    return len(world.apply(TARGET).calls)
+    return world.apply(TARGET).calls
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("sent", [False, True], ids=["before it is sent", "before its answer"])
-def test_a_copy_goes_on_after_a_kill_at_any_call(world: World, *, sent: bool) -> None:
-    for call in range(1, calls_of_a_copy(world) + 1):
+def goes_on_after_kills(world: World, calls: Iterable[Call], *, sent: bool) -> None:
+    for call in calls:
         world.renew()
         items = begun(world, 60)
-        planned = killed(world, call, sent=sent)
+        planned = killed(world, call.number, sent=sent)
         assert held(world, OLD) == items
         ends_well(world, items, planned)
 
 
+SENT = pytest.mark.parametrize("sent", [False, True], ids=["before it is sent", "before its answer"])
+
+
 @pytest.mark.slow
-def test_a_copy_goes_on_after_a_cancel_at_any_call(world: World) -> None:
-    for call in range(1, calls_of_a_copy(world) + 1, 3):
+@SENT
+def test_a_copy_goes_on_after_a_kill_at_any_write(world: World, *, sent: bool) -> None:
+    writes = [call for call in calls_of_a_copy(world) if call.writes]
+    goes_on_after_kills(world, writes, sent=sent)
+
+
+@pytest.mark.soak
+@SENT
+def test_a_copy_goes_on_after_a_kill_at_any_call(world: World, *, sent: bool) -> None:
+    goes_on_after_kills(world, calls_of_a_copy(world), sent=sent)
+
+
+@pytest.mark.parametrize("every", [pytest.param(12, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.soak)])
+def test_a_copy_goes_on_after_a_cancel_at_any_call(world: World, every: int) -> None:
+    for call in range(1, len(calls_of_a_copy(world)) + 1, every):
         world.renew()
         items = begun(world, 60)
         stop = Flag()
