@@ -28,7 +28,8 @@ from dynatus_ci.errors import DynatusError
 from dynatus_ci.table.model import Action, Plan, Table
 from dynatus_ci.table.outcome import TableResult
 from dynatus_ci.text import plain
-from tests.integration.test_matrix import JOURNEYS, Definition
+from tests.integration.test_matrix import JOURNEYS
+from tests.strategies import Definition
 from tests.world import tables
 
 PREFIX = "dynatus-acceptance"

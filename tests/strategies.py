@@ -170,18 +170,6 @@ TRAITS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
 }
 
 
-def bare(**more: Any) -> Definition:
-    """A table on demand with what a test is about; `attributes` beside its key are those of its indexes."""
-    attributes = ["pk", *more.pop("attributes", [])]
-    return {
-        "TableName": NAME,
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in attributes],
-        "BillingMode": ON_DEMAND,
-        **more,
-    }
-
-
 def definitions() -> st.SearchStrategy[Definition]:
     """A valid definition."""
     return st.fixed_dictionaries(dict(TRAITS)).map(build)

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from tests import acceptance, world
 from tests.acceptance import PREFIX, SCENARIOS, Account
 from tests.simulator import Clock, Simulator
+from tests.small_tables import definition
 from tests.world import World
 
 pytestmark = pytest.mark.slow
-MINE: dict[str, Any] = {
-    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-    "BillingMode": "PAY_PER_REQUEST",
-}
 
 
 @pytest.fixture
@@ -26,7 +21,7 @@ def simulated() -> Iterator[World]:
     with world.opened() as opened:
         client = opened.simulator.client()
         for name in ("mine", f"{PREFIX}-of-somebody-else"):
-            client.create_table(TableName=name, **MINE)
+            client.create_table(**definition(name, "id"))
         client.close()
         opened.pass_time(60)
         yield opened

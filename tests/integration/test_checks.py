@@ -17,6 +17,7 @@ from dynatus_ci.table.item_checks import Check, Extent, Misfit
 from dynatus_ci.table.outcome import Outcome, Status
 from tests.simulator import DAY, Kind
 from tests.simulator.tables import Json
+from tests.small_tables import definition, global_index
 from tests.world import World
 
 if TYPE_CHECKING:
@@ -24,23 +25,8 @@ if TYPE_CHECKING:
 
 INDEX = ("GlobalSecondaryIndexes", "by-email")
 TTL = ("TimeToLiveSpecification",)
-PLAIN: Json = {
-    "TableName": "orders",
-    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-    "BillingMode": "PAY_PER_REQUEST",
-}
-INDEXED: Json = {
-    **PLAIN,
-    "AttributeDefinitions": [*PLAIN["AttributeDefinitions"], {"AttributeName": "email", "AttributeType": "S"}],
-    "GlobalSecondaryIndexes": [
-        {
-            "IndexName": "by-email",
-            "KeySchema": [{"AttributeName": "email", "KeyType": "HASH"}],
-            "Projection": {"ProjectionType": "ALL"},
-        }
-    ],
-}
+PLAIN: Json = definition("orders", "id")
+INDEXED: Json = definition("orders", "id", attributes=["email"], GlobalSecondaryIndexes=[global_index("email")])
 EXPIRING: Json = {**PLAIN, "TimeToLiveSpecification": {"Enabled": True, "AttributeName": "expires_at"}}
 PROVISIONED: Json = {
     "BillingMode": "PROVISIONED",

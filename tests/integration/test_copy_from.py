@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 from threading import Event as Flag
-from typing import Any
 
 import pytest
 
@@ -22,26 +21,14 @@ from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Action, Plan
 from dynatus_ci.table.outcome import Outcome
 from tests import world as worlds
+from tests.integration.moving import held, order
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.journal import Call
 from tests.simulator.tables import Json
+from tests.small_tables import definition
 from tests.world import Kill, World
 
-Definition = dict[str, Any]
 OLD, NEW = "orders", "orders-by-customer"
-
-
-def definition(name: str, *key: str, **more: Any) -> Definition:
-    kinds = dict.fromkeys([*key, *more.pop("attributes", ())], "S")
-    return {
-        "TableName": name,
-        "KeySchema": [
-            {"AttributeName": name, "KeyType": kind} for name, kind in zip(key, ("HASH", "RANGE"), strict=False)
-        ],
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in kinds.items()],
-        "BillingMode": "PAY_PER_REQUEST",
-        **more,
-    }
 
 
 SOURCE = definition(OLD, "id")
@@ -57,21 +44,11 @@ TARGET = definition(
 )
 
 
-def order(number: int, **more: Json) -> Json:
-    return {"id": {"S": f"{number:05}"}, "customer": {"S": f"c{number % 10}"}, "total": {"N": str(number)}, **more}
-
-
 def begun(world: World, count: int = 120) -> dict[str, Json]:
     """The old table with some items; what it holds."""
     world.apply(SOURCE)
     world.simulator.fill(OLD, map(order, range(count)))
     return held(world, OLD)
-
-
-def held(world: World, name: str) -> dict[str, Json]:
-    """The items of a table by their order's number."""
-    world.simulator.settle()
-    return {item["id"]["S"]: item for item in world.simulator.tables[name].items.by_key.values()}
 
 
 def tags(world: World) -> dict[str, str]:

@@ -15,11 +15,13 @@ from dynatus_ci.table import build, items
 from dynatus_ci.table.copying import Compared, CopyJob
 from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Action, Table
+from tests import small_tables
+from tests.small_tables import global_index
+from tests.strategies import Definition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-Definition = dict[str, Any]
 EVERYTHING: dict[str, Any] = {
     "text": {"S": 'it\'s "quoted"'},
     "empty": {"S": ""},
@@ -41,16 +43,8 @@ EVERYTHING: dict[str, Any] = {
 
 
 def definition(*key: str, **more: Any) -> Definition:
-    names = dict.fromkeys([*key, *more.pop("attributes", [])])
-    return {
-        "TableName": f"copy-{uuid.uuid4().hex[:12]}",
-        "KeySchema": [
-            {"AttributeName": name, "KeyType": kind} for name, kind in zip(key, ("HASH", "RANGE"), strict=False)
-        ],
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in names],
-        "BillingMode": "PAY_PER_REQUEST",
-        **more,
-    }
+    """A table with a name of its own."""
+    return small_tables.definition(f"copy-{uuid.uuid4().hex[:12]}", *key, **more)
 
 
 def made(client: DynamoDBClient, *key: str, **more: Any) -> Table:
@@ -158,13 +152,8 @@ def test_a_partition_key_may_become_the_sort_key(emulator: DynamoDBClient, kind:
 
 
 def test_items_that_do_not_fit_are_counted(emulator: DynamoDBClient) -> None:
-    index = {
-        "IndexName": "by-mail",
-        "KeySchema": [{"AttributeName": "mail", "KeyType": "HASH"}],
-        "Projection": {"ProjectionType": "ALL"},
-    }
     source = made(emulator, "pk", "sk")
-    target = made(emulator, "id", attributes=["mail"], GlobalSecondaryIndexes=[index])
+    target = made(emulator, "id", attributes=["mail"], GlobalSecondaryIndexes=[global_index("mail")])
     fill(emulator, source, *map(item, range(10)))
     fill(emulator, source, item(20, id={"S": "i1"}), item(21, id={"S": "i1"}), item(22, id={"N": "1"}))
     fill(emulator, source, item(23, id={"S": ""}), item(24, mail={"N": "1"}), item(25, mail={"S": "é" * 1025}))

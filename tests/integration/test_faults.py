@@ -33,8 +33,8 @@ from tests.simulator import HOUR, MINUTE, SECOND_WRITER, Kind, describe, duratio
 from tests.simulator.clock import DAY
 from tests.simulator.journal import Call
 from tests.simulator.tables import Capacity, Json
+from tests.small_tables import bare, definition, global_index, indexed
 from tests.strategies import NAME, Definition
-from tests.strategies import bare as definition
 from tests.world import Kill, Run, Seen, World, connect
 
 SOAK = 800
@@ -68,31 +68,18 @@ def examples(count: int) -> Callable[[Any], Any]:
 # --- definitions -----------------------------------------------------------------------------------------------------
 
 
-def with_indexes(*names: str, **more: Any) -> Definition:
-    """With a global index for each of some attributes."""
-    indexes = [
-        {
-            "IndexName": f"by-{name}",
-            "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
-            "Projection": {"ProjectionType": "ALL"},
-        }
-        for name in names
-    ]
-    return definition(attributes=list(names), GlobalSecondaryIndexes=indexes, **more)
-
-
 def provisioned(read: int, write: int, **more: Any) -> Definition:
     units = {"ReadCapacityUnits": read, "WriteCapacityUnits": write}
-    return definition(**{**more, "BillingMode": "PROVISIONED", "ProvisionedThroughput": units})
+    return bare(**{**more, "BillingMode": "PROVISIONED", "ProvisionedThroughput": units})
 
 
 def expiring(attribute: str) -> Definition:
-    return definition(TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute})
+    return bare(TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute})
 
 
 BUSY: tuple[Definition, Definition] = (
-    with_indexes("a", "b", Tags=[{"Key": "team", "Value": "one"}]),
-    with_indexes(
+    indexed("a", "b", Tags=[{"Key": "team", "Value": "one"}]),
+    indexed(
         "b",
         "c",
         "d",
@@ -104,10 +91,10 @@ BUSY: tuple[Definition, Definition] = (
     ),
 )
 REPLACED: tuple[Definition, Definition] = (
-    definition(DeletionProtectionEnabled=True),
+    bare(DeletionProtectionEnabled=True),
     definition(
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        NAME,
+        "id",
         DeletionProtectionEnabled=False,
         TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
     ),
@@ -121,9 +108,8 @@ def scaled(least: int, most: int, target: float = 70) -> Definition:
 
 
 def scaled_index(name: str, **settings: Definition) -> Definition:
-    (index,) = with_indexes(name)["GlobalSecondaryIndexes"]
     units = {"ReadCapacityUnits": 2, "WriteCapacityUnits": 2}
-    return {**index, "ProvisionedThroughput": units, **settings}
+    return global_index(name, ProvisionedThroughput=units, **settings)
 
 
 READS, WRITES = "ReadCapacityAutoScalingSettings", "WriteCapacityAutoScalingSettings"
@@ -462,21 +448,21 @@ def test_a_table_that_is_read_late_is_not_created_twice(world: World) -> None:
 
 def test_another_view_of_the_stream_says_both_arns_in_the_result(world: World) -> None:
     views = ({"StreamEnabled": True, "StreamViewType": view} for view in ("KEYS_ONLY", "NEW_IMAGE"))
-    story = begin(world, [definition(StreamSpecification=view) for view in views])
+    story = begin(world, [bare(StreamSpecification=view) for view in views])
     before = world.simulator.tables[NAME].stream_arn
     run = story.run()
     assert run.table.notes == (f"The stream was `{before}` and is now `{world.simulator.tables[NAME].stream_arn}`.",)
 
 
 def test_dynamodb_local_is_not_asked_for_a_table_whose_name_it_cannot_tell_from_another(world: World) -> None:
-    world.apply(definition(TableName=NAME.upper()))
+    world.apply(bare(TableName=NAME.upper()))
     local = replace(world, aws=connect(world.simulator))
     local.aws.emulator = emulators.DYNAMODB_LOCAL
-    (change,) = local.plan(definition()).tables
+    (change,) = local.plan(bare()).tables
     assert change.error
     assert change.error.code == "NameTwin"
     assert NAME.upper() in change.error.message
-    assert local.apply(definition()).writes == []
+    assert local.apply(bare()).writes == []
 
 
 # --- what AWS puts off -----------------------------------------------------------------------------------------------
@@ -512,7 +498,7 @@ def test_less_than_the_cooldown_left_ends_the_table_at_once_without_a_try(world:
 
 
 def test_a_used_up_quota_stops_its_concern_only_and_says_when_it_goes_on(world: World) -> None:
-    story = begin(world, (definition(), definition(TableClass="STANDARD_INFREQUENT_ACCESS",
+    story = begin(world, (bare(), bare(TableClass="STANDARD_INFREQUENT_ACCESS",
                                                    SSESpecification={"Enabled": True},
                                                    Tags=[{"Key": "a", "Value": "1"}])))  # fmt: skip
     history = world.simulator.tables[NAME].history
@@ -542,7 +528,7 @@ def test_decreases_wait_for_the_moment_that_aws_names(world: World) -> None:
 
 
 def test_detached_a_backfill_is_left_running_and_picked_up_by_the_next_run(world: World) -> None:
-    story = begin(world, (definition(), with_indexes("a", "b", TimeToLiveSpecification={
+    story = begin(world, (bare(), indexed("a", "b", TimeToLiveSpecification={
         "Enabled": True, "AttributeName": "expires"})))  # fmt: skip
     world.options = replace(world.options, detach=True)
     began = world.clock.now()
@@ -563,7 +549,7 @@ def test_detached_a_backfill_is_left_running_and_picked_up_by_the_next_run(world
 
 def test_an_auto_scaled_index_is_built_again_with_the_capacity_that_it_has(world: World) -> None:
     units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
-    before = with_indexes("a", BillingMode="PROVISIONED", ProvisionedThroughput=units)
+    before = indexed("a", BillingMode="PROVISIONED", ProvisionedThroughput=units)
     (index,) = before["GlobalSecondaryIndexes"]
     index["ProvisionedThroughput"] = units
     after = before | {"GlobalSecondaryIndexes": [{**index, "Projection": {"ProjectionType": "KEYS_ONLY"}}]}
@@ -578,7 +564,7 @@ def test_an_auto_scaled_index_is_built_again_with_the_capacity_that_it_has(world
 
 
 def test_an_index_that_is_built_again_keeps_the_limits_that_its_file_does_not_mention(world: World) -> None:
-    before = with_indexes("a")
+    before = indexed("a")
     (index,) = before["GlobalSecondaryIndexes"]
     after = before | {"GlobalSecondaryIndexes": [{**index, "Projection": {"ProjectionType": "KEYS_ONLY"}}]}
     world.apply(before)
@@ -589,7 +575,7 @@ def test_an_index_that_is_built_again_keeps_the_limits_that_its_file_does_not_me
 
 
 def test_an_empty_table_with_what_no_file_can_say_goes_only_when_it_is_named(world: World) -> None:
-    world.apply(definition())
+    world.apply(bare())
     world.add_vector_index(Compression={"Algorithm": "ZSTD"})
     plan = world.plan(REPLACED[1])
     (change,) = plan.tables
@@ -603,21 +589,16 @@ def test_an_empty_table_with_what_no_file_can_say_goes_only_when_it_is_named(wor
 
 
 ON_PROVISIONED = {"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}}
-BUILT = definition(
+BUILT = bare(
     attributes=["a"],
     **{**ON_PROVISIONED, "BillingMode": "PROVISIONED"},
     DeletionProtectionEnabled=False,
-    GlobalSecondaryIndexes=[{
-        "IndexName": "by-a",
-        "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}],
-        "Projection": {"ProjectionType": "ALL"},
-        **ON_PROVISIONED,
-    }],
-)  # fmt: skip
-WITHOUT = {**BUILT, "GlobalSecondaryIndexes": [], "AttributeDefinitions": definition()["AttributeDefinitions"]}
+    GlobalSecondaryIndexes=[global_index("a", **ON_PROVISIONED)],
+)
+WITHOUT = {**BUILT, "GlobalSecondaryIndexes": [], "AttributeDefinitions": bare()["AttributeDefinitions"]}
 OTHER_KEY = {
     **BUILT,
-    "AttributeDefinitions": definition(attributes=["z"])["AttributeDefinitions"],
+    "AttributeDefinitions": bare(attributes=["z"])["AttributeDefinitions"],
     "GlobalSecondaryIndexes": [
         {**BUILT["GlobalSecondaryIndexes"][0], "KeySchema": [{"AttributeName": "z", "KeyType": "HASH"}]}
     ],
@@ -738,7 +719,7 @@ def test_what_was_put_off_need_not_wait_for_a_backfill_of_the_same_run(world: Wo
 
 # --- changes that depend on each other -------------------------------------------------------------------------------
 
-REPLICATED = {**definition(), **ON_PROVISIONED, "BillingMode": "PROVISIONED", "Replicas": [{"RegionName": "us-east-1"}]}
+REPLICATED = {**bare(), **ON_PROVISIONED, "BillingMode": "PROVISIONED", "Replicas": [{"RegionName": "us-east-1"}]}
 
 
 def test_a_new_provisioned_table_is_made_and_its_replica_comes_when_it_scales(world: World) -> None:
@@ -758,13 +739,13 @@ def test_a_new_provisioned_table_is_made_and_its_replica_comes_when_it_scales(wo
 
 @pytest.mark.parametrize("wanted", [STREAMING, {"SSESpecification": {"Enabled": True}}], ids=["stream", "key"])
 def test_what_must_follow_the_end_of_replicas_waits_when_that_is_put_off(world: World, wanted: Any) -> None:
-    world.apply(definition(Replicas=[{"RegionName": "us-east-1"}]))
+    world.apply(bare(Replicas=[{"RegionName": "us-east-1"}]))
     world.simulator.faults.add(
         Kind.REFUSE, operations=["UpdateTable"], times=1, code="ValidationException",
         message="Replica cannot be deleted because it has acted as a source region for new replica(s).",
     )  # fmt: skip
     world.options = Options(wait_seconds=2 * DAY)
-    run = world.apply(definition(Replicas=[], **wanted, Tags=[{"Key": "a", "Value": "b"}]))
+    run = world.apply(bare(Replicas=[], **wanted, Tags=[{"Key": "a", "Value": "b"}]))
     assert run.table.result is Outcome.APPLIED, run.table.error
     made = [next(iter(call.parameters.keys() - {"TableName", "ResourceArn"})) for call in run.writes]
     assert made[:3] == ["ReplicaUpdates", "Tags", "ReplicaUpdates"]
@@ -774,7 +755,7 @@ def test_an_index_waits_for_a_billing_mode_that_is_put_off(world: World) -> None
     world.apply(BUILT)
     history = world.simulator.tables[NAME].history
     history["PAY_PER_REQUEST"] = [world.clock.now() - n * HOUR for n in (4, 3, 2, 1)]
-    run = world.apply(with_indexes("a", "b"))
+    run = world.apply(indexed("a", "b"))
     assert run.table.result is Outcome.APPLIED, run.table.error
     assert not [call for call in world.simulator.journal.refused() if "PayPerRequest" not in call.message]
 
@@ -788,8 +769,8 @@ MISSING_STREAM = f"arn:aws:kinesis:eu-west-1:{strategies.ACCOUNT}:stream/missing
                          ids=["none", "another"])  # fmt: skip
 def test_a_missing_kinesis_stream_is_said_at_first_sight_with_the_reason_of_aws(world: World, before: Any) -> None:
     world.simulator.missing_streams.add(MISSING_STREAM)
-    world.apply(definition(**before))
-    wanted = definition(KinesisStreamSpecification={"StreamArn": MISSING_STREAM})
+    world.apply(bare(**before))
+    wanted = bare(KinesisStreamSpecification={"StreamArn": MISSING_STREAM})
     for notes in (0, 1):  # a failed entry lingers; the second plan tells of it, and the second try says the same
         began = world.clock.now()
         run = world.apply(wanted)
@@ -810,8 +791,8 @@ def test_a_quota_of_insights_that_is_used_up_is_said_at_first_sight(world: World
     world.simulator.insight_rules = 2
     if denied:
         world.simulator.faults.deny("DescribeContributorInsights")
-    wanted = definition(ContributorInsightsSpecification={"Enabled": True})
-    world.apply(definition())
+    wanted = bare(ContributorInsightsSpecification={"Enabled": True})
+    world.apply(bare())
     began = world.clock.now()
     run = world.apply(wanted)
     assert run.table.error
@@ -826,7 +807,7 @@ def test_a_quota_of_insights_that_is_used_up_is_said_at_first_sight(world: World
 def test_a_role_that_was_made_a_moment_ago_is_tried_again(world: World) -> None:
     role = f"arn:aws:iam::{strategies.ACCOUNT}:role/new"
     statement = {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "dynamodb:GetItem", "Resource": "*"}
-    wanted = definition(ResourcePolicy={"Version": "2012-10-17", "Statement": [statement]})
+    wanted = bare(ResourcePolicy={"Version": "2012-10-17", "Statement": [statement]})
     world.simulator.new_principals[role] = world.clock.now() + 40
     assert world.apply(wanted).table.result is Outcome.APPLIED
 
@@ -836,7 +817,7 @@ def test_a_role_that_does_not_exist_is_said_after_a_minute(world: World) -> None
     statement = {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "dynamodb:GetItem", "Resource": "*"}
     world.simulator.new_principals[role] = world.clock.now() + 10 * DAY
     began = world.clock.now()
-    run = world.apply(definition(ResourcePolicy={"Version": "2012-10-17", "Statement": [statement]}))
+    run = world.apply(bare(ResourcePolicy={"Version": "2012-10-17", "Statement": [statement]}))
     assert run.table.error
     assert "Invalid principal" in run.table.error.message
     assert 50 < world.clock.now() - began < 90
@@ -953,7 +934,7 @@ def test_a_strangers_table_in_the_probes_place_is_left_alone(world: World, secon
     world.renew(leaps=False)
     story = begin(world, REPLACED)
     stranger = world.simulator.client(caller=SECOND_WRITER)
-    stranger.create_table(**{**definition(), "TableName": PROBE})
+    stranger.create_table(**{**bare(), "TableName": PROBE})
     stranger.close()
     world.simulator.clock.advance(seconds)
     run = story.run()
@@ -996,7 +977,7 @@ def test_a_deadline_names_the_last_refusal_of_aws(world: World) -> None:
     world.renew(leaps=False)
     world.simulator.faults.add(Kind.REFUSE, operations=["CreateTable"], code="ResourceInUseException")
     world.options = Options(wait_seconds=MINUTE)
-    run = world.apply(definition())
+    run = world.apply(bare())
     assert run.result.failure_reason is FailureReason.TIMEOUT
     assert run.table.error
     assert "The last answer of AWS: CreateTable of table `table-1` failed: `ResourceInUse" in run.table.error.message
@@ -1015,12 +996,12 @@ def test_expired_credentials_end_the_run_as_the_deadline_does(world: World, call
 
 
 def test_detached_and_with_nothing_left_but_what_runs_expired_credentials_are_no_failure(world: World) -> None:
-    story = begin(world, (definition(), with_indexes("a")))
+    story = begin(world, (bare(), indexed("a")))
     world.options = replace(world.options, detach=True)
     undisturbed = story.run()
     (create,) = undisturbed.writes
     world.renew()
-    story = begin(world, (definition(), with_indexes("a")))
+    story = begin(world, (bare(), indexed("a")))
     world.options = replace(world.options, detach=True)
     world.simulator.faults.add(Kind.EXPIRED, calls=range(create.number + 1, 10_000))
     assert story.run().table.result is Outcome.PENDING
@@ -1030,7 +1011,7 @@ def test_detached_and_with_nothing_left_but_what_runs_expired_credentials_are_no
 def test_a_wordless_error_is_not_tried_over_and_over(world: World) -> None:
     key = world.simulator.add_key("alias/asymmetric", spec="RSA_2048")
     wanted = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key.arn}
-    run = begin(world, (definition(), definition(SSESpecification=wanted))).run()
+    run = begin(world, (bare(), bare(SSESpecification=wanted))).run()
     assert (run.table.result, run.result.failure_reason) == (Outcome.FAILED, FailureReason.AWS_ERROR)
     assert len(run.writes) == 2
 
@@ -1069,14 +1050,14 @@ def test_a_new_table_may_stay_unseen_for_minutes(world: World, minutes: float) -
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Aws, "describe", late)
-        run = world.apply(definition())
+        run = world.apply(bare())
     assert run.table.result is Outcome.APPLIED
     assert [call.operation for call in run.writes] == ["CreateTable"]
 
 
 def test_a_change_that_comes_back_for_ever_is_reported_and_not_repeated(world: World) -> None:
     infrequent = {"RegionName": "eu-central-1", "TableClassOverride": "STANDARD_INFREQUENT_ACCESS"}
-    world.apply(definition(Replicas=[{"RegionName": "eu-central-1"}]))
+    world.apply(bare(Replicas=[{"RegionName": "eu-central-1"}]))
     shown = describe._replica  # noqa: SLF001
 
     def without_its_class(*args: Any) -> Json:
@@ -1084,7 +1065,7 @@ def test_a_change_that_comes_back_for_ever_is_reported_and_not_repeated(world: W
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(describe, "_replica", without_its_class)
-        run = world.apply(definition(Replicas=[infrequent]))
+        run = world.apply(bare(Replicas=[infrequent]))
     assert run.table.error
     assert run.table.error.code == "NotShown"
     assert len(run.writes) == 2 * MOST_ATTEMPTS
@@ -1099,7 +1080,7 @@ def test_another_backup_that_is_under_way_is_waited_for(world: World) -> None:
 
 
 def test_what_could_not_be_read_of_an_index_alone_is_waited_for(world: World) -> None:
-    before = with_indexes("a")
+    before = indexed("a")
     (index,) = before["GlobalSecondaryIndexes"]
     after = before | {"GlobalSecondaryIndexes": [{**index, "ContributorInsightsSpecification": {"Enabled": True}}]}
     story = begin(world, (before, after))
@@ -1118,7 +1099,7 @@ def test_a_replica_whose_creation_fails_is_not_done(world: World) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(describe, "_replica", failed)
-        run = begin(world, (definition(), definition(Replicas=[{"RegionName": "eu-central-1"}]))).run()
+        run = begin(world, (bare(), bare(Replicas=[{"RegionName": "eu-central-1"}]))).run()
     assert run.table.result is Outcome.FAILED
     assert run.table.error
     assert "CREATION_FAILED" in run.table.error.message
@@ -1127,7 +1108,7 @@ def test_a_replica_whose_creation_fails_is_not_done(world: World) -> None:
 
 
 def test_a_step_in_doubt_of_a_table_that_cannot_be_compared_is_not_called_done(world: World) -> None:
-    story = begin(world, (definition(), definition(Tags=[{"Key": "team", "Value": "a"}])))
+    story = begin(world, (bare(), bare(Tags=[{"Key": "team", "Value": "a"}])))
     world.simulator.faults.add(Kind.DROP_BEFORE, operations=["TagResource"])
     described = Aws.describe
 

@@ -14,7 +14,8 @@ from dynatus_ci import api, importer, testing
 from dynatus_ci.aws import connection, emulation
 from dynatus_ci.table.model import Action
 from dynatus_ci.table.outcome import Outcome
-from tests.strategies import KEY_ID, bare
+from tests.small_tables import bare
+from tests.strategies import KEY_ID
 from tests.world import World
 
 DEFINITIONS = """

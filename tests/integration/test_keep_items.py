@@ -16,80 +16,50 @@ from dynatus_ci.engine import Event, EventKind
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.model import Action, Plan
 from dynatus_ci.table.outcome import Outcome
+from tests.integration.moving import held, order
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.tables import Json
+from tests.small_tables import definition, global_index, local_index
+from tests.strategies import Definition
 from tests.world import Kill, Run, World
 
-Definition = dict[str, Any]
 NAME, COPY = "orders", "orders.dynatus-items"
 
 
-def definition(*key: str, **more: Any) -> Definition:
-    kinds = dict.fromkeys([*key, *more.pop("attributes", ())], "S")
-    return {
-        "TableName": NAME,
-        "KeySchema": [
-            {"AttributeName": name, "KeyType": kind} for name, kind in zip(key, ("HASH", "RANGE"), strict=False)
-        ],
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in kinds],
-        "BillingMode": "PAY_PER_REQUEST",
-        "Tags": [{"Key": "team", "Value": "shop"}],
-        **more,
-    }
+def keyed(*key: str, **more: Any) -> Definition:
+    """The table by this key."""
+    return definition(NAME, *key, Tags=[{"Key": "team", "Value": "shop"}], **more)
 
 
-BEFORE = definition("id")
-KEPT = definition("id", KeepItems=True)
-AFTER = definition(
+BEFORE = keyed("id")
+KEPT = keyed("id", KeepItems=True)
+AFTER = keyed(
     "customer",
     "id",
     KeepItems=True,
     attributes=["shop"],
-    GlobalSecondaryIndexes=[
-        {
-            "IndexName": "by-shop",
-            "KeySchema": [{"AttributeName": "shop", "KeyType": "HASH"}],
-            "Projection": {"ProjectionType": "ALL"},
-        }
-    ],
+    GlobalSecondaryIndexes=[global_index("shop")],
     StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
 )
-THIRD = definition("shop", "id", KeepItems=True)
-
-
-def order(number: int, **more: Json) -> Json:
-    return {
-        "id": {"S": f"{number:05}"},
-        "customer": {"S": f"c{number % 10}"},
-        "shop": {"S": f"s{number % 3}"},
-        "total": {"N": str(number)},
-        **more,
-    }
+THIRD = keyed("shop", "id", KeepItems=True)
 
 
 def begun(world: World, count: int) -> dict[str, Json]:
     """The old table with some items; what it holds."""
     world.apply(BEFORE)
     world.simulator.fill(NAME, map(order, range(count)))
-    return held(world)
-
-
-def held(world: World, name: str = NAME) -> dict[str, Json]:
-    """The items of a table by their order's number; nothing of one that is gone, or is being deleted."""
-    world.simulator.settle()
-    table = world.simulator.tables.get(name)
-    return {} if table is None or table.lifecycle else {it["id"]["S"]: it for it in table.items.by_key.values()}
+    return held(world, NAME)
 
 
 def nothing_is_lost(world: World, items: dict[str, Json]) -> None:
     """Each item is in the table or in its copy."""
-    assert held(world, COPY) | held(world) == items
+    assert held(world, COPY) | held(world, NAME) == items
 
 
 def all_is_well(world: World, items: dict[str, Json], wanted: Definition = AFTER) -> None:
     """The table is as the file says, with all items; nothing is left, and there is nothing to do."""
-    assert held(world) == items
+    assert held(world, NAME) == items
     assert set(world.simulator.tables) == {NAME}
     table = world.simulator.tables[NAME]
     assert table.key_schema == wanted["KeySchema"]
@@ -279,7 +249,7 @@ def test_a_table_that_never_stands_still_stays(world: World) -> None:
     assert "Stop its writers" in run.table.error.message
     assert world.simulator.tables[NAME].id == old
     world.simulator.faults.clear()
-    ends_well(world, held(world), plan=planned)
+    ends_well(world, held(world, NAME), plan=planned)
     stranger.close()
 
 
@@ -329,7 +299,7 @@ def test_an_item_that_spoils_after_the_check_is_found_before_the_table_goes(worl
     assert "77777" not in run.table.error.message
     assert world.simulator.tables[NAME].id == old
     world.simulator.fill(NAME, [order(5)])
-    ends_well(world, held(world), plan=run.plan)
+    ends_well(world, held(world, NAME), plan=run.plan)
 
 
 def test_a_table_that_is_replaced_while_it_is_read_changes_nothing_in_its_copy(world: World) -> None:
@@ -397,7 +367,7 @@ def test_a_table_that_somebody_deletes_during_the_copy_is_not_made_again(world: 
     nothing_is_lost(world, items)
     out = {key: value for key, value in AFTER.items() if key != "KeepItems"} | {"CopyFrom": COPY}
     assert world.apply(out).table.error is None
-    assert held(world) == items
+    assert held(world, NAME) == items
     stranger.close()
 
 
@@ -408,7 +378,7 @@ def test_a_file_without_the_line_is_not_what_was_reviewed(world: World) -> None:
     assert run.table.error
     assert run.table.error.reason is FailureReason.PLAN_CHANGED
     assert run.writes == []
-    assert held(world) == items
+    assert held(world, NAME) == items
 
 
 def test_a_table_in_the_name_of_the_copy_is_left_alone(world: World) -> None:
@@ -417,28 +387,14 @@ def test_a_table_in_the_name_of_the_copy_is_left_alone(world: World) -> None:
     run = world.apply(AFTER)
     assert run.table.result is Outcome.REFUSED
     assert run.writes == []
-    assert held(world) == items
+    assert held(world, NAME) == items
 
 
 def test_another_local_index_keeps_the_items(world: World) -> None:
-    local = definition(
-        "customer",
-        "id",
-        KeepItems=True,
-        attributes=["shop"],
-        LocalSecondaryIndexes=[
-            {
-                "IndexName": "by-shop",
-                "KeySchema": [
-                    {"AttributeName": "customer", "KeyType": "HASH"},
-                    {"AttributeName": "shop", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    )
-    world.apply(definition("customer", "id"))
+    indexes = [local_index("customer", "shop")]
+    local = keyed("customer", "id", KeepItems=True, attributes=["shop"], LocalSecondaryIndexes=indexes)
+    world.apply(keyed("customer", "id"))
     world.simulator.fill(NAME, map(order, range(20)))
-    items = held(world)
+    items = held(world, NAME)
     ends_well(world, items, local)
     assert world.simulator.tables[NAME].local_indexes

@@ -14,16 +14,11 @@ from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.emulators import CANNOT_KEEP, DYNAMODB_LOCAL, MOTO
 from dynatus_ci.table.model import Action, Effect, TableChange
 from dynatus_ci.table.outcome import Outcome
+from tests.small_tables import global_index, key_schema
+from tests.strategies import Definition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
-
-Definition = dict[str, Any]
-
-
-def key(*names: str) -> list[dict[str, str]]:
-    """A key schema of one or two attributes."""
-    return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=False)]
 
 
 def attributes(**types: str) -> list[dict[str, str]]:
@@ -36,20 +31,10 @@ def units(read: int, write: int) -> dict[str, int]:
     return {"ReadCapacityUnits": read, "WriteCapacityUnits": write}
 
 
-def index(attribute: str, **members: Any) -> dict[str, Any]:
-    """A global secondary index on one attribute."""
-    return {
-        "IndexName": f"by-{attribute}",
-        "KeySchema": key(attribute),
-        "Projection": {"ProjectionType": "ALL"},
-        **members,
-    }
-
-
 def table(**members: Any) -> Definition:
     """A definition, on demand unless it says otherwise."""
     return {
-        "KeySchema": key("pk"),
+        "KeySchema": key_schema("pk"),
         "AttributeDefinitions": attributes(pk="S"),
         "BillingMode": "PAY_PER_REQUEST",
         **members,
@@ -105,33 +90,33 @@ JOURNEYS: dict[str, list[Definition]] = {
     ],
     "GlobalSecondaryIndexes": [
         table(),
-        table(AttributeDefinitions=ON_DEMAND, GlobalSecondaryIndexes=[index("mail"), index("day")]),
+        table(AttributeDefinitions=ON_DEMAND, GlobalSecondaryIndexes=[global_index("mail"), global_index("day")]),
         table(
             AttributeDefinitions=attributes(pk="S", mail="N"),
-            GlobalSecondaryIndexes=[index("mail", Projection={"ProjectionType": "KEYS_ONLY"})],
+            GlobalSecondaryIndexes=[global_index("mail", Projection={"ProjectionType": "KEYS_ONLY"})],
         ),
         table(GlobalSecondaryIndexes=[]),
     ],
     "GlobalSecondaryIndexes.ProvisionedThroughput": [
-        table(AttributeDefinitions=ON_DEMAND, GlobalSecondaryIndexes=[index("mail"), index("day")]),
+        table(AttributeDefinitions=ON_DEMAND, GlobalSecondaryIndexes=[global_index("mail"), global_index("day")]),
         table(
             **PROVISIONED,
             AttributeDefinitions=ON_DEMAND,
-            GlobalSecondaryIndexes=[index(name, ProvisionedThroughput=units(2, 2)) for name in ("mail", "day")],
+            GlobalSecondaryIndexes=[global_index(name, ProvisionedThroughput=units(2, 2)) for name in ("mail", "day")],
         ),
         table(
             **PROVISIONED,
             AttributeDefinitions=ON_DEMAND,
             GlobalSecondaryIndexes=[
-                index("mail", ProvisionedThroughput=units(1, 2)),
-                index("day", ProvisionedThroughput=units(4, 2)),
+                global_index("mail", ProvisionedThroughput=units(1, 2)),
+                global_index("day", ProvisionedThroughput=units(4, 2)),
             ],
         ),
-        table(AttributeDefinitions=ON_DEMAND, GlobalSecondaryIndexes=[index("mail"), index("day")]),
+        table(AttributeDefinitions=ON_DEMAND, GlobalSecondaryIndexes=[global_index("mail"), global_index("day")]),
         table(
             **PROVISIONED,
             AttributeDefinitions=ON_DEMAND,
-            GlobalSecondaryIndexes=[index(name, ProvisionedThroughput=units(4, 2)) for name in ("mail", "day")],
+            GlobalSecondaryIndexes=[global_index(name, ProvisionedThroughput=units(4, 2)) for name in ("mail", "day")],
         ),
     ],
     "OnDemandThroughput": [
@@ -157,7 +142,7 @@ JOURNEYS: dict[str, list[Definition]] = {
         table(SSESpecification={"Enabled": False}),
         table(SSESpecification={"Enabled": True, "SSEType": "KMS"}),
         table(
-            KeySchema=key("id"),
+            KeySchema=key_schema("id"),
             AttributeDefinitions=attributes(id="S"),
             SSESpecification={"Enabled": True, "SSEType": "KMS"},
         ),
@@ -179,22 +164,22 @@ JOURNEYS: dict[str, list[Definition]] = {
             **PROVISIONED,
             AttributeDefinitions=attributes(pk="S", mail="S"),
             GlobalSecondaryIndexes=[
-                index("mail", ProvisionedThroughput=units(2, 2), WriteCapacityAutoScalingSettings=scaling(1, 10))
+                global_index("mail", ProvisionedThroughput=units(2, 2), WriteCapacityAutoScalingSettings=scaling(1, 10))
             ],
         ),
         table(**PROVISIONED, GlobalSecondaryIndexes=[]),
     ],
     "LocalSecondaryIndexes": [
-        table(KeySchema=key("pk", "day"), AttributeDefinitions=attributes(pk="S", day="S")),
+        table(KeySchema=key_schema("pk", "day"), AttributeDefinitions=attributes(pk="S", day="S")),
         table(
-            KeySchema=key("pk", "day"),
+            KeySchema=key_schema("pk", "day"),
             AttributeDefinitions=attributes(pk="S", day="S", mail="S"),
             LocalSecondaryIndexes=[
-                {"IndexName": "by-mail", "KeySchema": key("pk", "mail"), "Projection": {"ProjectionType": "ALL"}}
+                {"IndexName": "by-mail", "KeySchema": key_schema("pk", "mail"), "Projection": {"ProjectionType": "ALL"}}
             ],
         ),
     ],
-    "KeySchema": [table(), table(KeySchema=key("id"), AttributeDefinitions=attributes(id="N"))],
+    "KeySchema": [table(), table(KeySchema=key_schema("id"), AttributeDefinitions=attributes(id="N"))],
 }
 
 

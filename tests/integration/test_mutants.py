@@ -38,10 +38,10 @@ from dynatus_ci.table.model import Difference, Phase, Risk, Step
 from tests import strategies
 from tests.integration import test_faults as faults
 from tests.integration import test_properties as properties
-from tests.integration.test_faults import expiring, with_indexes
+from tests.integration.test_faults import expiring
 from tests.simulator import Kind
-from tests.strategies import Definition
-from tests.strategies import bare as definition
+from tests.small_tables import bare, definition, indexed
+from tests.strategies import NAME, Definition
 from tests.world import World
 
 Patch = pytest.MonkeyPatch
@@ -71,7 +71,7 @@ def answers_are_lost(world: World, pair: Sequence[Definition]) -> None:
 def the_table_is_another(world: World, pair: Sequence[Definition]) -> None:
     world.renew()
     story = faults.begin(world, pair)
-    world.simulator.tables[strategies.NAME].id = "another"
+    world.simulator.tables[NAME].id = "another"
     assert not story.run().writes
 
 
@@ -124,13 +124,13 @@ def indexes_come_before_others_go(patch: Patch) -> None:
 def indexes_get_no_capacity_in_a_switch(patch: Patch) -> None:
     real = capacity._to_provisioned  # noqa: SLF001
 
-    def bare(*args: Any) -> Step:
+    def without_indexes(*args: Any) -> Step:
         step = real(*args)
         return replace(
             step, parameters={n: v for n, v in step.parameters.items() if n != "GlobalSecondaryIndexUpdates"}
         )
 
-    patch.setattr(capacity, "_to_provisioned", bare)
+    patch.setattr(capacity, "_to_provisioned", without_indexes)
 
 
 def a_view_is_changed_in_one_step(patch: Patch) -> None:
@@ -202,10 +202,7 @@ def insights_of_a_rebuilt_index_are_forgotten(patch: Patch) -> None:
 ON = {"Enabled": True}
 VIEW = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
 OTHER_VIEW = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
-REKEYED = {
-    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-}
+REKEYED = definition(NAME, "id")
 ALIAS = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/orders"}
 
 
@@ -279,38 +276,38 @@ def limited(pair: Definition) -> Definition:
 Mutant = Callable[[Patch], None]
 MUTANTS: list[tuple[Mutant, Property, tuple[Definition, Definition]]] = [
     (several_concerns_in_a_call, any_to_any,
-     (definition(), definition(DeletionProtectionEnabled=True, StreamSpecification=VIEW))),
-    (an_index_is_done_when_its_table_is_active, any_to_any, (definition(), with_indexes("a", "b"))),
-    (waits_for_nothing, any_to_any, (definition(), with_indexes("a", "b"))),
+     (bare(), bare(DeletionProtectionEnabled=True, StreamSpecification=VIEW))),
+    (an_index_is_done_when_its_table_is_active, any_to_any, (bare(), indexed("a", "b"))),
+    (waits_for_nothing, any_to_any, (bare(), indexed("a", "b"))),
     (protection_goes_on_last, any_to_any,
-     (definition(), definition(DeletionProtectionEnabled=True, StreamSpecification=VIEW))),
+     (bare(), bare(DeletionProtectionEnabled=True, StreamSpecification=VIEW))),
     (protection_goes_off_first, any_to_any,
-     (definition(DeletionProtectionEnabled=True), definition(DeletionProtectionEnabled=False, Tags=tagged(0, 1)))),
-    (indexes_come_before_others_go, any_to_any, (with_indexes("a", "b"), retyped(with_indexes("a", "b")))),
-    (indexes_get_no_capacity_in_a_switch, any_to_any, (with_indexes("a"), with_units(with_indexes("a")))),
+     (bare(DeletionProtectionEnabled=True), bare(DeletionProtectionEnabled=False, Tags=tagged(0, 1)))),
+    (indexes_come_before_others_go, any_to_any, (indexed("a", "b"), retyped(indexed("a", "b")))),
+    (indexes_get_no_capacity_in_a_switch, any_to_any, (indexed("a"), with_units(indexed("a")))),
     (a_view_is_changed_in_one_step, any_to_any,
-     (definition(StreamSpecification=VIEW), definition(StreamSpecification=OTHER_VIEW))),
+     (bare(StreamSpecification=VIEW), bare(StreamSpecification=OTHER_VIEW))),
     (expiry_knows_no_cooldown, any_to_any, (expiring("a"), expiring("b"))),
     (recovery_is_asked_for_at_once, any_to_any,
-     (definition(), definition(**REKEYED, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}))),
-    (tags_come_before_others_go, any_to_any, (definition(Tags=tagged(0)), definition(Tags=tagged(1)))),
+     (bare(), definition(NAME, "id", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}))),
+    (tags_come_before_others_go, any_to_any, (bare(Tags=tagged(0)), bare(Tags=tagged(1)))),
     (an_alias_is_not_looked_up, any_to_any,
-     (definition(SSESpecification=ALIAS), definition(SSESpecification=ALIAS, Tags=tagged(0, 1)))),
-    (lost_indexes_are_called_safe, any_to_any, (with_indexes("a", "b"), with_indexes("b"))),
-    (every_table_is_called_empty, any_to_any, (definition(), definition(**REKEYED))),
-    (nothing_is_backed_up, any_to_any, (definition(), definition(**REKEYED))),
-    (what_is_not_mentioned_is_read, any_to_any, (definition(), definition(Tags=tagged(0, 1)))),
+     (bare(SSESpecification=ALIAS), bare(SSESpecification=ALIAS, Tags=tagged(0, 1)))),
+    (lost_indexes_are_called_safe, any_to_any, (indexed("a", "b"), indexed("b"))),
+    (every_table_is_called_empty, any_to_any, (bare(), REKEYED)),
+    (nothing_is_backed_up, any_to_any, (bare(), REKEYED)),
+    (what_is_not_mentioned_is_read, any_to_any, (bare(), bare(Tags=tagged(0, 1)))),
     (insights_of_a_rebuilt_index_are_forgotten, any_to_any,
-     (insightful(with_indexes("a")), retyped(insightful(with_indexes("a"))))),
-    (a_call_is_sent_again_blindly, answers_are_lost, (definition(), with_indexes("a"))),
-    (the_new_table_is_not_tried, any_to_any, (definition(), definition(**REKEYED))),
-    (a_probe_stays, any_to_any, (definition(), definition(**REKEYED))),
-    (what_no_file_can_say_is_not_seen, any_to_any_with_what_no_file_can_say, (definition(), definition(**REKEYED))),
-    (a_rebuilt_index_is_as_its_file, any_to_any, (limited(with_indexes("a")), retyped(with_indexes("a")))),
+     (insightful(indexed("a")), retyped(insightful(indexed("a"))))),
+    (a_call_is_sent_again_blindly, answers_are_lost, (bare(), indexed("a"))),
+    (the_new_table_is_not_tried, any_to_any, (bare(), REKEYED)),
+    (a_probe_stays, any_to_any, (bare(), REKEYED)),
+    (what_no_file_can_say_is_not_seen, any_to_any_with_what_no_file_can_say, (bare(), REKEYED)),
+    (a_rebuilt_index_is_as_its_file, any_to_any, (limited(indexed("a")), retyped(indexed("a")))),
     (a_policy_comes_before_its_target, any_to_any, faults.SCALED),
     (an_index_leaves_its_scaling_behind, any_to_any, faults.SCALED),
     (a_new_index_scales_before_it_is_built, any_to_any, faults.SCALED),
-    (whichever_table_has_the_name_is_deleted, the_table_is_another, (definition(), definition(**REKEYED))),
+    (whichever_table_has_the_name_is_deleted, the_table_is_another, (bare(), REKEYED)),
 ]  # fmt: skip
 """A broken rule, the property that notices it, and a change over which it does."""
 

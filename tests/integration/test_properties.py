@@ -23,6 +23,7 @@ from dynatus_ci.table.outcome import Outcome, Status
 from tests import strategies
 from tests.integration.test_faults import BUSY
 from tests.simulator import HOUR
+from tests.small_tables import bare
 from tests.strategies import NAME, Definition
 from tests.world import Run, Seen, World, tables
 
@@ -310,30 +311,28 @@ def _by(attribute: str) -> Definition:
 
 FOUND: dict[str, tuple[Definition, Definition]] = {
     "protection goes off after tags that wait for each other": (
-        strategies.bare(DeletionProtectionEnabled=True, Tags=[{"Key": f"a{n}", "Value": ""} for n in range(50)]),
-        strategies.bare(DeletionProtectionEnabled=False, Tags=[{"Key": f"b{n}", "Value": ""} for n in range(50)]),
+        bare(DeletionProtectionEnabled=True, Tags=[{"Key": f"a{n}", "Value": ""} for n in range(50)]),
+        bare(DeletionProtectionEnabled=False, Tags=[{"Key": f"b{n}", "Value": ""} for n in range(50)]),
     ),
     "protection goes off after an expiry that moves": (
-        strategies.bare(DeletionProtectionEnabled=True, TimeToLiveSpecification=_by("a")),
-        strategies.bare(DeletionProtectionEnabled=False, TimeToLiveSpecification=_by("b")),
+        bare(DeletionProtectionEnabled=True, TimeToLiveSpecification=_by("a")),
+        bare(DeletionProtectionEnabled=False, TimeToLiveSpecification=_by("b")),
     ),
     "a replica without a key, of a table whose file does not mention its key": (
-        strategies.bare(SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": strategies.KEY_ID}),
-        strategies.bare(Replicas=[{"RegionName": "eu-central-1"}]),
+        bare(SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": strategies.KEY_ID}),
+        bare(Replicas=[{"RegionName": "eu-central-1"}]),
     ),
     "all replicas go and the stream gets another view": (
-        strategies.bare(Replicas=[{"RegionName": "eu-central-1"}, {"RegionName": "us-east-1"}]),
-        strategies.bare(Replicas=[], StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}),
+        bare(Replicas=[{"RegionName": "eu-central-1"}, {"RegionName": "us-east-1"}]),
+        bare(Replicas=[], StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}),
     ),
     "all replicas go and the table gets a key": (
-        strategies.bare(Replicas=[{"RegionName": "eu-central-1"}]),
-        strategies.bare(
-            Replicas=[], SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": strategies.KEY_ID}
-        ),
+        bare(Replicas=[{"RegionName": "eu-central-1"}]),
+        bare(Replicas=[], SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": strategies.KEY_ID}),
     ),
     "a new provisioned table with a replica": (
-        strategies.bare(),
-        strategies.bare(
+        bare(),
+        bare(
             BillingMode="PROVISIONED",
             ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -343,22 +342,22 @@ FOUND: dict[str, tuple[Definition, Definition]] = {
         ),
     ),
     "a replica that keeps the class that the table leaves": (
-        strategies.bare(Replicas=[{"RegionName": "eu-central-1", "TableClassOverride": "STANDARD"}]),
-        strategies.bare(
+        bare(Replicas=[{"RegionName": "eu-central-1", "TableClassOverride": "STANDARD"}]),
+        bare(
             TableClass="STANDARD_INFREQUENT_ACCESS",
             Replicas=[{"RegionName": "eu-central-1", "TableClassOverride": "STANDARD"}],
         ),
     ),
     "a replica that has the class to which the table goes": (
-        strategies.bare(Replicas=[{"RegionName": "eu-central-1", "TableClassOverride": "STANDARD_INFREQUENT_ACCESS"}]),
-        strategies.bare(
+        bare(Replicas=[{"RegionName": "eu-central-1", "TableClassOverride": "STANDARD_INFREQUENT_ACCESS"}]),
+        bare(
             TableClass="STANDARD_INFREQUENT_ACCESS",
             Replicas=[{"RegionName": "eu-central-1", "TableClassOverride": "STANDARD_INFREQUENT_ACCESS"}],
         ),
     ),
     "a replica's class that is the table's": (
-        strategies.bare(Replicas=[{"RegionName": "eu-central-1"}]),
-        strategies.bare(Replicas=[{"RegionName": "eu-central-1", "TableClassOverride": "STANDARD"}]),
+        bare(Replicas=[{"RegionName": "eu-central-1"}]),
+        bare(Replicas=[{"RegionName": "eu-central-1", "TableClassOverride": "STANDARD"}]),
     ),
 }
 """What `make soak`, and people, have found."""

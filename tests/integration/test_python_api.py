@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 import dynatus_ci
 from dynatus_ci.aws import emulation
+from tests.small_tables import definition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "tables"
-
-
-def definition(name: str, **members: Any) -> dict[str, Any]:
-    """A small table."""
-    return {
-        "TableName": name,
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-        "BillingMode": "PAY_PER_REQUEST",
-        **members,
-    }
 
 
 def test_synchronize_lists_every_table_in_the_order_of_the_files_noops_too(moto: DynamoDBClient) -> None:
@@ -71,7 +61,7 @@ def test_faults_in_files_are_an_answer(moto: DynamoDBClient, tmp_path: Path) -> 
 
 
 def test_a_key_change_on_a_table_with_items_is_refused_unless_named(moto: DynamoDBClient, tmp_path: Path) -> None:
-    dynatus_ci.execute_tables_sync(moto, [definition("people"), definition("places")])
+    dynatus_ci.execute_tables_sync(moto, [definition("people", "id"), definition("places", "id")])
     moto.put_item(TableName="people", Item={"id": {"S": "1"}})
     text = (
         '[{:TableName "people" :BillingMode "PAY_PER_REQUEST" :KeySchema [{:AttributeName "mail" :KeyType :HASH}]'
@@ -91,17 +81,17 @@ def test_a_key_change_on_a_table_with_items_is_refused_unless_named(moto: Dynamo
 
 def test_execute_tables_sync_answers_in_the_order_of_its_input(moto: DynamoDBClient) -> None:
     assert dynatus_ci.execute_tables_sync(moto, []) == []
-    migrated = dynatus_ci.execute_tables_sync(moto, [definition("zebras"), definition("apes")])
+    migrated = dynatus_ci.execute_tables_sync(moto, [definition("zebras", "id"), definition("apes", "id")])
     assert migrated == [{"table": "zebras", "action": "create"}, {"table": "apes", "action": "create"}]
 
 
 def test_a_bad_definition_from_python_names_the_table_and_the_path(moto: DynamoDBClient) -> None:
     with pytest.raises(dynatus_ci.InvalidDefinitions, match=r"bad: BillingMode"):
-        dynatus_ci.execute_tables_sync(moto, [definition("bad", BillingMode="FREE")])
+        dynatus_ci.execute_tables_sync(moto, [definition("bad", "id", BillingMode="FREE")])
 
 
 def test_waiting_for_a_table(moto: DynamoDBClient) -> None:
-    dynatus_ci.execute_tables_sync(moto, [definition("awaited")])
+    dynatus_ci.execute_tables_sync(moto, [definition("awaited", "id")])
     assert dynatus_ci.wait_for_table_active(moto, "awaited", timeout=5) is True
     assert dynatus_ci.wait_for_table_active(moto, "never-made", timeout=0.3) is None
 
@@ -114,7 +104,7 @@ def test_a_plan_can_be_reviewed_and_then_applied(moto: DynamoDBClient) -> None:
     result = dynatus_ci.apply_tables(moto, tables, reviewed=read_back, on_event=lambda event: heard.append(event.table))
     assert result.result == "applied"
     assert set(heard) == {"door-orders", "door-sessions", "door-users"}
-    unseen = dynatus_ci.apply_tables(moto, [definition("door-unseen")], reviewed=read_back)
+    unseen = dynatus_ci.apply_tables(moto, [definition("door-unseen", "id")], reviewed=read_back)
     assert (unseen.result, unseen.failure_reason) == ("refused", "plan-changed")
 
 
@@ -125,7 +115,7 @@ def test_a_bug_at_one_table_hides_no_others_result_and_says_nothing_that_it_was_
         if event.table == "broken":
             raise ValueError("hunter2")
 
-    made = dynatus_ci.apply_tables(moto, [definition("broken"), definition("sound")], on_event=hear)
+    made = dynatus_ci.apply_tables(moto, [definition("broken", "id"), definition("sound", "id")], on_event=hear)
     broken, sound = made.tables
     assert (broken.result, sound.result) == ("failed", "applied")
     assert made.failure_reason == "internal-error"

@@ -6,7 +6,7 @@ On the simulator: stops at any call, lost answers, a second writer; and what mot
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,66 +14,44 @@ from dynatus_ci import api
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.model import Action, Effect, Risk
 from dynatus_ci.table.outcome import Outcome
+from tests.integration.moving import held, order, refused
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.clock import DAY
-from tests.simulator.tables import Json
+from tests.small_tables import definition, global_index, local_index
+from tests.strategies import Definition
 from tests.world import Kill, World
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-Definition = dict[str, Any]
 OLD, NEW = "orders", "orders-2"
-
-
-def index(name: str, attribute: str, **more: Any) -> Json:
-    key = [{"AttributeName": attribute, "KeyType": "HASH"}]
-    return {"IndexName": name, "KeySchema": key, "Projection": {"ProjectionType": "ALL"}, **more}
-
-
-def local(name: str, attribute: str) -> Json:
-    key = [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": attribute, "KeyType": "RANGE"}]
-    return {"IndexName": name, "KeySchema": key, "Projection": {"ProjectionType": "ALL"}}
-
-
-def definition(name: str, *key: str, types: str = "", **more: Any) -> Definition:
-    return {
-        "TableName": name,
-        "KeySchema": [
-            {"AttributeName": name, "KeyType": kind} for name, kind in zip(key, ("HASH", "RANGE"), strict=False)
-        ],
-        "AttributeDefinitions": [{"AttributeName": n, "AttributeType": "S"} for n in (*key, *types.split())],
-        "BillingMode": "PAY_PER_REQUEST",
-        **more,
-    }
 
 
 SOURCE = definition(
     OLD,
     "id",
     "at",
-    types="customer status",
-    GlobalSecondaryIndexes=[index("by-customer", "customer"), index("by-status", "status")],
-    LocalSecondaryIndexes=[local("by-state", "status"), local("by-buyer", "customer")],
+    attributes=["customer", "status"],
+    GlobalSecondaryIndexes=[global_index("customer"), global_index("status")],
+    LocalSecondaryIndexes=[
+        local_index("id", "status", IndexName="by-state"),
+        local_index("id", "customer", IndexName="by-buyer"),
+    ],
     Tags=[{"Key": "team", "Value": "old"}],
 )
 TARGET = definition(
     NEW,
     "id",
     "at",
-    types="customer status",
-    GlobalSecondaryIndexes=[index("by-customer", "customer"), index("fresh", "status")],
-    LocalSecondaryIndexes=[local("by-state", "status")],
+    attributes=["customer", "status"],
+    GlobalSecondaryIndexes=[global_index("customer"), global_index("status", IndexName="fresh")],
+    LocalSecondaryIndexes=[local_index("id", "status", IndexName="by-state")],
     StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
     PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
     Tags=[{"Key": "team", "Value": "shop"}],
     DeletionProtectionEnabled=True,
 )
-
-
-def order(number: int) -> Json:
-    return {"id": {"S": f"{number:05}"}, "at": {"S": "x"}, "customer": {"S": "c"}, "status": {"S": "s"}}
 
 
 def backed_up(world: World, source: Definition = SOURCE, count: int = 40) -> str:
@@ -92,8 +70,7 @@ def backed_up(world: World, source: Definition = SOURCE, count: int = 40) -> str
 
 def restored(world: World) -> int:
     """How many items the new table has."""
-    world.simulator.settle()
-    return len(world.simulator.tables[NEW].items)
+    return len(held(world, NEW))
 
 
 def test_a_missing_table_is_restored_and_then_brought_into_agreement(world: World) -> None:
@@ -117,10 +94,10 @@ def test_billing_capacity_and_key_are_those_of_the_file(world: World) -> None:
     units = {"ReadCapacityUnits": 7, "WriteCapacityUnits": 8}
     key = world.simulator.kms_keys[-1].arn
     wanted = {
-        **definition(NEW, "id", "at", types="customer", RestoreFrom=backed_up(world)),
+        **definition(NEW, "id", "at", attributes=["customer"], RestoreFrom=backed_up(world)),
         "BillingMode": "PROVISIONED",
         "ProvisionedThroughput": units,
-        "GlobalSecondaryIndexes": [index("by-customer", "customer", ProvisionedThroughput=units)],
+        "GlobalSecondaryIndexes": [global_index("customer", ProvisionedThroughput=units)],
         "SSESpecification": {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key},
     }
     run = world.apply(wanted)
@@ -197,17 +174,6 @@ def test_lost_answers_restore_nothing_twice(world: World) -> None:
 # --- what is not restored --------------------------------------------------------------------------------------------
 
 
-def refused(world: World, wanted: Definition) -> str:
-    """Why the plan and the apply refuse it; nothing was changed."""
-    (change,) = world.plan(wanted).tables
-    assert change.refusal
-    assert change.steps == ()
-    run = world.apply(wanted)
-    assert run.table.result is Outcome.REFUSED
-    assert not any(call.changed for call in run.calls)
-    return change.refusal
-
-
 def test_a_backup_that_is_missing_or_not_ready_is_refused_at_plan(world: World) -> None:
     arn = backed_up(world)
     assert "There is no backup" in refused(world, {**TARGET, "RestoreFrom": f"{arn}0"})
@@ -219,7 +185,7 @@ def test_a_backup_with_another_key_or_without_a_local_index_is_refused_at_plan(w
     arn = backed_up(world)
     by_customer = definition(NEW, "customer", "id", RestoreFrom=arn)
     assert "has the key `id`, `at`, and the file `customer`, `id`" in refused(world, by_customer)
-    more = {**TARGET, "RestoreFrom": arn, "LocalSecondaryIndexes": [local("other", "customer")]}
+    more = {**TARGET, "RestoreFrom": arn, "LocalSecondaryIndexes": [local_index("id", "customer", IndexName="other")]}
     assert "no local index `other`" in refused(world, more)
     assert world.plan(by_customer).tables[0].refused_for is FailureReason.ITEMS_DO_NOT_FIT
 

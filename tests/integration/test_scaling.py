@@ -11,8 +11,8 @@ from dynatus_ci.table.model import Action, Risk
 from dynatus_ci.table.outcome import Outcome
 from tests.simulator import Kind
 from tests.simulator.tables import Json
+from tests.small_tables import bare, global_index
 from tests.strategies import NAME, Definition
-from tests.strategies import bare as definition
 from tests.world import World
 
 WRITES, SCALES_WRITES = "dynamodb:table:WriteCapacityUnits", "WriteCapacityAutoScalingSettings"
@@ -26,7 +26,7 @@ def settings(least: int, most: int, **policy: Any) -> Definition:
 
 def provisioned(**more: Any) -> Definition:
     throughput = {"ReadCapacityUnits": 5, "WriteCapacityUnits": more.pop("writes", 5)}
-    return definition(**{"BillingMode": "PROVISIONED", "ProvisionedThroughput": throughput, **more})
+    return bare(**{"BillingMode": "PROVISIONED", "ProvisionedThroughput": throughput, **more})
 
 
 def tracking(**members: Any) -> Json:
@@ -128,13 +128,7 @@ def test_without_a_session_a_table_is_created_and_its_settings_are_left_alone(wo
 
 def test_what_an_index_leaves_behind_is_removed_also_after_a_lost_answer(world: World) -> None:
     throughput = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
-    index = {
-        "IndexName": "by-a",
-        "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}],
-        "Projection": {"ProjectionType": "ALL"},
-        "ProvisionedThroughput": throughput,
-        SCALES_WRITES: settings(5, 100),
-    }
+    index = global_index("a", ProvisionedThroughput=throughput, **{SCALES_WRITES: settings(5, 100)})
     world.apply(provisioned(attributes=["a"], GlobalSecondaryIndexes=[index]))
     assert world.simulator.scalable_targets
     world.simulator.faults.add(Kind.DROP_AFTER, operations=["DeregisterScalableTarget"], times=1)

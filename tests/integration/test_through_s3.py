@@ -6,39 +6,22 @@ Whatever goes wrong on the way, on the simulator.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.model import Action, Risk
 from dynatus_ci.table.outcome import Outcome
+from tests.integration.moving import held, order, refused
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.clock import DAY
-from tests.simulator.tables import Json
+from tests.small_tables import definition, global_index
+from tests.strategies import Definition
 from tests.world import Kill, World
 
-Definition = dict[str, Any]
 OLD, NEW = "orders", "orders-2"
 PLACE = "s3://shop-moves/tables"
 OPERATIONS = ["ExportTableToPointInTime", "ImportTable", "Scan", "TagResource"]
-
-
-def index(name: str, attribute: str) -> Json:
-    key = [{"AttributeName": attribute, "KeyType": "HASH"}]
-    return {"IndexName": name, "KeySchema": key, "Projection": {"ProjectionType": "ALL"}}
-
-
-def definition(name: str, *key: str, types: str = "", **more: Any) -> Definition:
-    return {
-        "TableName": name,
-        "KeySchema": [
-            {"AttributeName": name, "KeyType": kind} for name, kind in zip(key, ("HASH", "RANGE"), strict=False)
-        ],
-        "AttributeDefinitions": [{"AttributeName": n, "AttributeType": "S"} for n in (*key, *types.split())],
-        "BillingMode": "PAY_PER_REQUEST",
-        **more,
-    }
 
 
 SOURCE = definition(OLD, "id", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
@@ -46,9 +29,9 @@ TARGET = definition(
     NEW,
     "customer",
     "id",
-    types="status",
+    attributes=["status"],
     CopyFrom={"TableName": OLD, "Through": PLACE},
-    GlobalSecondaryIndexes=[index("by-status", "status")],
+    GlobalSecondaryIndexes=[global_index("status")],
     StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
     PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
@@ -58,20 +41,11 @@ TARGET = definition(
 PLAIN = definition(NEW, "customer", "id", CopyFrom={"TableName": OLD, "Through": PLACE})
 
 
-def order(number: int) -> Json:
-    return {"id": {"S": f"{number:05}"}, "customer": {"S": f"c{number % 7}"}, "status": {"S": "s"}}
-
-
 def begun(world: World, count: int = 40, source: Definition = SOURCE) -> None:
     """The old table with some items."""
     world.apply(source)
     world.simulator.fill(OLD, map(order, range(count)))
     world.pass_time(60)
-
-
-def items(world: World) -> list[Json]:
-    world.simulator.settle()
-    return sorted(world.simulator.tables[NEW].items.by_key.values(), key=lambda item: str(item["id"]))
 
 
 def test_a_missing_table_is_made_of_an_export_and_then_brought_into_agreement(world: World) -> None:
@@ -80,7 +54,7 @@ def test_a_missing_table_is_made_of_an_export_and_then_brought_into_agreement(wo
     assert run.table.error is None
     assert [step.step.operation for step in run.table.steps] == [step.operation for step in run.change.steps]
     assert [step.operation for step in run.change.steps][:4] == OPERATIONS
-    assert items(world) == [order(number) for number in range(40)]
+    assert held(world, NEW) == held(world, OLD)
     table = world.simulator.tables[NEW]
     assert (set(table.indexes), table.protected, table.stream_view) == ({"by-status"}, True, "NEW_IMAGE")
     assert table.tags.now.keys() == {"team", "dynatus:copied-from"}
@@ -134,7 +108,7 @@ def test_a_transfer_goes_on_after_a_kill_at_any_call(world: World, *, sent: bool
         assert world.killed(TARGET, plan=planned, at=Kill(call, sent=sent))
         run = world.apply(TARGET, plan=planned)
         assert run.table.error is None, call
-        assert len(items(world)) == 40
+        assert len(held(world, NEW)) == 40
         assert len(world.simulator.exports) == len(world.simulator.imports) == 1
         assert world.apply(TARGET).table.result is Outcome.NOOP
 
@@ -161,7 +135,7 @@ def test_a_run_whose_time_is_over_meanwhile_is_finished_by_the_next(world: World
     world.options = replace(world.options, wait_seconds=DAY)
     run = world.apply(TARGET, plan=planned)
     assert run.table.error is None
-    assert len(items(world)) == 40
+    assert len(held(world, NEW)) == 40
     assert len(world.simulator.exports) == 1
     assert world.apply(TARGET).table.result is Outcome.NOOP
 
@@ -173,7 +147,7 @@ def test_lost_answers_do_nothing_twice(world: World, operation: str) -> None:
     run = world.apply(TARGET)
     assert run.table.error is None
     assert len(world.simulator.exports) == len(world.simulator.imports) == 1
-    assert len(items(world)) == 40
+    assert len(held(world, NEW)) == 40
 
 
 def test_an_export_that_nobody_has_imported_is_used_for_a_day(world: World) -> None:
@@ -199,7 +173,7 @@ def test_items_that_overwrote_each_other_are_found_by_their_count(world: World) 
     run = world.apply(by_customer)
     assert run.table.result is Outcome.REFUSED
     assert run.table.error
-    assert "The export has 40 items, and `orders-2` has 7. 33 items had the same new key" in run.table.error.message
+    assert "The export has 40 items, and `orders-2` has 10. 30 items had the same new key" in run.table.error.message
     assert "dynatus:copied-from" not in world.simulator.tables[NEW].tags.now
     assert world.apply(by_customer).table.result is Outcome.REFUSED
     client = world.simulator.client(caller=SECOND_WRITER)
@@ -239,17 +213,6 @@ def test_a_table_that_was_made_of_another_source_is_refused(world: World) -> Non
     other = {**PLAIN, "CopyFrom": {"TableName": "others", "Through": PLACE}}
     assert "fills only one that is missing" in refused(world, other)
     assert world.apply(PLAIN).table.error is None
-
-
-def refused(world: World, wanted: Definition) -> str:
-    """Why the plan and the apply refuse it; nothing was changed."""
-    (change,) = world.plan(wanted).tables
-    assert change.refusal
-    assert change.steps == ()
-    run = world.apply(wanted)
-    assert run.table.result is Outcome.REFUSED
-    assert not any(call.changed for call in run.calls)
-    return change.refusal
 
 
 def test_a_source_without_recovery_is_refused_at_plan(world: World) -> None:

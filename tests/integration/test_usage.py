@@ -11,22 +11,9 @@ from dynatus_ci.aws import connection, metrics
 from dynatus_ci.table.model import Plan, Usage
 from dynatus_ci.table.usage import ReadMetric
 from tests.simulator import Kind
-from tests.strategies import NAME, Definition, bare
+from tests.small_tables import indexed
+from tests.strategies import NAME
 from tests.world import World, tables
-
-
-def indexed(*names: str) -> Definition:
-    return bare(
-        attributes=list(names),
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": f"by-{name}",
-                "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for name in names
-        ],
-    )
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from dynatus_ci.definitions import loader
 from dynatus_ci.table import build, lookups, planner, proof
 from dynatus_ci.table.facts import AccountFacts, Emptiness, Memory, ProbeState, StagingTable
 from dynatus_ci.table.model import Action, Risk, Step, Table, TableChange
+from tests import small_tables
 
 NAME, COPY = "orders", "orders.dynatus-items"
 TABLE_ID, OTHER_ID, NEXT_ID = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "123")
@@ -26,16 +27,7 @@ KEYS = {"old": ("id",), "new": ("customer", "id"), "third": ("shop", "id")}
 
 
 def body(key: str, name: str = NAME, **more: Any) -> dict[str, Any]:
-    names = KEYS[key]
-    return {
-        "TableName": name,
-        "KeySchema": [
-            {"AttributeName": one, "KeyType": kind} for one, kind in zip(names, ("HASH", "RANGE"), strict=False)
-        ],
-        "AttributeDefinitions": [{"AttributeName": one, "AttributeType": "S"} for one in names],
-        "BillingMode": "PAY_PER_REQUEST",
-        **more,
-    }
+    return small_tables.definition(name, *KEYS[key], **more)
 
 
 def definition(key: str, **more: Any) -> Table:

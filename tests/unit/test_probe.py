@@ -12,13 +12,11 @@ from dynatus_ci.table import build, planner, probe, sides
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.facts import AccountFacts, Emptiness, ProbeState
 from dynatus_ci.table.model import Step
-from tests.strategies import NAME, bare
+from tests.small_tables import bare, definition
+from tests.strategies import NAME
 
 OLD = bare()
-NEW = bare(
-    KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-    AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-)
+NEW = definition(NAME, "id")
 SITUATION = AccountFacts(region="eu-west-1", scaling={}, emptiness=Emptiness.EMPTY, probe=ProbeState.ABSENT)
 
 

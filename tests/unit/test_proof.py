@@ -25,7 +25,8 @@ from dynatus_ci.table.facts import AccountFacts, Emptiness, ProbeState, Scalable
 from dynatus_ci.table.model import Action, Step, Table, TableChange
 from dynatus_ci.table.model import Path as TablePath
 from tests import strategies
-from tests.strategies import ACCOUNT, KEYS, NAME, REGION, Definition, bare
+from tests.small_tables import bare, global_index, indexed
+from tests.strategies import ACCOUNT, KEYS, NAME, REGION, Definition
 from tests.unit import test_planner as golden
 
 KEY_ARNS = {name: f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{identity}"
@@ -112,14 +113,7 @@ def test_a_replica_that_waits_for_auto_scaling_is_left_as_the_plan_says() -> Non
 def test_insights_of_an_index_are_unsupported_where_insights_are() -> None:
     wanted = bare(
         attributes=["a"],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by-a",
-                "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "ALL"},
-                "ContributorInsightsSpecification": {"Enabled": True},
-            }
-        ],
+        GlobalSecondaryIndexes=[global_index("a", ContributorInsightsSpecification={"Enabled": True})],
     )
     for facts in (
         situation(emulator=emulators.DYNAMODB_LOCAL),
@@ -184,21 +178,10 @@ def a_new_table_is_made_without(member: str) -> Callable[[pytest.MonkeyPatch], N
     return mutate
 
 
-def indexed(*names: str, kind: str = "ALL") -> Definition:
-    return bare(
-        attributes=list(names),
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": f"by-{name}",
-                "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": kind},
-            }
-            for name in names
-        ],
-    )
-
-
 UNITS = {"ReadCapacityUnits": 2, "WriteCapacityUnits": 2}
+KEYS_ONLY = bare(
+    attributes=["a"], GlobalSecondaryIndexes=[global_index("a", Projection={"ProjectionType": "KEYS_ONLY"})]
+)
 PROVISIONED = bare(BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
 VIEW = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
 OTHER_VIEW = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
@@ -216,7 +199,7 @@ MUTANTS: list[tuple[str, Callable[[pytest.MonkeyPatch], None], Definition | None
     ("an index that comes", without(indexes.GlobalIndexes, ("GlobalSecondaryIndexes", "by-a")), bare(), indexed("a")),
     ("an index with other keys", expecting(indexes.GlobalIndexes, {"KeySchema": []}), bare(), indexed("a")),
     ("an index is deleted and not built again", last_step_is_missing(indexes.GlobalIndexes),
-     indexed("a"), indexed("a", kind="KEYS_ONLY")),
+     indexed("a"), KEYS_ONLY),
     ("the billing mode stays", without(capacity.BillingMode, ("BillingMode",)), bare(), PROVISIONED),
     ("a stream goes off and not on again", last_step_is_missing(stream.Stream),
      bare(StreamSpecification=VIEW), bare(StreamSpecification=OTHER_VIEW)),

@@ -1,0 +1,39 @@
+"""What the tests of `:CopyFrom`, `:KeepItems` and `:RestoreFrom` share: orders, what a table holds, what is refused."""
+
+from __future__ import annotations
+
+from dynatus_ci.table.outcome import Outcome
+from tests.simulator.tables import Json
+from tests.strategies import Definition
+from tests.world import World
+
+
+def order(number: int, **more: Json) -> Json:
+    """An item. Every tenth is of the same customer, every third of the same shop."""
+    return {
+        "id": {"S": f"{number:05}"},
+        "at": {"S": "x"},
+        "customer": {"S": f"c{number % 10}"},
+        "shop": {"S": f"s{number % 3}"},
+        "status": {"S": "s"},
+        "total": {"N": str(number)},
+        **more,
+    }
+
+
+def held(world: World, name: str) -> dict[str, Json]:
+    """The orders in a table by their `id`; nothing of a table that is gone, or is being deleted."""
+    world.simulator.settle()
+    table = world.simulator.tables.get(name)
+    return {} if table is None or table.lifecycle else {it["id"]["S"]: it for it in table.items.by_key.values()}
+
+
+def refused(world: World, wanted: Definition) -> str:
+    """Why the plan and the apply refuse it; nothing was changed."""
+    (change,) = world.plan(wanted).tables
+    assert change.refusal
+    assert change.steps == ()
+    run = world.apply(wanted)
+    assert run.table.result is Outcome.REFUSED
+    assert not any(call.changed for call in run.calls)
+    return change.refusal
