@@ -1,4 +1,4 @@
-"""The built image, once for the session, and a DynamoDB Local beside it."""
+"""The built image, once for the session, and a DynamoDB Local beside it; a repository for both."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from dynatus_ci import testing
+from dynatus_ci.aws import emulation
+from tests import github_stub
+from tests.github_stub import GitHubStub
 from tests.image import Image, address, docker
-from tests.scene import ROOT
+from tests.scene import ROOT, Repository
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+REGION = "eu-west-1"
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +46,22 @@ def database(image: Image) -> Iterator[str]:
         yield found
     finally:
         docker("kill", server)
+
+
+@pytest.fixture
+def client(database: str) -> Iterator[DynamoDBClient]:
+    """A client of that DynamoDB Local."""
+    client = emulation.client(database, region=REGION)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def repo(tmp_path: Path, image: Image, database: str) -> Iterator[Repository]:
+    """A repository whose runs are in the image, beside that DynamoDB Local."""
+    assert database
+    with github_stub.serving(GitHubStub(), host=image.host) as github:
+        yield Repository(tmp_path / "workspace", github, door=image, endpoint_url="http://dynamodb:8000", region=REGION)
 
 
 def _wait_for_answer(url: str, *, seconds: float = 180) -> None:

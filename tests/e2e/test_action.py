@@ -6,44 +6,21 @@ import json
 import re
 import subprocess
 import uuid
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 
 from dynatus_ci import review
-from tests import github_stub, hostile_workspace, scene
-from tests.github_stub import GitHubStub
+from tests import hostile_workspace, scene
 from tests.image import Image, docker
 from tests.scene import BRANCH, INDEX, NO_INDEXES, ROOT, TTL, Repository, table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 pytestmark = pytest.mark.docker
 
 APPLIED, PLANNED, NOOP = (0, "applied", ""), (0, "planned", ""), (0, "noop", "")
-
-
-@pytest.fixture
-def repo(tmp_path: Path, image: Image, database: str) -> Iterator[Repository]:
-    assert database
-    with github_stub.serving(GitHubStub(), host=image.host) as github:
-        yield Repository(
-            tmp_path / "workspace", github, door=image, endpoint_url="http://dynamodb:8000", region="eu-west-1"
-        )
-
-
-def describe(database: str, name: str) -> dict[str, object]:
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=database,
-        region_name="eu-west-1",
-        aws_access_key_id="dynatus",
-        aws_secret_access_key="dynatus",
-    )
-    try:
-        return dict(client.describe_table(TableName=name)["Table"])
-    finally:
-        client.close()
 
 
 def test_the_image_adds_little_to_its_base(image: Image) -> None:
@@ -52,7 +29,7 @@ def test_the_image_adds_little_to_its_base(image: Image) -> None:
     assert added[0] - added[1] <= 60 * 10**6
 
 
-def test_plan_merge_apply(repo: Repository, database: str) -> None:
+def test_plan_merge_apply(repo: Repository, client: DynamoDBClient) -> None:
     repo.write(users=table(**TTL), orders=table("orders", **INDEX))
     repo.open(1)
     first = repo.plan(1)
@@ -64,19 +41,19 @@ def test_plan_merge_apply(repo: Repository, database: str) -> None:
     sha = repo.merge(1)
     assert repo.apply(sha).ending == APPLIED
     assert "2 tables changed" in repo.comment(1)
-    assert describe(database, "users")["TableStatus"] == "ACTIVE"
+    assert client.describe_table(TableName="users")["Table"]["TableStatus"] == "ACTIVE"
     assert repo.apply(sha).ending == NOOP
 
 
-def test_a_push_without_a_review_creates_the_tables_at_an_emulator(repo: Repository, database: str) -> None:
+def test_a_push_without_a_review_creates_the_tables_at_an_emulator(repo: Repository, client: DynamoDBClient) -> None:
     repo.write(users=table())
     done = repo.run({}, name="push", ref=BRANCH, sha=repo.push(), inputs={"mode": "apply"})
     assert done.ending == APPLIED, done.log
-    assert describe(database, "users")["TableStatus"] == "ACTIVE"
+    assert client.describe_table(TableName="users")["Table"]["TableStatus"] == "ACTIVE"
     assert repo.github.calls == []
 
 
-def test_red_labelled_green_merged_applied(repo: Repository, database: str) -> None:
+def test_red_labelled_green_merged_applied(repo: Repository, client: DynamoDBClient) -> None:
     repo.write(users=table(**INDEX))
     repo.apply(repo.push(), approval="none")
     repo.write(users=table(**NO_INDEXES))
@@ -88,7 +65,7 @@ def test_red_labelled_green_merged_applied(repo: Repository, database: str) -> N
     assert repo.plan(1).ending == PLANNED
     assert repo.labels(1) == [review.LABEL]
     assert repo.apply(repo.merge(1)).ending == APPLIED
-    assert "GlobalSecondaryIndexes" not in describe(database, "users")
+    assert "GlobalSecondaryIndexes" not in client.describe_table(TableName="users")["Table"]
 
 
 def test_a_plan_file_belongs_to_the_owner_of_the_workspace(repo: Repository) -> None:

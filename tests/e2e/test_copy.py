@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
-from tests import github_stub
-from tests.github_stub import GitHubStub
-from tests.image import Image
 from tests.scene import Repository, table
 
 if TYPE_CHECKING:
@@ -20,20 +14,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 COUNT = int(os.environ.get("ITEMS", "2_000"))
-
-
-@pytest.fixture
-def client(database: str) -> Iterator[DynamoDBClient]:
-    """A client of DynamoDB Local."""
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=database,
-        region_name="eu-west-1",
-        aws_access_key_id="dynatus",
-        aws_secret_access_key="dynatus",
-    )
-    yield client
-    client.close()
 
 
 def item(number: int) -> dict[str, Any]:
@@ -69,54 +49,45 @@ def merged(repo: Repository, number: int) -> str:
     return repo.merge(number)
 
 
-def test_many_items_get_another_key_through_the_image(tmp_path: Path, image: Image, client: DynamoDBClient) -> None:
-    with github_stub.serving(GitHubStub(), host=image.host) as github:
-        repo = Repository(
-            tmp_path / "workspace", github, door=image, endpoint_url="http://dynamodb:8000", region="eu-west-1"
-        )
-        repo.write(orders=table("orders"))
-        assert repo.apply(merged(repo, 1)).ending[1] == "applied"
-        fill(client)
-        repo.write(copy=table("orders-by-customer", key="customer", CopyFrom='"orders"'))
-        refused = repo.apply(merged(repo, 2))
-        assert refused.ending[1:] == ("refused", "items-do-not-fit"), refused.log
-        keys = '[{:AttributeName "customer" :AttributeType "S"} {:AttributeName "id" :AttributeType "S"}]'
-        schema = table("orders-by-customer", key="customer", AttributeDefinitions=keys, CopyFrom='"orders"')
-        repo.write(copy=schema.replace('"HASH"}]', '"HASH"} {:AttributeName "id" :KeyType "RANGE"}]'))
-        sha = merged(repo, 3)
-        applied = repo.apply(sha)
-        assert applied.ending == (0, "applied", ""), applied.log
-        assert f"Copied {COUNT:,} items of" in applied.summary
-        assert content(client, "orders") == content(client, "orders-by-customer") != set()
-        assert repo.apply(sha).ending == (0, "noop", "")
+def by_customer(name: str, **more: str) -> str:
+    """A table whose key is the customer and the id."""
+    keys = '[{:AttributeName "customer" :AttributeType "S"} {:AttributeName "id" :AttributeType "S"}]'
+    text = table(name, key="customer", AttributeDefinitions=keys, **more)
+    return text.replace('"HASH"}]', '"HASH"} {:AttributeName "id" :KeyType "RANGE"}]')
 
 
-KEYS = '[{:AttributeName "customer" :AttributeType "S"} {:AttributeName "id" :AttributeType "S"}]'
+def test_many_items_get_another_key_through_the_image(repo: Repository, client: DynamoDBClient) -> None:
+    repo.write(orders=table("orders"))
+    assert repo.apply(merged(repo, 1)).ending[1] == "applied"
+    fill(client)
+    repo.write(copy=table("orders-by-customer", key="customer", CopyFrom='"orders"'))
+    refused = repo.apply(merged(repo, 2))
+    assert refused.ending[1:] == ("refused", "items-do-not-fit"), refused.log
+    repo.write(copy=by_customer("orders-by-customer", CopyFrom='"orders"'))
+    sha = merged(repo, 3)
+    applied = repo.apply(sha)
+    assert applied.ending == (0, "applied", ""), applied.log
+    assert f"Copied {COUNT:,} items of" in applied.summary
+    assert content(client, "orders") == content(client, "orders-by-customer") != set()
+    assert repo.apply(sha).ending == (0, "noop", "")
 
 
-def test_a_table_gets_another_key_under_its_name_through_the_image(
-    tmp_path: Path, image: Image, client: DynamoDBClient
-) -> None:
-    with github_stub.serving(GitHubStub(), host=image.host) as github:
-        repo = Repository(
-            tmp_path / "workspace", github, door=image, endpoint_url="http://dynamodb:8000", region="eu-west-1"
-        )
-        repo.write(orders=table("orders"))
-        assert repo.apply(merged(repo, 1)).ending[1] == "applied"
-        fill(client)
-        before = content(client, "orders")
-        wanted = table("orders", key="customer", AttributeDefinitions=KEYS, KeepItems="true")
-        repo.write(orders=wanted.replace('"HASH"}]', '"HASH"} {:AttributeName "id" :KeyType "RANGE"}]'))
-        repo.open(2)
-        assert repo.plan(2).ending == (1, "refused", "destructive-blocked")
-        assert f"({COUNT:,} items" in repo.comment(2)
-        repo.label(2)
-        assert repo.plan(2).ending[1] == "planned"
-        sha = repo.merge(2)
-        applied = repo.apply(sha)
-        assert applied.ending == (0, "applied", ""), applied.log
-        schema = client.describe_table(TableName="orders")["Table"]["KeySchema"]
-        assert [element["AttributeName"] for element in schema] == ["customer", "id"]
-        assert content(client, "orders") == before != set()
-        assert client.list_tables()["TableNames"] == ["orders"]
-        assert repo.apply(sha).ending == (0, "noop", "")
+def test_a_table_gets_another_key_under_its_name_through_the_image(repo: Repository, client: DynamoDBClient) -> None:
+    repo.write(orders=table("orders"))
+    assert repo.apply(merged(repo, 1)).ending[1] == "applied"
+    fill(client)
+    before = content(client, "orders")
+    repo.write(orders=by_customer("orders", KeepItems="true"))
+    repo.open(2)
+    assert repo.plan(2).ending == (1, "refused", "destructive-blocked")
+    assert f"({COUNT:,} items" in repo.comment(2)
+    repo.label(2)
+    assert repo.plan(2).ending[1] == "planned"
+    sha = repo.merge(2)
+    applied = repo.apply(sha)
+    assert applied.ending == (0, "applied", ""), applied.log
+    schema = client.describe_table(TableName="orders")["Table"]["KeySchema"]
+    assert [element["AttributeName"] for element in schema] == ["customer", "id"]
+    assert content(client, "orders") == before != set()
+    assert client.list_tables()["TableNames"] == ["orders"]
+    assert repo.apply(sha).ending == (0, "noop", "")

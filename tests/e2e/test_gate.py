@@ -100,6 +100,14 @@ def planned(repo: Scene, number: int, **definitions: str | None) -> None:
     assert repo.plan(number).ending == PLANNED
 
 
+def labelled(repo: Scene, number: int, **definitions: str | None) -> None:
+    """A pull request that was planned, and whose label says that data may go."""
+    repo.write(**definitions)
+    repo.open(number)
+    repo.plan(number)
+    repo.label(number)
+
+
 # ---- the way that it is meant to go ----------------------------------------------------------------------------------
 
 
@@ -408,10 +416,7 @@ def test_red_named_green(repo: Scene) -> None:
 @both_doors
 def test_the_label_comes_off_when_what_it_named_has_changed(repo: Scene) -> None:
     adopt(repo, users=table(**INDEX), orders=table("orders", **INDEX))
-    repo.write(users=table(**NO_INDEXES))
-    repo.open(1)
-    repo.plan(1)
-    repo.label(1)
+    labelled(repo, 1, users=table(**NO_INDEXES))
     assert repo.plan(1).ending == PLANNED
     repo.write(orders=table("orders", **NO_INDEXES))
     ran = repo.plan(1)
@@ -486,10 +491,7 @@ def test_another_table_of_the_same_name_is_not_deleted(repo: Scene) -> None:
     adopt(repo, users=table())
     client = repo.account.client()
     client.put_item(TableName="users", Item={"id": {"S": "1"}})
-    repo.write(users='{:TableName "users" :Absent true}')
-    repo.open(1)
-    repo.plan(1)
-    repo.label(1)
+    labelled(repo, 1, users='{:TableName "users" :Absent true}')
     sha = repo.merge(1)
     client.delete_table(TableName="users")
     repo.account.clock.advance(600)
@@ -530,10 +532,7 @@ def test_a_backup_is_named_in_the_comment_before_the_table_is_deleted(repo: Scen
 def test_a_re_run_still_names_the_backup_of_the_run_that_was_stopped(repo: Scene) -> None:
     adopt(repo, users=table())
     repo.account.client().put_item(TableName="users", Item={"id": {"S": "1"}})
-    repo.write(users=table(key="name"))
-    repo.open(1)
-    repo.plan(1)
-    repo.label(1)
+    labelled(repo, 1, users=table(key="name"))
     sha = repo.merge(1)
     repo.account.start_over()
     fault = repo.account.faults.add(Kind.DENY, operations=["CreateTable"], tables=["users"])
@@ -549,10 +548,7 @@ def test_all_backups_of_the_stopped_run_are_named_again(repo: Scene) -> None:
     adopt(repo, **{name: table(name) for name in names})
     for name in names:
         repo.account.client().put_item(TableName=name, Item={"id": {"S": "1"}})
-    repo.write(**{name: table(name, key="name") for name in names})
-    repo.open(1)
-    repo.plan(1)
-    repo.label(1)
+    labelled(repo, 1, **{name: table(name, key="name") for name in names})
     sha = repo.merge(1)
     fault = repo.account.faults.add(Kind.DENY, operations=["CreateTable"], tables=names)
     repo.apply(sha)
@@ -573,10 +569,7 @@ def test_a_value_that_looks_like_a_backup_is_not_told_as_one(repo: Scene) -> Non
 def test_a_comment_that_cannot_name_the_backup_keeps_the_table(repo: Scene) -> None:
     adopt(repo, users=table())
     repo.account.client().put_item(TableName="users", Item={"id": {"S": "1"}})
-    repo.write(users=table(key="name"))
-    repo.open(1)
-    repo.plan(1)
-    repo.label(1)
+    labelled(repo, 1, users=table(key="name"))
     sha = repo.merge(1)
     repo.account.start_over()
     for call in range(1, 80):
@@ -726,10 +719,7 @@ def test_a_cancelled_apply_is_picked_up_by_the_next_merge(repo: Scene) -> None:
 
 def test_a_destructive_one_of_a_cancelled_apply_is_named_by_its_own_label(repo: Scene) -> None:
     adopt(repo, users=table(**INDEX))
-    repo.write(users=table(**NO_INDEXES))
-    repo.open(1)
-    repo.plan(1)
-    repo.label(1)
+    labelled(repo, 1, users=table(**NO_INDEXES))
     planned(repo, 2, users=None, orders=table("orders"))
     repo.write(users=table(**NO_INDEXES), orders=None)
     repo.merge(1)
@@ -773,10 +763,7 @@ def test_an_edited_comment_hides_what_is_older(repo: Scene) -> None:
 def test_an_approval_that_a_later_merge_withdrew_does_not_come_back_with_the_branch(repo: Scene) -> None:
     """The apply of 1 is replaced by that of 2, which keeps the index in a merge conflict; 3 goes on from 1's branch."""
     adopt(repo, users=table(**INDEX))
-    repo.write(users=table(**NO_INDEXES))
-    repo.open(1)
-    repo.plan(1)
-    repo.label(1)
+    labelled(repo, 1, users=table(**NO_INDEXES))
     repo.merge(1)
     repo.write(users=table(**INDEX))
     assert repo.apply(merge_unplanned(repo, 2)).ending == NOOP
@@ -792,10 +779,7 @@ def test_a_deletion_that_failed_is_withdrawn_with_its_file(repo: Scene) -> None:
     adopt(repo, users=table(), orders=table("orders"))
     repo.account.client().put_item(TableName="users", Item={"id": {"S": "1"}})
     absent = '{:TableName "users" :Absent true}'
-    repo.write(users=absent)
-    repo.open(1)
-    repo.plan(1)
-    repo.label(1)
+    labelled(repo, 1, users=absent)
     fault = repo.account.faults.deny("DeleteTable")
     assert repo.apply(repo.merge(1)).ending == (1, "failed", "access-denied")
     repo.account.faults.active.remove(fault)
@@ -813,10 +797,7 @@ def test_the_only_definition_is_withdrawn_with_its_file_too(repo: Scene) -> None
     adopt(repo, users=table())
     repo.account.client().put_item(TableName="users", Item={"id": {"S": "1"}})
     absent = '{:TableName "users" :Absent true}'
-    repo.write(users=absent)
-    repo.open(1)
-    repo.plan(1)
-    repo.label(1)
+    labelled(repo, 1, users=absent)
     repo.merge(1)
     repo.account.start_over()
     repo.write(users=None)
@@ -951,10 +932,7 @@ def test_a_re_run_of_a_reverted_merge_is_superseded(repo: Scene) -> None:
 
 def test_the_tip_is_looked_at_again_before_each_destructive_step(repo: Scene) -> None:
     adopt(repo, users=table(**INDEX, **tags(team="a")))
-    repo.write(users=table(**NO_INDEXES, **tags(team="b")))
-    repo.open(1)
-    repo.plan(1)
-    repo.label(1)
+    labelled(repo, 1, users=table(**NO_INDEXES, **tags(team="b")))
     sha = repo.merge(1)
     repo.account.start_over()
     asked: list[str] = []

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+
 from dynatus_ci.table.outcome import Outcome
+from tests.simulator import SECOND_WRITER
 from tests.simulator.tables import Json
 from tests.strategies import Definition
 from tests.world import World
@@ -26,6 +31,22 @@ def held(world: World, name: str) -> dict[str, Json]:
     world.simulator.settle()
     table = world.simulator.tables.get(name)
     return {} if table is None or table.lifecycle else {it["id"]["S"]: it for it in table.items.by_key.values()}
+
+
+@contextmanager
+def written_to(world: World, name: str, item: Callable[[int], Json]) -> Iterator[None]:
+    """Before every call another writes an item into a table: `item(0)` before the first, and so on."""
+    stranger = world.simulator.client(caller=SECOND_WRITER)
+    numbers = count()
+
+    def write() -> None:
+        stranger.put_item(TableName=name, Item=item(next(numbers)))
+
+    for call in range(1, 600):
+        world.simulator.faults.before(call, write)
+    yield
+    world.simulator.faults.clear()
+    stranger.close()
 
 
 def refused(world: World, wanted: Definition) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from itertools import count
 from threading import Event as Flag
 
 import pytest
@@ -21,7 +20,7 @@ from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Action, Plan
 from dynatus_ci.table.outcome import Outcome
 from tests import world as worlds
-from tests.integration.moving import held, order
+from tests.integration.moving import held, order, written_to
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.journal import Call
 from tests.simulator.tables import Json
@@ -186,21 +185,12 @@ def test_what_an_application_wrote_to_both_is_never_overwritten(world: World) ->
 def test_a_source_that_never_stands_still_ends_the_copy_and_the_next_run_goes_on(world: World) -> None:
     begun(world, 10)
     planned = world.plan(TARGET)
-    stranger = world.simulator.client(caller=SECOND_WRITER)
-    numbers = count(1_000)
-
-    def write() -> None:
-        stranger.put_item(TableName=OLD, Item=order(next(numbers)))
-
-    for call in range(1, 400):
-        world.simulator.faults.before(call, write)
-    run = world.apply(TARGET, plan=planned)
+    with written_to(world, OLD, lambda number: order(1_000 + number)):
+        run = world.apply(TARGET, plan=planned)
     assert run.table.error
     assert run.table.error.reason is FailureReason.SOURCE_WRITTEN
     assert set(tags(world)) == {"dynatus:copying-from", "team"}
-    world.simulator.faults.clear()
     ends_well(world, held(world, OLD), planned)
-    stranger.close()
 
 
 def test_one_item_that_does_not_fit_stops_it_before_the_table_is_created(world: World) -> None:

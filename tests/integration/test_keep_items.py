@@ -6,7 +6,7 @@ that change while a change has not ended. Every test looks for each item that wa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import Any
 
@@ -16,7 +16,7 @@ from dynatus_ci.engine import Event, EventKind
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.model import Action, Plan
 from dynatus_ci.table.outcome import Outcome
-from tests.integration.moving import held, order
+from tests.integration.moving import held, order, written_to
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.tables import Json
 from tests.small_tables import definition, global_index, local_index
@@ -231,47 +231,25 @@ def test_what_another_writes_until_the_last_comparison_is_kept(world: World) -> 
     stranger.close()
 
 
-def test_a_table_that_never_stands_still_stays(world: World) -> None:
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(lambda number: order(1_000 + number), id="items come"),
+        pytest.param(lambda number: order(3, total={"N": f"{number}.5"}), id="one changes", marks=pytest.mark.soak),
+    ],
+)
+def test_a_table_that_never_stands_still_stays(world: World, written: Callable[[int], Json]) -> None:
+    """Where an item only changes all are in the copy: but never as they are."""
     begun(world, 10)
     planned = world.plan(AFTER)
-    stranger = world.simulator.client(caller=SECOND_WRITER)
-    numbers = count(1_000)
     old = world.simulator.tables[NAME].id
-
-    def write() -> None:
-        stranger.put_item(TableName=NAME, Item=order(next(numbers)))
-
-    for call in range(1, 600):
-        world.simulator.faults.before(call, write)
-    run = world.apply(AFTER, plan=planned)
+    with written_to(world, NAME, written):
+        run = world.apply(AFTER, plan=planned)
     assert run.table.error
     assert run.table.error.reason is FailureReason.SOURCE_WRITTEN
     assert "Stop its writers" in run.table.error.message
     assert world.simulator.tables[NAME].id == old
-    world.simulator.faults.clear()
     ends_well(world, held(world, NAME), plan=planned)
-    stranger.close()
-
-
-@pytest.mark.soak
-def test_a_table_that_is_only_changed_never_stands_still_either(world: World) -> None:
-    """No item comes or goes, so all are in the copy: but never as they are."""
-    begun(world, 10)
-    planned = world.plan(AFTER)
-    stranger = world.simulator.client(caller=SECOND_WRITER)
-    numbers = count(1_000)
-    old = world.simulator.tables[NAME].id
-
-    def write() -> None:
-        stranger.put_item(TableName=NAME, Item=order(3, total={"N": str(next(numbers))}))
-
-    for call in range(1, 600):
-        world.simulator.faults.before(call, write)
-    run = world.apply(AFTER, plan=planned)
-    assert run.table.error
-    assert run.table.error.reason is FailureReason.SOURCE_WRITTEN
-    assert world.simulator.tables[NAME].id == old
-    stranger.close()
 
 
 def test_one_item_that_does_not_fit_stops_it_before_anything_is_made(world: World) -> None:

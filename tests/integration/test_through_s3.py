@@ -23,7 +23,6 @@ OLD, NEW = "orders", "orders-2"
 PLACE = "s3://shop-moves/tables"
 OPERATIONS = ["ExportTableToPointInTime", "ImportTable", "Scan", "TagResource"]
 
-
 SOURCE = definition(OLD, "id", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
 TARGET = definition(
     NEW,
