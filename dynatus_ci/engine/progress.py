@@ -64,6 +64,11 @@ class TableProgress:
         """AWS refused a step's call."""
         self.steps.append(StepResult(step, Status.FAILED))
 
+    def failed_after_all(self, operation: str) -> None:
+        """What the last call has begun has failed, if it was of that operation: the call seemed to have succeeded."""
+        if self.steps and self.steps[-1].step.operation == operation:
+            self.ended(Status.FAILED)
+
     def unsupported(self, step: Step) -> None:
         """The endpoint accepted a step's calls and kept nothing: the step was not done."""
         self.steps = [result for result in self.steps if key(result.step) != key(step)]

@@ -40,7 +40,12 @@ def take(table: TableRun, change: TableChange, step: Step, actual: Table | None)
             return
     table.progress.began(step)
     table.retries.accepted[progress.key(step)] += 1
-    if _WAITS[step.operation](table, begun) if begun else waiting.for_step(table, step, actual):
+    try:
+        ended = _WAITS[step.operation](table, begun) if begun else waiting.for_step(table, step, actual)
+    except StopTable:
+        table.progress.ended(Status.FAILED)
+        raise
+    if ended:
         _done(table, change, step, took=table.now() - began)
     table.check_time()
 

@@ -16,12 +16,16 @@ from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.facts import AccountFacts, TableExport, TableImport
 from dynatus_ci.table.model import Failure, Path, Step, Table
-from dynatus_ci.table.outcome import Outcome, Status
+from dynatus_ci.table.outcome import Outcome
 from dynatus_ci.text import code, codes
 
 
 def for_step(table: TableRun, step: Step, before: Table | None) -> bool:
-    """Wait until a step's effect shows. False where the step is left running, or must be looked at again."""
+    """Wait until a step's effect shows. False where the step is left running, or must be looked at again.
+
+    Raises:
+        StopTable: AWS could not do it.
+    """
     run, long = table.run, step.seconds[1] is None
     if run.detach and long and not step.makes_table:  # nothing else can be done before the table is there
         return False
@@ -44,7 +48,6 @@ def for_step(table: TableRun, step: Step, before: Table | None) -> bool:
 
     ended = table.poll().until(over)
     if ended is WaitOutcome.FAILED:
-        table.progress.ended(Status.FAILED)
         about = f"{step.operation} of table {code(table.desired.name)}"
         message = f"{about} was accepted, and then failed: {watch.failure}."
         raise StopTable(Outcome.FAILED, Failure("ChangeFailed", message, step.operation))
@@ -112,14 +115,12 @@ def _transferred(table: TableRun, operation: str, found: TableExport | TableImpo
         return None
     if found.status == through_s3.COMPLETED:
         return WaitOutcome.DONE
-    if table.progress.steps:
-        table.progress.ended(Status.FAILED)
     message = f"{operation} for table {code(table.desired.name)}: {through_s3.failed(found)}"
     raise StopTable(Outcome.FAILED, Failure("ChangeFailed", message, operation))
 
 
 def for_transfer(table: TableRun, actual: Table | None, facts: AccountFacts) -> bool:
-    """Wait for the export or the import of an earlier run. False where there is none.
+    """Wait for an export or an import that an earlier run has begun, or a call without an answer. False: there is none.
 
     Raises:
         StopTable: It failed, or the run must end before that.
@@ -127,8 +128,13 @@ def for_transfer(table: TableRun, actual: Table | None, facts: AccountFacts) -> 
     found = through_s3.under_way(Comparison(table.desired, actual, facts))
     if found is None:
         return False
-    wait = for_export if isinstance(found, TableExport) else for_import
-    if not wait(table, found.arn):
+    exports = isinstance(found, TableExport)
+    try:
+        ended = (for_export if exports else for_import)(table, found.arn)
+    except StopTable:
+        table.progress.failed_after_all(through_s3.EXPORT if exports else through_s3.IMPORT)
+        raise
+    if not ended:
         table.check_time()
     return True
 

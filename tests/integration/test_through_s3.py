@@ -11,7 +11,7 @@ import pytest
 
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.model import Action, Risk
-from dynatus_ci.table.outcome import Outcome
+from dynatus_ci.table.outcome import Outcome, Status
 from tests.integration.moving import held, order, refused
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.clock import DAY
@@ -242,6 +242,19 @@ def test_a_bucket_that_does_not_exist_is_an_error_with_aws_s_reason(world: World
     assert NEW not in world.simulator.tables
     world.simulator.missing_buckets.clear()
     assert world.apply(PLAIN).table.error is None
+
+
+def test_an_import_that_fails_after_its_answer_was_lost_leaves_the_export_as_done(world: World) -> None:
+    begun(world)
+    plan = world.plan(PLAIN)
+    world.simulator.fill(OLD, [{"id": {"S": "bad"}}])
+    world.simulator.faults.add(Kind.DROP_AFTER, operations=["ImportTable"], times=1)
+    run = world.apply(PLAIN, plan=plan)
+    assert run.table.error
+    assert "ItemValidationError" in run.table.error.message
+    statuses = [(result.step.operation, result.status) for result in run.table.steps]
+    assert statuses[0] == ("ExportTableToPointInTime", Status.DONE)
+    assert ("ImportTable", Status.DONE) not in statuses
 
 
 @pytest.mark.parametrize("operation", ["ListExports", "DescribeContinuousBackups", "ExportTableToPointInTime"])
