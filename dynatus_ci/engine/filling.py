@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from dynatus_ci.aws import observe
 from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.copier import Copier
 from dynatus_ci.engine.item_progress import ItemProgress
 from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build, copy_from, copying, fit, keep_items, keep_steps, through_s3
+from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.copying import Compared
 from dynatus_ci.table.items import Digests
@@ -196,15 +198,21 @@ def _check_copy(table: TableRun, copier: Copier) -> None:
         raise refused(FailureReason.ITEMS_DO_NOT_FIT, fit.refusal(wrong))
 
 
-def _compare(_: TableRun, copier: Copier) -> Compared:
-    """What was found, when the table has every item of its copy. Nothing is changed."""
-    compared = copier.compare()[0]
-    if compared.missing:
-        copy, name = code(copier.job.source), code(copier.job.target)
-        text = (
-            f"{compared.missing:,} of {compared.items:,} items of {copy} are not in {name}, so {copy} stays. If your "
-            f"application has deleted them since, delete {copy}. If not, put them back first."
-        )
+def _compare(table: TableRun, copier: Copier) -> Compared:
+    """What was found, when the table has every item of its copy. Nothing is changed.
+
+    Other values count as well, for the copy may have the newer ones: a table that was restored from a backup has older
+    ones. Only the very table that was copied is always right.
+
+    Raises:
+        StopTable: Items of the copy are not in the table, or not as they are.
+    """
+    compared, copy = copier.compare()[0], observe.staging(table.aws, table.desired.name)
+    of = keep_items.copy_of(copy)
+    owner = tags.owner(table.desired.name, _ids(table, copier)[1])
+    different = 0 if of == owner else compared.different
+    if compared.missing or different:
+        text = keep_items.left_in_copy(table.desired.name, of, replace(compared, different=different))
         raise refused(FailureReason.DESTRUCTIVE_BLOCKED, text)
     return compared
 

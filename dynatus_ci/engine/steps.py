@@ -12,7 +12,7 @@ from dynatus_ci.aws.waits import WaitOutcome
 from dynatus_ci.engine import failed_calls, progress, waiting
 from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import keep_items, order, probe, through_s3
+from dynatus_ci.table import build, keep_items, order, probe, through_s3
 from dynatus_ci.table.facts import ProbeState
 from dynatus_ci.table.model import Failure, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Status
@@ -32,9 +32,10 @@ def take(table: TableRun, change: TableChange, step: Step, actual: Table | None)
     begun = _backup_in_doubt(table, step)
     if not begun:
         try:
+            _check_identity(table, step, actual)
             begun = _begun(step, _send(table, step))
         except CallFailed as failed:
-            if step.operation == "DeleteTable" and failed.kind is not ErrorKind.AMBIGUOUS:
+            if actual is not None and failed.kind is not ErrorKind.AMBIGUOUS:
                 table.memory = replace(table.memory, equal=None)  # it may be written to until the next attempt
             failed_calls.handle(table, step, failed)
             return
@@ -69,6 +70,24 @@ def _begun(step: Step, answer: Mapping[str, Any]) -> str | None:
         return None
     member, arn = _BEGUN[step.operation]
     return str(answer[member][arn])
+
+
+def _check_identity(table: TableRun, step: Step, actual: Table | None) -> None:
+    """What is to be deleted must still be what was looked at. AWS deletes by name, and to look may take a minute.
+
+    Raises:
+        StopTable: It is another table by now, such as one that another run of apply has made.
+        CallFailed: It could not be looked at.
+    """
+    name, memory = step.parameters.get("TableName"), table.memory
+    if step.operation != "DeleteTable" or probe.is_about(step, table.desired.name):
+        return
+    about_copy = keep_items.is_about(step, table.desired.name)
+    seen = (memory.returned or ("", ""))[1] if about_copy else actual.info.table_id if actual and actual.info else ""
+    found = table.aws.describe(str(name))
+    if found is not None and seen != build.identity(found):
+        text = f"{code(str(name))} was replaced by another table just now. It was not deleted. Run apply again."
+        raise refused(FailureReason.DESTRUCTIVE_BLOCKED, text)
 
 
 def _done(table: TableRun, change: TableChange, step: Step, *, took: float) -> None:

@@ -108,11 +108,18 @@ def _put(values: dict[str, Value], path: Path, value: Value) -> None:
     values[last] = value
 
 
+def identity(description: Mapping[str, Any]) -> str:
+    """What tells a table from another one of its name, by DescribeTable's `Table`.
+
+    DynamoDB Local gives no TableId. When a table was made does it as well.
+    """
+    return str(description.get("TableId") or description.get("CreationDateTime", ""))
+
+
 def _live(description: Mapping[str, Any]) -> TableInfo:
     by_path = {(indexes.GLOBAL, index["IndexName"]): index for index in description.get(indexes.GLOBAL) or []}
     return TableInfo(
-        # DynamoDB Local gives no TableId; when a table was made tells it from another of its name as well.
-        table_id=str(description.get("TableId") or description.get("CreationDateTime", "")),
+        table_id=identity(description),
         arn=description.get("TableArn", ""),
         status=description.get("TableStatus", "ACTIVE"),
         items=description.get("ItemCount", 0),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from math import ceil
 
 from dynatus_ci.errors import FailureReason
@@ -18,6 +17,7 @@ from dynatus_ci.table import copy_from, copying, items, names
 from dynatus_ci.table.aspects import keys, recreating, tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import Emptiness, StagingTable
+from dynatus_ci.table.keep_stages import IDLE, KEEPS, REFUSALS, SETTLES, KeepStage
 from dynatus_ci.table.model import Difference, Effect, Risk, Step, Table, Value
 from dynatus_ci.text import code, option, span
 
@@ -35,32 +35,6 @@ READ_AGAIN = 4
 """How often the second comparison reads all items, in eventually consistent scans: both tables, consistently."""
 AWAY = (6, 28)
 """Seconds, [least, most], that it takes to delete a table and create it again."""
-
-
-class KeepStage(Enum):
-    """What is found of a table and its copy, so what remains to be done."""
-
-    NOT_WANTED = "its definition does not keep the items, and no copy is in the way"
-    NOT_KNOWN = "its tags cannot be read yet"
-    NOTHING = "no item has to be kept, and no copy is left"
-    TO_COPY = "the table is to go, and it has no copy"
-    COPYING = "the table is to go, and a copy of it was begun"
-    TO_BUILD = "the table is gone, and its copy is complete"
-    FILLING = "the new table is being filled from the copy"
-    LEFT_OVER = "a copy is left that nothing waits for"
-    IN_THE_WAY = "its definition does not keep the items, and a copy of them is left"
-    INCOMPLETE = "the table is gone, and its copy is not complete"
-    LOST = "the new table is being filled from a copy that is gone"
-    FOREIGN = "somebody else's table has the copy's name"
-    UNTAGGED = "a table has the copy's name, and nobody can say whose it is"
-
-
-IDLE = frozenset({KeepStage.NOT_WANTED, KeepStage.NOT_KNOWN, KeepStage.NOTHING})
-"""Nothing is to be done, and nothing is refused."""
-KEEPS = frozenset({KeepStage.TO_COPY, KeepStage.COPYING})
-"""The table that is to go is copied first."""
-SETTLES = frozenset({KeepStage.FILLING, KeepStage.LEFT_OVER})
-"""A copy is brought to its end. If the table is to go, that begins afterwards."""
 
 
 # --- names and tags --------------------------------------------------------------------------------------------------
@@ -91,7 +65,7 @@ def mark(comparison: Comparison) -> str:
     """The value of all three tags: the table that was copied, with its id."""
     found = _found(comparison)
     if comparison.actual is None or (found and stage(comparison) in SETTLES):
-        return _tag(found, COPY_OF)
+        return copy_of(found)
     return tags.owner(comparison.name, _id(comparison.actual))
 
 
@@ -102,15 +76,26 @@ def stage(comparison: Comparison) -> KeepStage:
     """What is found of the table and its copy."""
     copy = _found(comparison)
     if not comparison.desired.manages(NAME):
-        return KeepStage.IN_THE_WAY if _in_the_way(comparison, copy) else KeepStage.NOT_WANTED
+        return _without_line(comparison, copy)
     if comparison.actual is not None and keeps_tags(comparison) and not comparison.actual.manages(NAME):
         return KeepStage.NOT_KNOWN
     filled_from = comparison.actual_at((NAME, ITEMS_FROM))
-    if filled_from and filled_from != _tag(copy, COPY_OF):
-        return KeepStage.LOST
+    if filled_from and filled_from != copy_of(copy):
+        return KeepStage.NO_LONGER_MARKED if copy else KeepStage.LOST
     if copy is None:
         return KeepStage.TO_COPY if _loses_items(comparison) else KeepStage.NOTHING
     return _with_copy(comparison, copy) if _ours(comparison, copy) else _of_a_stranger(comparison)
+
+
+def _without_line(comparison: Comparison, copy: Table | None) -> KeepStage:
+    """The stage of a table whose definition keeps no items. To fill it from its copy is a way out."""
+    if comparison.desired.absent or comparison.desired.at(copy_from.PATH) == name(comparison.name):
+        return KeepStage.NOT_WANTED
+    if comparison.actual_at((NAME, ITEMS_FROM)):
+        return KeepStage.UNFINISHED
+    creates = comparison.actual is None or _goes(comparison)
+    ours = tags.is_owner(copy_of(copy), comparison.name)
+    return KeepStage.IN_THE_WAY if creates and ours else KeepStage.NOT_WANTED
 
 
 def _with_copy(comparison: Comparison, copy: Table) -> KeepStage:
@@ -125,6 +110,8 @@ def _with_copy(comparison: Comparison, copy: Table) -> KeepStage:
 def _of_a_stranger(comparison: Comparison) -> KeepStage:
     if not keeps_tags(comparison):
         return KeepStage.UNTAGGED
+    if comparison.actual is None:
+        return KeepStage.MAY_BE_THE_COPY
     return KeepStage.FOREIGN if _loses_items(comparison) else KeepStage.NOTHING
 
 
@@ -138,13 +125,6 @@ def _loses_items(comparison: Comparison) -> bool:
     return _goes(comparison) and comparison.facts.emptiness is not Emptiness.EMPTY
 
 
-def _in_the_way(comparison: Comparison, copy: Table | None) -> bool:
-    """Whether a table would be created while a copy of its items waits. To fill it from that copy is the way out."""
-    creates = (comparison.actual is None or _goes(comparison)) and not comparison.desired.absent
-    ours = copy is not None and tags.is_owner(_tag(copy, COPY_OF), comparison.name)
-    return creates and ours and comparison.desired.at(copy_from.PATH) != name(comparison.name)
-
-
 def _found(comparison: Comparison) -> Table | None:
     """The copy; one that is being deleted counts as gone."""
     table = comparison.facts.staging.table if comparison.facts.staging else None
@@ -155,6 +135,11 @@ def _tag(copy: Table | None, key: str) -> str:
     return str(copy.at((tags.Tags.name, key)) or "") if copy else ""
 
 
+def copy_of(copy: Table | None) -> str:
+    """What the tag of a copy says: the table that was copied, with its id. Empty where there is no tag."""
+    return _tag(copy, COPY_OF)
+
+
 def _ours(comparison: Comparison, copy: Table) -> bool:
     """Whether this is a copy of this table, or of an earlier one of its name.
 
@@ -162,12 +147,12 @@ def _ours(comparison: Comparison, copy: Table) -> bool:
     """
     if not keeps_tags(comparison):
         return comparison.facts.memory.staging
-    return not copy.manages(tags.Tags.name) or tags.is_owner(_tag(copy, COPY_OF), comparison.name)
+    return not copy.manages(tags.Tags.name) or tags.is_owner(copy_of(copy), comparison.name)
 
 
 def _fits(comparison: Comparison, copy: Table) -> bool:
     """Whether this is a copy of the table that is there, with the key and the local indexes that the file wants."""
-    of = _tag(copy, COPY_OF)
+    of = copy_of(copy)
     same = not of or of == tags.owner(comparison.name, _id(comparison.actual))
     local = comparison.desired.at((keys.LOCAL,)) or {}
     return same and copy.at(keys.KEY) == comparison.desired.at(keys.KEY) and (copy.at((keys.LOCAL,)) or {}) == local
@@ -180,7 +165,7 @@ def is_complete(comparison: Comparison) -> bool:
         return False
     if not keeps_tags(comparison):
         return equal is not None and equal[1] == _id(copy)
-    return _tag(copy, COMPLETE) == _tag(copy, COPY_OF) != ""
+    return _tag(copy, COMPLETE) == copy_of(copy) != ""
 
 
 def both(comparison: Comparison) -> tuple[str, str]:
@@ -267,11 +252,11 @@ def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
     where = stage(comparison)
     if where in KEEPS and (text := _too_slow(comparison)):
         return text, FailureReason.DESTRUCTIVE_BLOCKED
-    if where not in _REFUSALS:
+    if where not in REFUSALS:
         return None
     staging = comparison.facts.staging or StagingTable()
     backup = f"the backup {code(staging.backup)}" if staging.backup else "a backup of it, if you have one"
-    text = _REFUSALS[where].format(
+    text = REFUSALS[where].format(
         copy=code(name(comparison.name)),
         table=code(comparison.name),
         backup=backup,
@@ -279,32 +264,29 @@ def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
         way_out=code(f':CopyFrom "{name(comparison.name)}"'),
         complete=code(COMPLETE),
         mark=code(ITEMS_FROM),
+        tag=code(COPY_OF),
+        value=code(str(comparison.actual_at((NAME, ITEMS_FROM)))),
     )
     return text, FailureReason.DESTRUCTIVE_BLOCKED
 
 
-_REFUSALS: Mapping[KeepStage, str] = {
-    KeepStage.IN_THE_WAY: (
-        "{copy} holds a copy of its items, from a change that has not ended. Write {line} into the definition, and "
-        "apply ends that change. If nobody needs the items, delete {copy}."
-    ),
-    KeepStage.INCOMPLETE: (
-        "The table is gone, and {copy}, the copy of its items, is not complete. Restore {backup} as {table}, then "
-        "apply goes on. To create the table with the items that are in {copy}, write {way_out} instead of {line}."
-    ),
-    KeepStage.LOST: (
-        "The table was being filled from {copy}, and that copy is gone. Restore {backup} under another name and look "
-        "at the items. When the table is complete, remove its tag {mark}."
-    ),
-    KeepStage.FOREIGN: (
-        "There is a table {copy} that dynatus did not create. The items are kept under that name while the table is "
-        "created again, so the name must be free."
-    ),
-    KeepStage.UNTAGGED: (
-        "There is a table {copy}, and this endpoint keeps no tags: nobody can say whether it holds all items of "
-        "{table}. If {table} has them, delete {copy}. To get them from {copy}, write {way_out} instead of {line}."
-    ),
-}
+def left_in_copy(table: str, of: str, found: copying.Compared) -> str:
+    """Why a copy is not deleted.
+
+    Args:
+        table: The table that must have its items.
+        of: What the tag of the copy says.
+        found: How many items are not there, or not as they are.
+    """
+    copy, itself = code(name(table)), code(table)
+    lacking = f"{found.missing:,} of {found.items:,} items of {copy} are not in {itself}"
+    changed = f"{found.different:,} of {found.items:,} items of {copy} have other values in {itself}"
+    parts = [text for text, count in ((lacking, found.missing), (changed, found.different)) if count]
+    again = f", or give {itself} the tag {code(ITEMS_FROM)} with the value {code(of)}: then apply copies them back"
+    return (
+        f"{', and '.join(parts)}, so {copy} stays. If your application has deleted or changed them since, delete "
+        f"{copy}. If not, put them back first{again if found.missing else ''}."
+    )
 
 
 def _too_slow(comparison: Comparison) -> str | None:

@@ -15,7 +15,8 @@ from dynatus_ci.table.aspects import keys, tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import AccountFacts, StagingTable
-from dynatus_ci.table.keep_items import COMPLETE, COPY_OF, ITEMS_FROM, KEEPS, NAME, PATH, SETTLES, KeepStage
+from dynatus_ci.table.keep_items import COMPLETE, COPY_OF, ITEMS_FROM, NAME, PATH
+from dynatus_ci.table.keep_stages import KEEPS, SETTLES, KeepStage
 from dynatus_ci.table.model import Difference, Path, Step, Table, Value
 from dynatus_ci.text import code
 

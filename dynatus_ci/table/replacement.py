@@ -12,6 +12,7 @@ from dynatus_ci.table.aspects import ASPECTS, indexes, keys
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
 from dynatus_ci.table.aspects.stream import Stream
 from dynatus_ci.table.facts import Emptiness
+from dynatus_ci.table.keep_stages import KEEPS
 from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Risk, Step, Value, digest
 from dynatus_ci.text import code, codes
 
@@ -206,7 +207,7 @@ def _items_notes(comparison: Comparison) -> Iterator[str]:
     if emptiness is Emptiness.RECOVERABLE or comparison.actual_at((RECOVERY, "PointInTimeRecoveryEnabled")):
         backup = code(f"{comparison.name}$DeletedTableBackup")
         yield f"If recovery is on, DynamoDB itself keeps {backup} for 35 days."
-    if keep_items.stage(comparison) in keep_items.KEEPS:
+    if keep_items.stage(comparison) in KEEPS:
         yield from keep_items.notes(comparison)
     elif emptiness is not Emptiness.EMPTY:
         yield WRITERS_STOP if comparison.facts.backups else "This endpoint has no backups: the items are lost."

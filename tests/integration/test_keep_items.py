@@ -301,6 +301,23 @@ def test_a_table_that_is_replaced_while_it_is_read_changes_nothing_in_its_copy(w
     assert held(world, COPY) == items
 
 
+@pytest.mark.parametrize("name", [NAME, COPY])
+def test_a_table_that_is_replaced_just_before_its_deletion_stays(world: World, name: str) -> None:
+    """Such as by another run of apply, while this one was held up between looking and deleting."""
+    items = begun(world, 12)
+
+    def replace_table(event: Event) -> None:
+        deletes = event.kind is EventKind.STEP and event.step and event.step.operation == "DeleteTable"
+        if deletes and event.step and event.step.parameters["TableName"] == name:
+            world.simulator.tables[name].id = "another"
+
+    run = world.apply(AFTER, on_event=replace_table)
+    assert run.table.result is Outcome.REFUSED
+    assert run.table.error
+    assert f"`{name}` was replaced by another table" in run.table.error.message
+    assert held(world, name) == items
+
+
 def test_what_an_application_writes_into_the_new_table_is_never_overwritten(world: World) -> None:
     ((items, planned),) = every(world, [MADE])
     world.pass_time(60)
@@ -328,6 +345,101 @@ def test_a_copy_with_items_that_the_table_does_not_have_stays(world: World) -> N
     del items["00003"]
     all_is_well(world, items)
     stranger.close()
+
+
+def tagged(world: World, table: str, key: str, value: str | None) -> None:
+    """Somebody sets a tag of a table, or removes it."""
+    stranger, arn = world.simulator.client(caller=SECOND_WRITER), world.simulator.tables[table].arn
+    if value is None:
+        stranger.untag_resource(ResourceArn=arn, TagKeys=[key])
+    else:
+        stranger.tag_resource(ResourceArn=arn, Tags=[{"Key": key, "Value": value}])
+    stranger.close()
+    world.pass_time(60)
+
+
+def refused(world: World, *said: str, wanted: Definition = AFTER) -> None:
+    """The next apply changes nothing, and says this."""
+    run = world.apply(wanted)
+    assert run.table.result is Outcome.REFUSED
+    assert run.writes == []
+    assert run.table.error
+    assert all(text in run.table.error.message for text in said), run.table.error.message
+
+
+def test_a_copy_with_newer_values_than_a_restored_table_stays(world: World) -> None:
+    """An item is changed after the backup. The table is gone, and somebody restores that backup in its place."""
+    items = begun(world, 12)
+    items["00007"] = order(7, total={"N": "777"})
+
+    def change(event: Event) -> None:
+        if event.kind is EventKind.BACKUP:
+            world.simulator.fill(NAME, [items["00007"]])
+
+    assert world.killed(AFTER, at=GONE, on_event=change)
+    world.pass_time(60)
+    stranger = world.simulator.client(caller=SECOND_WRITER)
+    stranger.restore_table_from_backup(TargetTableName=NAME, BackupArn=next(iter(world.simulator.backups)))
+    world.pass_time(3600)
+    refused(world, "1 of 12 items", "have other values", f"delete `{COPY}`")
+    assert held(world, COPY) == items
+    stranger.close()
+
+
+def test_a_copy_of_the_table_that_is_still_there_goes_whatever_changed_since(world: World) -> None:
+    ((items, _),) = every(world, [BACKED_UP])
+    world.pass_time(60)
+    items["00007"] = order(7, total={"N": "777"})
+    world.simulator.fill(NAME, [items["00007"]])
+    ends_well(world, items, KEPT)
+
+
+def test_a_table_without_the_tag_in_the_name_of_the_copy_stops_a_creation(world: World) -> None:
+    """A tool that removes unknown tags has removed it: no empty table may take the place of the one that is gone."""
+    ((items, _),) = every(world, [GONE])
+    world.pass_time(60)
+    of = dict(world.simulator.tables[COPY].tags.now)["dynatus:copy-of"]
+    tagged(world, COPY, "dynatus:copy-of", None)
+    refused(world, "has no tag `dynatus:copy-of`", f':CopyFrom "{COPY}"')
+    tagged(world, COPY, "dynatus:copy-of", of)
+    ends_well(world, items)
+
+
+def test_tags_that_were_removed_while_the_table_is_filled_can_be_set_again(world: World) -> None:
+    ((items, _),) = every(world, [MADE])
+    world.pass_time(60)
+    of = dict(world.simulator.tables[COPY].tags.now)["dynatus:copy-of"]
+    tagged(world, COPY, "dynatus:copy-of", None)
+    refused(world, "no longer has the tag `dynatus:copy-of`", f"`{of}`")
+    tagged(world, COPY, "dynatus:copy-of", of)
+    tagged(world, NAME, "dynatus:items-from", None)
+    refused(world, "12 of 12 items", "give `orders` the tag `dynatus:items-from`", f"`{of}`")
+    tagged(world, NAME, "dynatus:items-from", of)
+    ends_well(world, items)
+
+
+def test_a_table_that_lacks_items_does_not_agree_with_a_file_without_the_line(world: World) -> None:
+    ((items, _),) = every(world, [RETURNING])
+    world.pass_time(60)
+    lost = {key: value for key, value in AFTER.items() if key != "KeepItems"}
+    refused(world, "does not have all of its items back", "`:KeepItems true`", wanted=lost)
+    ends_well(world, items)
+
+
+def test_what_is_written_while_the_copy_cannot_be_tagged_is_kept(world: World) -> None:
+    """The tag that says that the copy is complete is refused for a while: all is compared once more before."""
+    items = begun(world, 12)
+    world.simulator.faults.add(Kind.THROTTLE, operations=["TagResource"], tables=[COPY], times=2)
+    late = order(1_000)
+
+    def write(event: Event) -> None:
+        if event.kind is EventKind.RETRY:
+            world.simulator.fill(NAME, [late])
+
+    run = world.apply(AFTER, on_event=write)
+    assert run.table.error is None
+    world.simulator.faults.clear()
+    all_is_well(world, items | {"01000": late})
 
 
 def test_a_table_that_somebody_deletes_during_the_copy_is_not_made_again(world: World) -> None:
