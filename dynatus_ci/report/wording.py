@@ -157,7 +157,7 @@ def _consequences(change: TableChange, risk: Risk) -> tuple[Consequence, ...]:
     risky = [difference for difference in change.differences if difference.risk is risk]
     if not is_deleted(change):
         return tuple(Consequence(change, difference, _template(difference)) for difference in risky)
-    kept = any(difference.path == keep_items.PATH for difference in change.differences)
+    kept = any(difference.path == keep_items.PATH and difference.desired for difference in change.differences)
     created = f" and created again, {'with its items' if kept else 'empty'}"
     again = created if change.action is Action.RECREATE else ""
     # AWS counts items every six hours. A table that is proven empty holds none, whatever the last count was.
@@ -272,7 +272,7 @@ def _sign(difference: Difference) -> str:
 def _part(difference: Difference) -> str:
     """A difference by name, with both values if they are short."""
     if difference.path == keep_items.PATH:
-        return keep_items.KEPT
+        return keep_items.KEPT if difference.desired else keep_items.WAITING
     if difference.effect is Effect.COPY:
         return _signed(_NEW, f"items of {code(copy_from.source_of(difference.desired))}")
     if difference.path == restore_from.PATH:

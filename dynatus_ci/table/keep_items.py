@@ -25,6 +25,7 @@ NAME = "KeepItems"
 PATH = (NAME,)
 TITLE = "items"
 KEPT = "keeps its items"
+WAITING = "items in a copy"
 SUFFIX = ".dynatus-items"
 COPY_OF = "dynatus:copy-of"
 COMPLETE = "dynatus:copy-complete"
@@ -201,10 +202,14 @@ def must_look(comparison: Comparison) -> bool:
 
 
 def differences(comparison: Comparison) -> Iterator[Difference]:
-    """That items are on their way. It uses the capacity of both tables, so it is disruptive; it loses nothing."""
-    if stage(comparison) not in IDLE:
-        desired = comparison.desired.at(PATH)
-        yield Difference(comparison.name, PATH, None, desired, effect=Effect.COPY, risk=Risk.DISRUPTIVE)
+    """That items are on their way. It uses the capacity of both tables, so it is disruptive; it loses nothing.
+
+    Where they cannot be, the table is refused, and nothing is said of what a copy would do.
+    """
+    where, desired = stage(comparison), comparison.desired.at(PATH)
+    if where not in IDLE:
+        risk = Risk.SAFE if where in REFUSALS else Risk.DISRUPTIVE
+        yield Difference(comparison.name, PATH, None, desired, effect=Effect.COPY, risk=risk)
 
 
 def consequence(difference: Difference) -> str:

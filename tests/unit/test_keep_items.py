@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from dynatus_ci.definitions import loader
-from dynatus_ci.table import build, lookups, planner, proof
+from dynatus_ci.report import wording
+from dynatus_ci.table import build, keep_items, lookups, planner, proof
 from dynatus_ci.table.facts import AccountFacts, Emptiness, Memory, ProbeState, StagingTable
 from dynatus_ci.table.model import Action, Risk, Step, Table, TableChange
 from tests import small_tables
@@ -188,12 +189,17 @@ REFUSED: dict[str, tuple[Found, str]] = {
     "somebody else's table has the copy's name": (Found(copy=""), "that dynatus did not create"),
     "the copy is gone while the table is filled": (replace(NEW, from_copy=OF_THIS), "is gone"),
     "it is filled from another copy": (
-        replace(NEW, from_copy=OF_THIS, copy=OF_OTHER, complete=True), "is gone"),
+        replace(NEW, from_copy=OF_THIS, copy=OF_OTHER, complete=True), "no longer has the tag `dynatus:copy-of`"),
+    "it is filled from a copy without its tag": (
+        replace(NEW, from_copy=OF_THIS, copy="", complete=True), f"with the value `{OF_THIS}`"),
+    "the table is gone, and a table without the tag has the copy's name": (
+        Found(key=None, copy=""), "has no tag `dynatus:copy-of` that names it"),
+    "the line is gone while it is filled": (replace(MADE, kept=False), "does not have all of its items back"),
     "the line is gone, and the table too": (
         Found(key=None, copy=OF_THIS, complete=True, kept=False), "holds a copy of its items"),
     "the line is gone during the copy": (Found(copy=OF_THIS, kept=False), "holds a copy of its items"),
     "the line and the new key are gone while it is filled": (
-        replace(MADE, file="old", kept=False), "holds a copy of its items"),
+        replace(MADE, file="old", kept=False), "does not have all of its items back"),
     "no tags, and a copy of an earlier run": (Found(emulator="dynamodb-local", copy=""), "keeps no tags"),
     "no tags, a copy of an earlier run, the table gone": (
         Found(key=None, emulator="dynamodb-local", copy=""), "keeps no tags"),
@@ -217,6 +223,19 @@ def test_what_nobody_can_finish_is_refused(found: Found, why: str) -> None:
     assert change.steps == ()
     assert change.changes
     assert COPY in (change.refusal or "")
+    assert not [d for d in change.differences if d.path == keep_items.PATH and d.risk is not Risk.SAFE]
+
+
+@pytest.mark.parametrize("found", [replace(MADE, kept=False), Found(copy=OF_THIS, kept=False)], ids=["filled", "goes"])
+def test_no_report_promises_items_to_a_file_without_the_line(found: Found) -> None:
+    change = found.change()
+    shown_parts = wording.overview(change)
+    risky = (*wording.destructive(change), *wording.disruptive(change))
+    said = " ".join(wording.consequence([consequence]) for consequence in risky)
+    assert "items in a copy" in shown_parts
+    assert "keeps its items" not in shown_parts
+    assert "with its items" not in said
+    assert "Start its writers" not in said
 
 
 def test_the_refusal_of_a_copy_that_is_not_complete_names_the_backup() -> None:
