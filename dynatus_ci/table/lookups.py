@@ -54,10 +54,13 @@ def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> 
     unknown_keys = (aspect.unknown_key(base) for aspect in support.readable(base))
     replaced = goes and not desired.absent
     new_key = ENCRYPTION.unchecked_key(base) if replaced and support.keeps(base, (ENCRYPTION.name,)) else None
+    # Nobody can scan a table that is being created. It is refused for that.
+    being_made = comparison.info is not None and comparison.info.status == "CREATING"
+    emptiness = (goes and not being_made) or copy_from.must_prove_empty(base)
     return MissingFacts(
         scaling=unread and _scaling_matters(comparison, base),
         schedules=facts.schedules is None and not facts.scaling_denied and _manages_scaling(comparison),
-        emptiness=(goes or copy_from.must_prove_empty(base)) and facts.emptiness is Emptiness.NOT_ASKED,
+        emptiness=emptiness and facts.emptiness is Emptiness.NOT_ASKED,
         probe=replaced and probe.possible(base) and facts.probe is ProbeState.NOT_ASKED,
         key=next(filter(None, unknown_keys), new_key),
         source=copy_from.unread_source(base),

@@ -30,6 +30,10 @@ ARN = r"arn:(aws[a-z-]*):dynamodb:([a-z0-9-]+):(\d{12}):table/([a-zA-Z0-9_.-]{3,
 SECONDS = (80, None)
 """How long a restore takes: the fastest that was measured, of a table with one item. Nobody knows the most."""
 UNDER_WAY = "The table is being restored from the backup now. Apply waits for that, then it does the rest."
+_FOREIGN = (
+    "The table is being created, and not from this backup. Wait until that has ended, then delete the table, or remove "
+    "`:RestoreFrom`."
+)
 _OVERRIDDEN = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
 """Members of CreateTable that a restore takes with `Override` behind their names."""
 
@@ -106,11 +110,7 @@ def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
     if not comparison.desired.manages(NAME):
         return None
     if _is_foreign(comparison):
-        text = (
-            "The table is being created, and not from this backup. Wait until that has ended, then delete the table, "
-            f"or remove {code(':RestoreFrom')}."
-        )
-        return text, FailureReason.DESTRUCTIVE_BLOCKED
+        return _FOREIGN, FailureReason.DESTRUCTIVE_BLOCKED
     found = comparison.facts.backup
     if found is None or not wanted(comparison):
         return None
@@ -208,8 +208,10 @@ def info(comparison: Comparison) -> TableInfo:
     return TableInfo(table_id="", arn=arn, status="ACTIVE", items=found.items, bytes=found.bytes)
 
 
-def recreation() -> str:
+def recreation(comparison: Comparison) -> str:
     """Why a table with another key is not deleted while its file has `:RestoreFrom`."""
+    if _is_foreign(comparison):
+        return _FOREIGN
     return (
         "A restore keeps the key, and fills only a table that is missing. To give this table another key, remove "
         f"{code(':RestoreFrom')}."

@@ -206,11 +206,11 @@ def test_a_table_that_is_there_is_agreed_and_one_of_another_key_is_not_deleted(w
     assert "fills only a table that is missing" in refused(world, other)
 
 
-def test_a_table_that_somebody_else_is_making_is_left_alone(world: World) -> None:
-    plain = definition(NEW, "id", "at")
-    wanted = {**plain, "RestoreFrom": backed_up(world)}
+@pytest.mark.parametrize("key", [("id", "at"), ("id",)], ids=["the same key", "another key"])
+def test_a_table_that_somebody_else_is_making_is_left_alone(world: World, key: tuple[str, ...]) -> None:
+    wanted = {**definition(NEW, "id", "at"), "RestoreFrom": backed_up(world)}
     client = world.simulator.client(caller=SECOND_WRITER)
-    client.create_table(**plain)
+    client.create_table(**definition(NEW, *key))
     client.close()
     planned = world.plan(wanted)
     refusal = planned.tables[0].refusal
