@@ -25,7 +25,7 @@ from dynatus_ci.table.fit import Answers
 from dynatus_ci.table.item_checks import Check, Extent, Misfit
 from dynatus_ci.table.items import Digest, Digests, Item, Match
 from dynatus_ci.table.model import Path
-from dynatus_ci.text import code
+from dynatus_ci.text import code, codes
 
 _Insert: TypeAlias = tuple[Item, dict[str, Any]]
 """An item, and the statement that puts it."""
@@ -97,6 +97,7 @@ class Copier:
         pause: Lets so many seconds pass.
         check_time: Raises where the run must end. It is called before each call.
         on_progress: Called after each page with what is done ("checked", "copied", "compared"), and to how many items.
+        on_answer: Called after each call: with what AWS said where that must be sent again, else with nothing.
     """
 
     aws: Aws
@@ -105,6 +106,7 @@ class Copier:
     pause: Callable[[float], None] = time.sleep
     check_time: Callable[[], None] = lambda: None
     on_progress: Callable[[str, int], None] = lambda _what, _count: None
+    on_answer: Callable[[str], None] = lambda _text: None
     tally: Tally = field(default_factory=Tally)
     _pace: CopyPace = field(init=False)
     _lock: Lock = field(default_factory=Lock)
@@ -305,6 +307,8 @@ class Copier:
                 raise self._refused("BatchExecuteStatement", str(reason))
         self._wrote(written, answer)
         if again:
+            refused = codes(sorted(_AGAIN & {one.get("Error", {}).get("Code") for one in answer["Responses"]}))
+            self.on_answer(f"BatchExecuteStatement of table {code(self.job.target)} has {refused} for some items")
             self._pace.throttled()
             self.check_time()
         return again
@@ -373,8 +377,10 @@ class Copier:
                 failures += failed.kind is not ErrorKind.THROTTLED
                 if failed.kind not in {ErrorKind.THROTTLED, *_PASSING} or failures > MOST_FAILURES:
                     raise
+                self.on_answer(failed.message)
                 self._pace.throttled()
             else:
+                self.on_answer("")
                 self._pace.accepted()
                 return answer
 

@@ -256,6 +256,7 @@ def _copier(table: TableRun, source: Table, target: Table) -> Copier:
         now=table.now,
         pause=table.pause,
         check_time=table.check_time,
+        on_answer=table.answered,
         on_progress=ItemProgress(
             lambda kind, text, done: table.notify(kind, text, done=done),
             source.info.items if source.info else 0,

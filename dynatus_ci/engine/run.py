@@ -178,6 +178,10 @@ class TableRun:
             on_long=self.leave_slot,
         )
 
+    def answered(self, text: str) -> None:
+        """Remember what AWS said last, for the case that the time is over before it takes the call."""
+        self.last_answer = text
+
     def pause(self, seconds: float) -> None:
         """Let time pass; a stop ends it."""
         self.run.clock.wait(seconds, self.run.stop)

@@ -7,6 +7,7 @@ that change while a change has not ended. Every test looks for each item that wa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -206,6 +207,17 @@ def test_throttled_calls_and_items_are_sent_again(world: World) -> None:
     assert run.table.error is None
     world.simulator.faults.clear()
     all_is_well(world, items)
+
+
+def test_the_end_of_the_time_says_that_a_copy_was_throttled(world: World) -> None:
+    begun(world, 12)
+    world.options = replace(world.options, wait_seconds=600)
+    world.simulator.faults.add(Kind.THROTTLE, operations=["BatchExecuteStatement"])
+    run = world.apply(AFTER)
+    assert run.table.error
+    assert run.table.error.reason is FailureReason.TIMEOUT
+    assert "The last answer of AWS: BatchExecuteStatement of table `orders.dynatus-items`" in run.table.error.message
+    assert "ThrottlingException" in run.table.error.message
 
 
 def test_what_another_writes_until_the_last_comparison_is_kept(world: World) -> None:
