@@ -243,6 +243,20 @@ def test_what_another_writes_until_the_last_comparison_is_kept(world: World) -> 
     stranger.close()
 
 
+def test_an_item_that_comes_alone_after_the_copy_is_kept(world: World) -> None:
+    """Nothing has to leave the copy then: what is missing there must be counted, too."""
+    items = begun(world, 12)
+    late = order(1_000)
+
+    def told(event: Event) -> None:
+        if event.kind is EventKind.BACKUP:
+            world.simulator.fill(NAME, [late])
+
+    run = world.apply(AFTER, on_event=told)
+    assert run.table.error is None
+    all_is_well(world, items | {"01000": late})
+
+
 @pytest.mark.parametrize(
     "written",
     [
