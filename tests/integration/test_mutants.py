@@ -264,7 +264,12 @@ def an_index_leaves_its_scaling_behind(patch: Patch) -> None:
 
 
 def a_new_index_scales_before_it_is_built(patch: Patch) -> None:
-    patch.setattr(scaling.Writes, "_is_new", lambda *_: False)
+    right = scaling.Writes.steps
+
+    def early(self: Any, *sides: Any) -> Iterator[Step]:
+        yield from (replace(step, phase=Phase.CHANGE) for step in right(self, *sides))
+
+    patch.setattr(scaling.Writes, "steps", early)
     patch.setattr(scaling.Writes, "follows", lambda *_: False)
 
 
