@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 
+from dynatus_ci.engine import Event, EventKind
 from dynatus_ci.table.outcome import Outcome
 from tests.simulator import SECOND_WRITER
 from tests.simulator.tables import Json
@@ -47,6 +48,16 @@ def written_to(world: World, name: str, item: Callable[[int], Json]) -> Iterator
     yield
     world.simulator.faults.clear()
     stranger.close()
+
+
+def written_at(world: World, kind: EventKind, name: str, item: Json) -> Callable[[Event], None]:
+    """For `on_event`: another writes an item into a table at each event of a kind."""
+
+    def write(event: Event) -> None:
+        if event.kind is kind:
+            world.simulator.fill(name, [item])
+
+    return write
 
 
 def refused(world: World, wanted: Definition) -> str:

@@ -17,7 +17,7 @@ from dynatus_ci.engine import Event, EventKind
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.model import Action, Plan
 from dynatus_ci.table.outcome import Outcome
-from tests.integration.moving import held, order, written_to
+from tests.integration.moving import held, order, written_at, written_to
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.tables import Json
 from tests.small_tables import definition, global_index, local_index
@@ -247,12 +247,7 @@ def test_an_item_that_comes_alone_after_the_copy_is_kept(world: World) -> None:
     """Nothing has to leave the copy then: what is missing there must be counted, too."""
     items = begun(world, 12)
     late = order(1_000)
-
-    def told(event: Event) -> None:
-        if event.kind is EventKind.BACKUP:
-            world.simulator.fill(NAME, [late])
-
-    run = world.apply(AFTER, on_event=told)
+    run = world.apply(AFTER, on_event=written_at(world, EventKind.BACKUP, NAME, late))
     assert run.table.error is None
     all_is_well(world, items | {"01000": late})
 
@@ -292,12 +287,7 @@ def test_an_item_that_spoils_after_the_check_is_found_before_the_table_goes(worl
     """It fits the new key, and not the index: the copy takes it, and the new table would not."""
     begun(world, 12)
     old = world.simulator.tables[NAME].id
-
-    def spoil(event: Event) -> None:
-        if event.kind is EventKind.BACKUP:
-            world.simulator.fill(NAME, [order(5, shop={"N": "77777"})])
-
-    run = world.apply(AFTER, on_event=spoil)
+    run = world.apply(AFTER, on_event=written_at(world, EventKind.BACKUP, NAME, order(5, shop={"N": "77777"})))
     assert run.table.error
     assert run.table.error.reason is FailureReason.ITEMS_DO_NOT_FIT
     assert "77777" not in run.table.error.message
@@ -397,12 +387,7 @@ def test_a_copy_with_newer_values_than_a_restored_table_stays(world: World) -> N
     """An item is changed after the backup. The table is gone, and somebody restores that backup in its place."""
     items = begun(world, 12)
     items["00007"] = order(7, total={"N": "777"})
-
-    def change(event: Event) -> None:
-        if event.kind is EventKind.BACKUP:
-            world.simulator.fill(NAME, [items["00007"]])
-
-    assert world.killed(AFTER, at=GONE, on_event=change)
+    assert world.killed(AFTER, at=GONE, on_event=written_at(world, EventKind.BACKUP, NAME, items["00007"]))
     world.pass_time(60)
     stranger = world.simulator.client(caller=SECOND_WRITER)
     stranger.restore_table_from_backup(TargetTableName=NAME, BackupArn=next(iter(world.simulator.backups)))
@@ -457,12 +442,7 @@ def test_what_is_written_while_the_copy_cannot_be_tagged_is_kept(world: World) -
     items = begun(world, 12)
     world.simulator.faults.add(Kind.THROTTLE, operations=["TagResource"], tables=[COPY], times=2)
     late = order(1_000)
-
-    def write(event: Event) -> None:
-        if event.kind is EventKind.RETRY:
-            world.simulator.fill(NAME, [late])
-
-    run = world.apply(AFTER, on_event=write)
+    run = world.apply(AFTER, on_event=written_at(world, EventKind.RETRY, NAME, late))
     assert run.table.error is None
     world.simulator.faults.clear()
     all_is_well(world, items | {"01000": late})
