@@ -173,6 +173,16 @@ class Aws:
         """Remember that this endpoint does not keep a setting."""
         self.unsupported.add(setting)
 
+    def cannot_keep_after(self, failed: CallFailed, setting: str) -> None:
+        """Remember it because of a failed call.
+
+        Raises:
+            CallFailed: It failed for another reason, or AWS itself refused it.
+        """
+        if failed.kind is not ErrorKind.UNSUPPORTED or self.is_aws:
+            raise failed
+        self.cannot_keep(setting)
+
     def _service(
         self, service: str, operation: str, *, slot: str, config: _Config, parameters: Mapping[str, Any]
     ) -> dict[str, Any]:

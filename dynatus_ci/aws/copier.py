@@ -279,9 +279,7 @@ class Copier:
             try:
                 sent = self._insert(sent)
             except CallFailed as failed:
-                if failed.kind is not ErrorKind.UNSUPPORTED or self.aws.is_aws:
-                    raise
-                self.aws.cannot_keep(PARTIQL)
+                self.aws.cannot_keep_after(failed, PARTIQL)
                 return False
         return True
 

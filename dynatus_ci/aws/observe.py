@@ -78,9 +78,7 @@ def answers(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Aspect]) 
         except CallFailed as failed:
             if failed.kind is ErrorKind.MISSING:
                 continue  # AWS answers so just after the table was created; it says nothing about the aspect
-            if failed.kind is not ErrorKind.UNSUPPORTED or aws.is_aws:
-                raise
-            aws.cannot_keep(aspect.name)
+            aws.cannot_keep_after(failed, aspect.name)
     return read
 
 
@@ -216,9 +214,7 @@ class FactCache:
         except CallFailed as failed:
             if failed.kind is ErrorKind.MISSING:
                 return Backup()
-            if failed.kind is not ErrorKind.UNSUPPORTED or self._aws.is_aws:
-                raise
-            self._aws.cannot_keep(restore_from.NAME)
+            self._aws.cannot_keep_after(failed, restore_from.NAME)
             return None
         return restore_from.backup(answer["BackupDescription"])
 
@@ -230,9 +226,7 @@ class FactCache:
         try:
             return transfers.look(self._aws, desired, source)
         except CallFailed as failed:
-            if failed.kind is not ErrorKind.UNSUPPORTED or self._aws.is_aws:
-                raise
-            self._aws.cannot_keep(through_s3.NAME)
+            self._aws.cannot_keep_after(failed, through_s3.NAME)
             return None
 
     def _is_copied(self, desired: Table, facts: AccountFacts) -> bool:

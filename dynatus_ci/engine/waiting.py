@@ -78,12 +78,11 @@ def for_export(table: TableRun, arn: str) -> bool:
         StopTable: It failed.
     """
 
-    def ended() -> WaitOutcome | None:
+    def look() -> TableExport:
         answer = table.aws.read("DescribeExport", table=table.desired.at(copy_from.PATH), ExportArn=arn)
-        found = through_s3.export(answer["ExportDescription"])
-        return _transferred(table, through_s3.EXPORT, found)
+        return through_s3.export(answer["ExportDescription"])
 
-    return table.poll().until(ended) is WaitOutcome.DONE
+    return _until_completed(table, through_s3.EXPORT, look)
 
 
 def for_import(table: TableRun, arn: str) -> bool:
@@ -93,30 +92,28 @@ def for_import(table: TableRun, arn: str) -> bool:
         StopTable: It failed.
     """
 
-    def ended() -> WaitOutcome | None:
+    def look() -> TableImport:
         answer = table.aws.read("DescribeImport", table=table.desired.name, ImportArn=arn)
-        found = through_s3.imported(answer["ImportTableDescription"])
-        return _transferred(table, through_s3.IMPORT, found)
+        return through_s3.imported(answer["ImportTableDescription"])
+
+    return _until_completed(table, through_s3.IMPORT, look)
+
+
+def _until_completed(table: TableRun, operation: str, look: Callable[[], TableExport | TableImport]) -> bool:
+    def ended() -> WaitOutcome | None:
+        found = look()
+        status = f"{operation} is {code(found.status)}"
+        if status != table.last_answer:
+            table.notify(EventKind.WAITING, f"waiting: {status}")
+        table.last_answer = status
+        if found.status in {through_s3.RUNNING, "CANCELLING"}:
+            return None
+        if found.status == through_s3.COMPLETED:
+            return WaitOutcome.DONE
+        message = f"{operation} for table {code(table.desired.name)}: {through_s3.failed(found)}"
+        raise StopTable(Outcome.FAILED, Failure("ChangeFailed", message, operation))
 
     return table.poll().until(ended) is WaitOutcome.DONE
-
-
-def _transferred(table: TableRun, operation: str, found: TableExport | TableImport) -> WaitOutcome | None:
-    """Whether an export or an import has ended.
-
-    Raises:
-        StopTable: It failed.
-    """
-    status = f"{operation} is {code(found.status)}"
-    if status != table.last_answer:
-        table.notify(EventKind.WAITING, f"waiting: {status}")
-    table.last_answer = status
-    if found.status in {through_s3.RUNNING, "CANCELLING"}:
-        return None
-    if found.status == through_s3.COMPLETED:
-        return WaitOutcome.DONE
-    message = f"{operation} for table {code(table.desired.name)}: {through_s3.failed(found)}"
-    raise StopTable(Outcome.FAILED, Failure("ChangeFailed", message, operation))
 
 
 def for_transfer(table: TableRun, actual: Table | None, facts: AccountFacts) -> bool:

@@ -51,7 +51,7 @@ def left_over(change: TableChange, facts: AccountFacts) -> tuple[Difference, ...
             facts = keep_steps.after(step, facts)
         elif not probe.is_about(step, change.table):
             table = _after(step, table, change, facts)
-        if step.operation == through_s3.IMPORT:
+        if through_s3.is_import(step):
             facts = through_s3.after_import(facts)
         if copy_from.is_copy(step):
             facts = replace(facts, memory=replace(facts.memory, copied=True))
@@ -79,7 +79,7 @@ def _made(step: Step, change: TableChange, facts: AccountFacts) -> Table | None:
     """The table that a step makes."""
     if restore_from.is_restore(step) and change.desired:
         return sides.as_made(restore_from.restored(Comparison(change.desired, None, facts)), facts)
-    if step.operation == through_s3.IMPORT:
+    if through_s3.is_import(step):
         return sides.as_made(step.parameters["TableCreationParameters"], facts)
     return sides.as_made(step.parameters, facts)
 

@@ -23,6 +23,8 @@ from dynatus_ci.table.model import Difference, Step, Table, Value
 from dynatus_ci.text import code
 
 NAME = "Through"
+SOURCE = ("CopyFrom",)
+"""Where a definition names its source: `copy_from.PATH`, but that module imports this one."""
 EXPORT, IMPORT, COUNT = "ExportTableToPointInTime", "ImportTable", "Scan"
 URL = r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?"
 LONGEST_FOLDER = 512
@@ -303,6 +305,11 @@ def count(comparison: Comparison, copy: Difference) -> Step:
     )
 
 
+def is_import(step: Step) -> bool:
+    """Whether a step makes the table of an export."""
+    return step.operation == IMPORT
+
+
 def is_count(step: Step) -> bool:
     """Whether a step counts the items of an imported table."""
     return step.operation == COUNT and step.aspect == NAME
@@ -365,7 +372,7 @@ def miscounted(comparison: Comparison, found: int) -> str | None:
         found: How many items the table has.
     """
     made, count = import_of(comparison), exported(comparison)
-    name, source = comparison.name, comparison.desired.at(("CopyFrom",))
+    name, source = comparison.name, comparison.desired.at(SOURCE)
     if made is None or (made.items == count and found == count):
         return None
     if made.items != count:
@@ -385,5 +392,5 @@ def miscounted(comparison: Comparison, found: int) -> str | None:
 
 def counted(comparison: Comparison) -> str:
     """What was found, as a sentence."""
-    source = code(comparison.desired.at(("CopyFrom",)))
+    source = code(comparison.desired.at(SOURCE))
     return f"All {exported(comparison):,} items of the export of {source} are in {code(comparison.name)}."
