@@ -128,9 +128,10 @@ def must_look_for_exports(comparison: Comparison) -> bool:
 
 
 def is_imported(comparison: Comparison) -> bool:
-    """Whether AWS makes the table, which is missing, of an export."""
-    missing = comparison.actual is None and through_s3.wanted(comparison)
-    return missing and comparison.facts.transfer is not None and _source(comparison) is not None
+    """Whether AWS makes the table, which is missing, of an export. Not of a source that is known to be gone."""
+    sources, name = comparison.facts.sources, comparison.desired.at(PATH)
+    gone = name in sources and sources[name] is None
+    return comparison.actual is None and through_s3.wanted(comparison) and not gone
 
 
 def left_to_read(comparison: Comparison) -> Table | None:
@@ -198,9 +199,9 @@ def import_steps(comparison: Comparison, created: Iterable[Difference], served: 
         created: The differences of a table that is created.
         served: The ids of those that are gone after that.
     """
-    source = _source(comparison)
+    source = _source(comparison) or Table(comparison.desired.at(PATH))  # a plan without an account knows its name
     copy = next((difference for difference in created if difference.path == PATH), None)
-    if source and copy:
+    if copy:
         yield from through_s3.steps(comparison, source, copy, served)
 
 
@@ -367,9 +368,9 @@ def _untag(comparison: Comparison, difference: Difference) -> Step:
     )
 
 
-def arn_beside(table: Table, name: str) -> str:
-    """The ARN of a table of the same account and region as another one."""
-    return f"{table.info.arn.rpartition('/')[0] if table.info else 'table'}/{name}"
+def arn_beside(table: Table | None, name: str) -> str:
+    """The ARN of a table of the same account and region as another one; `table/NAME` where none is known."""
+    return f"{table.info.arn.rpartition('/')[0] if table and table.info else 'table'}/{name}"
 
 
 def info(comparison: Comparison) -> TableInfo:
@@ -377,6 +378,5 @@ def info(comparison: Comparison) -> TableInfo:
     if comparison.info:
         return comparison.info
     source = _source(comparison)
-    found = source.info if source and source.info else TableInfo(table_id="", arn="table/", status="ACTIVE")
-    arn = arn_beside(source, comparison.name) if source else found.arn
-    return TableInfo(table_id="", arn=arn, status="ACTIVE", items=found.items, bytes=found.bytes)
+    made = TableInfo(table_id="", arn=arn_beside(source, comparison.name), status="ACTIVE")
+    return replace(made, items=source.info.items, bytes=source.info.bytes) if source and source.info else made

@@ -48,6 +48,7 @@ def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> 
         return MissingFacts(backup=restore_from.unread_backup(comparison))
     if restore_from.wanted(comparison):
         base = sides.restored(comparison)
+    before = base  # of a table that is only expected, nothing more has to be known of its source
     if copy_from.is_imported(comparison):
         base = sides.imported(comparison)
     unread = facts.scaling is None and not facts.scaling_denied
@@ -56,15 +57,15 @@ def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> 
     new_key = ENCRYPTION.unchecked_key(base) if replaced and support.keeps(base, (ENCRYPTION.name,)) else None
     # Nobody can scan a table that is being created. It is refused for that.
     being_made = comparison.info is not None and comparison.info.status == "CREATING"
-    emptiness = (goes and not being_made) or copy_from.must_prove_empty(base)
+    emptiness = (goes and not being_made) or copy_from.must_prove_empty(before)
     return MissingFacts(
         scaling=unread and _scaling_matters(comparison, base),
         schedules=facts.schedules is None and not facts.scaling_denied and _manages_scaling(comparison),
         emptiness=emptiness and facts.emptiness is Emptiness.NOT_ASKED,
         probe=replaced and probe.possible(base) and facts.probe is ProbeState.NOT_ASKED,
         key=next(filter(None, unknown_keys), new_key),
-        source=copy_from.unread_source(base),
-        copied=copy_from.must_compare(base),
+        source=copy_from.unread_source(before),
+        copied=copy_from.must_compare(before),
         staging=keep_items.must_look(comparison),
         transfer=copy_from.must_look_for_exports(comparison),
     )

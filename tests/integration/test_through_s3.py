@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from dynatus_ci import engine
 from dynatus_ci.errors import FailureReason
+from dynatus_ci.table import build
 from dynatus_ci.table.model import Action, Risk
 from dynatus_ci.table.outcome import Outcome, Status
 from tests.integration.moving import held, order, refused
@@ -90,6 +92,14 @@ def test_time_to_live_is_shown_as_a_risk_because_the_items_are_there(world: Worl
     (change,) = world.plan(TARGET).tables
     risks = {"/".join(difference.path): difference.risk for difference in change.differences}
     assert risks["TimeToLiveSpecification"] is Risk.DISRUPTIVE
+
+
+def test_a_plan_without_an_account_shows_the_same_steps() -> None:
+    (change,) = engine.plan_against([], [build.desired(PLAIN)], region="eu-west-1", endpoint=None).tables
+    assert [step.operation for step in change.steps] == OPERATIONS
+    assert change.steps[-1].parameters["ResourceArn"] == f"table/{NEW}"
+    (change,) = engine.plan_against([], [build.desired({**PLAIN, "CopyFrom": OLD})], region=None, endpoint=None).tables
+    assert change.steps[-1].parameters["ResourceArn"] == f"table/{NEW}"
 
 
 # --- stops -----------------------------------------------------------------------------------------------------------
