@@ -151,10 +151,15 @@ def must_prove_empty(comparison: Comparison) -> bool:
 
 
 def differences(comparison: Comparison) -> Iterator[Difference]:
-    """That the table is not filled yet. It uses the capacity of both tables, so it is disruptive."""
-    if stage(comparison) in UNFINISHED:
+    """That the table is not filled yet.
+
+    It uses the capacity of both tables, or writes all items to S3, so it is disruptive: until AWS has imported them.
+    """
+    where = stage(comparison)
+    if where in UNFINISHED:
         begun, wanted = comparison.actual_at((NAME, COPYING)), asked(comparison.desired)
-        yield Difference(comparison.name, PATH, begun, wanted, effect=Effect.COPY, risk=Risk.DISRUPTIVE)
+        risk = Risk.SAFE if where is Stage.IMPORTED else Risk.DISRUPTIVE
+        yield Difference(comparison.name, PATH, begun, wanted, effect=Effect.COPY, risk=risk)
 
 
 def with_mark(comparison: Comparison, create: Step) -> Step:

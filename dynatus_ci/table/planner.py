@@ -184,7 +184,7 @@ def _made_by_aws(
     """
     found = {difference.id: difference for difference in later.differences}
     # Its items are there before the other steps run: so these risk what they risk for any table.
-    risked = (replace(d, risk=found[d.id].risk) if d.id in found else d for d in created)
+    risked = (replace(d, risk=Risk.highest((d.risk, found[d.id].risk))) if d.id in found else d for d in created)
     supported, unsupported = support.split(comparison, tuple(risked))
     known = {difference.id for difference in created}
     more = tuple(difference for difference in later.differences if difference.id not in known)
