@@ -172,7 +172,9 @@ def _kept(comparison: Comparison, name: str, index: Mapping[str, Value]) -> Valu
     """An index that is built again, with the actual units that scale and the actual limits that no file mentions."""
     limits = {**(comparison.was_at(name, "OnDemandThroughput") or {}), **index.get("OnDemandThroughput", {})}
     if targets.PROVISIONED in index:
-        return {**index, targets.PROVISIONED: targets.units_to_send(comparison, (GLOBAL, name))}
+        units = targets.units_to_send(comparison, (GLOBAL, name))
+        warm = warm_throughput.at_least(units, index.get(WarmThroughput.name) or {})
+        return {**index, targets.PROVISIONED: units, **({WarmThroughput.name: warm} if warm else {})}
     return {**index, **({"OnDemandThroughput": limits} if limits else {})}
 
 

@@ -51,6 +51,11 @@ def raised(actual: Value, desired: Value) -> Value:
     return {member: max(units, (actual or {}).get(member, 0)) for member, units in desired.items()}
 
 
+def at_least(capacity: Value, desired: Value) -> Value:
+    """What to send with a capacity: AWS refuses a member below it."""
+    return raised({member: capacity[CAPACITY[member]] for member in desired}, desired)
+
+
 def lower_note(what: str, actual: Value, desired: Value) -> Iterator[str]:
     """A note for each member that the file lowers: AWS only raises them."""
     for member, units in desired.items():
