@@ -110,7 +110,8 @@ def _send(table: TableRun, step: Step) -> dict[str, Any]:
         return table.aws.write(step.operation, table=keep_items.name(name), parameters=step.parameters)
     if not probe.is_about(step, name):
         table.forget_scaling(step.expects)
-        return table.aws.write(step.operation, table=name, parameters=step.parameters, service=step.service)
+        about = name if step.operation != through_s3.EXPORT else table.desired.at(through_s3.SOURCE)
+        return table.aws.write(step.operation, table=about, parameters=step.parameters, service=step.service)
     try:
         if not _probe_needs(table, step):
             return {}

@@ -274,3 +274,4 @@ def test_a_permission_that_is_missing_is_named(world: World, operation: str) -> 
     run = world.apply(PLAIN)
     assert run.table.error
     assert run.table.error.missing_permission == f"dynamodb:{operation}"
+    assert f"{operation} of table `{OLD}`" in run.table.error.message
