@@ -111,8 +111,10 @@ def count(table: TableRun, step: Step, actual: Table | None) -> None:
     began, imported = table.now(), _live(table, step.parameters["TableName"])
     copier = _copier(table, imported, imported)
     comparison = Comparison(table.desired, actual, table.facts)
+    seen = actual.info.table_id if actual and actual.info else ""
     try:
         wrong = through_s3.miscounted(comparison, copier.count())
+        _check_ids(table, copier, (seen, seen))
     except (CallFailed, StopTable):
         table.progress.ended(Status.FAILED)
         raise

@@ -106,7 +106,7 @@ def _until_completed(table: TableRun, operation: str, look: Callable[[], TableEx
         if status != table.last_answer:
             table.notify(EventKind.WAITING, f"waiting: {status}")
         table.last_answer = status
-        if found.status in {through_s3.RUNNING, "CANCELLING"}:
+        if found.status in through_s3.UNDER_WAY:
             return None
         if found.status == through_s3.COMPLETED:
             return WaitOutcome.DONE

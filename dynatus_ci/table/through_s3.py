@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 from dynatus_ci.errors import FailureReason
@@ -30,6 +31,8 @@ URL = r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?"
 LONGEST_FOLDER = 512
 """Characters. AWS takes 1,024 with the table's name and its own folders."""
 RUNNING = "IN_PROGRESS"
+UNDER_WAY = frozenset({RUNNING, "CANCELLING"})
+"""The states that end by themselves."""
 COMPLETED = "COMPLETED"
 EXPORT_SECONDS = (60, None)
 """How long an export takes: nobody has measured the least, and it grows with the table."""
@@ -78,7 +81,7 @@ def export(description: Mapping[str, Any]) -> TableExport:
     return TableExport(
         arn=arn,
         status=description["ExportStatus"],
-        made=f"{description['ExportTime']:%Y-%m-%d %H:%M} UTC" if "ExportTime" in description else "",
+        made=f"{description['ExportTime'].astimezone(UTC):%Y-%m-%d %H:%M} UTC" if "ExportTime" in description else "",
         items=description.get("ItemCount", 0),
         folder=folder_of_data(description.get("S3Prefix", ""), arn),
         failure=_failure(description),
@@ -135,7 +138,7 @@ def running_import(comparison: Comparison) -> TableImport | None:
     transfer = comparison.facts.transfer
     if transfer is None or not wanted(comparison):
         return None
-    return next((one for one in transfer.imports if one.status == RUNNING), None)
+    return next((one for one in transfer.imports if one.status in UNDER_WAY), None)
 
 
 def usable_export(comparison: Comparison) -> TableExport | None:
@@ -190,7 +193,7 @@ def refusal(comparison: Comparison, source: Table) -> tuple[str, FailureReason] 
 
 def _incomplete(comparison: Comparison, found: TableImport) -> str | None:
     """What is wrong with the table that an import has left."""
-    if found.status in {RUNNING, COMPLETED} and not found.errors:
+    if found.status in {*UNDER_WAY, COMPLETED} and not found.errors:
         return None
     return f"{failed(found)} Delete {code(comparison.name)} before the next try: it has a part of the items."
 

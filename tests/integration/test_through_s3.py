@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from dynatus_ci import engine
+from dynatus_ci.engine import Event, EventKind
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Action, Risk
@@ -252,6 +253,30 @@ def test_a_bucket_that_does_not_exist_is_an_error_with_aws_s_reason(world: World
     assert NEW not in world.simulator.tables
     world.simulator.missing_buckets.clear()
     assert world.apply(PLAIN).table.error is None
+
+
+def test_an_import_that_is_being_cancelled_is_waited_for(world: World) -> None:
+    begun(world)
+    assert world.killed(PLAIN, at=Kill(operation="ImportTable"))
+    (made,) = world.simulator.imports.values()
+    made.shown["ImportStatus"] = "CANCELLING"
+    run = world.apply(PLAIN)
+    assert run.table.error is None
+    assert len(world.simulator.exports) == len(world.simulator.imports) == 1
+
+
+def test_a_table_that_is_replaced_while_its_items_are_counted_is_not_marked(world: World) -> None:
+    begun(world)
+
+    def replace_table(event: Event) -> None:
+        if event.kind is EventKind.STEP and event.step and event.step.operation == "Scan":
+            world.simulator.tables[NEW].id = "another"
+
+    run = world.apply(PLAIN, on_event=replace_table)
+    assert run.table.result is Outcome.REFUSED
+    assert run.table.error
+    assert "was replaced by another table" in run.table.error.message
+    assert "dynatus:copied-from" not in world.simulator.tables[NEW].tags.now
 
 
 def test_an_import_that_fails_after_its_answer_was_lost_leaves_the_export_as_done(world: World) -> None:
