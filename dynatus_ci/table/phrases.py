@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from dynatus_ci.table.model import Path, Value, finite_limits
 from dynatus_ci.text import code
@@ -62,6 +63,11 @@ def joined(*parts: str, by: str = " · ") -> str:
 def failed(status: str, reason: str | None) -> str:
     """AWS's word for a change that it could not make, and its reason where it gives one."""
     return f"{code(status)} ({code(reason.rstrip('.'))})" if reason else code(status)
+
+
+def moment(when: datetime) -> str:
+    """A time with a zone: `2025-11-26 14:00 UTC`. botocore gives it in the machine's zone."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def size(count: int) -> str:

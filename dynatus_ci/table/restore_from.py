@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC
 from typing import Any
 
 from dynatus_ci.errors import FailureReason
@@ -50,7 +49,7 @@ def backup(description: Mapping[str, Any]) -> Backup:
     return Backup(
         status=details["BackupStatus"],
         table=source["TableName"],
-        made=f"{details['BackupCreationDateTime'].astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        made=phrases.moment(details["BackupCreationDateTime"]),
         items=source.get("ItemCount", 0),
         bytes=details.get("BackupSizeBytes", source.get("TableSizeBytes", 0)),
         key=tuple(source["KeySchema"]),

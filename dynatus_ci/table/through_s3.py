@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC
 from typing import Any
 
 from dynatus_ci.errors import FailureReason
@@ -81,7 +80,7 @@ def export(description: Mapping[str, Any]) -> TableExport:
     return TableExport(
         arn=arn,
         status=description["ExportStatus"],
-        made=f"{description['ExportTime'].astimezone(UTC):%Y-%m-%d %H:%M} UTC" if "ExportTime" in description else "",
+        made=phrases.moment(description["ExportTime"]) if "ExportTime" in description else "",
         items=description.get("ItemCount", 0),
         folder=folder_of_data(description.get("S3Prefix", ""), arn),
         failure=_failure(description),
