@@ -33,6 +33,8 @@ RUNNING = "IN_PROGRESS"
 UNDER_WAY = frozenset({RUNNING, "CANCELLING"})
 """The states that end by themselves."""
 COMPLETED = "COMPLETED"
+USABLE = frozenset({RUNNING, COMPLETED})
+"""The states of an export that can be imported, now or later."""
 EXPORT_SECONDS = (60, None)
 """How long an export takes: nobody has measured the least, and it grows with the table."""
 IMPORT_SECONDS = (110, None)
@@ -95,6 +97,12 @@ def is_ours(description: Mapping[str, Any], desired: Table, source: Table) -> bo
     return whole and there and same and description.get("ExportFormat", "DYNAMODB_JSON") == "DYNAMODB_JSON"
 
 
+def is_usable(summary: Mapping[str, Any]) -> bool:
+    """Whether an export in ListExports is one of all items, and is there or will be."""
+    whole = summary.get("ExportType", "FULL_EXPORT") == "FULL_EXPORT"
+    return whole and summary.get("ExportStatus") in USABLE
+
+
 def imported(description: Mapping[str, Any]) -> TableImport:
     """An import from DescribeImport's `ImportTableDescription`."""
     return TableImport(
@@ -146,8 +154,7 @@ def usable_export(comparison: Comparison) -> TableExport | None:
     if transfer is None:
         return None
     used = {one.folder for one in transfer.imports}
-    usable = (one for one in transfer.exports if one.status in {RUNNING, COMPLETED} and one.folder not in used)
-    return next(usable, None)
+    return next((one for one in transfer.exports if one.status in USABLE and one.folder not in used), None)
 
 
 def under_way(comparison: Comparison) -> TableExport | TableImport | None:
@@ -342,7 +349,10 @@ def notes(comparison: Comparison, source: Table) -> Iterator[str]:
         "until apply has ended."
     )
     if items.may_repeat(source, comparison.desired):
-        yield "Only `dynatus check`, and a count after the import, see whether two items have the same new key."
+        yield (
+            "Only `dynatus check`, and a count after the import, see whether two items have the same new key. "
+            f"Let nobody write to {code(comparison.name)} until apply has ended: the count would include that."
+        )
     if running_import(comparison):
         yield "AWS imports the items now. Apply waits for that, then it does the rest."
     elif found and found.status == RUNNING:

@@ -5,6 +5,7 @@ Whatever goes wrong on the way, on the simulator.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -172,6 +173,45 @@ def test_an_export_that_nobody_has_imported_is_used_for_a_day(world: World) -> N
     world.pass_time(DAY + 600)
     (change,) = world.plan(PLAIN).tables
     assert [step.operation for step in change.steps] == OPERATIONS
+
+
+def test_an_export_is_found_behind_newer_ones_that_others_have_made(world: World) -> None:
+    begun(world)
+    assert world.killed(PLAIN, at=Kill(operation="ImportTable", sent=False))
+    (ours,) = world.simulator.exports
+    with closing(world.simulator.client(caller=SECOND_WRITER)) as client:
+        for _ in range(30):
+            client.export_table_to_point_in_time(TableArn=world.simulator.tables[OLD].arn, S3Bucket="a-lake")
+            world.pass_time(60)
+    (change,) = world.plan(PLAIN).tables
+    assert [step.operation for step in change.steps] == OPERATIONS[1:]
+    run = world.apply(PLAIN)
+    made = next(call for call in run.calls if call.operation == "ImportTable")
+    assert ours.rpartition("/")[2] in made.parameters["S3BucketSource"]["S3KeyPrefix"]
+
+
+def test_an_export_is_found_after_many_imports_into_a_table_of_this_name(world: World) -> None:
+    begun(world)
+    with closing(world.simulator.client(caller=SECOND_WRITER)) as client:
+        for _ in range(12):
+            assert world.apply(PLAIN).table.error is None
+            client.delete_table(TableName=NEW)
+            world.pass_time(60)
+    assert world.killed(PLAIN, at=Kill(operation="ImportTable", sent=False))
+    (change,) = world.plan(PLAIN).tables
+    assert [step.operation for step in change.steps] == OPERATIONS[1:]
+    assert world.apply(PLAIN).table.error is None
+    assert len(world.simulator.exports) == len(world.simulator.imports) == 13
+
+
+def test_old_exports_are_not_looked_at(world: World) -> None:
+    begun(world)
+    with closing(world.simulator.client(caller=SECOND_WRITER)) as client:
+        for _ in range(30):
+            client.export_table_to_point_in_time(TableArn=world.simulator.tables[OLD].arn, S3Bucket="a-lake")
+    world.pass_time(2 * DAY)
+    world.plan(PLAIN)
+    assert not [call for call in world.simulator.journal.calls if call.operation == "DescribeExport"]
 
 
 # --- what does not fit -----------------------------------------------------------------------------------------------
