@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final
 
+import botocore.loaders
+import botocore.session
 import hypothesis
 import pytest
 
@@ -38,6 +40,8 @@ def pytest_configure() -> None:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+    # Most tests make a connection of their own: that botocore reads its models once saves a tenth of a second for each.
+    botocore.session.create_loader = cache(botocore.loaders.create_loader)
     # testcontainers would pull a second image, ryuk, that clears up after a crash; without a registry there is none.
     os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 

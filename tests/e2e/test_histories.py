@@ -6,15 +6,12 @@ plays the same few histories every time, four for each rule (`tests/rehearsal.py
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import botocore.loaders
-import botocore.session
 import pytest
 
 from tests import ledger
@@ -41,14 +38,6 @@ FOR_EACH_RULE = 4
 PARTS_IN_SOAK, HISTORIES_IN_SOAK = 50, 100
 MOST_EITHER: Final = 0.03
 """How many of the ledger's answers may be "either is fine", beside one."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def read_models_once() -> Iterator[None]:
-    """Every run makes AWS clients of its own; that botocore reads its models once for all of them halves the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))
-        yield
 
 
 def agree(seeds: Iterable[int], *, moves: int = MOVES) -> None:
