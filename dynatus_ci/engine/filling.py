@@ -121,7 +121,7 @@ def count(table: TableRun, step: Step, actual: Table | None) -> None:
     if wrong:
         table.progress.ended(Status.FAILED)
         raise refused(FailureReason.ITEMS_DO_NOT_FIT, wrong)
-    table.memory = replace(table.memory, copied=True)
+    table.memory = replace(table.memory, copied=seen)
     table.progress.notes.append(f"{through_s3.counted(comparison)} {_took(copier, table.now() - began)}")
     table.progress.ended(Status.DONE, table.now() - began)
     table.notify(EventKind.DONE, table.progress.notes[-1], step=step)
@@ -131,7 +131,7 @@ def _remember(table: TableRun, step: Step, ids: tuple[str, str]) -> None:
     """What this run has seen of the items, and of which tables it is true."""
     source, target = ids
     if not table.desired.manages(keep_items.NAME):
-        table.memory = replace(table.memory, copied=True)
+        table.memory = replace(table.memory, copied=target)
     elif step.parameters["TableName"] == table.desired.name:
         table.memory = replace(table.memory, returned=(target, source))
     elif step.operation == keep_steps.ALIGN:

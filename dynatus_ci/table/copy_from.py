@@ -70,7 +70,7 @@ def stage(comparison: Comparison) -> Stage:
     if not keeps_tags(comparison):
         # Nobody can say there that a copy is complete, so the tables are compared each time.
         facts, gone = comparison.facts, comparison.desired.at(PATH) in comparison.facts.sources
-        done = facts.copied or facts.memory.copied or (gone and _source(comparison) is None)
+        done = facts.copied or _is_copied(comparison) or (gone and _source(comparison) is None)
         return Stage.DONE if done else Stage.COPYING
     if not comparison.actual.manages(NAME):
         return Stage.NOT_KNOWN
@@ -83,6 +83,11 @@ _BY_TAGS: Mapping[frozenset[str], Stage] = {
     frozenset({COPYING, COPIED}): Stage.COPIED,
     frozenset({COPIED}): Stage.DONE,
 }
+
+
+def _is_copied(comparison: Comparison) -> bool:
+    """Whether this run has seen all items in the table that is there now, not only in one of its name."""
+    return comparison.info is not None and comparison.info.table_id == comparison.facts.memory.copied
 
 
 def keeps_tags(comparison: Comparison) -> bool:
@@ -179,14 +184,14 @@ def steps(comparison: Comparison, difference: Difference) -> Iterator[Step]:
     """What is left to do: mark the table, copy, mark it as complete, and take the first mark off."""
     where, tagged = stage(comparison), keeps_tags(comparison)
     if where is Stage.IMPORTED:
-        if not comparison.facts.memory.copied:
+        if not _is_copied(comparison):
             yield through_s3.count(comparison, difference)
         yield _tag(comparison, difference, COPIED, "note in a tag that the table is filled")
         return
     if where is Stage.UNTOUCHED and tagged:
         yield _tag(comparison, difference, COPYING, "note in a tag that the table is being filled")
     if where is not Stage.COPIED:
-        if not comparison.facts.memory.copied:
+        if not _is_copied(comparison):
             yield _copy(comparison, difference)
         if tagged:
             step = _tag(comparison, difference, COPIED, "note in a tag that the table is filled")

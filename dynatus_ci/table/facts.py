@@ -171,7 +171,7 @@ class Memory:
         probed: Whether this run has seen the probe ACTIVE: AWS takes the new table.
         indexes: The global indexes as this run saw them last, also those that it has deleted.
         checked: The TableId of the table whose items this run has seen to fit the table that they are copied into.
-        copied: Whether this run has seen all items of the source in the table that is filled from it.
+        copied: The TableId of the table in which this run has seen all items of the source that it is filled from.
         made: Whether the table is one that this run makes.
         staging: Whether this run has made the table's copy.
         staged: What this run has copied into the table's copy: the TableIds of the table and its copy.
@@ -185,7 +185,7 @@ class Memory:
     indexes: Mapping[str, Value] = field(default_factory=dict)
     made: bool = False
     checked: str | None = None
-    copied: bool = False
+    copied: str | None = None
     staging: bool = False
     staged: tuple[str, str] | None = None
     equal: tuple[str, str] | None = None

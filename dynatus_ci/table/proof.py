@@ -53,8 +53,8 @@ def left_over(change: TableChange, facts: AccountFacts) -> tuple[Difference, ...
             table = _after(step, table, change, facts)
         if through_s3.is_import(step):
             facts = through_s3.after_import(facts)
-        if copy_from.is_copy(step):
-            facts = replace(facts, memory=replace(facts.memory, copied=True))
+        if copy_from.is_copy(step) and table and table.info:
+            facts = replace(facts, memory=replace(facts.memory, copied=table.info.table_id))
     again = planner.change(change.desired, table, facts)
     served = {id_ for step in change.steps for id_ in step.differences}
     told = {difference.id for difference in change.differences} - served if change.left else set()

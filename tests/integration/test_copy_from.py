@@ -14,7 +14,7 @@ import pytest
 
 from dynatus_ci import engine
 from dynatus_ci.aws.asking import ScanLimits
-from dynatus_ci.engine import Fitting
+from dynatus_ci.engine import Event, EventKind, Fitting
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Action, Plan
@@ -393,3 +393,20 @@ def test_a_source_that_becomes_another_table_during_the_copy_is_noticed(world: W
     assert run.table.result is Outcome.REFUSED
     assert run.table.error
     assert "is another table now" in run.table.error.message
+
+
+def test_a_table_that_is_deleted_after_its_copy_is_filled_again_before_it_is_marked(world: World) -> None:
+    begun(world, 20)
+    copies: list[Event] = []
+
+    def delete_table(event: Event) -> None:
+        if event.kind is EventKind.DONE and event.step and event.step.operation == "BatchExecuteStatement":
+            copies.append(event)
+            if len(copies) == 1:
+                del world.simulator.tables[NEW]
+
+    run = world.apply(TARGET, on_event=delete_table)
+    assert run.table.error is None
+    assert len(copies) == 2
+    assert held(world, NEW) == held(world, OLD)
+    assert tags(world) == copied(world)

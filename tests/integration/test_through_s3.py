@@ -319,6 +319,24 @@ def test_a_table_that_is_replaced_while_its_items_are_counted_is_not_marked(worl
     assert "dynatus:copied-from" not in world.simulator.tables[NEW].tags.now
 
 
+def test_a_table_that_is_deleted_after_its_count_is_counted_again_when_it_is_there_again(world: World) -> None:
+    begun(world, 8)
+    counts: list[Event] = []
+
+    def replace_table(event: Event) -> None:
+        if event.kind is EventKind.DONE and event.step and event.step.operation == "Scan":
+            counts.append(event)
+            del world.simulator.tables[NEW]
+            world.simulator.fill(OLD, map(order, range(40)))  # 40 items of 10 customers
+
+    run = world.apply(definition(NEW, "customer", CopyFrom=PLAIN["CopyFrom"]), on_event=replace_table)
+    assert len(counts) == 1
+    assert run.table.result is Outcome.REFUSED
+    assert run.table.error
+    assert "The export has 40 items, and `orders-2` has 10" in run.table.error.message
+    assert "dynatus:copied-from" not in world.simulator.tables[NEW].tags.now
+
+
 def test_an_import_that_fails_after_its_answer_was_lost_leaves_the_export_as_done(world: World) -> None:
     begun(world)
     plan = world.plan(PLAIN)
