@@ -18,11 +18,14 @@ from dynatus_ci.table.model import Table
 MOST_IMPORTS = 10
 """How many imports are looked at: the newest ones. The table that is there was made by one of them."""
 
+LONGEST_EXPORT = timedelta(days=2)
+"""An export that began longer ago than this and `FRESH_HOURS` is not looked at, unless it is still under way."""
+
 _UNKNOWN = datetime.max.replace(tzinfo=UTC)
 
 
 def look(aws: Aws, desired: Table, source: Table) -> Transfer:
-    """The exports of a source into the folder of a table, and the imports from there.
+    """The exports of a source into the folder of a table, and the imports into a table of its name.
 
     Raises:
         CallFailed: A read was denied, or did not succeed.
@@ -72,12 +75,12 @@ class _Exports:
                 yield through_s3.export(description)
 
     def newest_unused(self, used: Collection[str], fresh: datetime) -> TableExport | None:
-        """The newest one that no import has used, with the items of a moment that is not before `fresh`."""
+        """The newest one that no import has used, and that is under way or has ended not before `fresh`."""
         for folder, summary in self._by_folder.items():
-            if _began(summary) < fresh:
-                break
-            description = self._description(summary) if folder not in used and through_s3.is_usable(summary) else None
-            if description and description.get("ExportTime", fresh) >= fresh:
+            recent = _began(summary) >= fresh - LONGEST_EXPORT or through_s3.is_under_way(summary)
+            candidate = recent and folder not in used and through_s3.is_usable(summary)
+            description = self._description(summary) if candidate else None
+            if description and description.get("EndTime", fresh) >= fresh:
                 return through_s3.export(description)
         return None
 
@@ -96,11 +99,10 @@ def _began(summary: Mapping[str, Any]) -> datetime:
 
 
 def _imports(aws: Aws, desired: Table, source: Table) -> list[dict[str, Any]]:
-    """The imports from the table's folder, as ListImports has them, the newest first."""
+    """The imports into tables of this name, as ListImports has them, the newest first."""
     arn = copy_from.arn_beside(source, desired.name)
     listed = aws.read_pages("ListImports", "ImportSummaryList", table=desired.name, TableArn=arn)["ImportSummaryList"]
-    ours = (one for one in listed if _is_ours(one.get("S3BucketSource") or {}, desired))
-    return sorted(ours, key=lambda one: one["StartTime"], reverse=True)
+    return sorted(listed, key=lambda one: one["StartTime"], reverse=True)
 
 
 def _import(aws: Aws, desired: Table, summary: Mapping[str, Any]) -> TableImport:
@@ -108,10 +110,5 @@ def _import(aws: Aws, desired: Table, summary: Mapping[str, Any]) -> TableImport
     return through_s3.imported(answer["ImportTableDescription"])
 
 
-def _is_ours(place: Mapping[str, Any], desired: Table) -> bool:
-    prefix = str(place.get("S3KeyPrefix", ""))
-    return place.get("S3Bucket") == through_s3.bucket(desired) and prefix.startswith(f"{through_s3.folder(desired)}/")
-
-
 def _folder(summary: Mapping[str, Any]) -> str:
-    return str(summary["S3BucketSource"]["S3KeyPrefix"])
+    return str(summary.get("S3BucketSource", {}).get("S3KeyPrefix", ""))

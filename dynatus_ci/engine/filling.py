@@ -14,7 +14,7 @@ from dynatus_ci.aws.copier import Copier
 from dynatus_ci.engine.item_progress import ItemProgress
 from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import build, copy_from, copying, fit, keep_items, keep_steps, through_s3
+from dynatus_ci.table import build, copy_from, copying, fit, import_count, keep_items, keep_steps
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.copying import Compared
@@ -113,7 +113,7 @@ def count(table: TableRun, step: Step, actual: Table | None) -> None:
     comparison = Comparison(table.desired, actual, table.facts)
     seen = actual.info.table_id if actual and actual.info else ""
     try:
-        wrong = through_s3.miscounted(comparison, copier.count())
+        wrong = import_count.miscounted(comparison, copier.count())
         _check_ids(table, copier, (seen, seen))
     except (CallFailed, StopTable):
         table.progress.ended(Status.FAILED)
@@ -122,7 +122,7 @@ def count(table: TableRun, step: Step, actual: Table | None) -> None:
         table.progress.ended(Status.FAILED)
         raise refused(FailureReason.ITEMS_DO_NOT_FIT, wrong)
     table.memory = replace(table.memory, copied=seen)
-    table.progress.notes.append(f"{through_s3.counted(comparison)} {_took(copier, table.now() - began)}")
+    table.progress.notes.append(f"{import_count.counted(comparison)} {_took(copier, table.now() - began)}")
     table.progress.ended(Status.DONE, table.now() - began)
     table.notify(EventKind.DONE, table.progress.notes[-1], step=step)
 

@@ -16,7 +16,7 @@ from dynatus_ci.engine import filling, progress, steps, waiting
 from dynatus_ci.engine.fitting import Fitting
 from dynatus_ci.engine.run import EngineRun, EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import Bug, DynatusError, FailureReason
-from dynatus_ci.table import aspects, copy_order, keep_steps, lookups, order, planner, through_s3
+from dynatus_ci.table import aspects, copy_order, import_count, keep_steps, lookups, order, planner
 from dynatus_ci.table.facts import AccountFacts, Memory
 from dynatus_ci.table.model import Failure, Path, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, TableResult
@@ -113,7 +113,7 @@ class TableLoop:
         if self._asked_items(change):
             return True  # that may have taken a minute
         filling.check(table, change)
-        if through_s3.is_count(step):
+        if import_count.is_count(step):
             filling.count(table, step, actual)
         elif keep_steps.is_about_items(step):
             filling.take(table, step)

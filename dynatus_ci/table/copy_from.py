@@ -15,7 +15,7 @@ from dataclasses import replace
 from enum import Enum
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import copying, items, through_s3
+from dynatus_ci.table import copying, import_count, items, through_s3
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import Emptiness
@@ -185,7 +185,7 @@ def steps(comparison: Comparison, difference: Difference) -> Iterator[Step]:
     where, tagged = stage(comparison), keeps_tags(comparison)
     if where is Stage.IMPORTED:
         if not _is_copied(comparison):
-            yield through_s3.count(comparison, difference)
+            yield import_count.step(comparison, difference)
         yield _tag(comparison, difference, COPIED, "note in a tag that the table is filled")
         return
     if where is Stage.UNTOUCHED and tagged:

@@ -138,7 +138,7 @@ class Transfer:
     Args:
         possible: Whether the source can be exported: its point-in-time recovery is on.
         exports: Its exports into the table's folder: those of the imports, and one that no import has used.
-        imports: The newest imports from that folder into a table of this name, the newest first.
+        imports: The newest imports into a table of this name, from anywhere, the newest first.
     """
 
     possible: bool = True

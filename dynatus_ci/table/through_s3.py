@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from dynatus_ci.errors import FailureReason
@@ -25,7 +26,7 @@ from dynatus_ci.text import code
 NAME = "Through"
 SOURCE = ("CopyFrom",)
 """Where a definition names its source: `copy_from.PATH`, but that module imports this one."""
-EXPORT, IMPORT, COUNT = "ExportTableToPointInTime", "ImportTable", "Scan"
+EXPORT, IMPORT = "ExportTableToPointInTime", "ImportTable"
 URL = r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?"
 LONGEST_FOLDER = 512
 """Characters. AWS takes 1,024 with the table's name and its own folders."""
@@ -40,7 +41,7 @@ EXPORT_SECONDS = (60, None)
 IMPORT_SECONDS = (110, None)
 """How long an import takes: the least is that of a table with one item."""
 FRESH_HOURS = 24
-"""An export that no import has used yet is used for so long. Later another one is made."""
+"""An export that no import has used yet is used for so long after its end. Later another one is made."""
 _TAKEN = frozenset(
     {
         *("TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput"),
@@ -90,17 +91,24 @@ def export(description: Mapping[str, Any]) -> TableExport:
 
 
 def is_ours(description: Mapping[str, Any], desired: Table, source: Table) -> bool:
-    """Whether an export has all items of the source, in the table's own folder."""
+    """Whether an export has all items of the source as they were when it began, in the table's own folder."""
+    moment, began = description.get("ExportTime"), description.get("StartTime")
+    current = moment is None or began is None or moment >= began - timedelta(hours=1)
     whole = description.get("ExportType", "FULL_EXPORT") == "FULL_EXPORT" and not description.get("FilterSpecification")
     there = (description.get("S3Bucket"), description.get("S3Prefix")) == (bucket(desired), folder(desired))
     same = source.info is not None and description.get("TableId") == source.info.table_id
-    return whole and there and same and description.get("ExportFormat", "DYNAMODB_JSON") == "DYNAMODB_JSON"
+    return current and whole and there and same and description.get("ExportFormat", "DYNAMODB_JSON") == "DYNAMODB_JSON"
 
 
 def is_usable(summary: Mapping[str, Any]) -> bool:
     """Whether an export in ListExports is one of all items, and is there or will be."""
     whole = summary.get("ExportType", "FULL_EXPORT") == "FULL_EXPORT"
     return whole and summary.get("ExportStatus") in USABLE
+
+
+def is_under_way(summary: Mapping[str, Any]) -> bool:
+    """Whether an export in ListExports has not ended."""
+    return summary.get("ExportStatus") == RUNNING
 
 
 def imported(description: Mapping[str, Any]) -> TableImport:
@@ -133,19 +141,21 @@ def wanted(comparison: Comparison) -> bool:
 
 def import_of(comparison: Comparison) -> TableImport | None:
     """The import that made, or makes, the table that is there of an export of its source; None where none did."""
-    transfer, info = comparison.facts.transfer, comparison.info
-    if transfer is None or info is None or not wanted(comparison):
-        return None
-    made = next((one for one in transfer.imports if one.table_id == info.table_id), None)
-    return made if made and made.folder in {one.folder for one in transfer.exports} else None
+    info = comparison.info
+    return next((one for one in _imports(comparison) if info and one.table_id == info.table_id), None)
 
 
 def running_import(comparison: Comparison) -> TableImport | None:
-    """The import that is under way for the table."""
+    """The import of an export of its source that is under way for the table."""
+    return next((one for one in _imports(comparison) if one.status in UNDER_WAY), None)
+
+
+def _imports(comparison: Comparison) -> Iterator[TableImport]:
+    """The imports of the exports that the definition asks for."""
     transfer = comparison.facts.transfer
-    if transfer is None or not wanted(comparison):
-        return None
-    return next((one for one in transfer.imports if one.status in UNDER_WAY), None)
+    if transfer and wanted(comparison):
+        folders = {one.folder for one in transfer.exports}
+        yield from (one for one in transfer.imports if one.folder in folders)
 
 
 def usable_export(comparison: Comparison) -> TableExport | None:
@@ -181,19 +191,30 @@ def refusal(comparison: Comparison, source: Table) -> tuple[str, FailureReason] 
     if found:
         text = _incomplete(comparison, found)
         return (text, FailureReason.ITEMS_DO_NOT_FIT) if text else None
+    text = _impossible(comparison, source, transfer)
+    return (text, FailureReason.DESTRUCTIVE_BLOCKED) if text else None
+
+
+def _impossible(comparison: Comparison, source: Table, transfer: Transfer) -> str | None:
+    """Why no import can be begun, or waited for."""
     if comparison.actual is not None:
         plain = code(f':CopyFrom "{source.name}"')
-        text = (
+        return (
             f"The table is there, and an import fills only one that is missing. Write {plain} to fill it without S3, "
             "or delete it in a change of its own."
         )
-        return text, FailureReason.DESTRUCTIVE_BLOCKED
-    if not transfer.possible and not usable_export(comparison) and not running_import(comparison):
-        text = (
+    if running_import(comparison):
+        return None
+    if any(one.status in UNDER_WAY for one in transfer.imports):
+        return (
+            f"AWS makes the table now, but not of an export of {code(source.name)} to {_place(comparison)}. Write "
+            f"{code(':CopyFrom')} as it was when that began, or delete the table when it has ended."
+        )
+    if not transfer.possible and not usable_export(comparison):
+        return (
             f"Point-in-time recovery of {code(source.name)} is off, and an export needs it. Turn it on first, in a "
             "change of its own."
         )
-        return text, FailureReason.DESTRUCTIVE_BLOCKED
     return None
 
 
@@ -296,32 +317,9 @@ def _import(comparison: Comparison, source: Table, data: str) -> Step:
     )
 
 
-def count(comparison: Comparison, copy: Difference) -> Step:
-    """Scan the new table: two items with the same new key have become one, and only the count shows it.
-
-    Args:
-        comparison: The two sides.
-        copy: The difference that the items are not there.
-    """
-    return Step(
-        operation=COUNT,
-        parameters={"TableName": comparison.name, "Select": "COUNT"},
-        reason="count the items of the new table",
-        differences=(copy.id,),
-        waits_for="as many items as in the export",
-        seconds=(0, None),
-        aspect=NAME,
-    )
-
-
 def is_import(step: Step) -> bool:
     """Whether a step makes the table of an export."""
     return step.operation == IMPORT
-
-
-def is_count(step: Step) -> bool:
-    """Whether a step counts the items of an imported table."""
-    return step.operation == COUNT and step.aspect == NAME
 
 
 def _account(source: Table) -> str:
@@ -333,26 +331,26 @@ def _account(source: Table) -> str:
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
+def _place(comparison: Comparison) -> str:
+    return code(f"s3://{bucket(comparison.desired)}/{folder(comparison.desired)}")
+
+
 def notes(comparison: Comparison, source: Table) -> Iterator[str]:
     """What people must know before the items go through S3."""
     name, found = code(source.name), usable_export(comparison)
-    place = code(f"s3://{bucket(comparison.desired)}/{folder(comparison.desired)}")
-    info = source.info
+    count, size = (source.info.items, source.info.bytes) if source.info else (0, 0)
     yield (
-        f"AWS exports {name} to {place} ({info.items if info else 0:,} items, {phrases.size(info.bytes if info else 0)}"
-        ", counted up to six hours ago), and makes the table of that. Neither takes capacity of a table. Then a scan "
-        "of the new table counts its items. AWS charges export and import by the gigabyte, and the objects in the "
-        "bucket until you delete them."
+        f"AWS exports {name} to {_place(comparison)} ({count:,} items, {phrases.size(size)}, counted up to six "
+        "hours ago), and makes the table of that. Neither takes capacity of a table. Then a scan of the new table "
+        "counts its items. AWS charges export and import by the gigabyte, and the objects in the bucket until you "
+        "delete them."
     )
     yield (
         f"What the application writes to {name} after the export has begun is not in the table: stop its writers "
-        "until apply has ended."
+        f"until apply has ended. Let nobody write to {code(comparison.name)} either: the count would include that."
     )
     if items.may_repeat(source, comparison.desired):
-        yield (
-            "Only `dynatus check`, and a count after the import, see whether two items have the same new key. "
-            f"Let nobody write to {code(comparison.name)} until apply has ended: the count would include that."
-        )
+        yield "Only `dynatus check`, and the count after the import, see whether two items have the same new key."
     if running_import(comparison):
         yield "AWS imports the items now. Apply waits for that, then it does the rest."
     elif found and found.status == RUNNING:
@@ -366,43 +364,3 @@ def ignored(comparison: Comparison) -> str | None:
     if wanted(comparison) or not comparison.desired.manages(NAME):
         return None
     return f"This endpoint has no exports to S3, so {code(':Through')} is ignored: the run copies the items itself."
-
-
-def exported(comparison: Comparison) -> int:
-    """How many items the export has that the table was made of."""
-    transfer, made = comparison.facts.transfer, import_of(comparison)
-    if transfer is None or made is None:
-        return 0
-    return next(one.items for one in transfer.exports if one.folder == made.folder)
-
-
-def miscounted(comparison: Comparison, found: int) -> str | None:
-    """What to say where the table, its import and its export have not the same number of items; None where they have.
-
-    Args:
-        comparison: The two sides.
-        found: How many items the table has.
-    """
-    made, count = import_of(comparison), exported(comparison)
-    name, source = comparison.name, comparison.desired.at(SOURCE)
-    if made is None or (made.items == count and found == count):
-        return None
-    if made.items != count:
-        why = f"The import has written {made.items:,} items. Look for the others in its log group {code(made.log)}"
-    elif found < count:
-        why = (
-            f"{count - found:,} items had the same new key as another one, and were overwritten. "
-            f"`dynatus check` finds them in {code(source)}. Correct them"
-        )
-    else:
-        why = f"Somebody has written {found - count:,} items to {code(name)}. Stop the writers"
-    return (
-        f"The export has {count:,} items, and {code(name)} has {found:,}. {why}, delete {code(name)}, and run apply "
-        "again."
-    )
-
-
-def counted(comparison: Comparison) -> str:
-    """What was found, as a sentence."""
-    source = code(comparison.desired.at(SOURCE))
-    return f"All {exported(comparison):,} items of the export of {source} are in {code(comparison.name)}."

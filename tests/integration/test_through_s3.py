@@ -14,7 +14,7 @@ from dynatus_ci import engine
 from dynatus_ci.engine import Event, EventKind
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build
-from dynatus_ci.table.model import Action, Risk
+from dynatus_ci.table.model import Action, Plan, Risk
 from dynatus_ci.table.outcome import Outcome, Status
 from tests.integration.moving import held, order, refused
 from tests.simulator import SECOND_WRITER, Kind
@@ -175,6 +175,28 @@ def test_an_export_that_nobody_has_imported_is_used_for_a_day(world: World) -> N
     assert [step.operation for step in change.steps] == OPERATIONS
 
 
+def test_an_export_that_takes_more_than_a_day_is_not_made_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = world.simulator.duration
+    monkeypatch.setattr(
+        world.simulator, "duration", lambda what, table: 1.5 * DAY if what == "export" else usual(what, table)
+    )
+    begun(world)
+    world.options = replace(world.options, wait_seconds=DAY + 7_200)
+    plan = world.plan(PLAIN)
+    assert world.apply(PLAIN, plan=plan).result.failure_reason is FailureReason.TIMEOUT
+    assert world.apply(PLAIN, plan=plan).table.error is None
+    assert len(world.simulator.exports) == 1
+
+
+def test_an_export_of_an_earlier_moment_is_not_used(world: World) -> None:
+    begun(world)
+    assert world.killed(PLAIN, at=Kill(operation="ImportTable", sent=False))
+    (export,) = world.simulator.exports.values()
+    export.shown["ExportTime"] -= 2 * 3_600  # as somebody may ask for it
+    (change,) = world.plan(PLAIN).tables
+    assert [step.operation for step in change.steps] == OPERATIONS
+
+
 def test_an_export_is_found_behind_newer_ones_that_others_have_made(world: World) -> None:
     begun(world)
     assert world.killed(PLAIN, at=Kill(operation="ImportTable", sent=False))
@@ -209,7 +231,7 @@ def test_old_exports_are_not_looked_at(world: World) -> None:
     with closing(world.simulator.client(caller=SECOND_WRITER)) as client:
         for _ in range(30):
             client.export_table_to_point_in_time(TableArn=world.simulator.tables[OLD].arn, S3Bucket="a-lake")
-    world.pass_time(2 * DAY)
+    world.pass_time(4 * DAY)
     world.plan(PLAIN)
     assert not [call for call in world.simulator.journal.calls if call.operation == "DescribeExport"]
 
@@ -232,6 +254,31 @@ def test_items_that_overwrote_each_other_are_found_by_their_count(world: World) 
     world.pass_time(60)
     (change,) = world.plan(by_customer).tables
     assert change.steps[0].operation == "ExportTableToPointInTime"  # not the one that has brought this about
+
+
+def test_what_an_application_did_before_the_table_was_marked_is_told_and_not_to_be_lost(world: World) -> None:
+    begun(world)
+    plan = world.plan(PLAIN)
+    world.simulator.faults.deny("TagResource")
+    assert world.apply(PLAIN, plan=plan).table.result is Outcome.FAILED
+    world.simulator.faults.clear()
+    with closing(world.simulator.client(caller=SECOND_WRITER)) as client:
+        client.put_item(TableName=NEW, Item=order(99))
+        assert "Somebody has written 1 items to `orders-2`. If the changes there may be lost" in told(world, plan)
+        for number in (1, 99):
+            client.delete_item(TableName=NEW, Key={name: order(number)[name] for name in ("customer", "id")})
+    message = told(world, plan)
+    assert "Somebody has deleted 1 items from `orders-2`. If the changes there may be lost" in message
+    assert "Else remove `:CopyFrom`" in message
+    kept = {name: value for name, value in PLAIN.items() if name != "CopyFrom"}
+    assert world.apply(kept).table.result is Outcome.NOOP
+
+
+def told(world: World, plan: Plan) -> str:
+    run = world.apply(PLAIN, plan=plan)
+    assert run.table.result is Outcome.REFUSED
+    assert run.table.error
+    return run.table.error.message
 
 
 def test_an_item_that_an_import_cannot_take_fails_the_table_and_the_message_says_what_to_do(world: World) -> None:
@@ -292,6 +339,18 @@ def test_a_bucket_that_does_not_exist_is_an_error_with_aws_s_reason(world: World
     assert "S3NoSuchBucket" in run.table.error.message
     assert NEW not in world.simulator.tables
     world.simulator.missing_buckets.clear()
+    assert world.apply(PLAIN).table.error is None
+
+
+@pytest.mark.parametrize(
+    "other", [{"TableName": OLD, "Through": "s3://elsewhere/x"}, {"TableName": "others", "Through": PLACE}]
+)
+def test_nothing_is_exported_while_the_table_is_made_of_another_export(world: World, other: dict[str, str]) -> None:
+    begun(world)
+    world.apply({**SOURCE, "TableName": "others"})
+    assert world.killed(PLAIN, at=Kill(operation="ImportTable"))
+    assert "AWS makes the table now, but not of an export of" in refused(world, {**PLAIN, "CopyFrom": other})
+    assert len(world.simulator.exports) == 1
     assert world.apply(PLAIN).table.error is None
 
 
