@@ -109,6 +109,20 @@ def test_locks_have_a_hash_for_everything() -> None:
         assert len(hashed) == len(locked(lock.name)), lock.name
 
 
+def test_what_users_copy_names_a_tag_of_this_version() -> None:
+    major = PROJECT["version"].partition(".")[0]
+    pages = [
+        ROOT / "README.md",
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("examples/**/*.yml"),
+        *ROOT.glob("dynatus_ci/**/*.py"),
+    ]
+    tags = [re.findall(r"org/dynatus-action(?:@|/blob/)v(\d+)", page.read_text(encoding="utf-8")) for page in pages]
+    assert {tag for found in tags for tag in found} == {major}
+    (revision,) = re.findall(r"rev: v(\S+)", (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8"))
+    assert revision == PROJECT["version"]
+
+
 def test_the_package_leads_to_the_repository_that_the_readme_uses() -> None:
     used = re.findall(r"uses: (org/\S+)@v1", (ROOT / "README.md").read_text(encoding="utf-8"))
     pages = {url.removeprefix("https://github.com/") for url in PROJECT["urls"].values()}
