@@ -42,6 +42,7 @@ def look(aws: Aws, desired: Table, source: Table) -> Transfer:
         possible=fresh is not None,
         exports=(*exports.of({one.folder for one in imports}), *([unused] if unused else [])),
         imports=imports,
+        latest=exports.latest,
     )
 
 
@@ -66,6 +67,11 @@ class _Exports:
             through_s3.folder_of_data(prefix, one["ExportArn"]): one
             for one in sorted(answer["ExportSummaries"], key=_began, reverse=True)
         }
+
+    @property
+    def latest(self) -> str:
+        """The ARN of the newest one, in whatever state and folder; empty where there is none."""
+        return next((str(summary["ExportArn"]) for summary in self._by_folder.values()), "")
 
     def of(self, folders: Collection[str]) -> Iterator[TableExport]:
         """Those with their data in one of the folders."""

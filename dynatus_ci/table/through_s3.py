@@ -20,7 +20,7 @@ from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import AccountFacts, TableExport, TableImport, Transfer
-from dynatus_ci.table.model import Difference, Step, Table, Value
+from dynatus_ci.table.model import Difference, Step, Table, Value, digest
 from dynatus_ci.text import code
 
 NAME = "Through"
@@ -287,6 +287,7 @@ def _export(comparison: Comparison, source: Table, copy: Difference) -> Step:
             "S3BucketOwner": _account(source),
             "S3Prefix": folder(comparison.desired),
             "ExportFormat": "DYNAMODB_JSON",
+            "ClientToken": _token(comparison, source),
         },
         reason=f"export the items of {code(source.name)} to S3",
         differences=(copy.id,),
@@ -294,6 +295,13 @@ def _export(comparison: Comparison, source: Table, copy: Difference) -> Step:
         seconds=EXPORT_SECONDS,
         aspect=NAME,
     )
+
+
+def _token(comparison: Comparison, source: Table) -> str:
+    """For AWS to make one export, where two runs have seen the same, or a list does not have the newest one yet."""
+    latest = comparison.facts.transfer.latest if comparison.facts.transfer else ""
+    identity = source.info.table_id if source.info else ""
+    return digest([identity, bucket(comparison.desired), folder(comparison.desired), latest])[:32]
 
 
 def _import(comparison: Comparison, source: Table, data: str) -> Step:

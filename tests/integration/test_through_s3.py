@@ -161,6 +161,31 @@ def test_lost_answers_do_nothing_twice(world: World, operation: str) -> None:
     assert len(held(world, NEW)) == 40
 
 
+def test_two_runs_at_once_make_one_export(world: World) -> None:
+    begun(world)
+    plan = world.plan(PLAIN)
+
+    def export_too(event: Event) -> None:
+        if event.kind is EventKind.STEP and event.step and event.step.operation == "ExportTableToPointInTime":
+            with closing(world.simulator.client(caller=SECOND_WRITER)) as client:
+                client.export_table_to_point_in_time(**plan.tables[0].steps[0].parameters)
+
+    run = world.apply(PLAIN, plan=plan, on_event=export_too)
+    assert run.table.error is None
+    assert len(world.simulator.exports) == 1
+
+
+def test_an_export_that_failed_is_not_taken_for_the_next_one(world: World) -> None:
+    begun(world)
+    world.simulator.missing_buckets.add("shop-moves")
+    plan = world.plan(PLAIN)
+    for _ in range(2):
+        assert world.apply(PLAIN, plan=plan).table.result is Outcome.FAILED
+    world.simulator.missing_buckets.clear()
+    assert world.apply(PLAIN, plan=plan).table.error is None
+    assert len(world.simulator.exports) == 3
+
+
 def test_an_export_that_nobody_has_imported_is_used_for_a_day(world: World) -> None:
     begun(world)
     plan = world.plan(PLAIN)

@@ -211,10 +211,11 @@ class Backup:
 
 @dataclass
 class Export:
-    """An export to S3, as DescribeExport shows it, and its items."""
+    """An export to S3, as DescribeExport shows it, its items, and the request."""
 
     shown: Json
     items: list[Json] = field(repr=False)
+    request: Json
 
 
 @dataclass

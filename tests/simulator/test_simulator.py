@@ -886,7 +886,11 @@ def test_an_import_makes_a_table_of_an_export_and_keeps_one_item_of_each_key(aws
     aws.send("UpdateContinuousBackups", TableName="users", PointInTimeRecoverySpecification=on)
     items = [{"pk": {"S": str(n)}, "team": {"S": "ab"[n % 2]}} for n in range(5)]
     aws.simulator.fill("users", [*items, {"pk": {"S": "none"}}])
-    made = aws.send("ExportTableToPointInTime", **export)["ExportDescription"]
+    made = aws.send("ExportTableToPointInTime", **export, ClientToken="once")["ExportDescription"]
+    again = aws.send("ExportTableToPointInTime", **export, ClientToken="once")["ExportDescription"]
+    assert again["ExportArn"] == made["ExportArn"]
+    conflict = aws.refusal("ExportTableToPointInTime", **{**export, "S3Prefix": "there"}, ClientToken="once")
+    assert conflict.startswith("ExportConflictException")
     assert (made["ExportStatus"], "ItemCount" in made) == ("IN_PROGRESS", False)
     aws.pass_time(600)
     shown = aws.send("DescribeExport", ExportArn=made["ExportArn"])["ExportDescription"]

@@ -76,8 +76,8 @@ def staging(known: dict[str, Any] | None) -> StagingTable:
 def transfer(known: dict[str, Any]) -> Transfer:
     """What AWS has exported and imported."""
     exports = [{**one, "ExportTime": datetime.fromisoformat(one["ExportTime"])} for one in known.get("exports", ())]
-    imports = known.get("imports", ())
-    return Transfer(known["possible"], tuple(map(through_s3.export, exports)), tuple(map(through_s3.imported, imports)))
+    imports = map(through_s3.imported, known.get("imports", ()))
+    return Transfer(known["possible"], tuple(map(through_s3.export, exports)), tuple(imports), known.get("latest", ""))
 
 
 def policies(known: dict[str, Any]) -> list[dict[str, Any]]:

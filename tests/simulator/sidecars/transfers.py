@@ -26,6 +26,8 @@ NOT_SIMULATED_EXPORT = (
 )
 NOT_SIMULATED_IMPORT = ("InputFormatOptions",)
 LIST_PAGE = 25
+TOKEN = 8 * 3_600
+"""Seconds that a ClientToken is known."""
 
 
 @writes("ExportTableToPointInTime")
@@ -39,6 +41,14 @@ def export_table(account: Account, request: Json) -> Json:
         raise errors.ApiError(
             "PointInTimeRecoveryUnavailableException", f"Point in time recovery is not enabled for table '{table.name}'"
         )
+    for known in account.exports.values():
+        if (
+            known.request.get("ClientToken") == request["ClientToken"]
+            and account.now < known.shown["StartTime"] + TOKEN
+        ):
+            if known.request != request:
+                raise errors.ApiError("ExportConflictException", "The ClientToken was used with other parameters")
+            return {"ExportDescription": known.shown}
     chance = account.random("export", table.name)
     arn = f"{table.arn}/export/{int(account.now * 1000):014d}-{chance.getrandbits(32):08x}"
     shown = {
@@ -54,7 +64,7 @@ def export_table(account: Account, request: Json) -> Json:
         "ExportFormat": request.get("ExportFormat", "DYNAMODB_JSON"),
         "ExportType": "FULL_EXPORT",
     }
-    export = Export(shown, list(deepcopy(table.items.by_key).values()))
+    export = Export(shown, list(deepcopy(table.items.by_key).values()), request)
     account.exports[arn] = export
 
     def done() -> None:
