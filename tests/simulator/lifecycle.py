@@ -29,13 +29,7 @@ def create_table(account: Account, request: Json) -> Json:
     if document is not None:
         policy.check_principals(account, document)
     name = account.name_of(request["TableName"])
-    if name in account.tables:
-        deleting = account.tables[name].lifecycle == "DELETING"
-        raise (
-            errors.in_use(f"Table is being deleted: {name}")
-            if deleting
-            else errors.ApiError("ResourceInUseException", f"Table already exists: {name}")
-        )
+    check_name(account, name)
     check_account(account)
     table = new_table(account, name, request)
     table.encryption.key, table.encryption.status = key, "ENABLED" if key else ""
@@ -52,6 +46,15 @@ def refuse_not_simulated(request: Json, members: tuple[str, ...]) -> None:
     for member in members:
         if member in request:
             raise errors.validation(f"The simulator does not simulate {member}")
+
+
+def check_name(account: Account, name: str) -> None:
+    """Refuse a name that a table has, or that an import whose table is not there yet will give one."""
+    if name in account.tables and account.tables[name].lifecycle == "DELETING":
+        raise errors.in_use(f"Table is being deleted: {name}")
+    importing = any(one.name == name and one.shown["ImportStatus"] == "IN_PROGRESS" for one in account.imports.values())
+    if name in account.tables or importing:
+        raise errors.ApiError("ResourceInUseException", f"Table already exists: {name}")
 
 
 def check_account(account: Account) -> None:

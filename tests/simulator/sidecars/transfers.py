@@ -115,9 +115,7 @@ def import_table(account: Account, request: Json) -> Json:
     definitions.check(asked, index_limit=account.index_limit)
     key = encryption.resolve(account, asked.get("SSESpecification", {}))
     name = asked["TableName"]
-    busy = any(it.name == name and it.shown["ImportStatus"] == "IN_PROGRESS" for it in account.imports.values())
-    if name in account.tables or busy:
-        raise errors.ApiError("ResourceInUseException", f"Table already exists: {name}")
+    lifecycle.check_name(account, name)
     lifecycle.check_account(account)
     chance = account.random("import", name)
     arn = f"{account.arn(name)}/import/{int(account.now * 1000):014d}-{chance.getrandbits(32):08x}"
