@@ -27,7 +27,11 @@ NAME = "Through"
 SOURCE = ("CopyFrom",)
 """Where a definition names its source: `copy_from.PATH`, but that module imports this one."""
 EXPORT, IMPORT = "ExportTableToPointInTime", "ImportTable"
-URL = r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?"
+URL = r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([A-Za-z0-9!_.'()=/-]*))?"
+"""A bucket and a folder: the characters that S3 calls safe, without the wildcard of IAM, and `=`.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+"""
 LONGEST_FOLDER = 512
 """Characters. AWS takes 1,024 with the table's name and its own folders."""
 RUNNING = "IN_PROGRESS"

@@ -98,7 +98,9 @@ def _through(definition: Definition, url: str | None) -> Iterator[Finding]:
     match = re.fullmatch(through_s3.URL, url)
     if match is None:
         message = f"{code(quoted(url))} is no place in S3."
-        hint = dialects.placeholder_hint(url) or "Write `s3://BUCKET/FOLDER`, with the name of a bucket."
+        hint = dialects.placeholder_hint(url) or (
+            "Write `s3://BUCKET/FOLDER`. A folder may have letters, digits and `!_.'()=/-`."
+        )
         yield Finding(where, "s3-place", message, hint)
     elif len(match[2] or "") > through_s3.LONGEST_FOLDER:
         message = f"The folder has more than {through_s3.LONGEST_FOLDER} characters."
