@@ -9,7 +9,6 @@ the tables of docs/speed.md; where MOST is left out it also writes them into tha
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import statistics
@@ -17,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -103,17 +103,9 @@ class Bench:
         return str(home)
 
 
-@contextlib.contextmanager
-def endpoint(tables: int, milliseconds: float, rate: float | None = None) -> Iterator[str]:
-    """The stand-in for DynamoDB, in a process of its own."""
-    arguments = [str(tables), str(milliseconds / 1000), *([str(rate)] if rate else [])]
-    command = [sys.executable, str(HERE / "stand_in.py"), *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
-    try:
-        yield process.stdout.readline().strip() if process.stdout else ""
-    finally:
-        process.kill()
-        process.wait()
+def endpoint(tables: int, milliseconds: float, rate: float | None = None) -> AbstractContextManager[str]:
+    """The stand-in for DynamoDB."""
+    return stand_in.started("stand_in.py", str(tables), str(milliseconds / 1000), *([str(rate)] if rate else []))
 
 
 def calls(address: str) -> int:

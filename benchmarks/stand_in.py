@@ -9,11 +9,15 @@ that AWS throttles are throttled at so many a second. It prints its address. GET
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
 
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/"
 THROTTLED = {"DescribeTimeToLive", "ListTagsOfResource", "DescribeContinuousBackups"}
@@ -52,6 +56,16 @@ def definition(number: int) -> dict[str, Any]:
     }
 
 
+class Answering(Protocol):
+    """What stands behind the endpoint."""
+
+    calls: Counter[str]
+
+    def answer(self, operation: str, body: bytes) -> tuple[int, bytes]:
+        """Status and body of an answer."""
+        ...
+
+
 class Account:
     """The tables, and what was called."""
 
@@ -62,9 +76,13 @@ class Account:
         self._rate = rate
         self._free: dict[str, float] = defaultdict(float)
 
-    def answer(self, operation: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def answer(self, operation: str, body: bytes) -> tuple[int, bytes]:
         """Status and body of an answer."""
         self.calls[operation] += 1
+        status, answer = self._answer(operation, json.loads(body))
+        return status, json.dumps(answer).encode()
+
+    def _answer(self, operation: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if self._throttles(operation):
             return _error("ThrottlingException", "Rate exceeded")
         table = (request.get("TableName") or request.get("ResourceArn", "")).removeprefix(ARN)
@@ -127,7 +145,7 @@ def _error(code: str, message: str) -> tuple[int, dict[str, Any]]:
 class Connection(asyncio.Protocol):
     """Just enough HTTP for one client's connection."""
 
-    def __init__(self, account: Account, delay: float) -> None:
+    def __init__(self, account: Answering, delay: float) -> None:
         self._account = account
         self._delay = delay
         self._buffer = b""
@@ -155,15 +173,26 @@ class Connection(asyncio.Protocol):
         if head.startswith(b"GET /calls "):
             return 200, "application/json", json.dumps(self._account.calls).encode()
         if target.startswith("DynamoDB_"):
-            status, answer = self._account.answer(target.partition(".")[2], json.loads(body))
-            return status, "application/x-amz-json-1.0", json.dumps(answer).encode()
+            status, answer = self._account.answer(target.partition(".")[2], body)
+            return status, "application/x-amz-json-1.0", answer
         known = b"GetCallerIdentity" in body
         return (200, "text/xml", WHO.encode()) if known else (404, "text/plain", b"")
 
 
-async def main(tables: int, delay: float, rate: float | None) -> None:
-    """Serve until the process is stopped."""
-    account = Account(tables, rate=rate)
+@contextlib.contextmanager
+def started(script: str, *arguments: str) -> Iterator[str]:
+    """The address of an endpoint that runs in a process of its own, from a script beside this one."""
+    command = [sys.executable, str(Path(__file__).parent / script), *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    try:
+        yield process.stdout.readline().strip() if process.stdout else ""
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def serve(account: Answering, delay: float) -> None:
+    """Print the address, and serve until the process is stopped."""
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(account, delay), "127.0.0.1", 0, backlog=512
     )
@@ -173,4 +202,4 @@ async def main(tables: int, delay: float, rate: float | None) -> None:
 
 if __name__ == "__main__":
     count, seconds, *rates = sys.argv[1:]
-    asyncio.run(main(int(count), float(seconds), float(rates[0]) if rates else None))
+    asyncio.run(serve(Account(int(count), rate=float(rates[0]) if rates else None), float(seconds)))
