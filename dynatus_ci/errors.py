@@ -166,11 +166,11 @@ class NoDefinitions(DynatusError):
 
         Args:
             path: The path.
-            found: What the path is, as the rest of a sentence that begins with the path; empty for nothing.
+            found: What the path is, or what its files have, as the end of a sentence; empty for nothing.
         """
         super().__init__(
-            f"There is no definition file at {code(path)}: {found or 'it does not exist'}.",
-            hint=f"Set {option('path')} to the file or folder of the definitions (`*.edn`, `*.json`, `*.yaml`).",
+            f"There is no definition at {code(path)}: {found or 'it does not exist'}.",
+            hint=f"Set {option('path')} to the definitions: a file or a folder (`*.edn`, `*.json`, `*.yaml`, `*.yml`).",
         )
         self.path = path
 

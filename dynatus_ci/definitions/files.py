@@ -75,7 +75,7 @@ def discover(path: Path, *, root: Path) -> DefinitionFiles:
 def _instead(path: Path) -> str:
     """What a path is that has no definition file, as the rest of a sentence; empty where there is nothing."""
     if os.path.isdir(path):  # noqa: PTH112  # is_dir() would raise where the folder may not be read
-        return "the folder has none"
+        return "the folder has no such file"
     return "the name of this file has another ending" if os.path.lexists(path) else ""
 
 

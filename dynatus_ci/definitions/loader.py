@@ -95,9 +95,16 @@ def load(
     if loading.faults:
         raise InvalidDefinitions(tuple(loading.faults))
     if not loading.definitions:
-        raise NoDefinitions(str(path))
+        raise NoDefinitions(str(path), found=_without_tables(str(path), discovered.files))
     notes = (*map(_link_note, discovered.links), *loading.notes, *_name_twins(loading.definitions), *loading.unused())
     return Loaded(tuple(loading.definitions), notes, len(discovered.files), loading.blobs)
+
+
+def _without_tables(path: str, read: Sequence[files.File]) -> str:
+    first, *more = (file.name for file in read)
+    if more:
+        return f"{code(first)} and {len(more)} more of its files have no table"
+    return f"{'it' if first == path else code(first)} has no table"
 
 
 def check(definitions: Sequence[Mapping[str, Any]]) -> tuple[Definition, ...]:

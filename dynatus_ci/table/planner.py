@@ -99,9 +99,9 @@ def _recreation(comparison: Comparison) -> TableChange:
     built = tuple(_building(settled, supported))
     change = _replacing(settled, Action.RECREATE, (*supported, *unsupported), built, new=built[:1])
     if comparison.desired.manages(restore_from.NAME) and support.keeps(comparison, restore_from.PATH):
-        return replace(change, steps=(), refusal=restore_from.recreation(comparison))
+        return replace(change, steps=(), notes=(), refusal=restore_from.recreation(comparison))
     if through_s3.wanted(comparison):
-        return replace(change, steps=(), refusal=through_s3.recreation())
+        return replace(change, steps=(), notes=(), refusal=through_s3.recreation())
     return replace(change, steps=(*keep_steps.settling(comparison), *change.steps)) if change.steps else change
 
 

@@ -211,7 +211,7 @@ def _items_notes(comparison: Comparison) -> Iterator[str]:
         yield from keep_items.notes(comparison)
     elif emptiness is not Emptiness.EMPTY:
         yield WRITERS_STOP if comparison.facts.backups else "This endpoint has no backups: the items are lost."
-        if not comparison.desired.absent:
+        if not (comparison.desired.absent or comparison.desired.manages(copy_from.NAME)):  # a table has one origin
             yield KEEP_THEM
 
 

@@ -144,7 +144,7 @@ def test_a_reviewed_plan_that_was_changed_by_hand_is_not_taken(moto: DynamoDBCli
             ["plan", "--endpont-url", "x"],
             "--endpont-url is not an option of dynatus plan. Did you mean --endpoint-url?",
         ),
-        (["plan", "nowhere", "--endpoint-url", "http://127.0.0.1:9"], "There is no definition file"),
+        (["plan", "nowhere", "--endpoint-url", "http://127.0.0.1:9"], "There is no definition"),
         (["plan", str(EXAMPLES)], "No AWS region is set"),
         (["apply", str(EXAMPLES)], "--yes or --reviewed"),
         (["apply", str(EXAMPLES), "--yes", "--wait-minutes", "0"], "--wait-minutes: "),
@@ -179,7 +179,7 @@ def test_a_path_without_definitions_hides_no_faults_of_another(
     assert cli.main(["validate", str(bad), str(empty)]) == 1
     printed = capsys.readouterr()
     assert "table.edn:1:1: " in printed.out
-    assert "There is no definition file" in printed.err
+    assert "There is no definition" in printed.err
     assert cli.main(["validate", str(EXAMPLES), str(empty)]) == 1
     assert cli.main(["validate", str(EXAMPLES)]) == 0
 

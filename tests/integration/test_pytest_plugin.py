@@ -163,7 +163,7 @@ def test_names(dynatus_tables):
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
-        ("dynatus_path=none", "There is no definition file at none: it does not exist. *"),
+        ("dynatus_path=none", "There is no definition at none: it does not exist. *"),
         ("dynatus_emulator=localstack", "*dynatus_emulator must be dynamodb-local or moto, not localstack.*"),
         ("dynatus_params=stage", "*params: entry 1 is not NAME=VALUE.*"),
         ("dynatus_path=faulty.edn", "faulty.edn:1:13: *"),

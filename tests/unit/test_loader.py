@@ -172,8 +172,11 @@ def test_a_file_of_comments_is_a_note(comments: str, tmp_path: Path) -> None:
     write(tmp_path, a=comments, b=TABLE.format("users"))
     loaded = loader.load(".", root=tmp_path)
     assert [str(note) for note in loaded.notes] == ["a.edn:1:1: no-table: This file has no table, only comments."]
-    with pytest.raises(NoDefinitions):
+    with pytest.raises(NoDefinitions, match=r"no definition at a.edn: it has no table\."):
         loader.load("a.edn", root=tmp_path)
+    write(tmp_path, b=comments)
+    with pytest.raises(NoDefinitions, match=r"no definition at \.: a.edn and 1 more of its files have no table\."):
+        loader.load(".", root=tmp_path)
 
 
 def test_names_that_differ_only_in_case_are_a_note(tmp_path: Path) -> None:
