@@ -18,8 +18,9 @@ from dynatus_ci.table import build, copy_from, copying, fit, import_count, keep_
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.copying import Compared
+from dynatus_ci.table.facts import TableIds
 from dynatus_ci.table.items import Digests
-from dynatus_ci.table.model import Failure, Step, Table, TableChange
+from dynatus_ci.table.model import Failure, ItemWork, Step, Table, TableChange, Target
 from dynatus_ci.table.outcome import Outcome, Status
 from dynatus_ci.text import code
 
@@ -53,7 +54,7 @@ def check(table: TableRun, change: TableChange) -> None:
 
 def _unchecked(table: TableRun, change: TableChange) -> Table | None:
     """The table whose items must fit the definition. Those that return from a copy were checked before."""
-    step = next((step for step in change.steps if step.operation == keep_steps.COPY), None)
+    step = next((step for step in change.steps if step.item_work is ItemWork.COPY), None)
     if step is None:
         return None
     kept = table.desired.manages(keep_items.NAME)
@@ -65,10 +66,10 @@ def _unchecked(table: TableRun, change: TableChange) -> Table | None:
 def _is_checked(table: TableRun, table_id: str) -> bool:
     """Whether this run has checked these items: also those of a copy that it has found equal to the checked table."""
     checked, equal = table.memory.checked, table.memory.equal
-    return checked is not None and (table_id == checked or equal == (checked, table_id))
+    return checked is not None and (table_id == checked or equal == TableIds(checked, table_id))
 
 
-def take(table: TableRun, step: Step) -> None:
+def take(table: TableRun, step: Step, work: ItemWork) -> None:
     """Copy, or compare. At the end every item of the source is in the table.
 
     Raises:
@@ -77,12 +78,12 @@ def take(table: TableRun, step: Step) -> None:
     """
     table.notify(EventKind.STEP, f"{step.operation}: {step.reason}", step=step)
     table.progress.began(step)
-    began = table.now()
+    began, (way, said) = table.now(), _WAYS[work]
     source, target = (_live(table, step.parameters[role]) for role in (keep_steps.SOURCE, "TableName"))
     copier = _copier(table, source, target)
     before = _ids(table, copier)
     try:
-        found = _WAYS[step.operation](table, copier)
+        found = way(table, copier)
         _check_ids(table, copier, before)
     except CallFailed as failed:
         table.progress.ended(Status.FAILED)
@@ -93,8 +94,7 @@ def take(table: TableRun, step: Step) -> None:
         table.progress.ended(Status.FAILED)
         raise
     _remember(table, step, before)
-    said = _SUMMARIES[step.operation](copier, found)
-    table.progress.notes.append(f"{said} {_took(copier, table.now() - began)}")
+    table.progress.notes.append(f"{said(copier, found)} {_took(copier, table.now() - began)}")
     table.progress.ended(Status.DONE, table.now() - began)
     table.notify(EventKind.DONE, table.progress.notes[-1], step=step)
 
@@ -132,12 +132,12 @@ def _remember(table: TableRun, step: Step, ids: tuple[str, str]) -> None:
     source, target = ids
     if not table.desired.manages(keep_items.NAME):
         table.memory = replace(table.memory, copied=target)
-    elif step.parameters["TableName"] == table.desired.name:
-        table.memory = replace(table.memory, returned=(target, source))
-    elif step.operation == keep_steps.ALIGN:
-        table.memory = replace(table.memory, equal=(source, target))
+    elif step.target is Target.TABLE:
+        table.memory = replace(table.memory, returned=TableIds(table=target, copy=source))
+    elif step.item_work is ItemWork.ALIGN:
+        table.memory = replace(table.memory, equal=TableIds(table=source, copy=target))
     else:
-        table.memory = replace(table.memory, staged=(source, target))
+        table.memory = replace(table.memory, staged=TableIds(table=source, copy=target))
 
 
 def _ids(table: TableRun, copier: Copier) -> tuple[str, str]:
@@ -219,14 +219,6 @@ def _compare(table: TableRun, copier: Copier) -> Compared:
     return compared
 
 
-_WAYS: Mapping[str, Callable[[TableRun, Copier], Compared]] = {
-    keep_steps.COPY: _until_all_are_there,
-    keep_steps.ALIGN: _until_equal,
-    keep_steps.COMPARE: _compare,
-}
-"""What a step about items does, by its operation."""
-
-
 def _written(table: TableRun, copier: Copier, count: str) -> StopTable:
     """The end of a table whose source does not stand still."""
     kept = table.desired.manages(keep_items.NAME)
@@ -304,9 +296,9 @@ def _found_all(copier: Copier, compared: Compared) -> str:
     return f"All {compared.items:,} items of {code(copier.job.source)} were found in {code(copier.job.target)}."
 
 
-_SUMMARIES: Mapping[str, Callable[[Copier, Compared], str]] = {
-    keep_steps.COPY: _copied,
-    keep_steps.ALIGN: _aligned,
-    keep_steps.COMPARE: _found_all,
+_WAYS: Mapping[ItemWork, tuple[Callable[[TableRun, Copier], Compared], Callable[[Copier, Compared], str]]] = {
+    ItemWork.COPY: (_until_all_are_there, _copied),
+    ItemWork.ALIGN: (_until_equal, _aligned),
+    ItemWork.COMPARE: (_compare, _found_all),
 }
-"""What a step about items did, by its operation."""
+"""How items are copied or compared, and what to say of it afterwards."""

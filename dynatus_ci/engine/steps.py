@@ -14,7 +14,7 @@ from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build, keep_items, order, probe, through_s3
 from dynatus_ci.table.facts import ProbeState
-from dynatus_ci.table.model import Failure, Step, Table, TableChange
+from dynatus_ci.table.model import Failure, Step, Table, TableChange, Target
 from dynatus_ci.table.outcome import Outcome, Status
 from dynatus_ci.text import code
 
@@ -80,10 +80,12 @@ def _check_identity(table: TableRun, step: Step, actual: Table | None) -> None:
         CallFailed: It could not be looked at.
     """
     name, memory = step.parameters.get("TableName"), table.memory
-    if step.operation != "DeleteTable" or probe.is_about(step, table.desired.name):
+    if step.operation != "DeleteTable" or step.target is Target.PROBE:
         return
-    about_copy = keep_items.is_about(step, table.desired.name)
-    seen = (memory.returned or ("", ""))[1] if about_copy else actual.info.table_id if actual and actual.info else ""
+    if step.target is Target.COPY:
+        seen = memory.returned.copy if memory.returned else ""
+    else:
+        seen = actual.info.table_id if actual and actual.info else ""
     found = table.aws.describe(str(name))
     if found is not None and seen != build.identity(found):
         text = f"{code(str(name))} was replaced by another table just now. It was not deleted. Run apply again."
@@ -94,9 +96,9 @@ def _done(table: TableRun, change: TableChange, step: Step, *, took: float) -> N
     table.last_answer = ""
     table.progress.ended(Status.DONE, took)
     table.notify(EventKind.DONE, f"{step.reason}: done in {took:.0f} s", step=step)
-    if probe.is_about(step, table.desired.name):
+    if step.target is Target.PROBE:
         table.memory = replace(table.memory, probed=table.memory.probed or step.operation == "CreateTable")
-    elif keep_items.is_about(step, table.desired.name):
+    elif step.target is Target.COPY:
         table.memory = replace(table.memory, staging=table.memory.staging or step.operation == "CreateTable")
     elif not table.aws.emulator:  # emulators have no cooldowns
         for later in change.steps[change.steps.index(step) + 1 :]:
@@ -106,9 +108,9 @@ def _done(table: TableRun, change: TableChange, step: Step, *, took: float) -> N
 
 def _send(table: TableRun, step: Step) -> dict[str, Any]:
     name = table.desired.name
-    if keep_items.is_about(step, name):
+    if step.target is Target.COPY:
         return table.aws.write(step.operation, table=keep_items.name(name), parameters=step.parameters)
-    if not probe.is_about(step, name):
+    if step.target is Target.TABLE:
         table.forget_scaling(step.expects)
         about = name if step.operation != through_s3.EXPORT else table.desired.at(through_s3.SOURCE)
         return table.aws.write(step.operation, table=about, parameters=step.parameters, service=step.service)

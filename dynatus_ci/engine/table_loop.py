@@ -16,9 +16,9 @@ from dynatus_ci.engine import filling, progress, steps, waiting
 from dynatus_ci.engine.fitting import Fitting
 from dynatus_ci.engine.run import EngineRun, EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import Bug, DynatusError, FailureReason
-from dynatus_ci.table import aspects, copy_order, import_count, keep_steps, lookups, order, planner
+from dynatus_ci.table import aspects, copy_order, keep_steps, lookups, order, planner
 from dynatus_ci.table.facts import AccountFacts, Memory
-from dynatus_ci.table.model import Failure, Path, Step, Table, TableChange
+from dynatus_ci.table.model import Failure, ItemWork, Path, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, TableResult
 from dynatus_ci.text import code, plain
 
@@ -113,10 +113,10 @@ class TableLoop:
         if self._asked_items(change):
             return True  # that may have taken a minute
         filling.check(table, change)
-        if import_count.is_count(step):
+        if step.item_work is ItemWork.COUNT:
             filling.count(table, step, actual)
-        elif keep_steps.is_about_items(step):
-            filling.take(table, step)
+        elif step.item_work:
+            filling.take(table, step, step.item_work)
         else:
             steps.take(table, change, step, actual)
         return True

@@ -11,11 +11,11 @@ from dynatus_ci.aws.waits import WaitOutcome
 from dynatus_ci.engine import progress
 from dynatus_ci.engine.run import SHORT_PAUSE, EventKind, StopTable, TableRun
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import copy_from, keep_items, probe, through_s3
+from dynatus_ci.table import copy_from, keep_items, through_s3
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.facts import AccountFacts, TableExport, TableImport
-from dynatus_ci.table.model import Failure, Path, Step, Table
+from dynatus_ci.table.model import Failure, Path, Step, Table, Target
 from dynatus_ci.table.outcome import Outcome
 from dynatus_ci.text import code, codes
 
@@ -199,9 +199,9 @@ def for_deferred(table: TableRun) -> None:
 def _observed(table: TableRun, step: Step) -> Table | None:
     """The table that a step is about: the probe, the copy of the items, or the table itself."""
     name = table.desired.name
-    if keep_items.is_about(step, name):
+    if step.target is Target.COPY:
         return observe.staging(table.aws, name)
-    return probes.table(table.aws, name) if probe.is_about(step, name) else table.observe(step.expects)
+    return probes.table(table.aws, name) if step.target is Target.PROBE else table.observe(step.expects)
 
 
 def _reporter(table: TableRun, reason: str) -> Callable[[Mapping[Path, str]], None]:

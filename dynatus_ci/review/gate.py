@@ -11,8 +11,7 @@ from dynatus_ci import text
 from dynatus_ci.errors import FailureReason, sentence
 from dynatus_ci.review import record as records
 from dynatus_ci.review.counting import OpenReview, Review, Reviews
-from dynatus_ci.table import keep_items
-from dynatus_ci.table.model import Difference, Plan, Risk, Step, TableChange
+from dynatus_ci.table.model import Difference, Plan, Risk, Step, TableChange, Target
 from dynatus_ci.text import code, option
 
 LABEL = "dynatus:allow-destructive"
@@ -67,7 +66,7 @@ class Gate:
     def step_refusal(self, change: TableChange, step: Step | None) -> Refusal | None:
         """Why one step may not run; None where it may. Without a step: why the change as a whole may not run."""
         served = _served(change, step) if step else records.to_do(change)
-        deletes = step is not None and step.operation == "DeleteTable" and not keep_items.is_about(step, change.table)
+        deletes = step is not None and step.operation == "DeleteTable" and step.target is not Target.COPY
         unreviewed = [(d, why) for d in served if (why := self._why_not_reviewed(change, d, deletes=deletes))]
         if unreviewed:
             return self._not_reviewed(change, [d for d, _ in unreviewed], why=unreviewed[0][1])

@@ -19,7 +19,7 @@ from dynatus_ci.table import copying, import_count, items, through_s3
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import Emptiness
-from dynatus_ci.table.model import Difference, Effect, Risk, Step, Table, TableChange, TableInfo, Value
+from dynatus_ci.table.model import Difference, Effect, ItemWork, Risk, Step, Table, TableChange, TableInfo, Value
 from dynatus_ci.text import code
 
 NAME = "CopyFrom"
@@ -215,11 +215,6 @@ def import_steps(comparison: Comparison, created: Iterable[Difference], served: 
         yield from through_s3.steps(comparison, source, copy, served)
 
 
-def is_copy(step: Step) -> bool:
-    """Whether a step copies items."""
-    return step.operation == OPERATION
-
-
 def begins(change: TableChange) -> bool:
     """Whether a table that is there is to be filled for the first time: it must be empty."""
     first = next(iter(change.steps), None)
@@ -348,6 +343,7 @@ def _copy(comparison: Comparison, difference: Difference) -> Step:
         waits_for="all of them are in both tables",
         seconds=(_estimate(comparison, source).seconds if source else 0, None),
         aspect=NAME,
+        item_work=ItemWork.COPY,
     )
 
 

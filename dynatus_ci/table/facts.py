@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from dynatus_ci.table import emulators
 from dynatus_ci.table.model import Table, Value
@@ -163,6 +163,13 @@ class StagingTable:
     backup: str | None = None
 
 
+class TableIds(NamedTuple):
+    """The TableIds of a table and of its copy; empty for one that is not there."""
+
+    table: str
+    copy: str
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What a run of apply remembers of a table; everything else it looks up again before each step.
@@ -176,9 +183,9 @@ class Memory:
         copied: The TableId of the table in which this run has seen all items of the source that it is filled from.
         made: Whether the table is one that this run makes.
         staging: Whether this run has made the table's copy.
-        staged: What this run has copied into the table's copy: the TableIds of the table and its copy.
-        equal: The same of a table and a copy that this run has seen to be equal.
-        returned: The same of a table and a copy of which this run has seen all items in the table.
+        staged: The table whose items this run has copied, and the copy that they are in.
+        equal: The table and the copy that this run has seen to be equal.
+        returned: The table in which this run has seen all items of a copy, and that copy.
     """
 
     backup: str | None = None
@@ -189,9 +196,9 @@ class Memory:
     checked: str | None = None
     copied: str | None = None
     staging: bool = False
-    staged: tuple[str, str] | None = None
-    equal: tuple[str, str] | None = None
-    returned: tuple[str, str] | None = None
+    staged: TableIds | None = None
+    equal: TableIds | None = None
+    returned: TableIds | None = None
 
 
 @dataclass(frozen=True, slots=True)

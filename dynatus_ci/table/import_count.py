@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from dynatus_ci.table import items, through_s3
 from dynatus_ci.table.aspects.base import Comparison
-from dynatus_ci.table.model import Difference, Step
+from dynatus_ci.table.model import Difference, ItemWork, Step
 from dynatus_ci.text import code
-
-OPERATION = "Scan"
 
 
 def step(comparison: Comparison, copy: Difference) -> Step:
@@ -21,19 +19,15 @@ def step(comparison: Comparison, copy: Difference) -> Step:
         copy: The difference that the items are not there.
     """
     return Step(
-        operation=OPERATION,
+        operation="Scan",
         parameters={"TableName": comparison.name, "Select": "COUNT"},
         reason="count the items of the new table",
         differences=(copy.id,),
         waits_for="as many items as in the export",
         seconds=(0, None),
         aspect=through_s3.NAME,
+        item_work=ItemWork.COUNT,
     )
-
-
-def is_count(step: Step) -> bool:
-    """Whether a step counts the items of an imported table."""
-    return step.operation == OPERATION and step.aspect == through_s3.NAME
 
 
 def exported(comparison: Comparison) -> int:

@@ -16,9 +16,9 @@ from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import copy_from, copying, items, names
 from dynatus_ci.table.aspects import keys, recreating, tags
 from dynatus_ci.table.aspects.base import Comparison
-from dynatus_ci.table.facts import Emptiness, StagingTable
+from dynatus_ci.table.facts import Emptiness, StagingTable, TableIds
 from dynatus_ci.table.keep_stages import IDLE, KEEPS, REFUSALS, SETTLES, KeepStage
-from dynatus_ci.table.model import Difference, Effect, Risk, Step, Table, Value
+from dynatus_ci.table.model import Difference, Effect, Risk, Table, Value
 from dynatus_ci.text import code, option, span
 
 NAME = "KeepItems"
@@ -44,12 +44,6 @@ AWAY = (6, 28)
 def name(table: str) -> str:
     """The name of a table's copy."""
     return names.beside(table, SUFFIX)
-
-
-def is_about(step: Step, table: str) -> bool:
-    """Whether a step of a table's change is about its copy."""
-    parameters = step.parameters
-    return name(table) in {parameters.get("TableName"), str(parameters.get("ResourceArn", "")).rpartition("/")[2]}
 
 
 def marks(found: Mapping[str, str]) -> Value:
@@ -165,13 +159,13 @@ def is_complete(comparison: Comparison) -> bool:
     if copy is None:
         return False
     if not keeps_tags(comparison):
-        return equal is not None and equal[1] == _id(copy)
+        return equal is not None and equal.copy == _id(copy)
     return _tag(copy, COMPLETE) == copy_of(copy) != ""
 
 
-def both(comparison: Comparison) -> tuple[str, str]:
-    """The TableIds of the table and its copy: what a run has seen of them is true of no others."""
-    return _id(comparison.actual), _id(_found(comparison))
+def both(comparison: Comparison) -> TableIds:
+    """The table and its copy: what a run has seen of them is true of no others."""
+    return TableIds(_id(comparison.actual), _id(_found(comparison)))
 
 
 def _id(table: Table | None) -> str:

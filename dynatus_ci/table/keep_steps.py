@@ -17,23 +17,13 @@ from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import AccountFacts, StagingTable
 from dynatus_ci.table.keep_items import COMPLETE, COPY_OF, ITEMS_FROM, NAME, PATH
 from dynatus_ci.table.keep_stages import KEEPS, SETTLES, KeepStage
-from dynatus_ci.table.model import Difference, Path, Step, Table, Value
+from dynatus_ci.table.model import Difference, ItemWork, Path, Step, Table, Target, Value
 from dynatus_ci.text import code
 
-COPY = copy_from.OPERATION
-ALIGN = "BatchWriteItem"
-COMPARE = "Scan"
 SOURCE = copy_from.NAME
 """The parameter of a step about items that says which table they come from; `TableName` is where they go."""
-ABOUT_ITEMS = frozenset({COPY, ALIGN, COMPARE})
-_TURNS = frozenset({"DeleteTable", COPY})
 _TAKEN = (Encryption.name, tags.Tags.name)
 """What the copy has of the new table's settings: who may read its items is as before, and who pays for it."""
-
-
-def is_about_items(step: Step) -> bool:
-    """Whether a step reads and writes items: many calls, and not one."""
-    return step.operation in ABOUT_ITEMS
 
 
 def waits_in_copy(left: Iterable[Step], table: str) -> bool:
@@ -43,16 +33,16 @@ def waits_in_copy(left: Iterable[Step], table: str) -> bool:
         left: The steps of the table that are not done.
         table: The table's name.
     """
-    first = next(
-        (step for step in left if step.parameters.get("TableName") == table and step.operation in _TURNS), None
-    )
-    return first is not None and first.operation != "DeleteTable"
+    of_table = (step for step in left if step.parameters.get("TableName") == table)
+    turns = (step for step in of_table if step.operation == "DeleteTable" or step.item_work is ItemWork.COPY)
+    first = next(turns, None)
+    return first is not None and first.item_work is ItemWork.COPY
 
 
 def too_early(step: Step, steps: Iterable[Step]) -> bool:
     """Whether a step deletes a table while items must still be copied or compared before that."""
     before = takewhile(lambda other: other is not step, steps)
-    return step.operation == "DeleteTable" and any(map(is_about_items, before))
+    return step.operation == "DeleteTable" and any(other.item_work for other in before)
 
 
 def served(differences: Iterable[Difference]) -> tuple[str, ...]:
@@ -95,7 +85,7 @@ def align(comparison: Comparison, ids: tuple[str, ...]) -> Iterator[Step]:
     copy = code(keep_items.name(comparison.name))
     if comparison.facts.memory.equal != keep_items.both(comparison):
         yield Step(
-            operation=ALIGN,
+            operation="BatchWriteItem",
             parameters={"TableName": keep_items.name(comparison.name), SOURCE: comparison.name},
             reason=f"compare all items with {copy}, and change there what is different",
             differences=_ids(comparison),
@@ -103,6 +93,8 @@ def align(comparison: Comparison, ids: tuple[str, ...]) -> Iterator[Step]:
             seconds=(keep_items.estimate(comparison).again, None),
             aspect=NAME,
             after=ids,
+            target=Target.COPY,
+            item_work=ItemWork.ALIGN,
         )
     marked = keep_items.is_complete(comparison) and not _is_of_an_earlier_run(comparison)
     if keep_items.keeps_tags(comparison) and not marked:
@@ -131,6 +123,7 @@ def _create(comparison: Comparison, create: Step) -> Step:
         waits_for="it is ACTIVE",
         seconds=(2, 22),
         aspect=NAME,
+        target=Target.COPY,
     )
 
 
@@ -174,13 +167,14 @@ def out_of_copy(comparison: Comparison) -> Iterator[Step]:
     elif where is KeepStage.LEFT_OVER and not returned:
         copy = keep_items.name(comparison.name)
         yield Step(
-            operation=COMPARE,
+            operation="Scan",
             parameters={"TableName": comparison.name, SOURCE: copy},
             reason=f"look whether the table has all items of {code(copy)}",
             differences=_ids(comparison),
             waits_for="all of them are found",
             seconds=(keep_items.estimate(comparison).again, None),
             aspect=NAME,
+            item_work=ItemWork.COMPARE,
         )
 
 
@@ -209,6 +203,7 @@ def ending(comparison: Comparison, others: tuple[str, ...] = ()) -> Iterator[Ste
         seconds=(4, 6),
         aspect=NAME,
         after=others,
+        target=Target.COPY,
     )
 
 
@@ -234,13 +229,15 @@ def _copy(comparison: Comparison, *, back: bool) -> Step:
     table, copy = comparison.name, keep_items.name(comparison.name)
     cost = keep_items.estimate(comparison)
     return Step(
-        operation=COPY,
+        operation=copy_from.OPERATION,
         parameters={"TableName": table, SOURCE: copy} if back else {"TableName": copy, SOURCE: table},
         reason=f"copy the items {'back from' if back else 'to'} {code(copy)}",
         differences=_ids(comparison),
         waits_for="all of them are in both tables",
         seconds=(cost.back if back else cost.there, None),
         aspect=NAME,
+        target=Target.TABLE if back else Target.COPY,
+        item_work=ItemWork.COPY,
     )
 
 
@@ -264,6 +261,7 @@ def _tagged(comparison: Comparison, operation: str, reason: str, wanted: Mapping
         waits_for="tag gone" if value is None else "tag set",
         seconds=tags.Tags.seconds,
         aspect=NAME,
+        target=Target.TABLE if of_table else Target.COPY,
     )
 
 

@@ -14,7 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from enum import IntEnum, StrEnum, auto
+from enum import Enum, IntEnum, StrEnum, auto
 from typing import Any, TypeAlias
 
 from dynatus_ci.errors import FailureReason, InvalidInput, Place
@@ -92,6 +92,30 @@ class Phase(IntEnum):
     """Indexes come, then what belongs to them, then replicas."""
     UNPROTECT = auto()
     """Deletion protection goes off. This phase is the last one, and no other step is in it."""
+
+
+class Target(Enum):
+    """The table that a step is about."""
+
+    TABLE = auto()
+    """The one of the definition."""
+    PROBE = auto()
+    """The new table under another name (see `probe`)."""
+    COPY = auto()
+    """The one that holds the items meanwhile (see `keep_items`)."""
+
+
+class ItemWork(Enum):
+    """What a step about items does, with many calls."""
+
+    COPY = auto()
+    """Put those that are missing, until none is."""
+    ALIGN = auto()
+    """Make the copy equal to the table."""
+    COMPARE = auto()
+    """Find every item of the copy in the table; change nothing."""
+    COUNT = auto()
+    """Count those that AWS has imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +252,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One AWS call, the differences that it serves, and how one knows that it is done.
+    """One AWS call, or the many of a copy, the differences that it serves, and how one knows that it is done.
 
     Args:
         operation: AWS's name of the call.
@@ -242,6 +266,8 @@ class Step:
         cooldown: Seconds that AWS lets pass between this step and the one before it of the same aspect and phase, or
             that makes the table.
         after: The ids of the differences whose steps must be done before this one. Not in the document.
+        target: The table that it is about. Not in the document: the parameters name it.
+        item_work: What it does with items; None for a single call. Not in the document: the operation tells.
         service: The service that the call goes to, as boto3 names it. Not in the document: the operation tells.
     """
 
@@ -257,6 +283,8 @@ class Step:
     phase: Phase = Phase.CHANGE
     cooldown: int = 0
     after: tuple[str, ...] = ()
+    target: Target = Target.TABLE
+    item_work: ItemWork | None = None
     service: str = DYNAMODB
 
     @property

@@ -18,7 +18,7 @@ from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.tags import MOST, OURS, Tags, is_owner, owner
 from dynatus_ci.table.facts import ProbeState
-from dynatus_ci.table.model import Path, Step, Value, canonical
+from dynatus_ci.table.model import Path, Step, Target, Value, canonical
 from dynatus_ci.text import code
 
 SUFFIX = ".dynatus-probe"
@@ -35,11 +35,6 @@ def name(table: str) -> str:
 def is_of(table: str, tags: Mapping[str, str]) -> bool:
     """Whether a table with these tags is a probe of this one, also of an earlier table of its name."""
     return is_owner(tags.get(TAG, ""), table)
-
-
-def is_about(step: Step, table: str) -> bool:
-    """Whether a step of a table's change is about its probe."""
-    return step.parameters.get("TableName") == name(table)
 
 
 def possible(comparison: Comparison) -> bool:
@@ -92,6 +87,7 @@ def _create(comparison: Comparison, new: Step, differences: tuple[str, ...]) -> 
         expects={path: value for path, value in new.expects.items() if not path or path[0] == GLOBAL},
         waits_for="it and its indexes are ACTIVE",
         seconds=new.seconds,
+        target=Target.PROBE,
     )
 
 
@@ -105,6 +101,7 @@ def _delete(comparison: Comparison, reason: str, differences: tuple[str, ...]) -
         expects=gone,
         waits_for="it is gone",
         seconds=(4, 6),
+        target=Target.PROBE,
     )
 
 

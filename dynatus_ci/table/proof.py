@@ -10,11 +10,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import copy_from, keep_items, keep_steps, planner, probe, restore_from, sides, through_s3
+from dynatus_ci.table import keep_steps, planner, restore_from, sides, through_s3
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import AccountFacts
-from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Failure, Path, Step, Table, TableChange, Value
+from dynatus_ci.table.model import (
+    DYNAMODB,
+    Difference,
+    Effect,
+    Failure,
+    ItemWork,
+    Path,
+    Step,
+    Table,
+    TableChange,
+    Target,
+    Value,
+)
 from dynatus_ci.text import code
 
 
@@ -47,13 +59,13 @@ def left_over(change: TableChange, facts: AccountFacts) -> tuple[Difference, ...
     for step in change.steps:
         if step.service != DYNAMODB:
             facts = replace(facts, scaling=targets.after(facts.scaling or {}, step.operation, step.parameters))
-        elif keep_items.is_about(step, change.table):
+        elif step.target is Target.COPY:
             facts = keep_steps.after(step, facts)
-        elif not probe.is_about(step, change.table):
+        elif step.target is Target.TABLE:
             table = _after(step, table, change, facts)
         if through_s3.is_import(step):
             facts = through_s3.after_import(facts)
-        if copy_from.is_copy(step) and table and table.info:
+        if step.item_work is ItemWork.COPY and table and table.info:
             facts = replace(facts, memory=replace(facts.memory, copied=table.info.table_id))
     again = planner.change(change.desired, table, facts)
     served = {id_ for step in change.steps for id_ in step.differences}

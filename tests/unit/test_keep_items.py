@@ -13,7 +13,7 @@ import pytest
 from dynatus_ci.definitions import loader
 from dynatus_ci.report import wording
 from dynatus_ci.table import build, keep_items, lookups, planner, proof
-from dynatus_ci.table.facts import AccountFacts, Emptiness, Memory, ProbeState, StagingTable
+from dynatus_ci.table.facts import AccountFacts, Emptiness, Memory, ProbeState, StagingTable, TableIds
 from dynatus_ci.table.model import Action, Risk, Step, Table, TableChange
 from tests import small_tables
 
@@ -21,7 +21,7 @@ NAME, COPY = "orders", "orders.dynatus-items"
 TABLE_ID, OTHER_ID, NEXT_ID = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "123")
 """Of the old table; of an earlier one of its name; of the new table."""
 COPY_ID = "99999999-0000-4000-8000-000000000000"
-BOTH = (TABLE_ID, COPY_ID)
+BOTH = TableIds(TABLE_ID, COPY_ID)
 OF_THIS, OF_OTHER = f"{NAME}@11111111", f"{NAME}@22222222"
 PROBED = Memory(probed=True, backup="arn:backup")
 KEYS = {"old": ("id",), "new": ("customer", "id"), "third": ("shop", "id")}
@@ -114,7 +114,7 @@ NEW = Found(key="new", id=NEXT_ID)
 MADE = replace(NEW, copy=OF_THIS, complete=True, from_copy=OF_THIS)
 STAGED = replace(PROBED, staged=BOTH)
 EQUAL = replace(STAGED, equal=BOTH)
-RETURNED = Memory(returned=(NEXT_ID, COPY_ID))
+RETURNED = Memory(returned=TableIds(NEXT_ID, COPY_ID))
 
 FOUND: dict[str, tuple[Found, str]] = {
     # as the table of steps goes down: what a crash leaves behind, and what the next run does first
@@ -135,13 +135,13 @@ FOUND: dict[str, tuple[Found, str]] = {
     "the table alone": (NEW, "nothing"),
     # another one was meant
     "another run was equal to another table": (
-        Found(copy=OF_THIS, memory=replace(EQUAL, equal=(OTHER_ID, COPY_ID))), f"BatchWriteItem {COPY}"),
+        Found(copy=OF_THIS, memory=replace(EQUAL, equal=TableIds(OTHER_ID, COPY_ID))), f"BatchWriteItem {COPY}"),
     "it is equal to another copy": (
-        Found(copy=OF_THIS, memory=replace(EQUAL, equal=(TABLE_ID, OTHER_ID))), f"BatchWriteItem {COPY}"),
+        Found(copy=OF_THIS, memory=replace(EQUAL, equal=TableIds(TABLE_ID, OTHER_ID))), f"BatchWriteItem {COPY}"),
     "another table has all items": (
-        replace(MADE, memory=Memory(returned=(OTHER_ID, COPY_ID))), f"BatchExecuteStatement {NAME}"),
+        replace(MADE, memory=Memory(returned=TableIds(OTHER_ID, COPY_ID))), f"BatchExecuteStatement {NAME}"),
     "another copy was returned": (
-        replace(MADE, memory=Memory(returned=(NEXT_ID, OTHER_ID))), f"BatchExecuteStatement {NAME}"),
+        replace(MADE, memory=Memory(returned=TableIds(NEXT_ID, OTHER_ID))), f"BatchExecuteStatement {NAME}"),
     # the file went back to the old key
     "before the copy": (Found(file="old"), "nothing"),
     "during the copy": (Found(copy=OF_THIS, file="old"), f"Scan {NAME}"),
@@ -181,7 +181,7 @@ FOUND: dict[str, tuple[Found, str]] = {
                 memory=Memory(staging=True, equal=BOTH)), f"BatchExecuteStatement {NAME}"),
     "no tags, all items": (
         replace(NEW, emulator="dynamodb-local", copy="",
-                memory=Memory(staging=True, equal=BOTH, returned=(NEXT_ID, COPY_ID))), f"DeleteTable {COPY}"),
+                memory=Memory(staging=True, equal=BOTH, returned=TableIds(NEXT_ID, COPY_ID))), f"DeleteTable {COPY}"),
 }  # fmt: skip
 
 REFUSED: dict[str, tuple[Found, str]] = {

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from dynatus_ci.definitions import loader
-from dynatus_ci.table import build, lookups, planner, restore_from, through_s3
+from dynatus_ci.table import build, keep_items, lookups, planner, probe, restore_from, through_s3
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.facts import AccountFacts, Backup, Emptiness, Memory, ProbeState, StagingTable, Transfer
-from dynatus_ci.table.model import Plan, Risk, Step, TableChange
+from dynatus_ci.table.model import Plan, Risk, Step, TableChange, Target
 
 FOLDER = Path(__file__).parents[1] / "cases" / "plans"
 CASES = sorted(FOLDER.glob("*.json"))
@@ -115,6 +115,15 @@ def step(one: Step) -> list[Any]:
 def test_a_case_gives_the_differences_steps_and_notes_that_it_expects(path: Path) -> None:
     case = json.loads(path.read_text(encoding="utf-8"))
     assert shown(planned(case)) == case["expected"]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_the_target_of_each_step_is_the_table_that_its_call_names(path: Path) -> None:
+    change = planned(json.loads(path.read_text(encoding="utf-8")))
+    targets_by_name = {probe.name(change.table): Target.PROBE, keep_items.name(change.table): Target.COPY}
+    for one in change.steps:
+        named = one.parameters.get("TableName") or one.parameters.get("ResourceArn", "").rpartition("/")[2]
+        assert one.target is targets_by_name.get(named, Target.TABLE)
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

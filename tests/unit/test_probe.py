@@ -11,7 +11,6 @@ import pytest
 from dynatus_ci.table import build, planner, probe, sides
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.facts import AccountFacts, Emptiness, ProbeState
-from dynatus_ci.table.model import Step
 from tests.small_tables import bare, definition
 from tests.strategies import NAME
 
@@ -94,11 +93,6 @@ def test_a_policy_is_tried_so_that_the_probe_can_be_deleted(statement: dict[str,
         json.loads(each["ResourcePolicy"])["Statement"] for each in (made[NAME], made[probe.name(NAME)])
     )
     assert tried == {name: value for name, value in {**new, **probed}.items() if value is not None}
-
-
-def test_a_step_about_the_probe_is_told_from_one_about_the_table() -> None:
-    assert probe.is_about(Step("DeleteTable", {"TableName": f"{NAME}.dynatus-probe"}, ""), NAME)
-    assert not probe.is_about(Step("DeleteTable", {"TableName": NAME}, ""), NAME)
 
 
 def test_an_endpoint_without_tags_makes_no_probe() -> None:
