@@ -49,8 +49,8 @@ def run(job: Job) -> ActionResult:
     needed = job.inputs.approval_at(aws.endpoint)
     if reviewed is None and needed is Approval.REVIEWED_PLAN and job.run.ref.startswith("refs/tags/"):
         raise InvalidInput(
-            "`approval: reviewed-plan` is for branches, and this run is for a tag.",
-            hint="A release applies a plan from a file: `reviewed`.",
+            "`approval: reviewed-plan` works on branches only, and this run is on a tag.",
+            hint="For a release, pass the reviewed plan as a file, with `reviewed`.",
         )
     # The items are asked once, before the first step of their table.
     plan = engine.plan(aws, loaded.tables, options=replace(job.planning.options, check=False))
@@ -198,7 +198,7 @@ class ApplyPolicy:
 
     def _github(self) -> PullRequests:
         if self._job.github is None:
-            raise InvalidInput("`github-token` is empty, and what was reviewed is looked up with it.")
+            raise InvalidInput("`github-token` is empty. Apply needs it to find the reviewed plan.")
         return self._job.github
 
 

@@ -72,7 +72,8 @@ def _most_failures(table: TableRun, failed: CallFailed) -> int:
 
 def _pause(table: TableRun, step: Step, failed: CallFailed, times: int) -> None:
     table.last_answer = failed.message
-    table.notify(EventKind.RETRY, f"{failed.operation}: {failed.code}; looking again", step=step)
+    failure = f"{failed.operation} failed with {failed.code}"
+    table.notify(EventKind.RETRY, f"{failure}; checking the table before trying again", step=step)
     table.progress.unanswered = step if failed.kind is ErrorKind.AMBIGUOUS else None
     if times > MOST_FAILURES:
         table.leave_slot()

@@ -223,7 +223,7 @@ def _written(table: TableRun, copier: Copier, count: str) -> StopTable:
     """The end of a table whose source does not stand still."""
     kept = table.desired.manages(keep_items.NAME)
     advice = (
-        "The application goes on writing, or items expire. Stop its writers, or turn time to live off before."
+        "The application goes on writing, or items expire. Stop its writers, or turn time to live off first."
         if kept
         else "The application goes on writing. Let it write to both tables, or stop its writers."
     )
@@ -237,7 +237,7 @@ def _written(table: TableRun, copier: Copier, count: str) -> StopTable:
 def _live(table: TableRun, name: str) -> Table:
     description = table.aws.describe(name)
     if description is None:
-        text = f"Table {code(name)} is gone, and the items of {code(table.desired.name)} are copied from it."
+        text = f"Table {code(name)}, the source of the items of {code(table.desired.name)}, no longer exists."
         raise refused(FailureReason.DESTRUCTIVE_BLOCKED, text)
     return build.actual(description, {})
 

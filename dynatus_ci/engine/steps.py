@@ -157,6 +157,6 @@ def _without_effect(table: TableRun, step: Step) -> None:
         table.progress.unsupported(step)
         return
     table.progress.without_effect(step)
-    about = f"{step.operation} of table {code(table.desired.name)}"
-    message = f"{about} was accepted {MOST_ATTEMPTS} times, but what it sets does not show: {step.reason}."
+    call = f"{step.operation} of table {code(table.desired.name)}"
+    message = f"AWS accepted {call} {MOST_ATTEMPTS} times, but nothing has changed: {step.reason}."
     raise StopTable(Outcome.FAILED, Failure("NotShown", message, step.operation))

@@ -166,7 +166,7 @@ class TableLoop:
         fitting = Fitting(table.aws, table.run.clock, copies=False, stop=table.run.stop)
         if not fitting.asked(change):
             return False
-        table.notify(EventKind.WAITING, "asking the items if they fit")
+        table.notify(EventKind.WAITING, "checking whether the items fit")
         looked = fitting.look(change)
         table.progress.checks = looked.checks
         if looked.refusal:

@@ -257,7 +257,8 @@ def _next(result: Result, context: ReportContext) -> Iterator[str]:
         review = " No new review is needed." if context.approval == "reviewed-plan" else ""
         yield f"{stopped}What is done stays done. {again}{after}; it resumes from here.{review}"
     if result.result is Outcome.PENDING:
-        yield f"The next apply finishes it, on its schedule or by hand. {again.replace(' failed', '')} to continue now."
+        now = f"{again.replace(' failed', '')} to continue now."
+        yield f"The next apply, scheduled or started by hand, finishes it. {now}"
     if _unapproved(result, context):
         yield "Approve the destructive changes, then run apply again."
     reasons = _refusals(result).values()

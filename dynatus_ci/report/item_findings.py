@@ -29,7 +29,7 @@ def caution(plan: Plan, context: ReportContext, *, named: bool = False) -> Itera
     if number:
         copied = () if named else (_command(plan, context),)
         lines = (AlertLine(lines[0].sentence, copied), *lines[1:])
-        title = f"{do_not_fit(number)}, and no approval changes that"
+        title = f"{do_not_fit(number)}: an approval cannot change this"
         yield Alert("CAUTION", title, lines, ask="To find the first five of each index and key:", language="sh")
 
 

@@ -265,7 +265,7 @@ def _alerts(plan: Plan, context: ReportContext, lost: _Losses) -> Iterator[Alert
     never = (change for change in plan.tables if change.refusal and not item_findings.misfits([change]))
     refused = tuple(AlertLine(f"{code(change.table)}: {change.refusal}") for change in never)
     if refused:
-        yield Alert("CAUTION", "Refused, and no approval changes that", refused)
+        yield Alert("CAUTION", "Refused: an approval cannot change this", refused)
     yield from item_findings.caution(plan, context)
     if lost.unapproved:
         title = f"{plural(len(lost.unapproved), 'destructive change')}, not approved"
@@ -275,7 +275,7 @@ def _alerts(plan: Plan, context: ReportContext, lost: _Losses) -> Iterator[Alert
         title = f"{plural(len(lost.approved), 'destructive change')}, approved{f' by {by}' if by else ''}"
         yield Alert("CAUTION", title, tuple(_sentences(lost.approved)))
     if lost.unproven:
-        title = f"{plural(len(lost.unproven), 'table')} deleted only if empty, unless approved"
+        title = f"{plural(len(lost.unproven), 'table')} deleted if empty; with items only if approved"
         yield approval_request(lost.unproven, plan, context, title=title, aim="To approve the deletion with items")
     yield from item_findings.warning(plan)
     disturbed = [consequence for change in plan.tables for consequence in wording.disruptive(change)]
@@ -327,7 +327,7 @@ def _what_first(plan: Plan) -> str:
     if unread(plan):
         return "every table can be read"
     only_items = all(item_findings.misfits([change]) for change in plan.tables if change.refusal)
-    return "these items are corrected" if only_items else "nothing is refused"
+    return "these items are corrected" if only_items else "the refused changes are resolved"
 
 
 def _supported(change: TableChange) -> list[Difference]:

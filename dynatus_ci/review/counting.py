@@ -91,13 +91,13 @@ def _why_not_believed(comment: CommentFacts, scope: Scope, *, branch: str) -> st
         return f"the plan in {name} has no record that can be read"
     if record is None or record.scope.differs(scope):
         others = [record.scope] if record else comment.other_scopes
-        return f"{name} has no plan of ours for exactly this{_nearest(scope, others)}"
+        return f"{name} has no dynatus plan for these inputs{_nearest(scope, others)}"
     return None
 
 
 def _nearest(scope: Scope, others: Iterable[Scope]) -> str:
     parts = min((scope.differs(other) for other in others), key=len, default=())
-    return f": our nearest plan there differs in {codes(parts)}" if parts else ""
+    return f" (the closest one differs in {codes(parts)})" if parts else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +140,17 @@ class Reviews:
 
     Args:
         believed: The records. Not all of them count (`Review.counts`).
-        reason: Why a run is refused that no record allows.
+        reason: Why the run is refused if no record allows it.
         because: Why there are no more records, as a sentence.
         hint: What to do about it.
-        absent: Why a difference is not reviewed that no record holds.
+        default_reason: Why a difference was not reviewed if no record contains it.
     """
 
     believed: tuple[Review, ...] = ()
     reason: FailureReason = FailureReason.PLAN_CHANGED
     because: str | None = None
     hint: str | None = None
-    absent: str = "it is in no reviewed plan"
+    default_reason: str = "no reviewed plan contains it"
 
     @property
     def counted(self) -> tuple[Review, ...]:
@@ -178,7 +178,7 @@ def reviews_of(comments: Sequence[CommentFacts], scope: Scope, *, branch: str) -
         return Reviews(
             believed,
             FailureReason.NOT_MERGED,
-            "this commit has no merged pull request of its own",
+            "no merged pull request produced this commit",
             "Merge the change by a pull request that was planned. To take over existing tables, run once with "
             "`approval: none`.",
         )
@@ -218,5 +218,5 @@ def plan_file(reviewed: Plan, *, account: str | None, region: str | None, endpoi
     parts = [name for name, value in here.items() if getattr(reviewed, name) != value]
     hint = "Plan again, review that document, and apply it."
     if parts:
-        return Reviews(absent=f"the reviewed plan is of another {' and '.join(parts)}", hint=hint)
+        return Reviews(default_reason=f"the reviewed plan is for another {' and '.join(parts)}", hint=hint)
     return Reviews((Review(new_record(reviewed, Scope(), head=None)),), hint=hint)

@@ -110,11 +110,12 @@ class Gate:
         return self.reviews is not None and any(review.pull_request for review in self.reviews.counted)
 
     def _why_not_reviewed(self, change: TableChange, difference: Difference, *, deletes: bool) -> str | None:
-        """Why no open record reviews a difference, as a sentence; None where one does."""
+        """Why no open record reviews a difference, as the rest of a sentence about it; None where one does."""
         if self.reviews is None:
             return None
         used_up = any(review.record.older is not None for review in self.reviews.believed)
-        why = f"{self.reviews.absent}{', or the plan that held it is used up' if used_up else ''}"
+        or_used = ", or an earlier run has used up that plan" if used_up else ""
+        why = f"was not reviewed: {self.reviews.default_reason}{or_used}"
         for review in self.reviews.open_for(difference):
             mismatch = _mismatch(review, change, difference=difference, deletes=deletes)
             if mismatch is None:
@@ -141,7 +142,7 @@ class Gate:
     def _not_reviewed(self, change: TableChange, differences: list[Difference], *, why: str) -> Refusal:
         reviews = self.reviews or Reviews()
         because = f"; {reviews.because}" if reviews.because else ""
-        message = f"{code(change.table)}: the change of {_settings(differences)} was not reviewed: {why}{because}."
+        message = f"{code(change.table)}: the change of {_settings(differences)} {why}{because}."
         return Refusal(reviews.reason, message, reviews.hint)
 
 
@@ -176,14 +177,14 @@ def _served(change: TableChange, step: Step) -> tuple[Difference, ...]:
 
 
 def _mismatch(review: OpenReview, change: TableChange, *, difference: Difference, deletes: bool) -> str | None:
-    """Why what was reviewed is not what would run now; None where it is."""
+    """Why what was reviewed is not what would run now, as the rest of a sentence about it; None where it is."""
     if review.risk.rank < difference.risk.rank:
-        return f"it was reviewed as {review.risk.value} and is {difference.risk.value} now"
+        return f"is {difference.risk.value} now, and was reviewed as {review.risk.value}"
     if deletes or difference.risk is Risk.DESTRUCTIVE or records.deletes_table(difference):
         if change.table_id is None or review.table_id != records.identity(change):
-            return "this is another table than the one that was reviewed"
+            return "was reviewed for another table of this name"
         if records.lost_index(difference) not in {None, review.index}:
-            return "this is another index than the one that was reviewed"
+            return "was reviewed for another index of this name"
     return None
 
 

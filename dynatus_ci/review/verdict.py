@@ -13,6 +13,7 @@ from dynatus_ci.review.gate import Refusal
 from dynatus_ci.review.record import Record
 from dynatus_ci.table.model import Plan, Risk
 from dynatus_ci.table.outcome import Outcome
+from dynatus_ci.text import code
 
 Files: TypeAlias = Mapping[str, str]
 """Definition files: their paths below the path of the inputs, and their git object ids."""
@@ -94,6 +95,10 @@ def superseded(
         return "The branch is gone, so nothing was run."
     if tip == commit or read == there:
         return None
-    known = there is not None and read == here
-    moved = "other definitions" if known else "another commit (whose definitions git does not tell)"
-    return f"The branch has {moved} by now: the run of commit {tip[:7]} is to apply them."
+    newest = code(tip[:7])
+    if there is not None and read == here:
+        return f"The branch is at commit {newest} now, with other definitions. The run of {newest} applies them."
+    return (
+        f"The branch is at commit {newest} now. Its definitions cannot be compared with the files of this run, so the "
+        f"run of {newest} applies them."
+    )

@@ -116,7 +116,7 @@ def consequence(difference: Difference) -> str:
     source = code(source_of(difference.desired))
     if isinstance(difference.desired, Mapping):
         place = code(difference.desired[through_s3.NAME])
-        return f"{{table}} will be made of an export of {source}. All items of {source} are written to {place}."
+        return f"{{table}} will be created from an export of {source}. All items of {source} are written to {place}."
     return f"{{table}} will be filled with all items of {source}. That uses read capacity of {source}."
 
 
@@ -223,7 +223,7 @@ def begins(change: TableChange) -> bool:
 
 def own_items(source: str) -> str:
     """What to say of a table that is not empty."""
-    return f"It holds items of its own, so it is not filled from {code(source)}. Remove {code(':CopyFrom')}."
+    return f"This table already has items, so it is not filled from {code(source)}. Remove {code(':CopyFrom')}."
 
 
 def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
@@ -297,7 +297,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
     yield from filter(None, (through_s3.ignored(comparison),))
     yield from _copy_notes(comparison, source)
     if where is Stage.UNTOUCHED and comparison.facts.emptiness is Emptiness.UNKNOWN:
-        yield "The table is filled only if it is empty: whether it is may not be read here."
+        yield "No permission to check whether the table is empty. Apply fills it only if it is."
 
 
 def _copy_notes(comparison: Comparison, source: Table) -> Iterator[str]:

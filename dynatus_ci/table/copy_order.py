@@ -48,16 +48,17 @@ def _too_early(change: TableChange, copies: Mapping[str, str]) -> str | None:
         first = next((name for name, source in copies.items() if source == change.table), None)
         if first:
             copy = code(first)
-            return f"{copy} is filled with its items first. Delete it in a change of its own, when {copy} is complete."
+            return (
+                f"{copy} must be filled from this table first. Delete this table in a later change, when {copy} is "
+                "complete."
+            )
     source = copies.get(change.table)
     if (
         source is not None
         and source in copies
         and any(difference.effect is Effect.COPY for difference in change.differences)
     ):
-        return (
-            f"{code(source)}, which it is copied from, is filled itself first. Run apply again when that is complete."
-        )
+        return f"{code(source)}, the source of this copy, is itself still being filled. Run apply again afterwards."
     return None
 
 
@@ -73,7 +74,7 @@ def is_copy_of(change: TableChange, source: Table) -> bool:
 
 def compared(copy: str, found: copying.Compared) -> str:
     """What to say of a table that is to go, after its items were compared with those of a copy."""
-    where = f"{code(copy)}, which was filled from it"
+    where = f"{code(copy)}, which was filled from this table"
     differ = f" {found.different:,} of them have other values there." if found.different else ""
     if found.missing:
         lost = f"{found.missing:,} of {found.items:,} items are not in {where}"
@@ -83,4 +84,4 @@ def compared(copy: str, found: copying.Compared) -> str:
 
 def not_compared(copy: str, why: str) -> str:
     """The same where they were not compared."""
-    return f"Whether all items are in {code(copy)}, which was filled from it, was not compared: {why}."
+    return f"The items were not compared with {code(copy)}, which was filled from this table: {why}."

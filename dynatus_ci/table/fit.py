@@ -30,8 +30,8 @@ MILLISECONDS = 100_000_000_000
 """A time above this (the year 5138) was most likely written in milliseconds."""
 MOST_TESTS = 50
 """So many tests make one filter: AWS takes 300 operators and functions, and a test has at most five with its OR."""
-DENIED = "not checked here: Scan is denied"
-NOT_READ = "not checked here: nothing could be read in time"
+DENIED = "access to Scan is denied"
+NOT_READ = "nothing could be read in time"
 KINDS = {"S": "a string", "N": "a number", "B": "binary"}
 
 
@@ -352,7 +352,7 @@ def _items(check: Check) -> str:
 def _fit(items: str, read: Extent, count: int, parts: Sequence[str]) -> str:
     """That all items fit, as a sentence."""
     if not count and read is Extent.ALL:
-        return f"There are no {items}, so none that do not fit."
+        return f"There are no {items}, so there is nothing to check."
     *most, last = parts
     named = f"{', '.join(most)} and {last}" if most else last
     return f"{'All ' if read is Extent.ALL else ''}{count:,} {items} fit {named}."
@@ -362,7 +362,7 @@ def _finding(path: Path, same: Sequence[Check]) -> str:
     first, misfits = same[0], sum(check.misfits for check in same)
     items = _items(first)
     if first.reason is Misfit.DENIED or first.read is Extent.NONE:
-        return f"Whether the items fit {part(path)}: {first.note or NOT_READ}."
+        return f"It was not checked whether the items fit {part(path)}: {first.note or NOT_READ}."
     if path == (TimeToLive.name,):
         others = "".join(f"; in {check.misfits:,} {check.note}" for check in same[1:])
         return f"In {first.misfits:,} of {first.items:,} {items} {first.note}{others}."

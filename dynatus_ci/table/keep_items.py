@@ -219,7 +219,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
         f"The items are copied to {copy} first, and back afterwards. That takes about {span(cost.seconds)} or more, "
         f"and uses about {cost.read_units:,} read units and {cost.write_units:,} write units{index}."
     )
-    yield f"The table is away, or lacks items, for about {span(AWAY[0] + cost.back)} or more of that."
+    yield f"For about {span(AWAY[0] + cost.back)} or more of that time, the table does not exist or is incomplete."
     yield "Stop all writers before apply, and start them when it has ended: what they write meanwhile may be lost."
     if comparison.facts.backups:
         yield "Before the deletion apply makes a backup, and its report names it."
@@ -243,7 +243,7 @@ def left_notes(comparison: Comparison) -> Iterator[str]:
 def denied(comparison: Comparison) -> Iterator[str]:
     """That nobody may look whether a copy stops the table from being created again."""
     if comparison.facts.staging and comparison.facts.staging.denied and _goes(comparison):
-        yield f"Whether there is a copy of its items, {code(name(comparison.name))}, may not be looked up here."
+        yield f"No permission to check whether {code(name(comparison.name))}, a copy of its items, exists."
 
 
 def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:

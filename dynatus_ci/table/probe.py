@@ -71,11 +71,11 @@ def steps(comparison: Comparison, new: Step, *, differences: tuple[str, ...]) ->
     there = found is ProbeState.OURS or (memory.probing and found is not ProbeState.ABSENT)
     probe = code(name(comparison.name))
     if there and not memory.probing:
-        yield _delete(comparison, f"delete {probe}, which an earlier run left behind", differences)
+        yield _delete(comparison, f"delete the probe {probe}, which an earlier run left behind", differences)
     if not memory.probed:
         yield _create(comparison, new, differences)
     if there or not memory.probed:
-        yield _delete(comparison, f"delete {probe} again", differences)
+        yield _delete(comparison, f"delete the probe {probe}", differences)
 
 
 def _create(comparison: Comparison, new: Step, differences: tuple[str, ...]) -> Step:

@@ -19,8 +19,9 @@ from dynatus_ci.text import code, codes
 RECOVERY = "PointInTimeRecoverySpecification"
 WHOLE = ("KeySchema", keys.LOCAL, "BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
 NEVER_KEPT = (
-    "The new table has another stream ARN and an empty recovery window, and no scaling targets or alarms. Of tags, "
-    "time to live, resource policy, contributor insights and Kinesis destination it has only what the file mentions."
+    "The new table has another stream ARN and an empty recovery window, and no scaling targets or alarms. Tags, "
+    "time to live, resource policy, contributor insights and Kinesis destination are set only if the file mentions "
+    "them."
 )
 WRITERS_STOP = (
     "Stop all writers first: the backup does not hold what they write after it has started. Nothing copies the items "
@@ -199,8 +200,8 @@ def _items_notes(comparison: Comparison) -> Iterator[str]:
         yield "The table is empty (a consistent scan found no item, and recovery is off)."
     elif emptiness is Emptiness.UNKNOWN:
         yield (
-            "This run may not read whether the table is empty. Apply deletes it if it is; else the deletion must be "
-            "approved."
+            "No permission to check whether the table is empty. Apply checks it: an empty table is deleted without "
+            "approval, any other only with it."
         )
     elif emptiness is Emptiness.RECOVERABLE:
         yield "A scan found no item, but the table's recovery window may hold some."

@@ -255,8 +255,8 @@ def notes(comparison: Comparison) -> Iterator[str]:
         "not say how long."
     )
     yield (
-        "A restore brings back items and indexes. Of stream, time to live, recovery, tags, policy, protection and all "
-        "else the table has what the file says; alarms and dashboards must be set up by hand."
+        "A restore brings back items and indexes. All other settings (stream, time to live, recovery, tags, policy, "
+        "protection and so on) are set from the file. Alarms and dashboards must be set up by hand."
     )
     if found.indexes is None:
         yield "The backup does not say which indexes it has, so all of them are restored."

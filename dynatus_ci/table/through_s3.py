@@ -321,7 +321,7 @@ def _import(comparison: Comparison, source: Table, data: str) -> Step:
             "InputCompressionType": "GZIP",
             "TableCreationParameters": parameters(comparison),
         },
-        reason="make the table of the export",
+        reason="create the table from the export",
         expects={(): {}, **{("GlobalSecondaryIndexes", name): {} for name in comparison.desired.indexes()}},
         waits_for="import COMPLETED, table and indexes ACTIVE",
         seconds=IMPORT_SECONDS,
@@ -330,7 +330,7 @@ def _import(comparison: Comparison, source: Table, data: str) -> Step:
 
 
 def is_import(step: Step) -> bool:
-    """Whether a step makes the table of an export."""
+    """Whether a step creates the table from an export."""
     return step.operation == IMPORT
 
 
@@ -353,9 +353,9 @@ def notes(comparison: Comparison, source: Table) -> Iterator[str]:
     count, size = (source.info.items, source.info.bytes) if source.info else (0, 0)
     yield (
         f"AWS exports {name} to {_place(comparison)} ({count:,} items, {phrases.size(size)}, counted up to six "
-        "hours ago), and makes the table of that. Neither takes capacity of a table. Then a scan of the new table "
-        "counts its items. AWS charges export and import by the gigabyte, and the objects in the bucket until you "
-        "delete them."
+        "hours ago), then creates the table from that export. Neither uses read or write capacity. A scan of the new "
+        "table then counts its items. AWS charges export and import by the gigabyte, and the objects in the bucket "
+        "until you delete them."
     )
     yield (
         f"What the application writes to {name} after the export has begun is not in the table: stop its writers "

@@ -110,7 +110,7 @@ def test_where_scan_is_denied_a_plan_says_so_and_keeps_its_fingerprint(world: Wo
     blind = world.plan(INDEXED)
     assert blind.fingerprint == seen.fingerprint
     (check,) = blind.tables[0].checks
-    assert (check.reason, check.read, check.note) == (Misfit.DENIED, Extent.NONE, "not checked here: Scan is denied")
+    assert (check.reason, check.read, check.note) == (Misfit.DENIED, Extent.NONE, "access to Scan is denied")
     assert blind.tables[0].refusal is None
     run = world.apply(INDEXED)  # nobody may look: the index is created, and the report says so
     assert run.table.result is Outcome.APPLIED

@@ -362,7 +362,7 @@ def deletion_notes(world: World) -> str:
 def test_the_deletion_of_a_source_says_whether_all_of_its_items_are_in_the_copy(world: World) -> None:
     begun(world, 20)
     world.apply(TARGET)
-    where = f"`{NEW}`, which was filled from it"
+    where = f"`{NEW}`, which was filled from this table"
     assert f"All 20 items are in {where}. " in deletion_notes(world)
     world.simulator.fill(OLD, [order(3, total={"N": "7"}), *map(order, range(100, 104))])
     assert f"4 of 24 items are not in {where}: they were written later, or deleted there. 1 of them" in deletion_notes(
@@ -375,7 +375,7 @@ def test_the_deletion_of_a_source_says_whether_all_of_its_items_are_in_the_copy(
 def test_the_deletion_of_a_source_says_where_nobody_compared_the_items(world: World) -> None:
     begun(world, 20)
     world.apply(TARGET)
-    compared = f"Whether all items are in `{NEW}`, which was filled from it, was not compared:"
+    compared = f"The items were not compared with `{NEW}`, which was filled from this table:"
     world.simulator.faults.deny("Scan")
     assert f"{compared} Scan is denied." in deletion_notes(world)
     world.simulator.faults.clear()

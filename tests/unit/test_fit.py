@@ -197,7 +197,7 @@ def test_where_scan_is_denied_the_plan_says_so_and_goes_on() -> None:
     found = fit.judged(planned, fit.checks(questions(planned), Answers(Extent.NONE, denied=True)))
     assert found.refusal is None
     assert [(check.reason, check.read, check.note) for check in found.checks] == [
-        (Misfit.DENIED, Extent.NONE, "not checked here: Scan is denied")
+        (Misfit.DENIED, Extent.NONE, "access to Scan is denied")
     ]
 
 
@@ -221,5 +221,5 @@ def test_all_parts_that_fit_are_one_sentence() -> None:
         "12 items in a sample fit time to live.",
     ]
     assert list(fit.findings([replace(every, items=0), replace(expiry, items=0)])) == [
-        "There are no items, so none that do not fit."
+        "There are no items, so there is nothing to check."
     ]

@@ -424,7 +424,7 @@ def test_a_running_apply_names_its_backup_before_anything_goes() -> None:
 def test_a_superseded_apply_names_the_commit_that_applies() -> None:
     why = review.superseded("c" * 40, tip="abcdef0123456", read={"a": "1"}, there={}, here={"a": "1"})
     shown = report.markdown(report.result(Result(RED, (), Outcome.SUPERSEDED), replace(APPLY, superseded=why)))
-    assert "other definitions by now: the run of commit `abcdef0` is to apply them." in shown
+    assert "The branch is at commit `abcdef0` now, with other definitions. The run of `abcdef0` applies them." in shown
 
 
 def test_a_refusal_found_at_apply_is_told_though_the_plan_did_not_know_it() -> None:
