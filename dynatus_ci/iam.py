@@ -1,4 +1,4 @@
-"""The IAM policy with the least permissions for plan, check, drift, apply or import.
+"""The least-privilege IAM policy for plan, check, drift, apply or import.
 
 A role for check can plan, and read items (Scan) and metrics (GetMetricData). One for apply can Scan, too.
 

@@ -163,8 +163,8 @@ def _left_out(table: Table) -> str | None:
     if unsaid:
         least, most = targets.LEAST_USED, targets.MOST_USED
         warnings.append(
-            f"The file leaves out auto scaling without a policy that aims at {least} to {most} % used: "
-            f"{', '.join(unsaid)}. It stays as it is."
+            f"The file leaves out this auto scaling, because it has no policy with a target of {least} to {most} %: "
+            f"{', '.join(unsaid)}. In the account it stays as it is."
         )
     return " ".join(warnings) or None
 

@@ -252,5 +252,5 @@ def _parse(texts: Mapping[str, Text]) -> dict[str, Any]:
 def _check_mode(inputs: Inputs) -> None:
     for name, modes in _ONLY_IN.items():
         if getattr(inputs, name.replace("-", "_")) is not None and inputs.mode not in modes:
-            message = f"{option(name)} has no meaning with `mode: {inputs.mode}`; it goes with {codes(modes)}."
+            message = f"{option(name)} cannot be used with `mode: {inputs.mode}`, only with {codes(modes)}."
             raise InvalidInput(message)

@@ -137,7 +137,7 @@ def _left_alone(job: Job, comment: PlanComment) -> CommentOutcome | None:
     """With a `baseline`, a comment that holds a record of a plan against AWS is left alone."""
     if comment.record is None or not job.inputs.baseline:
         return None
-    return CommentOutcome(note="The comment holds a plan against AWS and was left as it is.", url=comment.url)
+    return CommentOutcome(note="The comment has a plan against AWS, so it was not replaced.", url=comment.url)
 
 
 def _record(job: Job, plan: Plan) -> tuple[Record | None, str | None]:

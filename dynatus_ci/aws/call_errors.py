@@ -280,9 +280,9 @@ def _hint(kind: ErrorKind, permission: str | None, text: str) -> str | None:
     if kind is ErrorKind.DENIED and text.startswith("KMS"):
         return _KMS_HINT
     if permission:
-        return f"Allow {code(permission)} for these credentials; `dynatus policy` prints the least policy."
+        return f"Allow {code(permission)} for these credentials; `dynatus policy` prints a least-privilege policy."
     if kind is ErrorKind.EXPIRED:
-        return "The credentials expired. Ask for longer ones (`role-duration-seconds`), and run it again."
+        return "The credentials expired. Request a longer session (`role-duration-seconds`), and run it again."
     return None
 
 

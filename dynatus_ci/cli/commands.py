@@ -304,7 +304,7 @@ def _summary_of_import(imported: Sequence[Imported], *, folder: str, ask_owner: 
 
 
 def policy(options: argparse.Namespace) -> int:
-    """Print the least IAM policy for these definitions, or for import."""
+    """Print the least-privilege IAM policy for these definitions, or for import."""
     from dynatus_ci import iam  # noqa: PLC0415  # see the top
 
     planning = _planning(options)

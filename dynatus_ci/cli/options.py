@@ -222,7 +222,7 @@ def _show(parser: argparse.ArgumentParser) -> None:
 def _import(parser: argparse.ArgumentParser) -> None:
     text = "names of tables, globs allowed (default: all tables)"
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help=text)
-    text = "the folder to write to; a file that exists is left alone"
+    text = "the folder to write to; a file that exists is not replaced"
     parser.add_argument("--out", dest="folder", metavar="DIR", required=True, help=text)
     names = [each.name.lower() for each in formats.FORMATS]
     text = f"the format of the files (default: {names[0]})"
@@ -308,8 +308,8 @@ COMMANDS: Final[Mapping[str, _Command]] = {
         _import,
     ),
     "policy": _Command(
-        "print the least IAM policy",
-        "Print the least IAM policy that a role needs for these definitions, or for import.",
+        "print the least-privilege IAM policy",
+        "Print the least-privilege IAM policy that a role needs for these definitions, or for import.",
         "dynatus policy --mode apply --region eu-west-1 --account 123456789012",
         "  0  printed\n  1  error",
         _policy,

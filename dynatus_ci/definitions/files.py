@@ -76,7 +76,8 @@ def _instead(path: Path) -> str:
     """What a path is that has no definition file, as the rest of a sentence; empty where there is nothing."""
     if os.path.isdir(path):  # noqa: PTH112  # is_dir() would raise where the folder may not be read
         return "the folder has no such file"
-    return "the name of this file has another ending" if os.path.lexists(path) else ""
+    *most, last = SUFFIXES
+    return f"its name does not end in {', '.join(most)} or {last}" if os.path.lexists(path) else ""
 
 
 def _refuse_way_out(start: Path, root: Path) -> None:

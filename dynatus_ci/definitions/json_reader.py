@@ -63,9 +63,9 @@ class _Next(Enum):
     """What comes next in an open collection."""
 
     FIRST = "a member, or the end"
-    KEY = "a key, behind a comma"
-    COLON = "the colon behind a key"
-    VALUE = "a value, behind a colon or a comma"
+    KEY = "a key, after a comma"
+    COLON = "the colon after a key"
+    VALUE = "a value, after a colon or a comma"
     COMMA = "a comma, or the end"
 
 

@@ -15,7 +15,7 @@ from dynatus_ci.table.model import Value
 WIDTH = 120
 """The longest line of a collection."""
 NEAR = len(":NonKeyAttributes")
-"""In EDN, values are aligned behind keys of at most this length. A longer key would move all of them away."""
+"""In EDN, values are aligned after keys of at most this length. A longer key would move all of them away."""
 
 
 def _simple(value: Value) -> bool:
@@ -146,7 +146,7 @@ def yaml_text(value: Value) -> str:
 
 
 def _yaml(value: Value, depth: int, column: int = 0) -> str:
-    """A value behind its key or its dash: on the same line, or on lines of its own."""
+    """A value after its key or its dash: on the same line, or on lines of its own."""
     line = _flow(value, yaml_key, yaml_atom)
     block = (
         isinstance(value, Mapping | list) and value and not (depth and _simple(value) and column + len(line) < WIDTH)

@@ -148,7 +148,7 @@ class _YamlReader(Reader):
     def _spend(self, event: Any, size: int) -> None:  # noqa: ANN401
         self._size += size
         if self._size > MOST_TOKENS:
-            message = f"This file has more than {MOST_TOKENS:,} values, with what its aliases stand for."
+            message = f"This file has more than {MOST_TOKENS:,} values, counting what its aliases repeat."
             self._fail(_span(event), message, code="too-long")
 
     def _nest(self, event: Any, levels: int) -> None:  # noqa: ANN401
@@ -288,7 +288,7 @@ class _YamlReader(Reader):
         return Node(FormKind.TAGGED, Tag(name, argument, start, end), start, node.end)
 
     def _start(self, event: Any) -> int:  # noqa: ANN401
-        """Where a value begins, behind its anchor and its tag."""
+        """Where a value begins, after its anchor and its tag."""
         at: int = event.start_mark.index
         if event.anchor or event.tag:
             properties = _PROPERTIES.match(self._text, at)
@@ -319,7 +319,7 @@ _EXPLAINED: tuple[tuple[str, str, str | None], ...] = (
     ("tab character", "A tab cannot indent a line of YAML.", "Use spaces."),
     ("mapping values are not allowed", "A `:` cannot stand here.",
      "Check the indentation. A text with a colon and a space in it needs quotes."),
-    ("could not find expected ':'", "A `:` is missing behind this key.", "Check the quotes and the indentation."),
+    ("could not find expected ':'", "A `:` is missing after this key.", "Check the quotes and the indentation."),
     ("did not find expected key", "A key of the map was expected here.",
      "Check the indentation of this line, and the quotes before it."),
     ("did not find expected '-' indicator", "A `-` was expected here.", "Check the indentation of this line."),

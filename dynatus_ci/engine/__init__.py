@@ -143,8 +143,8 @@ def _removed(before: Mapping[str, Table], tables: Sequence[Table]) -> Iterator[s
         renamed = new.get(files_before[name])
         if renamed:
             yield (
-                f"The file of {code(name)} has the name {code(renamed)} now. That is a new, empty table; "
-                f"{code(name)} stays as it is."
+                f"The file that defined {code(name)} now defines {code(renamed)}, a new and empty table. "
+                f"Table {code(name)} stays as it is."
             )
         else:
             yield f"The definition of {code(name)} is gone. Its table stays; {code(':Absent true')} would delete it."

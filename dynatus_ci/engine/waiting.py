@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from math import inf
 
 from dynatus_ci.aws import observe, probes, waits
 from dynatus_ci.aws.waits import WaitOutcome
-from dynatus_ci.engine import progress
 from dynatus_ci.engine.run import SHORT_PAUSE, EventKind, StopTable, TableRun
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import copy_from, keep_items, through_s3
+from dynatus_ci.table import copy_from, keep_items, phrases, through_s3
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.facts import AccountFacts, TableExport, TableImport
@@ -188,7 +188,8 @@ def for_deferred(table: TableRun) -> None:
     if due >= table.run.deadline:
         message = retries.quota.sentence if retries.quota else "AWS requires a pause before the next step."
         raise StopTable(Outcome.FAILED, Failure("Later", message, reason=FailureReason.QUOTA), resume=due)
-    table.notify(EventKind.WAITING, f"AWS requires a pause: waiting until {progress.iso(due)}")
+    until = phrases.moment(datetime.fromtimestamp(due, UTC))
+    table.notify(EventKind.WAITING, f"AWS requires a pause: waiting until {until}")
     table.leave_slot()
     table.pause(due - table.now())
     table.check_time()

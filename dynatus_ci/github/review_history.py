@@ -306,7 +306,9 @@ class ReviewHistory:
             except GitHubError as error:
                 message = f"The record at {pull_request(number)} could not be marked as used: {error.message}"
                 if held:
-                    marked.warnings.append(f"{message} A newer record says the same, so nothing is open.")
+                    marked.warnings.append(
+                        f"{message} A newer record already closes these changes, so nothing stays approved."
+                    )
                 else:
                     marked.failed = marked.failed or GitHubError(message, hint=error.hint)
         return marked

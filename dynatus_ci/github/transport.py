@@ -167,7 +167,7 @@ def _explained(error: GithubException, *, what: str, needs: str) -> GitHubError:
         after = f" in {wait} seconds" if wait else " later"
         return GitHubError(message, hint=f"GitHub's rate limit is used up; run the job again{after}.")
     if error.status == HTTPStatus.FORBIDDEN or kind in {"FORBIDDEN", "INSUFFICIENT_SCOPES"}:
-        hint = f"Give the job the permission `{needs}`; pull requests from forks and Dependabot's cannot have it."
+        hint = f"Give the job the permission `{needs}`; runs for pull requests from forks or Dependabot cannot get it."
         return NotAllowed(message, permission=needs, hint=hint)
     hints: dict[int, str] = {
         HTTPStatus.UNAUTHORIZED: "`github-token` was not accepted.",

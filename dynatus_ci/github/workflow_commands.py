@@ -104,7 +104,8 @@ class Runner:
         left = {level: self._annotated[level] - most for level, most in _SHOWN.items() if self._annotated[level] > most}
         if left:
             counts = ", ".join(f"{number} {level}{'s' if number > 1 else ''}" for level, number in left.items())
-            self._command(Level.NOTICE, f"More than GitHub shows here: {counts}. The job summary and the log hold all.")
+            message = f"GitHub does not show all messages here; hidden: {counts}. The job summary and the log have all."
+            self._command(Level.NOTICE, message)
 
     def set_outputs(self, outputs: Mapping[str, OutputValue]) -> None:
         """Set outputs of the step. A later value replaces an earlier one."""

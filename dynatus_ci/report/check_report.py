@@ -15,7 +15,7 @@ from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Plan, Risk, TableChange, Value
 from dynatus_ci.text import code
 
-NOTHING_ASKED = "No change asks anything of the items: there is no new index, no copy and no new time to live."
+NOTHING_ASKED = "Nothing to check: there is no new index, no copy and no new time to live."
 
 
 def build(plan: Plan, context: ReportContext, *, answers: Mapping[str, Sequence[Answers]]) -> Report:

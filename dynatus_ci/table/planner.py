@@ -394,7 +394,8 @@ def _notes(comparison: Comparison, aspects: Sequence[Aspect], differences: tuple
     for member, noun in ((indexes.GLOBAL, "indexes"), (keys.LOCAL, "local indexes")):
         actual = comparison.actual_at((member,))
         if actual and not comparison.desired.manages(member):
-            yield f"The table has {noun} that the file does not mention. They are left alone: {codes(sorted(actual))}."
+            names = codes(sorted(actual))
+            yield f"The table has {noun} that the file does not mention. They stay as they are: {names}."
     for aspect in aspects:
         yield from aspect.notes(comparison, _of(aspect, differences))
     yield from scaling.unknown_note(comparison)

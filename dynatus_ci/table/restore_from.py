@@ -34,7 +34,7 @@ _FOREIGN = (
     "`:RestoreFrom`."
 )
 _OVERRIDDEN = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
-"""Members of CreateTable that a restore takes with `Override` behind their names."""
+"""Members of CreateTable that a restore takes with `Override` after their names."""
 
 
 # --- the backup ------------------------------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ def test_the_deletion_of_a_branch_has_nothing_to_do(repo: Scene) -> None:
     [
         ({"mode": "destroy"}, "plan, apply, drift, validate"),
         ({"mode": "plan", "comment": "yes"}, "one of true, false"),
-        ({"mode": "apply", "out": "x"}, "out has no meaning"),
+        ({"mode": "apply", "out": "x"}, "out cannot be used with"),
         ({"mode": "plan", "path": "../elsewhere"}, "outside the workspace"),
     ],
 )

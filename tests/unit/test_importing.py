@@ -302,8 +302,8 @@ def test_auto_scaling_that_a_file_cannot_say_is_left_out_with_a_warning(
     assert imported.file
     assert "AutoScaling" not in imported.file.read_text("utf-8")
     assert imported.warning == (
-        "The file leaves out auto scaling without a policy that aims at 20 to 90 % used: "
-        "ReadCapacityAutoScalingSettings. It stays as it is."
+        "The file leaves out this auto scaling, because it has no policy with a target of 20 to 90 %: "
+        "ReadCapacityAutoScalingSettings. In the account it stays as it is."
     )
 
 

@@ -157,7 +157,7 @@ def test_a_variable_in_another_spelling_is_not_an_input(variable: str) -> None:
 def test_an_input_of_another_mode_is_refused_instead_of_ignored(name: str, mode: str, goes_with: str) -> None:
     message = refusal(mode=mode, **{name: "there"})
     assert f"`{name}`" in message
-    assert message.endswith(f"it goes with {goes_with}.")
+    assert message.endswith(f"only with {goes_with}.")
 
 
 def test_secrets_are_in_no_repr_and_no_message() -> None:

@@ -136,7 +136,7 @@ def test_beyond_ten_of_a_kind_annotations_are_printed_and_counted(said: Runner, 
     assert commands[:10] == [f"error finding {number}" for number in range(10)]
     assert commands[10:] == [
         "warning one",
-        "notice More than GitHub shows here: 50 errors. The job summary and the log hold all.",
+        "notice GitHub does not show all messages here; hidden: 50 errors. The job summary and the log have all.",
     ]
     assert "error: resources/dynamo/users.edn:3:5: finding 59" in stream.getvalue()
 

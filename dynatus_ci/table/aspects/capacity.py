@@ -249,7 +249,7 @@ def _scaling_notes(comparison: Comparison) -> Iterator[str]:
         if comparison.facts.scaling_denied and None in mentioned.values():
             yield (
                 f"Cannot verify whether auto scaling manages the capacity of {what}: "
-                "`application-autoscaling:DescribeScalableTargets` is not allowed. It is left alone."
+                "`application-autoscaling:DescribeScalableTargets` is not allowed. The capacity stays as it is."
             )
             continue
         for member, units in actual.items():
@@ -264,7 +264,7 @@ def _outside(comparison: Comparison, path: Path, member: str, units: int, *, men
         least, most = mentioned["MinCapacity"], mentioned["MaxCapacity"]
         yield (
             f"{what} is {units:,}, outside the bounds of its auto scaling in the file ({least:,} to {most:,}). "
-            "It goes to the nearer one."
+            "Apply sets it to the nearer bound."
         )
     elif mentioned is None and target and units not in target:
         yield (f"{what} is {units:,}, outside the bounds of its auto scaling ({target.least:,} to {target.most:,}).")
@@ -274,8 +274,9 @@ def _decrease_note(comparison: Comparison, owner: Path) -> Iterator[str]:
     info = comparison.info
     used = info.decreases_today.get(owner) if info else None
     if used is not None:
-        left, what = max(DECREASES_A_DAY - used, 0), phrases.owner(owner)
-        yield f"{left} of {DECREASES_A_DAY} decreases of {what} left today (UTC); after them one an hour."
+        left = max(DECREASES_A_DAY - used, 0)
+        decreases = f"{left or 'no'} more decrease{'' if left == 1 else 's'}"
+        yield f"AWS allows {decreases} of {phrases.owner(owner)} today (UTC), then one per hour."
 
 
 class BillingMode(Aspect):
@@ -342,8 +343,8 @@ class BillingMode(Aspect):
         if not vectors or not _to_be_provisioned(differences):
             return None
         return (
-            f"The table has the vector index {code(vectors[0])}, and AWS has vector indexes on demand only. Delete it "
-            "first."
+            f"The table has the vector index {code(vectors[0])}. AWS supports vector indexes only on on-demand tables, "
+            "so delete it first."
         )
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:

@@ -152,8 +152,8 @@ class Encryption(Aspect):
         key = comparison.desired.at((self.name, "KMSMasterKeyId"))
         if key and comparison.facts.kms_keys.get(key, key) is None:
             yield (
-                f"Cannot verify that the table's KMS key is {code(key)}: `kms:DescribeKey` is not allowed. It is left "
-                "alone."
+                f"Cannot verify that the table's KMS key is {code(key)}: `kms:DescribeKey` is not allowed. The key "
+                "stays as it is."
             )
 
     def shown(self, comparison: Comparison, desired: Value) -> Value:

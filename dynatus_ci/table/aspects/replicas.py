@@ -214,7 +214,8 @@ class Replicas(Aspect):
             return None
         return (
             f"A replica of a `PROVISIONED` table needs write auto scaling, and {codes(missing)} has no scalable "
-            f"target with a policy. Write `:{WRITES}` for it, register both, or use `PAY_PER_REQUEST`."
+            f"target with a policy. Write `:{WRITES}` for it, register a target and a policy, or use "
+            "`PAY_PER_REQUEST`."
         )
 
     def _without_scaling(self, comparison: Comparison) -> list[str]:
@@ -243,8 +244,8 @@ class Replicas(Aspect):
             desired = comparison.desired.at((self.name, region)) or {}
             if "KMSMasterKeyId" in desired and "KMSMasterKeyId" not in actual:
                 yield (
-                    f"Cannot verify the KMS key of the replica in {code(region)}: DynamoDB shows it only there. It is "
-                    "left alone."
+                    f"Cannot verify the KMS key of the replica in {code(region)}: DynamoDB shows it only there. "
+                    "The key stays as it is."
                 )
 
     def _update(

@@ -253,13 +253,13 @@ class _Scaling(Aspect):
             target, what = targets.target_at(comparison, path), f"{self.noun} of {phrases.owner(path)}"
             schedules = self._schedules(comparison, path)
             if schedules:
-                yield f"Scheduled actions that scale the {what} are left alone: {codes(schedules)}."
+                yield f"Scheduled actions that scale the {what} stay as they are: {codes(schedules)}."
             if target and target.others:
-                yield f"More than one policy scales the {what}. Left alone: {codes(target.others)}."
+                yield f"More than one policy scales the {what}. These stay as they are: {codes(target.others)}."
             if comparison.facts.scaling_denied:
                 yield (
                     f"Cannot verify the auto scaling of the {what}: there is no session for Application Auto Scaling. "
-                    "It is left alone."
+                    "The auto scaling stays as it is."
                 )
 
     def _registered(self, comparison: Comparison, path: Path) -> Value:

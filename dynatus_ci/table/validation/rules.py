@@ -106,7 +106,7 @@ def _through(definition: Definition, url: str | None) -> Iterator[Finding]:
         message = f"The folder has more than {through_s3.LONGEST_FOLDER} characters."
         yield Finding(where, "s3-place", message)
     if known(definition, LOCAL):
-        message = "An import from S3 makes no local secondary indexes."
+        message = "`ImportTable` cannot create local secondary indexes."
         hint = "Leave `:Through` out: then the run copies the items itself."
         yield Finding(where, "local-index-import", message, hint, At.KEY)
 

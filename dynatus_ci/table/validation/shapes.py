@@ -426,9 +426,10 @@ def _refuse_function(value: Mapping[Any, Any], cursor: Cursor) -> Unknown:
 def _refuse_answered(keys: list[str], cursor: Cursor) -> None:
     """Refuse the members that only DynamoDB's answers have, as one finding."""
     instead = [f"`:{ANSWERED[key]}` for `:{key}`" for key in keys if ANSWERED[key]]
-    hint = f"Leave them out; write {_either(instead, word='and')}." if instead else "Leave them out."
+    it, are = ("them", "are") if keys[1:] else ("it", "is")
+    hint = f"Leave {it} out; write {_either(instead, word='and')}." if instead else f"Leave {it} out."
     names = _either((f"`:{key}`" for key in keys), word="and")
-    message = f"Only DynamoDB's answers have {names}."
+    message = f"{names} {are} output of `DescribeTable`. A definition cannot set {it}."
     cursor.inside(keys[0]).refuse("pasted-answer", message, hint=hint, at=At.KEY)
 
 
