@@ -50,14 +50,15 @@ def miscounted(comparison: Comparison, found: int) -> str | None:
         return None
     name, named = code(comparison.name), comparison.desired.at(through_s3.SOURCE)
     source, again = comparison.facts.sources.get(named), f"delete {name}, and run apply again."
-    if made.items != count:
+    lost = count - min(found, made.items)  # AWS does not say whether it counts what is overwritten then
+    if lost > 0 and source and items.may_repeat(source, comparison.desired):
+        why = (
+            f"{lost:,} items had the same new key as another one and were overwritten, or somebody has deleted them. "
+            f"`dynatus check` finds the former in {code(named)}. Correct them, {again}"
+        )
+    elif made.items != count:
         log = f" Look for the others in its log group {code(made.log)}." if made.log else ""
         why = f"The import has written {made.items:,} items.{log} Then {again}"
-    elif found < count and source and items.may_repeat(source, comparison.desired):
-        why = (
-            f"{count - found:,} items had the same new key as another one and were overwritten, or somebody has "
-            f"deleted them. `dynatus check` finds the former in {code(named)}. Correct them, {again}"
-        )
     else:
         what = f"deleted {count - found:,} items from" if found < count else f"written {found - count:,} items to"
         why = (

@@ -46,6 +46,12 @@ IMPORT_SECONDS = (110, None)
 """How long an import takes: the least is that of a table with one item."""
 FRESH_HOURS = 24
 """An export that no import has used yet is used for so long after its end. Later another one is made."""
+LARGEST_IMPORT = 1_000_000_000_000
+LARGEST_IMPORT_IN = dict.fromkeys(("us-east-1", "us-west-2", "eu-west-1"), 15 * LARGEST_IMPORT)
+"""Bytes of objects that all imports of an account may have at a time, in a region; AWS raises it on request.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataImport.Validation.html
+"""
 _TAKEN = frozenset(
     {
         *("TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput"),
@@ -357,6 +363,13 @@ def notes(comparison: Comparison, source: Table) -> Iterator[str]:
         "table then counts its items. AWS charges export and import by the gigabyte, and the objects in the bucket "
         "until you delete them."
     )
+    region = comparison.facts.region
+    largest = LARGEST_IMPORT_IN.get(region, LARGEST_IMPORT)
+    if size > largest and not running_import(comparison):
+        yield (
+            f"AWS imports at most {phrases.size(largest)} of compressed objects at a time in {code(region)}. If that "
+            "may be too little, ask AWS first to raise the quota: the export is paid for even if the import fails."
+        )
     yield (
         f"What the application writes to {name} after the export has begun is not in the table: stop its writers "
         f"until apply has ended. Let nobody write to {code(comparison.name)} either: the count would include that."
