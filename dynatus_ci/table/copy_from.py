@@ -1,4 +1,4 @@
-"""`:CopyFrom "orders"`: a new table is filled with the items of another one, once. Pure.
+"""`:CopyFrom "orders"`: a new table is filled with the items of another one, once.
 
 The run copies the items itself, or AWS does (`through_s3`).
 

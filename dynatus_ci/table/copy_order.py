@@ -1,4 +1,4 @@
-"""A table and its copy in one run: which must wait, and what is said of a source that is to go. Pure."""
+"""A table and its copy in one run: which must wait, and what is said of a source that is to go."""
 
 from __future__ import annotations
 

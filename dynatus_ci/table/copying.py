@@ -1,4 +1,4 @@
-"""A copy of a table's items: what is sent, how long it takes, and what is said about it. Pure.
+"""A copy of a table's items: what is sent, how long it takes, and what is said about it.
 
 docs/dynamodb.md#copying-items
 """

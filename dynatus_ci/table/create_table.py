@@ -1,4 +1,4 @@
-"""The parameters of CreateTable. Pure.
+"""The parameters of CreateTable.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
 """

@@ -1,4 +1,4 @@
-"""What a plan document is made of: the members that a reader needs, and their types. Pure.
+"""What a plan document is made of: the members that a reader needs, and their types.
 
 A shape is a type, a tuple of shapes of which one must hold, a list with the shape of its members, or a dict with the
 shapes of its members. A name that ends with `?` may be left out: documents of an older release lack it.

@@ -1,4 +1,4 @@
-"""What is known around the two sides of a table: of the account, of the endpoint, and of the run itself. Pure.
+"""What is known around the two sides of a table: of the account, of the endpoint, and of the run itself.
 
 `lookups` says what must be looked up, and `aws.observe` does that.
 """

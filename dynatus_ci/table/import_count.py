@@ -1,4 +1,4 @@
-"""Counting the items of a table that AWS has made of an export: they must be as many as in the export. Pure.
+"""Counting the items of a table that AWS has made of an export: they must be as many as in the export.
 
 Two items with the same new key have become one in an import, and only the count shows it.
 """

@@ -1,4 +1,4 @@
-"""Items: how two of them are compared, and whether one fits a key. Pure.
+"""Items: how two of them are compared, and whether one fits a key.
 
 An item is attribute → value with its type, such as `{"id": {"S": "a"}}`. Binary is bytes, as boto3's client gives it,
 or base64, as the wire has it.

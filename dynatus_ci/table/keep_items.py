@@ -1,4 +1,4 @@
-"""`:KeepItems true`: a table gets another key, or another local index, and keeps its items. Pure.
+"""`:KeepItems true`: a table gets another key, or another local index, and keeps its items.
 
 The items wait in a copy beside the table, while the table is deleted and created again. Tags of both say how far that
 is, and what a run finds decides what it does. A run remembers only what it has compared itself: without that it deletes

@@ -1,4 +1,4 @@
-"""How far a table is whose items are kept, and why it may be left alone there. Pure.
+"""How far a table is whose items are kept, and why it may be left alone there.
 
 docs/dynamodb.md#keeping-items
 """

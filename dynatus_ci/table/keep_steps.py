@@ -1,4 +1,4 @@
-"""The steps that keep a table's items, in their order; each says what must be seen after it. Pure.
+"""The steps that keep a table's items, in their order; each says what must be seen after it.
 
 Steps about the copy expect something of the copy, all others of the table.
 docs/dynamodb.md#keeping-items

@@ -1,4 +1,4 @@
-"""What must be looked up in the account before the change of a table can be planned. Pure."""
+"""What must be looked up in the account before the change of a table can be planned."""
 
 from __future__ import annotations
 

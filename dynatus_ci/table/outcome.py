@@ -1,4 +1,4 @@
-"""What an apply did: to each step, to each table, and as a whole. Pure.
+"""What an apply did: to each step, to each table, and as a whole.
 
 docs/architecture.md#documents
 """

@@ -1,4 +1,4 @@
-"""`:RestoreFrom "arn:…"`: a table that is missing is restored from a backup instead of created. Pure.
+"""`:RestoreFrom "arn:…"`: a table that is missing is restored from a backup instead of created.
 
 A restore brings back the items, the key and those indexes that are asked for. The ordinary steps do the rest. A table
 that is there is never restored again, wherever it came from.

@@ -1,4 +1,4 @@
-"""The two sides that a plan compares: the definition, and the table of the account or what counts as one. Pure."""
+"""The two sides that a plan compares: the definition, and the table of the account or what counts as one."""
 
 from __future__ import annotations
 

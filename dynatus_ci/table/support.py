@@ -1,4 +1,4 @@
-"""What the endpoint of a run supports: AWS everything, an emulator a part. Pure.
+"""What the endpoint of a run supports: AWS everything, an emulator a part.
 
 docs/emulators.md
 """

@@ -1,4 +1,4 @@
-"""`:CopyFrom {:TableName "orders" :Through "s3://bucket/folder"}`: DynamoDB exports the source, and imports it. Pure.
+"""`:CopyFrom {:TableName "orders" :Through "s3://bucket/folder"}`: DynamoDB exports the source, and imports it.
 
 An import makes the table, so it fills only one that is missing. It takes no capacity of either table, and no item comes
 through the runner. What AWS lists of exports and imports decides what is left to do: so a run that was stopped at any
