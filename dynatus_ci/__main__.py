@@ -1,4 +1,4 @@
-"""The command `dynatus`, and `python -m dynatus_ci`: ends at once and without a traceback while it still starts."""
+"""The entry point of `dynatus` and `python -m dynatus_ci`. Ctrl-C during the start ends it without a traceback."""
 
 from __future__ import annotations
 

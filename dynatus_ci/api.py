@@ -112,7 +112,7 @@ def wait_for_table_active(
         client: A boto3 DynamoDB client.
         table: The table's name.
         timeout: Seconds.
-        session: Not used here; every function takes it.
+        session: As in `synchronize`. It makes no difference here.
 
     Returns:
         True, or None when the time is over.

@@ -114,7 +114,7 @@ def _folder(name: str, within: int, *, make: bool) -> int:
 
 
 def _refuse_special(mode: int, *, folder: bool = False) -> None:
-    """Refuse a link, and what is no regular file; where a folder is meant, a folder or a file is for others to tell."""
+    """Raise NotRegular unless the mode is that of a regular file (or, with `folder`, of a directory)."""
     if stat.S_ISLNK(mode):
         raise NotRegular(errno.ELOOP, _LINK)
     if not (stat.S_ISREG(mode) or (folder and stat.S_ISDIR(mode))):

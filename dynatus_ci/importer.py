@@ -159,7 +159,7 @@ def _left_out(table: Table) -> str | None:
         warnings.append(
             f"Dynatus does not manage these, so the file leaves them out: {left_out}. A new table will not have them."
         )
-    unsaid = ["/".join(path) for path in targets.paths(table) if not targets.sayable(table.at(path))]
+    unsaid = ["/".join(path) for path in targets.paths(table) if not targets.printable(table.at(path))]
     if unsaid:
         least, most = targets.LEAST_USED, targets.MOST_USED
         warnings.append(

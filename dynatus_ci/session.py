@@ -126,7 +126,7 @@ def useless_patterns(plan: Plan, patterns: Iterable[str]) -> tuple[str, ...]:
 
 
 def sources(faults: Iterable[Fault], root: Path = Path()) -> dict[str, str]:
-    """The texts of the files with faults, read as carefully as the first time; what cannot be read is left out."""
+    """File with a fault → its text. A file that `files.read` does not accept any more is left out."""
     texts = {}
     for name in dict.fromkeys(fault.place.file for fault in faults if fault.place):
         with suppress(InvalidDefinitions):

@@ -1,7 +1,7 @@
-"""Text of others inside our sentences: without hidden characters, short, and marked as a value.
+"""Foreign text in messages: its hidden characters are removed, and it is cut short and marked as a value.
 
 A *sentence* is English in which values stand in Markdown code spans. `code` makes the span where the message is made,
-so that nobody has to guess later which words are ours. `plain` takes the spans away for terminals and logs.
+so that nobody has to guess later which words are values. `plain` takes the spans away for terminals and logs.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def run(job: Job) -> ActionResult:
 
 
 def _withdraw_all(job: Job) -> None:
-    """Mark the records of a path as used that has no definitions any more: nothing of them is wanted."""
+    """Close all records of a path that has no definitions any more."""
     try:
         aws = job.planning.connect()
     except DynatusError:

@@ -48,7 +48,7 @@ def run(job: Job) -> ActionResult:
 
 
 def _warn_of_losses(job: Job, plan: Plan, *, known: Collection[str]) -> None:
-    """What is destructive and may run has a warning at its definition; what may not run has an error there."""
+    """Annotate destructive changes that may run, with a warning at the definition. Others have an error there."""
     for change in plan.tables:
         if change.table not in known and (losses := report.losses(change)):
             place, account = definition(change), plan.account
@@ -56,7 +56,7 @@ def _warn_of_losses(job: Job, plan: Plan, *, known: Collection[str]) -> None:
 
 
 def comment_faults(job: Job, faults: Report) -> str | None:
-    """Faults go into the comment too; that needs its KEY, so the region, and the account where it has no other name."""
+    """Write faults into the comment. To find it takes the region, and the account if no `environment` is set."""
     return _comment(job, lambda: _whereabouts(job), partial(_write_faults, job, faults)).url
 
 

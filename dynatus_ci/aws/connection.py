@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 REFUSED_FOR = 30.0
 """Seconds for which a refused connection is tried again at the start: service containers start slowly."""
 CLOSED = frozenset({"ConnectionClosedError"})
-"""What a port that Docker maps ends in until the server in the container listens: it accepts, and closes."""
+"""Docker's proxy accepts connections and closes them until the server in the container listens: the errors then."""
 
 
 def connect(

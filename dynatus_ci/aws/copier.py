@@ -194,9 +194,9 @@ class Copier:
         return source
 
     def remove_others(self, source: Digests) -> int:
-        """Delete from the new table each item that the source does not have exactly so; how many these were.
+        """Delete from the new table each item that differs from the source, or is not there. Returns their number.
 
-        What it does have is marked in its digests, and nothing else: what was deleted is to be copied again.
+        Only the items that the new table has are marked in the digests. Deleted ones are copied again.
         """
         before = self.tally.removed
 

@@ -120,7 +120,10 @@ def cannot_keep(aws: Aws) -> frozenset[str]:
 
 
 class FactCache:
-    """What a run knows of the account beyond its tables. Each fact is read once, when it is first needed."""
+    """What a run knows of the account beyond its tables.
+
+    KMS keys are read once, when they are first needed. Facts of one table are read anew each time.
+    """
 
     def __init__(
         self,

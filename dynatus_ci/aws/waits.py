@@ -1,4 +1,4 @@
-"""The one poll loop, `Poll.until`, and when a step is done: what it expects shows, and nothing is under way there.
+"""`Poll.until` waits for changes. A step is done when what it expects shows, and nothing is under way there.
 
 botocore's own waiters know neither indexes nor encryption nor TTL, and sleep for 20 s between two calls.
 docs/dynamodb.md#when-a-change-is-done

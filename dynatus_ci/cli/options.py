@@ -240,7 +240,7 @@ def _policy(parser: argparse.ArgumentParser) -> None:
 
 
 def _schema(_: argparse.ArgumentParser) -> None:
-    """It takes nothing."""
+    """Add no argument: `dynatus schema` has none."""
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:

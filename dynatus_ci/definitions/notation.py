@@ -20,7 +20,7 @@ _EDN = re.compile(r"^:|[\[{ ]:[A-Za-z]|#(?:profile|join|param) ")
 """What only EDN writes."""
 _TAG = re.compile(r"#[^\s\"`{}\[\]]+")
 _REST = re.compile(r'(?<!")…(?!")')
-"""The rest of an example. EDN has no such symbol, so it is read as this string:"""
+"""An ellipsis: the rest of an example, as in `{:Mode "on" …}`. EDN cannot read it, so `_AS_STRING` stands in for it."""
 _AS_STRING = "\N{REFERENCE MARK}"
 
 

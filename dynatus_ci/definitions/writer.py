@@ -63,7 +63,7 @@ def _capacity(owner: Mapping[str, Value]) -> dict[str, Value]:
         "ProvisionedThroughput": owner.get("ProvisionedThroughput"),
         "OnDemandThroughput": finite_limits(owner.get("OnDemandThroughput")),
     }
-    scaling = {name: owner.get(name) for name in targets.UNITS if targets.sayable(owner.get(name))}
+    scaling = {name: owner.get(name) for name in targets.UNITS if targets.printable(owner.get(name))}
     return {member: value for member, value in {**throughput, **scaling}.items() if value}
 
 

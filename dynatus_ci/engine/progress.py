@@ -65,7 +65,7 @@ class TableProgress:
         self.steps.append(StepResult(step, Status.FAILED))
 
     def failed_after_all(self, operation: str) -> None:
-        """What the last call has begun has failed, if it was of that operation: the call seemed to have succeeded."""
+        """Mark the last step as failed, if it was this operation: AWS accepted the call, and failed to carry it out."""
         if self.steps and self.steps[-1].step.operation == operation:
             self.ended(Status.FAILED)
 

@@ -23,7 +23,7 @@ MOST_ATTEMPTS = 2
 
 
 def take(table: TableRun, change: TableChange, step: Step, actual: Table | None) -> None:
-    """Send a step's call, and wait until the step is done; a failed call decides itself what happens next."""
+    """Send a step's call, and wait until the step is done. If it fails, its error code decides what happens next."""
     if table.retries.accepted[progress.key(step)] >= MOST_ATTEMPTS:
         _without_effect(table, step)
         return

@@ -216,7 +216,10 @@ def _requester(token: str, api_url: str, *, pace: Pace, repeatable: frozenset[st
 
 
 def unexpected(call: str, headers: dict[str, Any]) -> GitHubError:
-    """PyGithub follows a 301, but takes a 307 or 308, GitHub's answer to a write under an old name, for success."""
+    """The error for an answer of an unexpected form.
+
+    PyGithub follows a 301, but takes a 307 or 308 for success. GitHub answers so to a write under an old name.
+    """
     if "location" in headers:
         return renamed()
     return GitHubError(f"GitHub's answer to {code(call)} is not what its API describes.")

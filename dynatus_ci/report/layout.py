@@ -78,7 +78,13 @@ class ReportContext:
 
 @dataclass(frozen=True, slots=True)
 class AlertLine:
-    """One line of an alert, as a sentence; what else must be known, as more of them; and what is added to be copied."""
+    """One line of an alert.
+
+    Args:
+        sentence: What it says.
+        copy: Lines of text below it, to be copied.
+        details: More sentences, as a list below it.
+    """
 
     sentence: str
     copy: tuple[str, ...] = ()

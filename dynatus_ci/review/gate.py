@@ -1,4 +1,4 @@
-"""The gate: was what would run now reviewed, and is what is destructive approved?"""
+"""Decides what may run: `Gate` compares what a table needs now with what was reviewed and approved."""
 
 from __future__ import annotations
 

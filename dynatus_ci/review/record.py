@@ -261,7 +261,7 @@ def index_name(difference: Difference) -> str | None:
 
 
 def table_hash(table: str) -> str:
-    """What a record calls a table."""
+    """A table's name in a record: 48 bits of its hash, as 12 hex digits."""
     return digest(table)[:12]
 
 

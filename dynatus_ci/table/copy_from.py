@@ -57,7 +57,7 @@ def marks(found: Mapping[str, str]) -> Value:
 
 
 def done(source: str) -> Value:
-    """The same of a table whose copy is complete."""
+    """The tag of a table that has all items of the source."""
     return {COPIED: tags.owner(source, "")}
 
 

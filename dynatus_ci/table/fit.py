@@ -1,7 +1,7 @@
 """Do the live items fit? The questions that a change of a table asks of its items, and what their answers mean.
 
-A question is data: a part of the table, a reason, and tests of attributes that become the filter of a Scan. The module
-`aws.asking` asks the questions, those of a plan and those of a copy alike.
+A question is data: a part of the table, a reason, and tests of attributes that become the filter of a Scan.
+`aws.asking` asks the questions of a plan. `aws.copier` answers those of a copy as it reads all items.
 
 docs/dynamodb.md#items-and-new-indexes
 
@@ -37,7 +37,7 @@ KINDS = {"S": "a string", "N": "a number", "B": "binary"}
 
 @dataclass(frozen=True, slots=True)
 class AttributeTest:
-    """Whether one attribute of an item is as it should not be.
+    """A test of one attribute of an item. It is true if the attribute does not fit.
 
     Args:
         attribute: The attribute.

@@ -83,7 +83,7 @@ def stage(comparison: Comparison) -> KeepStage:
 
 
 def _without_line(comparison: Comparison, copy: Table | None) -> KeepStage:
-    """The stage of a table whose definition keeps no items. To fill it from its copy is a way out."""
+    """The stage of a table whose definition has no `:KeepItems`. `:CopyFrom` with its copy as the source is allowed."""
     if comparison.desired.absent or comparison.desired.at(copy_from.PATH) == name(comparison.name):
         return KeepStage.NOT_WANTED
     if comparison.actual_at((NAME, ITEMS_FROM)):

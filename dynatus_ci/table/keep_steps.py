@@ -23,7 +23,7 @@ from dynatus_ci.text import code
 SOURCE = copy_from.NAME
 """The parameter of a step about items that says which table they come from; `TableName` is where they go."""
 _TAKEN = (Encryption.name, tags.Tags.name)
-"""What the copy has of the new table's settings: who may read its items is as before, and who pays for it."""
+"""The settings of the new table that its copy gets too: encryption protects the items, and tags assign the costs."""
 
 
 def waits_in_copy(left: Iterable[Step], table: str) -> bool:

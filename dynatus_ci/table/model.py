@@ -1,4 +1,4 @@
-"""The nouns of this product: a table, a difference, a step, a table's change, a plan, a result.
+"""The nouns of this product: a table, a difference, a step, a table's change, a plan. `outcome` has the result.
 
 All are frozen and compare by value. A definition file and a table of the account become the same `Table`. The report,
 the gate and the engine read the same `Difference` and `Step`. This module holds no rule of DynamoDB.

@@ -24,12 +24,12 @@ UNITS = {
 
 
 def on(value: Value) -> str:
-    """On or off."""
+    """A flag as the word `on` or `off`."""
     return "on" if value else "off"
 
 
 def switched(value: Mapping[str, Value], flag: str, detail: str, say: Callable[[Value], str] = str) -> str:
-    """On or off, and a detail."""
+    """A setting with a flag and a detail: `on, keys only`, or `off`. `say` turns the detail into words."""
     return joined(on(value[flag]), say(value[detail]) if value.get(detail) else "", by=", ")
 
 
@@ -56,7 +56,7 @@ def attribute(name: str) -> str:
 
 
 def joined(*parts: str, by: str = " · ") -> str:
-    """The parts that are not empty."""
+    """The parts with a separator between them. Empty parts are left out."""
     return by.join(filter(None, parts))
 
 

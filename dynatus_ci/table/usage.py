@@ -49,7 +49,7 @@ def _with_usage(change: TableChange, known: Mapping[ReadMetric, Usage]) -> Table
 
 
 def _of(change: TableChange, difference: Difference) -> Sequence[ReadMetric]:
-    """What a difference takes away from readers. With a table go its indexes; who reads these, reads the table."""
+    """The table or index that a difference deletes. Reads of a table's indexes count as reads of the table."""
     if change.refusal or change.actual is None:
         return ()
     table, path = change.table, difference.path

@@ -89,13 +89,13 @@ class Aspect:
     name: ClassVar[str]
     """The member's name in a definition."""
     shape: ClassVar[Shape]
-    """What may stand there."""
+    """The values that a definition may give it."""
     title: ClassVar[str]
     """What people call it in a sentence; where it has `named` members, what they call one of them."""
     fixed: ClassVar[bool] = False
     """Whether only a new table can have another value."""
     of_table: ClassVar[bool] = False
-    """Whether every table has it: CreateTable and `replacement` treat it as a part of the table itself."""
+    """Whether every table has it, set by CreateTable. `replacement` then treats it as a part of the table itself."""
     named: ClassVar[bool] = False
     """Whether its paths go on with a name: a tag's key, a replica's region."""
     phase: ClassVar[Phase] = Phase.CHANGE
@@ -109,7 +109,7 @@ class Aspect:
     explainer: ClassVar[str | None] = None
     """The operation that says why a change failed, where the reader does not."""
     none: ClassVar[str | None] = None
-    """The error by which the reader says that there is none."""
+    """The error code by which the reader says that the setting does not exist."""
     service: ClassVar[str] = DYNAMODB
     """The service whose operations change it."""
     writers: ClassVar[tuple[str, ...]] = ("UpdateTable",)

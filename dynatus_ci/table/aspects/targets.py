@@ -99,8 +99,8 @@ def settings(target: ScalableTarget | None) -> Value:
     return {**bounds, TRACKING: members | {name: target.tracking[name] for name in OFF if target.tracking.get(name)}}
 
 
-def sayable(value: Value) -> bool:
-    """Whether a file can say what is registered: it needs a policy, and one that aims at a use of the capacity."""
+def printable(value: Value) -> bool:
+    """Whether a file can contain what is registered: only with a policy whose target a definition may have."""
     return not value or (TRACKING in value and LEAST_USED <= value[TRACKING]["TargetValue"] <= MOST_USED)
 
 
