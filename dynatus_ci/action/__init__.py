@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from dynatus_ci import logs, report, session
 from dynatus_ci.action import checks
-from dynatus_ci.action.job import ActionResult, Job, Problem, add_summary
+from dynatus_ci.action.job import ActionResult, ErrorAnnotation, Job, add_summary
 from dynatus_ci.errors import Bug, Cancelled, DynatusError, FailureReason, InvalidDefinitions, InvalidInput
 from dynatus_ci.github.workflow_commands import Level, Runner
 from dynatus_ci.inputs import Mode
@@ -48,9 +48,9 @@ def main(environ: Mapping[str, str] | None = None, *, stream: TextIO | None = No
     with stop.listening(), _logged(given, runner):
         ending = _ending(given, runner=runner, stop=stop, pace=pace)
         account = ending.plan.account if ending.plan else None
-        for problem in ending.problems:
-            message = report.hide_accounts(plain(problem.message), account)
-            runner.annotate(Level.ERROR, message, place=problem.place, title=problem.reason.value)
+        for annotation in ending.annotations:
+            message = report.hide_accounts(plain(annotation.message), account)
+            runner.annotate(Level.ERROR, message, place=annotation.place, title=annotation.reason.value)
         runner.set_outputs(ending.outputs())
         runner.finish()
     return ending.status
@@ -92,7 +92,7 @@ def _failed(error: DynatusError, *, runner: Runner, job: Job | None) -> ActionRe
     view = report.error(error, job.context() if job else ReportContext(in_github=True))
     runner.text(report.text(view))
     add_summary(runner, view)
-    return ActionResult(result=Outcome.FAILED, reason=error.reason, problems=(Problem.of(error),), view=view)
+    return ActionResult(result=Outcome.FAILED, reason=error.reason, annotations=(ErrorAnnotation.of(error),), view=view)
 
 
 def _write_report(job: Job, ending: ActionResult) -> ActionResult:

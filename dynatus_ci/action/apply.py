@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from dynatus_ci import engine, report, review, session
-from dynatus_ci.action.job import ActionResult, Job, Problem, definition
+from dynatus_ci.action.job import ActionResult, ErrorAnnotation, Job, definition
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.definitions import files
 from dynatus_ci.definitions.loader import Loaded
@@ -330,17 +330,17 @@ class ApplyRun:
             plan=self._plan,
             changed=result.changed,
             comment_url=self._policy.history.url if self._policy.history else None,
-            problems=tuple(self._problems(result)),
+            annotations=tuple(self._annotations(result)),
             view=view,
         )
         return ending.failed_by(failed) if failed else ending
 
-    def _problems(self, result: Result) -> Iterator[Problem]:
+    def _annotations(self, result: Result) -> Iterator[ErrorAnnotation]:
         """The errors of the tables that gave the run its result."""
         places = {change.table: definition(change) for change in self._plan.tables}
         for table in result.tables:
             if table.error and table.result is result.result:
-                yield Problem(table.error.reason, table.error.message, places.get(table.table))
+                yield ErrorAnnotation(table.error.reason, table.error.message, places.get(table.table))
 
     def mark_used(self, result: Result) -> GitHubError | None:
         """Mark the records as used, and write the result into the comment."""

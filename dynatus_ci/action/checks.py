@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dynatus_ci import report, session
-from dynatus_ci.action.job import ActionResult, Job, Problem, definition
+from dynatus_ci.action.job import ActionResult, ErrorAnnotation, Job, definition
 from dynatus_ci.errors import FailureReason, InvalidDefinitions
 from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.report import Report
@@ -31,21 +31,23 @@ def drift(job: Job) -> ActionResult:
     plan = job.planning.plan(job.planning.tables())
     view = report.drift(plan, job.context())
     job.show("Drift", view)
-    problems = tuple(_drift_problems(plan))
-    result = Outcome.FAILED if problems else Outcome.NOOP
-    reason = problems[0].reason if problems else None
-    return ActionResult(result=result, reason=reason, plan=plan, changed=plan.changes, problems=problems, view=view)
+    annotations = tuple(_drift_annotations(plan))
+    result = Outcome.FAILED if annotations else Outcome.NOOP
+    reason = annotations[0].reason if annotations else None
+    return ActionResult(
+        result=result, reason=reason, plan=plan, changed=plan.changes, annotations=annotations, view=view
+    )
 
 
-def _drift_problems(plan: Plan) -> Iterator[Problem]:
+def _drift_annotations(plan: Plan) -> Iterator[ErrorAnnotation]:
     """Why a check for drift is red: first the tables that could not be read, then those that differ."""
     for change in plan.tables:
         if change.error:
-            yield Problem(change.error.reason, change.error.message, definition(change))
+            yield ErrorAnnotation(change.error.reason, change.error.message, definition(change))
     for change in plan.tables:
         if change.changes:
             message = f"{code(change.table)} differs from its definition: {report.difference(change)}."
-            yield Problem(FailureReason.DRIFT, message, definition(change))
+            yield ErrorAnnotation(FailureReason.DRIFT, message, definition(change))
 
 
 def show_faults(job: Job, invalid: InvalidDefinitions) -> Report:

@@ -30,7 +30,7 @@ _COUNTS = ("create", "update", "recreate", "delete", "noop", "destructive")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ErrorAnnotation:
     """An error annotation: a sentence, its own reason, and the line that defines the table that it is about."""
 
     reason: FailureReason
@@ -38,8 +38,8 @@ class Problem:
     place: Place | None = None
 
     @classmethod
-    def of(cls, error: DynatusError) -> Problem:
-        """The problem that ends a run."""
+    def of(cls, error: DynatusError) -> ErrorAnnotation:
+        """The annotation of the error that ends a run."""
         return cls(error.reason, error.sentence)
 
 
@@ -48,7 +48,7 @@ class ActionResult:
     """How a run ended, as outputs and exit status say it.
 
     Args:
-        problems: What becomes an error annotation.
+        annotations: The errors to show beside their lines.
         view: The report, for the file that the input `report` names.
     """
 
@@ -57,13 +57,13 @@ class ActionResult:
     plan: Plan | None = None
     changed: bool = False
     comment_url: str | None = None
-    problems: tuple[Problem, ...] = ()
+    annotations: tuple[ErrorAnnotation, ...] = ()
     view: Report | None = None
 
     def failed_by(self, error: DynatusError) -> ActionResult:
         """The same, but failed by one more error."""
-        problems = (*self.problems, Problem.of(error))
-        return replace(self, result=Outcome.FAILED, reason=error.reason, problems=problems)
+        annotations = (*self.annotations, ErrorAnnotation.of(error))
+        return replace(self, result=Outcome.FAILED, reason=error.reason, annotations=annotations)
 
     @property
     def status(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from dynatus_ci import report, review, session
-from dynatus_ci.action.job import ActionResult, Job, Problem, definition
+from dynatus_ci.action.job import ActionResult, ErrorAnnotation, Job, definition
 from dynatus_ci.errors import DynatusError, GitHubError, InvalidInput, NotAllowed
 from dynatus_ci.github.plan_comment import NOT_WRITTEN, CommentOutcome, PlanComment
 from dynatus_ci.github.workflow_commands import Level
@@ -32,17 +32,17 @@ def run(job: Job) -> ActionResult:
     unwritten = _write_file(job, plan, out=job.inputs.out) if job.inputs.out else None
     verdict = review.verdict(plan, context.approved_by, recorded=outcome.recorded)
     places = {change.table: definition(change) for change in plan.tables}
-    problems = verdict.problems.items()
+    refusals = verdict.refusals.items()
     ending = ActionResult(
         result=verdict.result,
         reason=verdict.reason,
         plan=plan,
         changed=plan.changes,
         comment_url=outcome.url,
-        problems=tuple(Problem(problem.reason, problem.sentence, places[table]) for table, problem in problems),
+        annotations=tuple(ErrorAnnotation(each.reason, each.sentence, places[table]) for table, each in refusals),
         view=view,
     )
-    _warn_of_losses(job, plan, known=verdict.problems)
+    _warn_of_losses(job, plan, known=verdict.refusals)
     failed = outcome.failed or unwritten
     return ending.failed_by(failed) if failed else ending
 

@@ -133,7 +133,7 @@ class _ReadUnits:
                 self._aside += most
             return enough
 
-    def settle(self, most: float, used: float) -> None:
+    def give_back(self, most: float, used: float) -> None:
         """Give back what was set aside and not used."""
         with self._changed:
             self._left += most - used
@@ -238,7 +238,7 @@ class _Asking:
                 return False  # others need what capacity there is: what was read is the sample
             raise
         finally:
-            self._read_units.settle(most, page.used)
+            self._read_units.give_back(most, page.used)
         self._count(page)
         return True
 

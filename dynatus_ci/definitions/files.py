@@ -57,7 +57,7 @@ def discover(path: Path, *, root: Path) -> DefinitionFiles:
     """
     root = Path(os.path.abspath(root))  # noqa: PTH100  # resolve() would follow links, too
     start = root / path
-    _refuse_way_out(start, root)
+    _refuse_outside(start, root)
     if os.path.isdir(start):  # noqa: PTH112  # is_dir() would raise where the folder may not be read
         entries = sorted(_walk(start, root), key=lambda entry: entry[1])
     elif start.name.endswith(SUFFIXES) and os.path.lexists(start):
@@ -80,7 +80,7 @@ def _instead(path: Path) -> str:
     return f"its name does not end in {', '.join(most)} or {last}" if os.path.lexists(path) else ""
 
 
-def _refuse_way_out(start: Path, root: Path) -> None:
+def _refuse_outside(start: Path, root: Path) -> None:
     """Refuse a path outside: a pull request may turn the configured folder into a link."""
     lexical = Path(os.path.abspath(start))  # noqa: PTH100  # resolve() would follow the links in question
     real, home = os.path.realpath(start), os.path.realpath(root)  # resolve() would raise for a loop of links

@@ -119,7 +119,7 @@ class PlanComment:
             return CommentOutcome(note=f"{NOT_WRITTEN}: {reason}.")
         record = record and replace(record, head=pull.head_sha)
         new_losses = record is not None and review.must_remove_label(self.record, record)
-        outcome = self._settle_label(pull, record=record, remove=new_losses)
+        outcome = self._update_label(pull, record=record, remove=new_losses)
         written = self._write_plan(text(outcome), record=record, head=head)
         if isinstance(written, Unwritten):
             return replace(outcome, recorded=False, labelled=False, note=f"{NOT_WRITTEN}: {written}.")
@@ -128,7 +128,7 @@ class PlanComment:
             self._github.remove_label(self.number, review.LABEL)
         return replace(outcome, url=written.url)
 
-    def _settle_label(self, pull: PullRequest, *, record: Record | None, remove: bool) -> CommentOutcome:
+    def _update_label(self, pull: PullRequest, *, record: Record | None, remove: bool) -> CommentOutcome:
         labelled = review.LABEL in pull.labels
         if not remove:
             return CommentOutcome(labelled=labelled and record is not None, recorded=record is not None)

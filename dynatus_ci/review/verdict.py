@@ -39,12 +39,12 @@ class Verdict:
     """How a plan ends: its result, and what is wrong with which table."""
 
     result: Outcome
-    problems: Mapping[str, Refusal] = field(default_factory=dict)
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
 
     @property
     def reason(self) -> FailureReason | None:
         """Why the plan failed or is refused; None where it is neither."""
-        return next((problem.reason for problem in self.problems.values()), None)
+        return next((refusal.reason for refusal in self.refusals.values()), None)
 
 
 def verdict(plan: Plan, approved: Collection[str], *, recorded: bool) -> Verdict:

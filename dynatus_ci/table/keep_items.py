@@ -17,7 +17,7 @@ from dynatus_ci.table import copy_from, copying, items, names
 from dynatus_ci.table.aspects import keys, recreating, tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import Emptiness, StagingTable, TableIds
-from dynatus_ci.table.keep_stages import IDLE, KEEPS, REFUSALS, SETTLES, KeepStage
+from dynatus_ci.table.keep_stages import ENDS_EARLIER, IDLE, KEEPS, REFUSALS, KeepStage
 from dynatus_ci.table.model import Difference, Effect, Risk, Table, Value
 from dynatus_ci.text import code, option, span
 
@@ -59,7 +59,7 @@ def keeps_tags(comparison: Comparison) -> bool:
 def mark(comparison: Comparison) -> str:
     """The value of all three tags: the table that was copied, with its id."""
     found = _found(comparison)
-    if comparison.actual is None or (found and stage(comparison) in SETTLES):
+    if comparison.actual is None or (found and stage(comparison) in ENDS_EARLIER):
         return copy_of(found)
     return tags.owner(comparison.name, _id(comparison.actual))
 
@@ -260,7 +260,7 @@ def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
         table=code(comparison.name),
         backup=backup,
         line=code(":KeepItems true"),
-        way_out=code(f':CopyFrom "{name(comparison.name)}"'),
+        copy_from=code(f':CopyFrom "{name(comparison.name)}"'),
         complete=code(COMPLETE),
         mark=code(ITEMS_FROM),
         tag=code(COPY_OF),
@@ -332,7 +332,7 @@ class Cost:
 def estimate(comparison: Comparison) -> Cost:
     """What it takes to keep the items of a table: of the old one, or of its copy where that one is gone."""
     copy, desired, rate = _found(comparison), comparison.desired, comparison.facts.copy_rate
-    source = (copy if stage(comparison) in SETTLES else comparison.actual) or copy or desired
+    source = (copy if stage(comparison) in ENDS_EARLIER else comparison.actual) or copy or desired
     waiting = Table(name(comparison.name), {keys.KEY[0]: desired.at(keys.KEY)}, info=source.info)
     checked = bool(items.unproven(source, desired)) or items.may_repeat(source, desired)
     there = copying.estimate(source, waiting, checked=checked, rate=rate)
@@ -349,9 +349,9 @@ def estimate(comparison: Comparison) -> Cost:
     )
 
 
-def settled(comparison: Comparison) -> Comparison:
-    """The comparison when the copy that is left has come to its end."""
-    if stage(comparison) not in SETTLES or comparison.actual is None:
+def without_earlier_copy(comparison: Comparison) -> Comparison:
+    """The comparison as it is when the copy of an earlier change has been ended."""
+    if stage(comparison) not in ENDS_EARLIER or comparison.actual is None:
         return comparison
     actual = replace(comparison.actual, values={**comparison.actual.values, NAME: {}})
     return Comparison(comparison.desired, actual, replace(comparison.facts, staging=StagingTable()))

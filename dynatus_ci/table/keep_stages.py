@@ -1,4 +1,4 @@
-"""How far a table is whose items are kept, and why it may be left alone there.
+"""How far a table is whose items are kept, and why it may be refused there.
 
 docs/dynamodb.md#keeping-items
 """
@@ -34,8 +34,8 @@ IDLE = frozenset({KeepStage.NOT_WANTED, KeepStage.NOT_KNOWN, KeepStage.NOTHING})
 """Nothing is to be done, and nothing is refused."""
 KEEPS = frozenset({KeepStage.TO_COPY, KeepStage.COPYING})
 """The table that is to go is copied first."""
-SETTLES = frozenset({KeepStage.FILLING, KeepStage.LEFT_OVER})
-"""A copy is brought to its end. If the table is to go, that begins afterwards."""
+ENDS_EARLIER = frozenset({KeepStage.FILLING, KeepStage.LEFT_OVER})
+"""The copy of an earlier change is ended first: its items go back, and it is deleted. Then another change may begin."""
 REFUSALS: Mapping[KeepStage, str] = {
     KeepStage.UNFINISHED: (
         "The table does not have all of its items back: {copy} held them when its key changed. Write {line} into the "
@@ -47,7 +47,7 @@ REFUSALS: Mapping[KeepStage, str] = {
     ),
     KeepStage.INCOMPLETE: (
         "The table is gone, and {copy}, the copy of its items, is not complete. Restore {backup} as {table}, then "
-        "apply goes on. To create the table with the items that are in {copy}, write {way_out} instead of {line}."
+        "apply goes on. To create the table with the items that are in {copy}, write {copy_from} instead of {line}."
     ),
     KeepStage.LOST: (
         "The table was being filled from {copy}, and that copy is gone. Restore a backup under another name and look "
@@ -63,11 +63,11 @@ REFUSALS: Mapping[KeepStage, str] = {
     ),
     KeepStage.MAY_BE_THE_COPY: (
         "There is no table {table}, and {copy} has no tag {tag} that names it. If {copy} holds its items, write "
-        "{way_out} instead of {line}. If not, remove {line} to create the table empty."
+        "{copy_from} instead of {line}. If not, remove {line} to create the table empty."
     ),
     KeepStage.UNTAGGED: (
         "There is a table {copy}, and this endpoint keeps no tags: nobody can say whether it holds all items of "
-        "{table}. If {table} has them, delete {copy}. To get them from {copy}, write {way_out} instead of {line}."
+        "{table}. If {table} has them, delete {copy}. To get them from {copy}, write {copy_from} instead of {line}."
     ),
 }
-"""Why a table is left alone. `{line}` is the member that keeps its items, and `{way_out}` the one that copies them."""
+"""Why a table is not changed. `{line}` is the member that keeps items, and `{copy_from}` the one that copies them."""

@@ -16,7 +16,7 @@ from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import AccountFacts, StagingTable
 from dynatus_ci.table.keep_items import COMPLETE, COPY_OF, ITEMS_FROM, NAME, PATH
-from dynatus_ci.table.keep_stages import KEEPS, SETTLES, KeepStage
+from dynatus_ci.table.keep_stages import ENDS_EARLIER, KEEPS, KeepStage
 from dynatus_ci.table.model import Difference, ItemWork, Path, Step, Table, Target, Value
 from dynatus_ci.text import code
 
@@ -207,9 +207,9 @@ def ending(comparison: Comparison, others: tuple[str, ...] = ()) -> Iterator[Ste
     )
 
 
-def settling(comparison: Comparison) -> Iterator[Step]:
-    """What comes first where the table is to go and a copy of an earlier change is left: that one ends."""
-    if keep_items.stage(comparison) in SETTLES:
+def ending_earlier(comparison: Comparison) -> Iterator[Step]:
+    """The steps that end the copy of an earlier change. They come first where the table is to be deleted again."""
+    if keep_items.stage(comparison) in ENDS_EARLIER:
         yield from out_of_copy(comparison)
         yield from ending(comparison)
 

@@ -95,14 +95,14 @@ def _recreation(comparison: Comparison) -> TableChange:
     causes = (replace(cause, risk=risk) for cause in recreating(comparison))
     differences = (itself, *causes, *rest, *keep_items.differences(comparison))
     supported, unsupported = support.split(sides.missing(comparison), differences)
-    settled = keep_items.settled(comparison)
-    built = tuple(_building(settled, supported))
-    change = _replacing(settled, Action.RECREATE, (*supported, *unsupported), built, new=built[:1])
+    after = keep_items.without_earlier_copy(comparison)
+    built = tuple(_building(after, supported))
+    change = _replacing(after, Action.RECREATE, (*supported, *unsupported), built, new=built[:1])
     if comparison.desired.manages(restore_from.NAME) and support.keeps(comparison, restore_from.PATH):
         return replace(change, steps=(), notes=(), refusal=restore_from.recreation(comparison))
     if through_s3.wanted(comparison):
         return replace(change, steps=(), notes=(), refusal=through_s3.recreation())
-    return replace(change, steps=(*keep_steps.settling(comparison), *change.steps)) if change.steps else change
+    return replace(change, steps=(*keep_steps.ending_earlier(comparison), *change.steps)) if change.steps else change
 
 
 def _replacing(

@@ -756,7 +756,7 @@ def test_a_plan_is_red_where_what_it_destroys_is_not_named_but_could_be(
     approved = review.Gate(None, ("*",) if how == "labelled" else patterns).approved_by(whole)
     verdict = review.verdict(whole, approved, recorded=how != "unrecorded")
     assert (verdict.result, verdict.reason) == expected
-    assert bool(verdict.problems) is (verdict.result in {Outcome.REFUSED, Outcome.FAILED})
+    assert bool(verdict.refusals) is (verdict.result in {Outcome.REFUSED, Outcome.FAILED})
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ class Aspect:
     fixed: ClassVar[bool] = False
     """Whether only a new table can have another value."""
     of_table: ClassVar[bool] = False
-    """Whether every table has it, set by CreateTable. `replacement` then treats it as a part of the table itself."""
+    """Whether every table has it. CreateTable sets it, so `replacement` treats it as a part of the table itself."""
     named: ClassVar[bool] = False
     """Whether its paths go on with a name: a tag's key, a replica's region."""
     phase: ClassVar[Phase] = Phase.CHANGE
