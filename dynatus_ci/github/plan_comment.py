@@ -1,7 +1,7 @@
 """Our comment on a pull request: how it is found, trusted and written, and how its record is kept.
 
 Plan writes a new record into it. Apply writes there what it does, and keeps the record or marks it as used. Only the
-text of a comment that we wrote and that nobody else edited is believed or written back. GitHub gives the text and its
+text of a comment that we wrote and that nobody else edited is trusted or written back. GitHub gives the text and its
 authors in one answer. What a record allows is decided in `review`.
 """
 
@@ -85,7 +85,7 @@ class PlanComment:
 
     @property
     def record(self) -> Record | None:
-        """The record that may be believed."""
+        """The record that may be trusted."""
         return self.found.record if self.found else None
 
     @property

@@ -1,4 +1,4 @@
-"""Which records count: those of merged pull requests that may be believed and are in the history of this commit.
+"""Which records count: those of merged pull requests that may be trusted and are in the history of this commit.
 
 `github.review_history` reads them; `gate` asks what they hold. Why a record does not count: `why_not_counted`.
 """
@@ -38,7 +38,7 @@ class CommentFacts:
     Args:
         body: The comment's body; None where there is no comment of this scope.
         untouched: Whether we wrote the comment and nobody else edited it.
-        record: The record in it. Only that of an untouched comment may be believed.
+        record: The record in it. Only that of an untouched comment may be trusted.
         other_scopes: The scopes of our other records at the pull request.
     """
 
@@ -63,21 +63,21 @@ def untouched(*, viewer_did_author: bool, author: object, editor: object, edited
 def why_not_counted(comment: CommentFacts, scope: Scope, *, branch: str) -> str | None:
     """Why a comment's record does not count, as far as that comment alone tells; None where nothing speaks against it.
 
-    A record may still not count because of a newer one: see `_believed` and `stops_history`.
+    A record may still not count because of a newer one: see `_trusted` and `stops_history`.
     """
-    reason = _why_not_believed(comment, scope, branch=branch)
+    reason = _why_not_trusted(comment, scope, branch=branch)
     if reason is None and not comment.pull_request.contained:
         return f"{pull_request(comment.pull_request.number)} is not in this commit's history"
     return reason
 
 
 def stops_history(comment: CommentFacts, scope: Scope, *, branch: str) -> bool:
-    """Whether older records must not count: this comment may have closed what they approve, and cannot be believed."""
-    return comment.body is not None and _why_not_believed(comment, scope, branch=branch) is not None
+    """Whether older records must not count: this comment may have closed what they approve, and cannot be trusted."""
+    return comment.body is not None and _why_not_trusted(comment, scope, branch=branch) is not None
 
 
-def _why_not_believed(comment: CommentFacts, scope: Scope, *, branch: str) -> str | None:
-    """Why a comment cannot be believed at all, not even about what it has closed; None where it can."""
+def _why_not_trusted(comment: CommentFacts, scope: Scope, *, branch: str) -> str | None:
+    """Why a comment cannot be trusted at all, not even about what it has closed; None where it can."""
     pull, record = comment.pull_request, comment.record
     name = pull_request(pull.number)
     if not pull.merged:
@@ -102,7 +102,7 @@ def _nearest(scope: Scope, others: Iterable[Scope]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A record that may be believed, and the pull request that it belongs to (None for a plan file).
+    """A record that may be trusted, and the pull request that it belongs to (None for a plan file).
 
     Args:
         counts: Whether what it has open is reviewed. A record that is newer than the commit does not count: it only
@@ -136,17 +136,17 @@ class OpenReview:
 
 @dataclass(frozen=True, slots=True)
 class Reviews:
-    """All records that may be believed, newest first, and what to say of a difference that was not reviewed.
+    """All records that may be trusted, newest first, and what to say of a difference that was not reviewed.
 
     Args:
-        believed: The records. Not all of them count (`Review.counts`).
+        trusted: The records. Not all of them count (`Review.counts`).
         reason: Why the run is refused if no record allows it.
         because: Why there are no more records, as a sentence.
         hint: What to do about it.
         default_reason: Why a difference was not reviewed if no record contains it.
     """
 
-    believed: tuple[Review, ...] = ()
+    trusted: tuple[Review, ...] = ()
     reason: FailureReason = FailureReason.PLAN_CHANGED
     because: str | None = None
     hint: str | None = None
@@ -155,12 +155,12 @@ class Reviews:
     @property
     def counted(self) -> tuple[Review, ...]:
         """Those that count."""
-        return tuple(review for review in self.believed if review.counts)
+        return tuple(review for review in self.trusted if review.counts)
 
     def open_for(self, difference: Difference) -> Iterator[OpenReview]:
         """The reviews in which a difference is open, newest first: closed in one, it is closed in all older ones."""
         ids = reviewed_ids(difference)
-        for review in self.believed:
+        for review in self.trusted:
             entry = review.record.entry(difference.table)
             reviewed = entry and entry.reviewed(ids)
             if entry and reviewed and review.counts:
@@ -172,11 +172,11 @@ class Reviews:
 
 def reviews_of(comments: Sequence[CommentFacts], scope: Scope, *, branch: str) -> Reviews:
     """What counts among the comments, which come newest merge first."""
-    believed = tuple(_believed(comments, scope, branch=branch))
+    trusted = tuple(_trusted(comments, scope, branch=branch))
     own = [comment for comment in comments if comment.pull_request.own]
     if not own:
         return Reviews(
-            believed,
+            trusted,
             FailureReason.NOT_MERGED,
             "no merged pull request produced this commit",
             "Merge the change by a pull request that was planned. To take over existing tables, run once with "
@@ -185,7 +185,7 @@ def reviews_of(comments: Sequence[CommentFacts], scope: Scope, *, branch: str) -
     rejected = [why_not_counted(comment, scope, branch=branch) for comment in own]
     if all(rejected):
         return Reviews(
-            believed,
+            trusted,
             FailureReason.PLAN_MISSING,
             rejected[0],
             "Open a pull request that plans this change, "
@@ -193,11 +193,11 @@ def reviews_of(comments: Sequence[CommentFacts], scope: Scope, *, branch: str) -
         )
     stopped = [comment for comment in comments if stops_history(comment, scope, branch=branch)]
     because = f"{why_not_counted(stopped[0], scope, branch=branch)}, so no older plan counts" if stopped else None
-    return Reviews(believed, because=because, hint="Plan again in a new pull request and merge that.")
+    return Reviews(trusted, because=because, hint="Plan again in a new pull request and merge that.")
 
 
-def _believed(comments: Iterable[CommentFacts], scope: Scope, *, branch: str) -> Iterator[Review]:
-    """The records that may be believed, up to the first comment of ours that may not.
+def _trusted(comments: Iterable[CommentFacts], scope: Scope, *, branch: str) -> Iterator[Review]:
+    """The records that may be trusted, up to the first comment of ours that may not.
 
     A record that is newer than the commit does not count, nor do older ones behind it, apart from the commit's own.
     What they have closed is closed.
@@ -207,7 +207,7 @@ def _believed(comments: Iterable[CommentFacts], scope: Scope, *, branch: str) ->
         if stops_history(comment, scope, branch=branch):
             return
         pull = comment.pull_request
-        if comment.record and _why_not_believed(comment, scope, branch=branch) is None:
+        if comment.record and _why_not_trusted(comment, scope, branch=branch) is None:
             older = older and pull.contained
             yield Review(comment.record, pull, counts=pull.contained and (pull.own or older))
 

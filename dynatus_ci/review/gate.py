@@ -113,7 +113,7 @@ class Gate:
         """Why no open record reviews a difference, as the rest of a sentence about it; None where one does."""
         if self.reviews is None:
             return None
-        used_up = any(review.record.older is not None for review in self.reviews.believed)
+        used_up = any(review.record.older is not None for review in self.reviews.trusted)
         or_used = ", or an earlier run has used up that plan" if used_up else ""
         why = f"was not reviewed: {self.reviews.default_reason}{or_used}"
         for review in self.reviews.open_for(difference):

@@ -413,7 +413,7 @@ def test_not_merged_names_the_way_of_first_adoption() -> None:
         (found(change("tag"), at=replace(OLDER, contained=False)), False),
     ],
 )
-def test_a_comment_of_ours_that_cannot_be_believed_stops_the_history(comment: CommentFacts, *, expected: bool) -> None:
+def test_a_comment_of_ours_that_cannot_be_trusted_stops_the_history(comment: CommentFacts, *, expected: bool) -> None:
     assert review.stops_history(comment, SCOPE, branch="main") is expected
 
 
@@ -481,11 +481,11 @@ US, NAMESAKE, MALLORY = ("Bot", "one"), ("User", "one"), ("User", "two")
         (None, MALLORY, True, True, False),
     ],
 )
-def test_a_comment_is_believed_if_it_is_ours_and_nobody_else_edited_it(
+def test_a_comment_is_trusted_if_it_is_ours_and_nobody_else_edited_it(
     author: object, editor: object, *, viewer: bool, edited: bool, expected: bool
 ) -> None:
-    believed = review.untouched(viewer_did_author=viewer, author=author, editor=editor, edited=edited)
-    assert believed is expected
+    untouched = review.untouched(viewer_did_author=viewer, author=author, editor=editor, edited=edited)
+    assert untouched is expected
 
 
 # --- a plan file -----------------------------------------------------------------------------------------------------

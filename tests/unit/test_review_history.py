@@ -140,7 +140,7 @@ def test_one_without_a_comment_of_ours_is_passed_over(github: GitHubStub) -> Non
     assert numbers(history(github)) == [2]
 
 
-def test_one_that_somebody_edited_is_not_believed_and_stops_the_history(github: GitHubStub) -> None:
+def test_one_that_somebody_edited_is_not_trusted_and_stops_the_history(github: GitHubStub) -> None:
     reviewed(github, 2, day=1)
     reviewed(github, 3, day=2)
     edited = next(each for each in github.comments.values() if each["issue_url"] == "/issues/3")
