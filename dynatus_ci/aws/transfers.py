@@ -36,11 +36,11 @@ def look(aws: Aws, desired: Table, source: Table) -> Transfer:
     listed = _imports(aws, desired, source)
     imports = tuple(_import(aws, desired, one) for one in listed[:MOST_IMPORTS])
     exports = _Exports(aws, desired, source)
-    used = frozenset(_folder(one) for one in listed)
-    unused = exports.newest_unused(used, fresh) if fresh else None
+    used, older = through_s3.used_up(imports), frozenset(_folder(one) for one in listed[MOST_IMPORTS:])
+    unused = exports.newest_unused(used | older, fresh) if fresh else None
     return Transfer(
         possible=fresh is not None,
-        exports=(*exports.of({one.folder for one in imports}), *([unused] if unused else [])),
+        exports=(*exports.of(used), *([unused] if unused else [])),
         imports=imports,
         latest=exports.latest,
     )
@@ -83,7 +83,8 @@ class _Exports:
     def newest_unused(self, used: Collection[str], fresh: datetime) -> TableExport | None:
         """The newest one that no import has used, and that is under way or has ended not before `fresh`."""
         for folder, summary in self._by_folder.items():
-            recent = _began(summary) >= fresh - LONGEST_EXPORT or through_s3.is_under_way(summary)
+            running = summary.get("ExportStatus") == through_s3.RUNNING
+            recent = running or _began(summary) >= fresh - LONGEST_EXPORT
             candidate = recent and folder not in used and through_s3.is_usable(summary)
             description = self._description(summary) if candidate else None
             if description and description.get("EndTime", fresh) >= fresh:

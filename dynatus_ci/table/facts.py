@@ -137,7 +137,7 @@ class Transfer:
 
     Args:
         possible: Whether the source can be exported: its point-in-time recovery is on.
-        exports: Its exports into the table's folder: those of the imports, and one that no import has used.
+        exports: Its exports into the table's folder: those that imports have used up, and one to import from.
         imports: The newest imports into a table of this name, from anywhere, the newest first.
         latest: The ARN of the newest export of the source, in whatever state and folder; empty where it has none.
     """

@@ -9,7 +9,8 @@ docs/dynamodb.md#exports-and-imports
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -38,6 +39,7 @@ RUNNING = "IN_PROGRESS"
 UNDER_WAY = frozenset({RUNNING, "CANCELLING"})
 """The states that end by themselves."""
 COMPLETED = "COMPLETED"
+FAILED = frozenset({"FAILED", "CANCELLED"})
 USABLE = frozenset({RUNNING, COMPLETED})
 """The states of an export that can be imported, now or later."""
 EXPORT_SECONDS = (60, None)
@@ -116,11 +118,6 @@ def is_usable(summary: Mapping[str, Any]) -> bool:
     return whole and summary.get("ExportStatus") in USABLE
 
 
-def is_under_way(summary: Mapping[str, Any]) -> bool:
-    """Whether an export in ListExports has not ended."""
-    return summary.get("ExportStatus") == RUNNING
-
-
 def imported(description: Mapping[str, Any]) -> TableImport:
     """An import from DescribeImport's `ImportTableDescription`."""
     return TableImport(
@@ -169,12 +166,22 @@ def _imports(comparison: Comparison) -> Iterator[TableImport]:
 
 
 def usable_export(comparison: Comparison) -> TableExport | None:
-    """The export to import from; None where one must be made. What an import has used before, may be what failed."""
+    """The export to import from; None where one must be made."""
     transfer = comparison.facts.transfer
     if transfer is None:
         return None
-    used = {one.folder for one in transfer.imports}
+    used = used_up(transfer.imports)
     return next((one for one in transfer.exports if one.status in USABLE and one.folder not in used), None)
+
+
+def used_up(imports: Sequence[TableImport]) -> frozenset[str]:
+    """The folders of the exports that are not imported once more: their items may be why an import failed.
+
+    One that failed before its first item is tried once more with the same export: it lacked a permission, for example.
+    """
+    tried = Counter(one.folder for one in imports)
+    early = {one.folder for one in imports if one.status in FAILED and not one.items and not one.errors}
+    return frozenset(folder for folder, times in tried.items() if times > 1 or folder not in early)
 
 
 def under_way(comparison: Comparison) -> TableExport | TableImport | None:

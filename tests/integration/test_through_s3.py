@@ -391,6 +391,22 @@ def test_nothing_is_exported_while_the_table_is_made_of_another_export(world: Wo
     assert world.apply(PLAIN).table.error is None
 
 
+def test_an_import_that_fails_before_its_first_item_is_tried_once_more_with_the_same_export(world: World) -> None:
+    begun(world)
+    plan = world.plan(PLAIN)
+
+    def lose_bucket(event: Event) -> None:
+        if event.kind is EventKind.STEP and event.step and event.step.operation == "ImportTable":
+            world.simulator.missing_buckets.add("shop-moves")
+
+    for _ in range(2):
+        assert world.apply(PLAIN, plan=plan, on_event=lose_bucket).table.result is Outcome.FAILED
+        world.simulator.missing_buckets.clear()
+    assert (len(world.simulator.exports), len(world.simulator.imports)) == (1, 2)
+    assert world.apply(PLAIN, plan=plan).table.error is None
+    assert (len(world.simulator.exports), len(world.simulator.imports)) == (2, 3)
+
+
 def test_an_import_that_is_being_cancelled_is_waited_for(world: World) -> None:
     begun(world)
     assert world.killed(PLAIN, at=Kill(operation="ImportTable"))
