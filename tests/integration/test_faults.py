@@ -914,7 +914,8 @@ def test_a_probe_that_a_killed_run_left_behind_goes_first(world: World) -> None:
     assert story.killed(Kill(writes[0]))
     assert PROBE in world.simulator.tables
     first = world.plan(REPLACED[1]).tables[0].steps[0]
-    assert (first.operation, first.reason) == ("DeleteTable", f"delete `{PROBE}`, which an earlier run left behind")
+    reason = f"delete the probe `{PROBE}`, which an earlier run left behind"
+    assert (first.operation, first.reason) == ("DeleteTable", reason)
     story.ends_well()
     assert set(world.simulator.tables) == {NAME}
 
