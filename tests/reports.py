@@ -226,7 +226,7 @@ def imported() -> Result:
 
 def stopped_copy() -> Result:
     """A copy that was stopped half-way."""
-    message = f"The time that apply may take ({option('wait-minutes')}) is over. Run it again to go on."
+    message = f"Apply has reached its time limit ({option('wait-minutes')}). Run it again to continue."
     error = Failure("Timeout", message, reason=FailureReason.TIMEOUT)
     (change,) = COPY.tables
     statuses = (Status.DONE, Status.FAILED, *[Status.NOT_RUN] * len(change.steps[2:]))
@@ -238,8 +238,8 @@ def kept() -> Result:
     """A table that was recreated with its items."""
     cost = "That took 98 s, 21,950 read units and 100,000 write units."
     equal = (
-        "All 100,000 items of `orders` are in `orders.dynatus-items`, each as it is. 2 were copied anew, and 1 deleted "
-        "there. That took 55 s, 14,655 read units and 3 write units."
+        "All 100,000 items of `orders` are in `orders.dynatus-items`, all of them equal. 2 were copied again, and 1 "
+        "deleted there. That took 55 s, 14,655 read units and 3 write units."
     )
     notes = (
         f"Copied 100,000 items of `orders`. All 100,000 items are in `orders.dynatus-items`. {cost}",
@@ -260,7 +260,7 @@ def keeping() -> Result:
 
 def stopped_keeping() -> Result:
     """The same, stopped while the items were copied back."""
-    message = f"The time that apply may take ({option('wait-minutes')}) is over. Run it again to go on."
+    message = f"Apply has reached its time limit ({option('wait-minutes')}). Run it again to continue."
     error = Failure("Timeout", message, reason=FailureReason.TIMEOUT)
     (change,) = KEEP.tables
     done = next(n for n, step in enumerate(change.steps) if step.reason.startswith("copy the items back"))

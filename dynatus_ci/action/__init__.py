@@ -81,7 +81,7 @@ def _ending(environ: Mapping[str, str], *, runner: Runner, stop: Stop, pace: Pac
     except DynatusError as error:
         came_to = error
     except Exception as bug:  # noqa: BLE001  # the one place that catches everything: every run ends in outputs
-        _log.error("The run ended by a bug.", exc_info=bug)
+        _log.error("The run ended because of a bug in dynatus.", exc_info=bug)
         came_to = Bug(bug)
     stop.applying = True  # what is left is quick, and nothing may cut it
     ending = came_to if isinstance(came_to, ActionResult) else _failed(came_to, runner=runner, job=job)

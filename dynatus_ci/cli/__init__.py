@@ -49,5 +49,5 @@ def _run(asked: argparse.Namespace) -> int:
     except (DynatusError, BrokenPipeError):
         raise
     except Exception as bug:
-        _log.error("The command ended by a bug.", exc_info=bug)
+        _log.error("The command ended because of a bug in dynatus.", exc_info=bug)
         raise Bug(bug) from bug

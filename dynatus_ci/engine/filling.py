@@ -288,8 +288,8 @@ def _copied(copier: Copier, compared: Compared) -> str:
 def _aligned(copier: Copier, compared: Compared) -> str:
     source, target, tally = code(copier.job.source), code(copier.job.target), copier.tally
     changed = tally.written or tally.removed
-    since = f" {tally.written:,} were copied anew, and {tally.removed:,} deleted there." if changed else ""
-    return f"All {compared.items:,} items of {source} are in {target}, each as it is.{since}"
+    since = f" {tally.written:,} were copied again, and {tally.removed:,} deleted there." if changed else ""
+    return f"All {compared.items:,} items of {source} are in {target}, all of them equal.{since}"
 
 
 def _found_all(copier: Copier, compared: Compared) -> str:

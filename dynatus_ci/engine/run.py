@@ -201,7 +201,7 @@ class TableRun:
     def check_time(self) -> None:
         """End the table if the run was told to stop, or its time is over."""
         if self.run.stop.is_set():
-            message = "The run was cancelled. The current call was finished. Run it again to go on."
+            message = "The run was cancelled. The current call was finished. Run it again to continue."
             raise StopTable(Outcome.FAILED, Failure("Cancelled", message, reason=FailureReason.CANCELLED))
         now = self.now()
         if now < self.run.deadline:
@@ -209,5 +209,5 @@ class TableRun:
         if self.run.detach and self.progress.only_running:
             raise StopTable(Outcome.PENDING, resume=now)
         last = f" The last answer of AWS: {self.last_answer.rstrip('.')}." if self.last_answer else ""
-        message = f"The time that apply may take ({option('wait-minutes')}) is over. Run it again to go on.{last}"
+        message = f"Apply has reached its time limit ({option('wait-minutes')}). Run it again to continue.{last}"
         raise StopTable(Outcome.FAILED, Failure("Timeout", message, reason=FailureReason.TIMEOUT), resume=now)

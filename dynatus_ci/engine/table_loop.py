@@ -66,7 +66,7 @@ class TableLoop:
         except DynatusError as error:  # raised by `on_event`
             return done.result(Outcome.FAILED, error=call_errors.failure(error))
         except Exception as bug:  # noqa: BLE001  # a bug at one table must not hide what was done to the others
-            _log.error("Table %s failed by a bug.", self._table.desired.name, exc_info=bug)
+            _log.error("Table %s failed because of a bug in dynatus.", self._table.desired.name, exc_info=bug)
             failure = Failure("InternalError", Bug(bug).sentence, reason=FailureReason.INTERNAL_ERROR)
             return done.result(Outcome.FAILED, error=failure)
         finally:

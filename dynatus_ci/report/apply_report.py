@@ -29,7 +29,7 @@ _MARKS = {
 """The signs of results, the worst first."""
 _PAST = {Action.DELETE: "deleted", Action.RECREATE: "recreated", Action.CREATE: "created"}
 _STOPPED = {
-    FailureReason.TIMEOUT: f"The time that apply may take is over ({option('wait-minutes')}). ",
+    FailureReason.TIMEOUT: f"Apply has reached its time limit ({option('wait-minutes')}). ",
     FailureReason.QUOTA: "An AWS quota is used up for now. ",
 }
 _REVIEW_FILE = f"as a file ({option('out')}, then {option('reviewed')})"

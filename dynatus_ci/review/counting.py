@@ -179,7 +179,7 @@ def reviews_of(comments: Sequence[CommentFacts], scope: Scope, *, branch: str) -
             trusted,
             FailureReason.NOT_MERGED,
             "no merged pull request produced this commit",
-            "Merge the change by a pull request that was planned. To take over existing tables, run once with "
+            "Merge the change through a pull request that has a plan. To take over existing tables, run once with "
             "`approval: none`.",
         )
     rejected = [why_not_counted(comment, scope, branch=branch) for comment in own]

@@ -272,11 +272,11 @@ def _wrong_source(comparison: Comparison, where: Stage) -> str | None:
 
 def _unready(source: Table) -> str | None:
     """Why a table that is there cannot be copied now."""
-    text, marked = f"Table {code(source.name)}, which it is copied from,", source.at(PATH) or {}
+    text, marked = f"Table {code(source.name)}, the source of this copy,", source.at(PATH) or {}
     if COPYING in marked and COPIED not in marked:
-        return f"{text} is not filled itself yet: it is a copy of {code(marked[COPYING])}."
+        return f"{text} is itself still being filled from {code(marked[COPYING])}."
     if source.at(("KeepItems",)):  # the marks of `keep_items`, which imports this module
-        return f"{text} does not have all of its own items back yet."
+        return f"{text} does not have all of its items back yet."
     status = source.info.status if source.info else ""
     return None if status in {"ACTIVE", "UPDATING"} else f"{text} is {code(status)}."
 
@@ -313,9 +313,13 @@ def _copy_notes(comparison: Comparison, source: Table) -> Iterator[str]:
         "let the application write to both tables, or stop its writers, until apply has ended."
     )
     if cost.items > copying.LARGE:
-        yield f"To compare so many items takes about {cost.memory / 1e9:.1f} GB of memory where apply runs."
+        memory = f"{cost.memory / 1e9:.1f} GB of memory"
+        yield f"Comparing so many items takes about {memory} on the machine that runs apply."
     if items.may_repeat(source, comparison.desired):
-        yield "Only `dynatus check`, and apply before it changes anything, see whether two items have the same new key."
+        yield (
+            "A plan cannot see whether two items have the same new key. `dynatus check` does, and so does apply before "
+            "it changes anything."
+        )
 
 
 def _source(comparison: Comparison) -> Table | None:

@@ -374,7 +374,7 @@ def _finding(path: Path, same: Sequence[Check]) -> str:
 def _then(path: Path) -> str:
     if path[:1] == (indexes.GLOBAL,):
         return " AWS would leave them out of the index, and refuse every later write of them."
-    return " A copy could not hold them."
+    return " They cannot be copied."
 
 
 def part(path: Path) -> str:

@@ -227,7 +227,8 @@ def notes(comparison: Comparison) -> Iterator[str]:
         yield "This endpoint has no backups."
     yield "To go back, write the old key into the file again: the items are kept in the same way."
     if cost.items > copying.LARGE:
-        yield f"To compare so many items takes about {cost.memory / 1e9:.1f} GB of memory where apply runs."
+        memory = f"{cost.memory / 1e9:.1f} GB of memory"
+        yield f"Comparing so many items takes about {memory} on the machine that runs apply."
 
 
 def left_notes(comparison: Comparison) -> Iterator[str]:

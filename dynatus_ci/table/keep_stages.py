@@ -58,7 +58,7 @@ REFUSALS: Mapping[KeepStage, str] = {
         "created again, so the name must be free."
     ),
     KeepStage.NO_LONGER_MARKED: (
-        "The table is being filled from {copy}, and that one no longer has the tag {tag} with the value {value}. If it "
+        "The table is being filled from {copy}, which no longer has the tag {tag} with the value {value}. If it "
         "is still the copy, set the tag again: then apply goes on."
     ),
     KeepStage.MAY_BE_THE_COPY: (

@@ -87,7 +87,7 @@ def align(comparison: Comparison, ids: tuple[str, ...]) -> Iterator[Step]:
         yield Step(
             operation="BatchWriteItem",
             parameters={"TableName": keep_items.name(comparison.name), SOURCE: comparison.name},
-            reason=f"compare all items with {copy}, and change there what is different",
+            reason=f"compare all items with {copy}, and correct it where they differ",
             differences=_ids(comparison),
             waits_for="no item is different",
             seconds=(keep_items.estimate(comparison).again, None),
@@ -169,7 +169,7 @@ def out_of_copy(comparison: Comparison) -> Iterator[Step]:
         yield Step(
             operation="Scan",
             parameters={"TableName": comparison.name, SOURCE: copy},
-            reason=f"look whether the table has all items of {code(copy)}",
+            reason=f"check that the table has all items of {code(copy)}",
             differences=_ids(comparison),
             waits_for="all of them are found",
             seconds=(keep_items.estimate(comparison).again, None),

@@ -353,8 +353,8 @@ def _left_alone(comparison: Comparison) -> str | None:
     if STRONG not in unmanaged.names(comparison.actual):
         return None
     return (
-        "The table is a strongly consistent global table (its `MultiRegionConsistency` is `STRONG`). dynatus leaves "
-        "such a table alone. Change it by hand, then make the file agree."
+        "The table is a strongly consistent global table (its `MultiRegionConsistency` is `STRONG`). dynatus does "
+        "not change such a table. Change it by hand, then make the file agree."
     )
 
 
@@ -410,5 +410,7 @@ def _scaling_notes(comparison: Comparison) -> Iterator[str]:
 
 def _unchangeable(comparison: Comparison) -> TableChange:
     status = comparison.info.status if comparison.info else ""
-    message = f"Table {code(comparison.name)} is {code(status)}. DynamoDB takes no change of it until that is resolved."
+    message = (
+        f"Table {code(comparison.name)} is {code(status)}. DynamoDB accepts no change of it until that is resolved."
+    )
     return replace(_table_change(comparison, Action.NOOP), action=None, error=Failure(code=status, message=message))

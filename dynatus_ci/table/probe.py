@@ -51,7 +51,7 @@ def refusal(comparison: Comparison) -> str | None:
 def in_the_way(table: str) -> str:
     """What to say of somebody else's table in the probe's place."""
     return (
-        f"There is a table {code(name(table))} that dynatus did not create. The new table is tried under that name "
+        f"There is a table {code(name(table))} that dynatus did not create. The new table is tested under that name "
         "before the old one is deleted, so the name must be free."
     )
 

@@ -219,7 +219,7 @@ def _items_notes(comparison: Comparison) -> Iterator[str]:
 def _unproven(comparison: Comparison) -> Iterator[str]:
     """What cannot be checked before the table is deleted."""
     if not probe.possible(comparison):
-        yield "This endpoint keeps no tags, so the new table is not tried before the old one is deleted."
+        yield "This endpoint keeps no tags, so the new table is not tested before the old one is deleted."
     key = comparison.desired.at(("SSESpecification", "KMSMasterKeyId"))
     if key and comparison.facts.kms_keys.get(key, key) is None:
         yield (

@@ -224,8 +224,8 @@ def _impossible(comparison: Comparison, source: Table, transfer: Transfer) -> st
         return None
     if any(one.status in UNDER_WAY for one in transfer.imports):
         return (
-            f"AWS makes the table now, but not of an export of {code(source.name)} to {_place(comparison)}. Write "
-            f"{code(':CopyFrom')} as it was when that began, or delete the table when it has ended."
+            f"AWS is creating the table now, but not from an export of {code(source.name)} to {_place(comparison)}. "
+            f"Restore the earlier value of {code(':CopyFrom')}, or delete the table when AWS has created it."
         )
     if not transfer.possible and not usable_export(comparison):
         return (
@@ -382,7 +382,10 @@ def notes(comparison: Comparison, source: Table) -> Iterator[str]:
         f"until apply has ended. Let nobody write to {code(comparison.name)} either: the count would include that."
     )
     if items.may_repeat(source, comparison.desired):
-        yield "Only `dynatus check`, and the count after the import, see whether two items have the same new key."
+        yield (
+            "A plan cannot see whether two items have the same new key. `dynatus check` does, and so does the count "
+            "after the import."
+        )
     if running_import(comparison):
         yield "AWS imports the items now. Apply waits for that, then it does the rest."
     elif found and found.status == RUNNING:

@@ -200,7 +200,7 @@ def test_one_item_that_does_not_fit_stops_it_before_the_table_is_created(world: 
     assert run.table.result is Outcome.REFUSED
     assert run.table.error
     assert run.table.error.reason is FailureReason.ITEMS_DO_NOT_FIT
-    text = "1 of 10,000 items to copy does not fit the key: `customer` is not a string. A copy could not hold them."
+    text = "1 of 10,000 items to copy does not fit the key: `customer` is not a string. They cannot be copied."
     assert text in run.table.error.message
     assert run.plan.tables[0].refusal == run.table.error.message
     assert run.writes == []
@@ -325,7 +325,7 @@ def test_a_copy_that_is_not_complete_is_no_source(world: World) -> None:
     run = world.apply(THIRD)
     assert run.table.result is Outcome.REFUSED
     assert run.table.error
-    assert "is not filled itself yet" in run.table.error.message
+    assert "is itself still being filled" in run.table.error.message
     assert run.writes == []
     ends_well(world, items, planned)
     world.apply(THIRD)
@@ -339,7 +339,7 @@ def test_a_table_that_gets_its_items_back_is_no_source(world: World) -> None:
     run = world.apply(TARGET)
     assert run.table.result is Outcome.REFUSED
     assert run.table.error
-    assert "does not have all of its own items back yet" in run.table.error.message
+    assert "does not have all of its items back yet" in run.table.error.message
     assert run.writes == []
 
 

@@ -85,7 +85,7 @@ def test_a_table_gets_another_key_and_keeps_its_items(world: World) -> None:
     assert all(step.status == "done" for step in run.table.steps)
     copied, equal, back = run.table.notes
     assert copied.startswith("Copied 120 items of `orders`. All 120 items are in `orders.dynatus-items`. That took ")
-    assert equal.startswith("All 120 items of `orders` are in `orders.dynatus-items`, each as it is. That took ")
+    assert equal.startswith("All 120 items of `orders` are in `orders.dynatus-items`, all of them equal. That took ")
     assert back.startswith("Copied 120 items of `orders.dynatus-items`. All 120 items are in `orders`. That took ")
     (backup,) = [event.backup for event in run.events if event.kind is EventKind.BACKUP]
     assert backup == run.table.backup
@@ -239,7 +239,7 @@ def test_what_another_writes_until_the_last_comparison_is_kept(world: World) -> 
     assert run.table.error is None
     del items["00008"]
     all_is_well(world, items | {"01000": late, "00007": changed})
-    assert "2 were copied anew, and 2 deleted there" in run.table.notes[1]
+    assert "2 were copied again, and 2 deleted there" in run.table.notes[1]
     stranger.close()
 
 

@@ -386,7 +386,7 @@ def test_nothing_is_exported_while_the_table_is_made_of_another_export(world: Wo
     begun(world)
     world.apply({**SOURCE, "TableName": "others"})
     assert world.killed(PLAIN, at=Kill(operation="ImportTable"))
-    assert "AWS makes the table now, but not of an export of" in refused(world, {**PLAIN, "CopyFrom": other})
+    assert "AWS is creating the table now, but not from an export of" in refused(world, {**PLAIN, "CopyFrom": other})
     assert len(world.simulator.exports) == 1
     assert world.apply(PLAIN).table.error is None
 

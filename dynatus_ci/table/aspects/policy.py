@@ -47,7 +47,7 @@ class Policy(Aspect):
             return
         size = len(canonical(policy).encode())
         if size > MOST_BYTES:
-            message = f"The policy is {size:,} bytes long; DynamoDB takes {MOST_BYTES:,}."
+            message = f"The policy is {size:,} bytes long; DynamoDB allows {MOST_BYTES:,}."
             yield Finding((self.name,), "policy-size", message)
         yield from policies.findings(policy, (self.name,))
 

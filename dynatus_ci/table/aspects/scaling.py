@@ -62,7 +62,7 @@ def unknown_note(comparison: Comparison) -> Iterator[str]:
     if comparison.facts.scaling_denied and comparison.actual and owners:
         yield (
             f"Cannot verify whether auto scaling is registered for {', '.join(owners)}: "
-            "`application-autoscaling:DescribeScalableTargets` is not allowed. What is registered stays behind."
+            "`application-autoscaling:DescribeScalableTargets` is not allowed. Registered scalable targets stay."
         )
 
 

@@ -70,10 +70,10 @@ class Tags(Aspect):
             if key in seen:
                 yield Finding(path, "duplicate-tag", f"The tag {code(quoted(key))} is here twice.")
             if key.lower().startswith("aws:"):
-                message = f"The tag {code(quoted(key))} begins with `aws:`, which AWS keeps for itself."
+                message = f"The tag {code(quoted(key))} begins with `aws:`, which is reserved for AWS."
                 yield Finding(path, "tag-text", message)
             if key.startswith(OURS):
-                message = f"The tag {code(quoted(key))} begins with `{OURS}`, which dynatus keeps for itself."
+                message = f"The tag {code(quoted(key))} begins with `{OURS}`, which is reserved for dynatus."
                 yield Finding(path, "tag-text", message)
             for member in ("Key", "Value"):
                 yield from self._text(tag[member], (self.name, number, member))

@@ -74,7 +74,7 @@ ABOUT: Mapping[str, str] = {
     "Tags": "The table has exactly these tags, but for those of aws: and of ignore-tags.",
     "TargetTrackingScalingPolicyConfiguration": "Scaling keeps the use of the capacity near a target.",
     "TargetValue": "The use to keep, in percent of the capacity.",
-    "Through": "A place in S3, s3://BUCKET/FOLDER: AWS exports the items there, and makes the new table of that.",
+    "Through": "A place in S3, s3://BUCKET/FOLDER: AWS exports the items there, and creates the new table from them.",
     "TimeToLiveSpecification": "Items expire by an attribute with a time in seconds since 1970.",
     "Value": "The tag's value.",
     "WarmThroughput": "The throughput that is available at once. It can be raised, never lowered.",
