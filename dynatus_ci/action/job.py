@@ -112,7 +112,7 @@ class Job:
 
     @property
     def planning(self) -> Planning:
-        """How it comes to its plan."""
+        """What loads the definitions, connects to AWS and plans, for the inputs of this run."""
         return Planning(
             inputs=self.inputs,
             on_warning=self._warn,

@@ -108,9 +108,9 @@ class _Page:
     scanned: int = 0
     following: Mapping[str, Value] | None = None
     units: float = 0.0
-    """What the first reading took."""
+    """Read units of the Scan call that read the page first."""
     used: float = 0.0
-    """What all calls took."""
+    """Read units of all Scan calls of the page."""
     misfits: Counter[Question] = field(default_factory=Counter)
     keys: dict[Question, list[Mapping[str, Value]]] = field(default_factory=dict)
 
@@ -179,7 +179,7 @@ class _Asking:
         self._keys: dict[Question, list[Mapping[str, Value]]] = {}
 
     def run(self) -> Answers:
-        """Read, and give the answers."""
+        """Read the table until the budget is used up, and return the answers."""
         threads = THREADS if self._rate == inf else 1
         with ThreadPoolExecutor(threads) as pool:
             for ended in [pool.submit(self._work) for _ in range(threads)]:

@@ -31,7 +31,7 @@ https://github.com/hashicorp/terraform-provider-aws/issues/46530
 
 
 class Clock(Protocol):
-    """Time. Tests scale it."""
+    """The time that waits go by. Tests let it run faster."""
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -122,7 +122,7 @@ class Poll:
         return WaitOutcome.DEADLINE if self._clock.now() >= self._deadline else None
 
     def pause(self) -> None:
-        """Pause once."""
+        """Wait until the next poll. Each pause is longer than the one before, up to `LONGEST_POLL`."""
         if self._clock.now() > self._long:
             self._on_long()
         left = max(self._deadline - self._clock.now(), 0)

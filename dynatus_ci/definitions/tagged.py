@@ -214,7 +214,7 @@ class _Resolver:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Some names for a message."""
+    """The first of some names, in code spans."""
     return ", ".join(code(shorten(name)) for name in names[:MOST_LISTED])
 
 

@@ -193,7 +193,7 @@ class TableRun:
             self._has_slot = True
 
     def leave_slot(self) -> None:
-        """Let another table go on."""
+        """Give the place of this table, one of `max-parallel`, to another table."""
         if self._has_slot:
             self.run.slots.release()
             self._has_slot = False

@@ -90,7 +90,7 @@ class Comment:
 
     @property
     def first_line(self) -> str:
-        """Where the marker stands."""
+        """The first line of the text, which has the marker if dynatus wrote the comment."""
         return self.body.partition("\n")[0].rstrip()
 
 

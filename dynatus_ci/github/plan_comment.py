@@ -90,7 +90,7 @@ class PlanComment:
 
     @property
     def url(self) -> str | None:
-        """The comment's page."""
+        """The address of the comment; None if there is none."""
         return self.found.comment.url if self.found else None
 
     def find(self) -> None:

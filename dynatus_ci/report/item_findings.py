@@ -19,7 +19,7 @@ def misfits(changes: Iterable[TableChange]) -> int:
 
 
 def do_not_fit(number: int) -> str:
-    """So many items do not fit."""
+    """The start of a title: `3 items do not fit`."""
     return f"{plural(number, 'item')} {'does' if number == 1 else 'do'} not fit"
 
 

@@ -232,17 +232,17 @@ class Section:
 
     @property
     def shown_places(self) -> tuple[FileLink, ...]:
-        """The files in sight."""
+        """The files that the section links to."""
         return self.places[:SHOWN_PLACES]
 
     @property
     def other_tables(self) -> tuple[str, ...]:
-        """The tables whose files are not in sight. They are shown by name."""
+        """The tables whose files have no link. They are listed by name."""
         return tuple(place.table for place in self.places[SHOWN_PLACES:])
 
     @property
     def shown_tables(self) -> tuple[str, ...]:
-        """Those of them that fit."""
+        """The other tables that fit into the report."""
         return self.other_tables[: self.most_tables]
 
     @property

@@ -154,7 +154,7 @@ class Reviews:
 
     @property
     def counted(self) -> tuple[Review, ...]:
-        """Those that count."""
+        """The trusted records that count."""
         return tuple(review for review in self.trusted if review.counts)
 
     def open_for(self, difference: Difference) -> Iterator[OpenReview]:

@@ -79,7 +79,7 @@ class Check:
 
     @staticmethod
     def from_dict(document: Mapping[str, Any]) -> Check:
-        """Read it back."""
+        """The check of a plan document (`to_dict`)."""
         return Check(
             path=tuple(document["path"]),
             reason=Misfit(document["reason"]) if document["reason"] else None,

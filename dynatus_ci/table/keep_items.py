@@ -326,7 +326,7 @@ class Cost:
 
     @property
     def seconds(self) -> int:
-        """All of it."""
+        """Seconds of the whole change: copy, compare, replace, and copy back."""
         return self.there + self.again + AWAY[0] + self.back
 
 

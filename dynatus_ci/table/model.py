@@ -81,41 +81,41 @@ class Phase(IntEnum):
     """
 
     PROTECT = auto()
-    """Deletion protection goes on."""
+    """Deletion protection is turned on."""
     DETACH = auto()
-    """Replicas go: while there is one, AWS takes no other stream and no other key."""
+    """Replicas are deleted: while there is one, AWS accepts no other stream and no other key."""
     REMOVE = auto()
-    """Indexes go."""
+    """Indexes are deleted."""
     CHANGE = auto()
-    """Everything that is quick, before long index builds."""
+    """All quick changes, before long index builds."""
     BUILD = auto()
-    """Indexes come, then what belongs to them, then replicas."""
+    """Indexes are created, then their settings, then replicas."""
     UNPROTECT = auto()
-    """Deletion protection goes off. This phase is the last one, and no other step is in it."""
+    """Deletion protection is turned off. This phase is the last one, and no other step is in it."""
 
 
 class Target(Enum):
     """The table that a step is about."""
 
     TABLE = auto()
-    """The one of the definition."""
+    """The table of the definition."""
     PROBE = auto()
-    """The new table under another name (see `probe`)."""
+    """The table that is created to test the new parameters (see `probe`)."""
     COPY = auto()
-    """The one that holds the items meanwhile (see `keep_items`)."""
+    """The table that holds the items while their table is replaced (see `keep_items`)."""
 
 
 class ItemWork(Enum):
     """What a step about items does, with many calls."""
 
     COPY = auto()
-    """Put those that are missing, until none is."""
+    """Write the items that are missing, until none is."""
     ALIGN = auto()
     """Make the copy equal to the table."""
     COMPARE = auto()
     """Find every item of the copy in the table; change nothing."""
     COUNT = auto()
-    """Count those that AWS has imported."""
+    """Count the items that AWS has imported."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def switched(value: Mapping[str, Value], flag: str, detail: str, say: Callable[[
 
 
 def units(value: Mapping[str, Value] | None) -> str:
-    """Units of reads and writes."""
+    """Capacity units in words: `5 read, 10 write`. -1 is unlimited."""
     counts = [(value[member], word) for member, word in UNITS.items() if value and member in value]
     return ", ".join(f"{'unlimited' if count == -1 else f'{count:,}'} {word}" for count, word in counts)
 

@@ -36,7 +36,7 @@ def added(plan: Plan, known: Mapping[ReadMetric, Usage]) -> Plan:
 
 
 def words(usage: Usage) -> str:
-    """The usage as a sentence."""
+    """The usage as a sentence, such as `1,204 read units in 14 days, last on 2026-11-26`."""
     if usage.last is None:
         return f"Not read in {DAYS} days."
     unit = "read unit" if usage.read_units == 1 else "read units"

@@ -40,7 +40,7 @@ class Protection(Aspect):
         return f"turn deletion protection {'on' if desired else 'off'}"
 
     def steps(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
-        """On first, off last."""
+        """Protection is turned on before all other steps, and off after them."""
         for step in super().steps(comparison, differences):
             on = step.parameters[self.name]
             yield step if on else replace(step, phase=Phase.UNPROTECT)
