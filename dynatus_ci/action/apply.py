@@ -52,7 +52,7 @@ def run(job: Job) -> ActionResult:
             "`approval: reviewed-plan` works on branches only, and this run is on a tag.",
             hint="For a release, pass the reviewed plan as a file, with `reviewed`.",
         )
-    # The items are asked once, before the first step of their table.
+    # The items are checked once, before the first step of their table.
     plan = engine.plan(aws, loaded.tables, options=replace(job.planning.options, check=False))
     policy = ApplyPolicy(
         job, aws, plan=plan, read=loaded.blobs, reviewed=reviewed, approval="reviewed" if reviewed else needed.value

@@ -158,7 +158,7 @@ _HELP = {
     "table-prefix": ("PREFIX", "put this before every table name"),
     "baseline": ("PATH", "compare with these definitions instead of AWS"),
     "max-parallel": ("N", f"how many tables to change at once (default: {_DEFAULTS.max_parallel})"),
-    "check": ("auto|none", "none: do not look if the live items fit a new index and time to live (default: auto)"),
+    "check": ("auto|none", "none: do not check the live items against a new index or time to live (default: auto)"),
     "wait-minutes": ("MINUTES", f"how long to wait before giving up (default: {_DEFAULTS.wait_minutes:g})"),
     "copy-rate": ("N", "how many items a second a copy may write (default: as fast as it can)"),
     "reviewed": ("PLAN.json", "run only what this plan file holds"),

@@ -82,7 +82,7 @@ def plan(
         aws: The connection.
         tables: The definitions.
         options: How to plan.
-        fitting: How the items are asked, if not as usual: a part of each table, within a budget.
+        fitting: How the items are checked, if not as usual: a part of each table, within a budget.
     """
     cache = _cache(aws, options)
     fitting = (fitting or Fitting(aws)) if options.check else None

@@ -21,7 +21,7 @@ OnRead = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """How the items are asked, and what is done with what is found out.
+    """How the items are checked, and what is done with the findings.
 
     Args:
         limits: How much is read.

@@ -74,7 +74,7 @@ class EngineRun:
         slots: One for each table that may be changed at the same time.
         copy_rate: The most items that a copy writes in a second.
         copies: The tables that are not filled yet when the run begins, each with the table that it is filled from.
-        check: Whether the items are asked before the first step of a table.
+        check: Whether the items are checked before the first step of a table.
     """
 
     aws: Aws
@@ -130,7 +130,7 @@ class TableRun:
         self.facts = AccountFacts()
         """What was known when the table was observed last."""
         self.asked_items = False
-        """Whether the items were asked if they fit: once, before the first step."""
+        """Whether the items were checked: once, before the first step."""
         self._has_slot = False
 
     def now(self) -> float:

@@ -66,7 +66,7 @@ def _note(source: Table, copy: TableChange, fitting: Fitting | None) -> str:
 
 
 def _is_small(source: Table, copy: Table, fitting: Fitting) -> bool:
-    """Whether a plan may read both whole: within what it reads of a table to ask the items."""
+    """Whether a plan may read both tables whole: within the budget for the check of a table's items."""
     sizes = {table.name: ceil((table.info.bytes if table.info else 0) / READ_UNIT) for table in (source, copy)}
     rates = {table.name: asking.rate(fitting.aws, table) for table in (source, copy)}
     seconds = fitting.limits.seconds

@@ -41,7 +41,7 @@ def warning(plan: Plan) -> Iterator[Alert]:
 
 
 def notes(checks: Iterable[Check]) -> tuple[str, ...]:
-    """What stands in no alert, as sentences: that all items fit, or that nobody may look."""
+    """What is in no alert, as sentences: that all items fit, or that they could not be checked."""
     return tuple(fit.findings(check for check in checks if not (check.refuses or _is_mentioned(check))))
 
 

@@ -154,7 +154,7 @@ class StagingTable:
 
     Args:
         table: What DescribeTable shows, with the tags where they can be read; None where there is none.
-        denied: Whether nobody may look.
+        denied: Whether this run may not read it.
         backup: The ARN of the newest backup of the table that was copied, where that table is gone.
     """
 
@@ -217,7 +217,7 @@ class AccountFacts:
         unusable_kms_keys: The same → why DynamoDB cannot use that key.
         probe: What is there under the name of the table's probe.
         backups: Whether the endpoint can make backups.
-        backup: The backup that the table is to be restored from; None where nobody looked.
+        backup: The backup that the table is to be restored from; None where it was not read.
         sources: Name → the actual table that items are copied from; None where there is none. Of these only what
             DescribeTable shows.
         copied: Whether the table has all items of its source; None where that was not asked.

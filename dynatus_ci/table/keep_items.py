@@ -242,7 +242,7 @@ def left_notes(comparison: Comparison) -> Iterator[str]:
 
 
 def denied(comparison: Comparison) -> Iterator[str]:
-    """That nobody may look whether a copy stops the table from being created again."""
+    """A note if this run may not check whether a copy stops the table from being created again."""
     if comparison.facts.staging and comparison.facts.staging.denied and _goes(comparison):
         yield f"No permission to check whether {code(name(comparison.name))}, a copy of its items, exists."
 

@@ -347,7 +347,7 @@ class TableChange:
         refusal: Why the change never runs (docs/architecture.md#what-never-runs); None where it may.
         refused_for: The reason of the refusal, for the output `failure-reason`.
         left: What remains after the run that makes the table, and why; None where nothing does. Not in the document.
-        unproven: Whether it is destructive only because nobody may look whether the table is empty.
+        unproven: Whether it is destructive only because this run may not check whether the table is empty.
         info: The actual table's identity and size, for the report; not in the document.
         actual: The table as it was observed, for the report; not in the document.
         desired: The definition, for the report; not in the document.
