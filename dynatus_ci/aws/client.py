@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynatus_ci.aws import call_errors, configuration, endpoints
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
+from dynatus_ci.table import emulators
 from dynatus_ci.table.model import DYNAMODB
 
 if TYPE_CHECKING:
@@ -169,11 +170,16 @@ class Aws:
         """
         return self._service(service, operation, slot="once", config=_ONCE, parameters=parameters)
 
-    def cannot_keep(self, setting: str) -> None:
+    @property
+    def cannot_keep(self) -> frozenset[str]:
+        """The settings that this endpoint is known not to keep."""
+        return emulators.cannot_keep(self.emulator, self.unsupported)
+
+    def remember_unsupported(self, setting: str) -> None:
         """Remember that this endpoint does not keep a setting."""
         self.unsupported.add(setting)
 
-    def cannot_keep_after(self, failed: CallFailed, setting: str) -> None:
+    def remember_unsupported_after(self, failed: CallFailed, setting: str) -> None:
         """Remember it because of a failed call.
 
         Raises:
@@ -181,7 +187,7 @@ class Aws:
         """
         if failed.kind is not ErrorKind.UNSUPPORTED or self.is_aws:
             raise failed
-        self.cannot_keep(setting)
+        self.remember_unsupported(setting)
 
     def _service(
         self, service: str, operation: str, *, slot: str, config: _Config, parameters: Mapping[str, Any]

@@ -34,7 +34,7 @@ THREADS = 8
 MOST_IN_PAGE = 1_000
 """Items. As Python objects they take about twenty times the memory that they have on the wire."""
 PARTIQL = "PartiQL"
-"""What `Aws.cannot_keep` remembers of an endpoint that does not know BatchExecuteStatement."""
+"""What `Aws.remember_unsupported` remembers of an endpoint that does not know BatchExecuteStatement."""
 MOST_FAILURES = 8
 """How often a call without an answer is sent again. A copy can send each call again: it puts only what is not there."""
 SHORTEST_DELAY, LONGEST_DELAY = 0.05, 5.0
@@ -279,7 +279,7 @@ class Copier:
             try:
                 sent = self._insert(sent)
             except CallFailed as failed:
-                self.aws.cannot_keep_after(failed, PARTIQL)
+                self.aws.remember_unsupported_after(failed, PARTIQL)
                 return False
         return True
 

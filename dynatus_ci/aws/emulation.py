@@ -45,7 +45,7 @@ def recognise(aws: Aws) -> None:
         if "DynamoDB Local" in failed.message:
             aws.emulator = emulators.DYNAMODB_LOCAL
         elif failed.kind is ErrorKind.UNSUPPORTED:
-            aws.cannot_keep("Tags")
+            aws.remember_unsupported("Tags")
     if aws.emulator is None and _is_moto(str(aws.endpoint)):
         aws.emulator = emulators.MOTO
 

@@ -47,7 +47,7 @@ def table(aws: Aws, desired: Table) -> Table | None:
     if filled and not desired.manages(Tags.name):
         managed.append(Tags())  # they say whether all items were copied
     read = answers(aws, description, managed)
-    unread = [it.name for it in managed if it.reader and it.reader not in read and it.name not in cannot_keep(aws)]
+    unread = [it.name for it in managed if it.reader and it.reader not in read and it.name not in aws.cannot_keep]
     if Tags.name in unread:
         unread += filled
     actual = build.actual(description, read)
@@ -70,7 +70,7 @@ def answers(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Aspect]) 
     """What the reading calls of some aspects return, by operation, without those that the endpoint does not know."""
     read: dict[str, dict[str, Any]] = {}
     for aspect in wanted:
-        if aspect.reader is None or aspect.name in cannot_keep(aws):
+        if aspect.reader is None or aspect.name in aws.cannot_keep:
             continue
         try:
             answer = _answer(aws, aspect.reader, aspect, description)
@@ -78,7 +78,7 @@ def answers(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Aspect]) 
         except CallFailed as failed:
             if failed.kind is ErrorKind.MISSING:
                 continue  # AWS answers so just after the table was created; it says nothing about the aspect
-            aws.cannot_keep_after(failed, aspect.name)
+            aws.remember_unsupported_after(failed, aspect.name)
     return read
 
 
@@ -112,11 +112,6 @@ def _reason(aws: Aws, summary: Mapping[str, Any]) -> dict[str, Any]:
         if failed.kind in {ErrorKind.DENIED, ErrorKind.MISSING, ErrorKind.UNSUPPORTED}:
             return {}
         raise
-
-
-def cannot_keep(aws: Aws) -> frozenset[str]:
-    """The aspects that this endpoint is known not to keep."""
-    return emulators.CANNOT_KEEP.get(aws.emulator or "", frozenset()) | aws.unsupported
 
 
 class FactCache:
@@ -187,7 +182,7 @@ class FactCache:
         except CallFailed as failed:
             if self._aws.emulator or (self._aws.endpoint and failed.kind is not ErrorKind.DENIED):
                 for name in (*targets.UNITS, *(f"{targets.INDEXES}.{name}" for name in targets.UNITS)):
-                    self._aws.cannot_keep(name)
+                    self._aws.remember_unsupported(name)
                 return replace(facts, scaling={}, schedules={})
             if failed.kind is ErrorKind.DENIED and (failed.code == NO_SESSION or not managed):
                 return replace(facts, scaling_denied=True)
@@ -217,7 +212,7 @@ class FactCache:
         except CallFailed as failed:
             if failed.kind is ErrorKind.MISSING:
                 return Backup()
-            self._aws.cannot_keep_after(failed, restore_from.NAME)
+            self._aws.remember_unsupported_after(failed, restore_from.NAME)
             return None
         return restore_from.backup(answer["BackupDescription"])
 
@@ -229,7 +224,7 @@ class FactCache:
         try:
             return transfers.look(self._aws, desired, source)
         except CallFailed as failed:
-            self._aws.cannot_keep_after(failed, through_s3.NAME)
+            self._aws.remember_unsupported_after(failed, through_s3.NAME)
             return None
 
     def _is_copied(self, desired: Table, facts: AccountFacts) -> bool:
@@ -269,7 +264,7 @@ def _check_backups(aws: Aws) -> None:
         aws.read("ListBackups", Limit=1)
     except CallFailed as failed:
         if failed.kind is ErrorKind.UNSUPPORTED:
-            aws.cannot_keep("backups")
+            aws.remember_unsupported("backups")
 
 
 def emptiness_of(aws: Aws, name: str) -> Emptiness:

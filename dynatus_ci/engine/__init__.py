@@ -220,7 +220,7 @@ def apply(
 
 
 def _copies(aws: Aws, tables: Iterable[Table], changes: Iterable[TableChange]) -> dict[str, str]:
-    return copy_order.unfilled(tables, changes, tagged=Tags.name not in observe.cannot_keep(aws))
+    return copy_order.unfilled(tables, changes, tagged=Tags.name not in aws.cannot_keep)
 
 
 def _cache(aws: Aws, options: Options) -> observe.FactCache:

@@ -61,7 +61,7 @@ def handle(table: TableRun, step: Step, failed: CallFailed) -> None:
 def leave_out(table: TableRun, step: Step) -> None:
     """Remember that the endpoint cannot keep what a step sets."""
     for path in step.expects:
-        table.aws.cannot_keep(emulators.kind(path))
+        table.aws.remember_unsupported(emulators.kind(path))
 
 
 def _most_failures(table: TableRun, failed: CallFailed) -> int:

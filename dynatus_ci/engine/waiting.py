@@ -13,7 +13,6 @@ from dynatus_ci.engine.run import SHORT_PAUSE, EventKind, StopTable, TableRun
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import copy_from, keep_items, phrases, through_s3
 from dynatus_ci.table.aspects.base import Comparison
-from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.facts import AccountFacts, TableExport, TableImport
 from dynatus_ci.table.model import Failure, Path, Step, Table, Target
 from dynatus_ci.table.outcome import Outcome
@@ -142,10 +141,10 @@ def for_staging(table: TableRun, facts: AccountFacts) -> bool:
     Raises:
         StopTable: The run must end before that.
     """
-    name, keeps_tags = table.desired.name, Tags.name not in facts.cannot_keep
+    name = table.desired.name
 
     def busy(found: Table | None) -> bool:
-        return table.desired.manages(keep_items.NAME) and keep_items.is_busy(found, keeps_tags=keeps_tags)
+        return table.desired.manages(keep_items.NAME) and keep_items.is_busy(found, keeps_tags=facts.keeps_tags)
 
     if not busy(facts.staging.table if facts.staging else None):
         return False

@@ -67,7 +67,7 @@ def stage(comparison: Comparison) -> Stage:
         return Stage.NOT_WANTED
     if comparison.actual is None:
         return Stage.MISSING
-    if not keeps_tags(comparison):
+    if not comparison.facts.keeps_tags:
         # Nobody can say there that a copy is complete, so the tables are compared each time.
         facts, gone = comparison.facts, comparison.desired.at(PATH) in comparison.facts.sources
         done = facts.copied or _is_copied(comparison) or (gone and _source(comparison) is None)
@@ -88,11 +88,6 @@ _BY_TAGS: Mapping[frozenset[str], Stage] = {
 def _is_copied(comparison: Comparison) -> bool:
     """Whether this run has seen all items in the table that is there now, not only in one of its name."""
     return comparison.info is not None and comparison.info.table_id == comparison.facts.memory.copied
-
-
-def keeps_tags(comparison: Comparison) -> bool:
-    """Whether the endpoint keeps tags."""
-    return tags.Tags.name not in comparison.facts.cannot_keep
 
 
 def asked(desired: Table) -> Value:
@@ -146,7 +141,7 @@ def left_to_read(comparison: Comparison) -> Table | None:
 
 def must_compare(comparison: Comparison) -> bool:
     """Whether the items must be compared before the change can be planned: only where no tag can say it."""
-    untagged = not keeps_tags(comparison) and stage(comparison) is Stage.COPYING
+    untagged = not comparison.facts.keeps_tags and stage(comparison) is Stage.COPYING
     return untagged and comparison.facts.copied is None and _source(comparison) is not None
 
 
@@ -169,7 +164,7 @@ def differences(comparison: Comparison) -> Iterator[Difference]:
 
 def with_mark(comparison: Comparison, create: Step) -> Step:
     """CreateTable with the tag that says that the new table is to be filled."""
-    if not comparison.desired.manages(NAME) or not keeps_tags(comparison):
+    if not comparison.desired.manages(NAME) or not comparison.facts.keeps_tags:
         return create
     value = _mark(comparison)
     tagged = [*create.parameters.get(tags.Tags.name, []), {"Key": COPYING, "Value": value}]
@@ -182,7 +177,7 @@ def with_mark(comparison: Comparison, create: Step) -> Step:
 
 def steps(comparison: Comparison, difference: Difference) -> Iterator[Step]:
     """What is left to do: mark the table, copy, mark it as complete, and take the first mark off."""
-    where, tagged = stage(comparison), keeps_tags(comparison)
+    where, tagged = stage(comparison), comparison.facts.keeps_tags
     if where is Stage.IMPORTED:
         if not _is_copied(comparison):
             yield import_count.step(comparison, difference)
@@ -285,7 +280,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
     """What people must know before the table is filled."""
     name, source = comparison.desired.at(PATH), _source(comparison)
     where = stage(comparison)
-    if where is Stage.DONE and keeps_tags(comparison):
+    if where is Stage.DONE and comparison.facts.keeps_tags:
         copied = comparison.actual_at((NAME, COPIED))
         if copied.rpartition("@")[0] != tags.owner(name, "").rpartition("@")[0]:
             yield f"The table was filled from {code(copied)}, and a table is filled only once."

@@ -6,6 +6,8 @@ docs/dynamodb.md#what-emulators-do-otherwise
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from dynatus_ci.table.model import Path
 
 DYNAMODB_LOCAL = "dynamodb-local"
@@ -53,6 +55,11 @@ WITHOUT_PARTIQL = frozenset({MOTO})
 """They fail at a BatchExecuteStatement that has parameters."""
 
 NAMES = {DYNAMODB_LOCAL: "DynamoDB Local", MOTO: "moto"}
+
+
+def cannot_keep(emulator: str | None, unsupported: Collection[str]) -> frozenset[str]:
+    """The settings that an endpoint is known not to keep: those of its emulator, and those that a run has found."""
+    return CANNOT_KEEP.get(emulator or "", frozenset()).union(unsupported)
 
 
 def fixed(emulator: str | None, path: Path) -> bool:

@@ -252,4 +252,9 @@ class AccountFacts:
     @property
     def cannot_keep(self) -> frozenset[str]:
         """The settings that this endpoint is known not to keep."""
-        return self.unsupported | emulators.CANNOT_KEEP.get(self.emulator or "", frozenset())
+        return emulators.cannot_keep(self.emulator, self.unsupported)
+
+    @property
+    def keeps_tags(self) -> bool:
+        """Whether the endpoint keeps tags. Where it does not, no tag says how far items were copied."""
+        return "Tags" not in self.cannot_keep

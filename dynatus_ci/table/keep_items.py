@@ -51,11 +51,6 @@ def marks(found: Mapping[str, str]) -> Value:
     return {key: found[key] for key in (ITEMS_FROM,) if key in found}
 
 
-def keeps_tags(comparison: Comparison) -> bool:
-    """Whether the endpoint keeps tags. Where it does not, one run does all, and remembers."""
-    return tags.Tags.name not in comparison.facts.cannot_keep
-
-
 def mark(comparison: Comparison) -> str:
     """The value of all three tags: the table that was copied, with its id."""
     found = _found(comparison)
@@ -72,7 +67,7 @@ def stage(comparison: Comparison) -> KeepStage:
     copy = _found(comparison)
     if not comparison.desired.manages(NAME):
         return _without_line(comparison, copy)
-    if comparison.actual is not None and keeps_tags(comparison) and not comparison.actual.manages(NAME):
+    if comparison.actual is not None and comparison.facts.keeps_tags and not comparison.actual.manages(NAME):
         return KeepStage.NOT_KNOWN
     filled_from = comparison.actual_at((NAME, ITEMS_FROM))
     if filled_from and filled_from != copy_of(copy):
@@ -97,13 +92,13 @@ def _with_copy(comparison: Comparison, copy: Table) -> KeepStage:
     if comparison.actual is None:
         return KeepStage.TO_BUILD if is_complete(comparison) else KeepStage.INCOMPLETE
     goes, filled_from = _goes(comparison), comparison.actual_at((NAME, ITEMS_FROM))
-    if filled_from or (not keeps_tags(comparison) and not goes):
+    if filled_from or (not comparison.facts.keeps_tags and not goes):
         return KeepStage.FILLING
     return KeepStage.COPYING if goes and _fits(comparison, copy) else KeepStage.LEFT_OVER
 
 
 def _of_a_stranger(comparison: Comparison) -> KeepStage:
-    if not keeps_tags(comparison):
+    if not comparison.facts.keeps_tags:
         return KeepStage.UNTAGGED
     if comparison.actual is None:
         return KeepStage.MAY_BE_THE_COPY
@@ -140,7 +135,7 @@ def _ours(comparison: Comparison, copy: Table) -> bool:
 
     Tags of a table that is being created cannot be read, so until then it counts as ours.
     """
-    if not keeps_tags(comparison):
+    if not comparison.facts.keeps_tags:
         return comparison.facts.memory.staging
     return not copy.manages(tags.Tags.name) or tags.is_owner(copy_of(copy), comparison.name)
 
@@ -158,7 +153,7 @@ def is_complete(comparison: Comparison) -> bool:
     copy, equal = _found(comparison), comparison.facts.memory.equal
     if copy is None:
         return False
-    if not keeps_tags(comparison):
+    if not comparison.facts.keeps_tags:
         return equal is not None and equal.copy == _id(copy)
     return _tag(copy, COMPLETE) == copy_of(copy) != ""
 
@@ -189,7 +184,7 @@ def must_look(comparison: Comparison) -> bool:
     if comparison.facts.staging is not None or desired.absent:
         return False
     creates = comparison.actual is None or any(recreating(comparison))
-    return desired.manages(NAME) or (creates and keeps_tags(comparison))
+    return desired.manages(NAME) or (creates and comparison.facts.keeps_tags)
 
 
 # --- what is said ----------------------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ def align(comparison: Comparison, ids: tuple[str, ...]) -> Iterator[Step]:
             item_work=ItemWork.ALIGN,
         )
     marked = keep_items.is_complete(comparison) and not _is_of_an_earlier_run(comparison)
-    if keep_items.keeps_tags(comparison) and not marked:
+    if comparison.facts.keeps_tags and not marked:
         reason = f"note in a tag that {copy} has all items"
         yield replace(_tagged(comparison, "TagResource", reason, {COMPLETE: _mark(comparison)}), after=ids)
 
@@ -110,7 +110,7 @@ def _create(comparison: Comparison, create: Step) -> Step:
     copy = keep_items.name(comparison.name)
     taken = {member: create.parameters[member] for member in _TAKEN if member in create.parameters}
     expects: dict[Path, Value] = {(): {}}
-    if keep_items.keeps_tags(comparison):
+    if comparison.facts.keeps_tags:
         own = [tag for tag in taken.get(tags.Tags.name, []) if tag["Key"] != ITEMS_FROM]
         taken[tags.Tags.name] = [*own, {"Key": COPY_OF, "Value": _mark(comparison)}]
         expects[tags.Tags.name, COPY_OF] = _mark(comparison)
@@ -147,7 +147,7 @@ def _schema(comparison: Comparison) -> dict[str, Value]:
 def with_mark(comparison: Comparison, create: Step) -> Step:
     """CreateTable with the tag that says which copy the new table is to be filled from."""
     fills = keep_items.stage(comparison) in {*KEEPS, KeepStage.TO_BUILD}
-    if not fills or not keep_items.keeps_tags(comparison):
+    if not fills or not comparison.facts.keeps_tags:
         return create
     value = _mark(comparison)
     tagged = [*create.parameters.get(tags.Tags.name, []), {"Key": ITEMS_FROM, "Value": value}]
@@ -187,7 +187,7 @@ def ending(comparison: Comparison, others: tuple[str, ...] = ()) -> Iterator[Ste
     """
     where, copy = keep_items.stage(comparison), keep_items.name(comparison.name)
     if where in {*KEEPS, KeepStage.TO_BUILD, KeepStage.FILLING}:
-        if keep_items.keeps_tags(comparison):
+        if comparison.facts.keeps_tags:
             step = _untag(comparison, ITEMS_FROM, "note that the table has all items")
             yield replace(step, after=others)
     elif where is not KeepStage.LEFT_OVER:
