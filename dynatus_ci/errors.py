@@ -45,6 +45,20 @@ def sentence(message: str, hint: str | None) -> str:
     return f"{message} {hint}" if hint else message
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something may not run, and what to do about it."""
+
+    message: str
+    reason: FailureReason = FailureReason.DESTRUCTIVE_BLOCKED
+    hint: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """Both, as one text."""
+        return sentence(self.message, self.hint)
+
+
 class DynatusError(Exception):
     """The base class of all expected errors.
 
@@ -216,7 +230,7 @@ class WrongAccount(DynatusError):
 class Refused(DynatusError):
     """Apply may not run this: it is not reviewed, not merged, or destructive and not approved.
 
-    Callers from Python get it. Inside a run a refusal is a `review.Refusal`.
+    Callers from Python get it. Inside a run it is a `Refusal`.
     """
 
     def __init__(self, message: str, *, reason: FailureReason, hint: str | None = None) -> None:

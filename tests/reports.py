@@ -297,7 +297,9 @@ def faulty_files() -> tuple[tuple[Fault, ...], dict[str, str]]:
 def spoilt() -> Result:
     """Items were spoilt after the plan was merged: the apply refused one table, and changed the others."""
     users, *others = (next(c for c in MISFITS.tables if c.table == name) for name in ("users", "carts", "events"))
-    error = Failure("items-do-not-fit", str(users.refusal), reason=FailureReason.ITEMS_DO_NOT_FIT)
+    error = Failure(
+        "items-do-not-fit", users.refusal.message if users.refusal else "", reason=FailureReason.ITEMS_DO_NOT_FIT
+    )
     statuses = [Status.REFUSED] * len(users.steps)
     tables = [table_result(users, *statuses, result=Outcome.REFUSED, error=error, checks=users.checks)]
     tables += [replace(all_or_refused(other, Gate(None)), checks=other.checks) for other in others]

@@ -14,14 +14,14 @@ from dynatus_ci.aws.client import Aws
 from dynatus_ci.definitions import files
 from dynatus_ci.definitions.loader import Loaded
 from dynatus_ci.engine import Event, EventKind
-from dynatus_ci.errors import DynatusError, FailureReason, GitHubError, InvalidInput, NoDefinitions
+from dynatus_ci.errors import DynatusError, FailureReason, GitHubError, InvalidInput, NoDefinitions, Refusal
 from dynatus_ci.github.answers import GitObject
 from dynatus_ci.github.pull_request import PullRequests
 from dynatus_ci.github.review_history import ReviewHistory
 from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.inputs import Approval
 from dynatus_ci.report import ReportContext
-from dynatus_ci.review import Files, Gate, Refusal, Unfinished
+from dynatus_ci.review import Files, Gate, Unfinished
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
 from dynatus_ci.text import code, input_value, option, plain, pull_request
@@ -129,7 +129,7 @@ class ApplyPolicy:
             return None
         self.stopped = True
         self._job.stop.flag.set()
-        return Refusal(FailureReason.CANCELLED, f"{code(change.table)}: {self.superseded}")
+        return Refusal(f"{code(change.table)}: {self.superseded}", FailureReason.CANCELLED)
 
     def look_at_tip(self, *, patient: bool) -> None:
         """Find out whether the branch has other definitions by now.

@@ -13,7 +13,7 @@ from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.copier import Copier
 from dynatus_ci.engine.item_progress import ItemProgress
 from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
-from dynatus_ci.errors import FailureReason
+from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.table import build, copy_from, copying, fit, import_count, keep_items, keep_steps
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
@@ -43,12 +43,13 @@ def check(table: TableRun, change: TableChange) -> None:
     copier = _copier(table, source, table.desired)
     # A run that may not look must not mark a table that may hold items: the next run would take it for a copy.
     if copy_from.begins(change) and not copier.is_empty():
-        raise refused(FailureReason.ITEMS_DO_NOT_FIT, f"{code(change.table)}: {copy_from.own_items(copier.job.source)}")
+        refusal = copy_from.own_items(copier.job.source)
+        raise refused(replace(refusal, message=f"{code(change.table)}: {refusal.message}"))
     found = copier.check(fit.path_of_copy(table.desired))
     table.progress.checks += found
     wrong = [check for check in found if check.refuses]
     if wrong:
-        raise refused(FailureReason.ITEMS_DO_NOT_FIT, fit.refusal(wrong))
+        raise refused(fit.refusal(wrong))
     table.memory = replace(table.memory, checked=source.info.table_id)
 
 
@@ -88,7 +89,7 @@ def take(table: TableRun, step: Step, work: ItemWork) -> None:
     except CallFailed as failed:
         table.progress.ended(Status.FAILED)
         if failed.code in _REFUSES_ITEM and failed.operation in _PUTS:
-            raise refused(FailureReason.ITEMS_DO_NOT_FIT, _refused_item(copier, failed)) from failed
+            raise refused(Refusal(_refused_item(copier, failed), FailureReason.ITEMS_DO_NOT_FIT)) from failed
         raise
     except StopTable:
         table.progress.ended(Status.FAILED)
@@ -120,7 +121,7 @@ def count(table: TableRun, step: Step, actual: Table | None) -> None:
         raise
     if wrong:
         table.progress.ended(Status.FAILED)
-        raise refused(FailureReason.ITEMS_DO_NOT_FIT, wrong)
+        raise refused(Refusal(wrong, FailureReason.ITEMS_DO_NOT_FIT))
     table.memory = replace(table.memory, copied=seen)
     table.progress.notes.append(f"{import_count.counted(comparison)} {_took(copier, table.now() - began)}")
     table.progress.ended(Status.DONE, table.now() - began)
@@ -155,7 +156,7 @@ def _check_ids(table: TableRun, copier: Copier, before: tuple[str, str]) -> None
     if _ids(table, copier) != before:
         both = f"{code(copier.job.source)} or {code(copier.job.target)}"
         text = f"{both} was replaced by another table while the items were read. Run apply again."
-        raise refused(FailureReason.DESTRUCTIVE_BLOCKED, text)
+        raise refused(Refusal(text))
 
 
 def _until_all_are_there(table: TableRun, copier: Copier) -> Compared:
@@ -197,7 +198,7 @@ def _check_copy(table: TableRun, copier: Copier) -> None:
     checking = _copier(table, _live(table, copier.job.target), table.desired)
     wrong = [check for check in checking.check(fit.path_of_copy(table.desired)) if check.refuses]
     if wrong:
-        raise refused(FailureReason.ITEMS_DO_NOT_FIT, fit.refusal(wrong))
+        raise refused(fit.refusal(wrong))
 
 
 def _compare(table: TableRun, copier: Copier) -> Compared:
@@ -215,7 +216,7 @@ def _compare(table: TableRun, copier: Copier) -> Compared:
     different = 0 if of == owner else compared.different
     if compared.missing or different:
         text = keep_items.left_in_copy(table.desired.name, of, replace(compared, different=different))
-        raise refused(FailureReason.DESTRUCTIVE_BLOCKED, text)
+        raise refused(Refusal(text))
     return compared
 
 
@@ -238,7 +239,7 @@ def _live(table: TableRun, name: str) -> Table:
     description = table.aws.describe(name)
     if description is None:
         text = f"Table {code(name)}, the source of the items of {code(table.desired.name)}, no longer exists."
-        raise refused(FailureReason.DESTRUCTIVE_BLOCKED, text)
+        raise refused(Refusal(text))
     return build.actual(description, {})
 
 

@@ -12,8 +12,7 @@ from dynatus_ci.aws import observe, waits
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.aws.waits import Clock, Poll
 from dynatus_ci.engine.progress import RetryState, TableProgress
-from dynatus_ci.errors import FailureReason
-from dynatus_ci.review import Refusal
+from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.facts import AccountFacts, Memory
 from dynatus_ci.table.model import Action, Failure, Path, Step, Table, TableChange
@@ -100,9 +99,10 @@ class StopTable(Exception):
         self.resume = resume
 
 
-def refused(reason: FailureReason, message: str) -> StopTable:
+def refused(refusal: Refusal) -> StopTable:
     """The end of a table that may not be changed."""
-    return StopTable(Outcome.REFUSED, Failure(reason.value, message, reason=reason))
+    reason = refusal.reason
+    return StopTable(Outcome.REFUSED, Failure(reason.value, refusal.sentence, reason=reason))
 
 
 class TableRun:

@@ -11,7 +11,7 @@ from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.waits import WaitOutcome
 from dynatus_ci.engine import failed_calls, progress, waiting
 from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
-from dynatus_ci.errors import FailureReason
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table import build, keep_items, order, probe, through_s3
 from dynatus_ci.table.facts import ProbeState
 from dynatus_ci.table.model import Failure, Step, Table, TableChange, Target
@@ -89,7 +89,7 @@ def _check_identity(table: TableRun, step: Step, actual: Table | None) -> None:
     found = table.aws.describe(str(name))
     if found is not None and seen != build.identity(found):
         text = f"{code(str(name))} was replaced by another table just now. It was not deleted. Run apply again."
-        raise refused(FailureReason.DESTRUCTIVE_BLOCKED, text)
+        raise refused(Refusal(text))
 
 
 def _done(table: TableRun, change: TableChange, step: Step, *, took: float) -> None:
@@ -137,7 +137,7 @@ def _probe_needs(table: TableRun, step: Step) -> bool:
     if table.poll().until(settled) is not WaitOutcome.DONE:
         table.check_time()
     if found.what is ProbeState.FOREIGN:
-        raise refused(FailureReason.DESTRUCTIVE_BLOCKED, probe.in_the_way(name))
+        raise refused(probe.in_the_way(name))
     return found.what is ProbeState.ABSENT if creates else found.what is ProbeState.OURS and found.status != "DELETING"
 
 

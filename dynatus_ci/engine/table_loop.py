@@ -15,7 +15,7 @@ from dynatus_ci.aws.client import Aws
 from dynatus_ci.engine import filling, progress, steps, waiting
 from dynatus_ci.engine.fitting import Fitting
 from dynatus_ci.engine.run import EngineRun, EventKind, StopTable, TableRun, refused
-from dynatus_ci.errors import Bug, DynatusError, FailureReason
+from dynatus_ci.errors import Bug, DynatusError, FailureReason, Refusal
 from dynatus_ci.table import aspects, copy_order, keep_steps, lookups, order, planner
 from dynatus_ci.table.facts import AccountFacts, Memory
 from dynatus_ci.table.model import Failure, ItemWork, Path, Step, Table, TableChange
@@ -138,7 +138,7 @@ class TableLoop:
         table.retries.prune(lambda id_, until: id_ in ids and until > now)
         if change.refusal:
             self._ask(change, None)
-            raise refused(change.refused_for, change.refusal)
+            raise refused(change.refusal)
         return actual, change
 
     def _gate(self, change: TableChange, step: Step | None) -> None:
@@ -147,7 +147,7 @@ class TableLoop:
         planned = self._table.planned.info.table_id if self._table.planned.info else None
         if change.table_id and change.table_id != planned:
             message = f"Table {code(change.table)} is not the table that was planned: its TableId differs."
-            raise refused(FailureReason.DESTRUCTIVE_BLOCKED, message)
+            raise refused(Refusal(message))
 
     def _ask(self, change: TableChange, step: Step | None) -> None:
         refusal = self._table.run.refusal(change, step)
@@ -155,7 +155,7 @@ class TableLoop:
         verdict = f"{what} may not run: {refusal.sentence}" if refusal else f"{what} may run."
         _log.info("Table %s: %s", change.table, plain(verdict))
         if refusal:
-            raise refused(refusal.reason, refusal.sentence)
+            raise refused(refusal)
 
     def _asked_items(self, change: TableChange) -> bool:
         """Ask the items, before the first step, if they fit. False where there was nothing to ask any more."""
@@ -170,7 +170,7 @@ class TableLoop:
         looked = fitting.look(change)
         table.progress.checks = looked.checks
         if looked.refusal:
-            raise refused(looked.refused_for, looked.refusal)
+            raise refused(looked.refusal)
         return True
 
     def _nothing_ready(self, actual: Table | None, change: TableChange) -> bool:

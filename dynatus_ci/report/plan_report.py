@@ -262,8 +262,11 @@ def _verdict(plan: Plan, lost: _Losses) -> str:
 
 def _alerts(plan: Plan, context: ReportContext, lost: _Losses) -> Iterator[Alert]:
     yield from unreadable(plan)
-    never = (change for change in plan.tables if change.refusal and not item_findings.misfits([change]))
-    refused = tuple(AlertLine(f"{code(change.table)}: {change.refusal}") for change in never)
+    refused = tuple(
+        AlertLine(f"{code(change.table)}: {change.refusal.message}")
+        for change in plan.tables
+        if change.refusal and not item_findings.misfits([change])
+    )
     if refused:
         yield Alert("CAUTION", "Refused: an approval cannot change this", refused)
     yield from item_findings.caution(plan, context)

@@ -27,7 +27,7 @@ from dynatus_ci.review.counting import (
     untouched,
     why_not_counted,
 )
-from dynatus_ci.review.gate import BY_PATTERN, LABEL, Gate, Refusal, by_label, covered, pattern
+from dynatus_ci.review.gate import BY_PATTERN, LABEL, Gate, by_label, covered, pattern
 from dynatus_ci.review.record import Record, Scope, Unfinished, mark_used, new_record, scope, unfinished
 from dynatus_ci.review.verdict import Files, Verdict, must_remove_label, superseded, verdict
 
@@ -40,7 +40,6 @@ __all__ = [
     "Gate",
     "PullRequestFacts",
     "Record",
-    "Refusal",
     "Review",
     "Reviews",
     "Scope",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import islice
 
 from dynatus_ci import text
-from dynatus_ci.errors import FailureReason, sentence
+from dynatus_ci.errors import Refusal
 from dynatus_ci.review import record as records
 from dynatus_ci.review.counting import OpenReview, Review, Reviews
 from dynatus_ci.table.model import Difference, Plan, Risk, Step, TableChange, Target
@@ -22,20 +22,6 @@ BY_PATTERN = "`allow-destructive`"
 def by_label(pull_request: int) -> str:
     """What approves, as `BY_PATTERN`: the label on a pull request."""
     return f"the label on {text.pull_request(pull_request)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why something may not run, and what to do about it."""
-
-    reason: FailureReason
-    message: str
-    hint: str | None = None
-
-    @property
-    def sentence(self) -> str:
-        """Both, as one text."""
-        return sentence(self.message, self.hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +129,7 @@ class Gate:
         reviews = self.reviews or Reviews()
         because = f"; {reviews.because}" if reviews.because else ""
         message = f"{code(change.table)}: the change of {_settings(differences)} {why}{because}."
-        return Refusal(reviews.reason, message, reviews.hint)
+        return Refusal(message, reviews.reason, reviews.hint)
 
 
 def covered(difference: Difference, patterns: Iterable[str]) -> bool:
@@ -166,7 +152,7 @@ def always_refused(change: TableChange) -> Refusal | None:
     """The refusal of what never runs (docs/architecture.md#what-never-runs)."""
     if change.refusal is None:
         return None
-    return Refusal(change.refused_for, f"{code(change.table)}: {change.refusal}")
+    return replace(change.refusal, message=f"{code(change.table)}: {change.refusal.message}")
 
 
 def _served(change: TableChange, step: Step) -> tuple[Difference, ...]:
@@ -193,9 +179,8 @@ def not_approved(change: TableChange, differences: list[Difference], *, label: b
     patterns = ", ".join(sorted({code(pattern(difference)) for difference in differences}))
     or_label = f", or the label `{LABEL}` to the pull request that planned it" if label else ""
     return Refusal(
-        FailureReason.DESTRUCTIVE_BLOCKED,
         f"{code(change.table)}: the destructive change of {_settings(differences)} is not approved.",
-        f"Add {patterns} to {option('allow-destructive')}{or_label}.",
+        hint=f"Add {patterns} to {option('allow-destructive')}{or_label}.",
     )
 
 

@@ -6,10 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from dynatus_ci.errors import FailureReason
+from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.review import gate
 from dynatus_ci.review import record as records
-from dynatus_ci.review.gate import Refusal
 from dynatus_ci.review.record import Record
 from dynatus_ci.table.model import Plan, Risk
 from dynatus_ci.table.outcome import Outcome
@@ -56,7 +55,7 @@ def verdict(plan: Plan, approved: Collection[str], *, recorded: bool) -> Verdict
         recorded: Whether a comment holds its record, so that the label can approve it. Only then is a plan red because
             something destructive is not approved.
     """
-    errors = {change.table: Refusal(c.reason, c.message) for change in plan.tables if (c := change.error)}
+    errors = {change.table: Refusal(c.message, c.reason) for change in plan.tables if (c := change.error)}
     if errors:
         return Verdict(Outcome.FAILED, errors)
     blocked = {change.table: refusal for change in plan.tables if (refusal := gate.always_refused(change))}

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from enum import Enum
 
-from dynatus_ci.errors import FailureReason
+from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.table import copying, import_count, items, through_s3
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
@@ -216,24 +216,25 @@ def begins(change: TableChange) -> bool:
     return first is not None and first.operation == "TagResource" and (NAME, COPYING) in first.expects
 
 
-def own_items(source: str) -> str:
+def own_items(source: str) -> Refusal:
     """What to say of a table that is not empty."""
-    return f"This table already has items, so it is not filled from {code(source)}. Remove {code(':CopyFrom')}."
+    text = f"This table already has items, so it is not filled from {code(source)}. Remove {code(':CopyFrom')}."
+    return Refusal(text, FailureReason.ITEMS_DO_NOT_FIT)
 
 
-def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
-    """Why the table is not filled, and the reason for the output; None where it may be."""
+def refusal(comparison: Comparison) -> Refusal | None:
+    """Why the table is not filled; None where it may be."""
     where, name = stage(comparison), comparison.desired.at(PATH)
     if where in {Stage.NOT_WANTED, Stage.NOT_KNOWN, Stage.COPIED, Stage.DONE} or name not in comparison.facts.sources:
         return None
     found = _wrong_source(comparison, where) or _no_room(comparison)
     if found:
-        return found, FailureReason.DESTRUCTIVE_BLOCKED
+        return Refusal(found)
     source = _source(comparison)
     if where is not Stage.COPYING and source and (refused := through_s3.refusal(comparison, source)):
         return refused
     if where is Stage.UNTOUCHED and comparison.facts.emptiness is Emptiness.ITEMS:
-        return own_items(name), FailureReason.ITEMS_DO_NOT_FIT
+        return own_items(name)
     return None
 
 

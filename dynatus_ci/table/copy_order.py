@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table import copy_from, copying
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.model import Action, Effect, Table, TableChange
@@ -40,7 +41,7 @@ def in_order(change: TableChange, copies: Mapping[str, str]) -> TableChange:
         copies: The tables that are not filled yet, each with its source.
     """
     text = None if change.refusal else _too_early(change, copies)
-    return replace(change, refusal=text, steps=()) if text else change
+    return replace(change, refusal=Refusal(text), steps=()) if text else change
 
 
 def _too_early(change: TableChange, copies: Mapping[str, str]) -> str | None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from dynatus_ci.errors import FailureReason
+from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.table import copy_from, keep_items
 from dynatus_ci.table.aspects import indexes, keys
 from dynatus_ci.table.aspects.ttl import TimeToLive
@@ -317,16 +317,17 @@ def judged(change: TableChange, found: tuple[Check, ...]) -> TableChange:
     checked = replace(change, checks=found)
     if not wrong or change.refusal:
         return checked
-    return replace(checked, refusal=refusal(wrong), refused_for=FailureReason.ITEMS_DO_NOT_FIT)
+    return replace(checked, refusal=refusal(wrong))
 
 
-def refusal(wrong: Iterable[Check]) -> str:
-    """Why the table must not be changed, as sentences."""
+def refusal(wrong: Iterable[Check]) -> Refusal:
+    """Why the table must not be changed."""
     wrong = list(wrong)
     found = " ".join(findings(wrong))
     # Of what is copied apply asks all items whatever the input says: an item that does not fit would be lost.
     ignored = "" if any(map(_is_copied, wrong)) else f", or set {option('check')} to `none`"
-    return f"{found} Correct them (`dynatus check --show-keys` names some){ignored}."
+    text = f"{found} Correct them (`dynatus check --show-keys` names some){ignored}."
+    return Refusal(text, FailureReason.ITEMS_DO_NOT_FIT)
 
 
 def findings(found: Iterable[Check]) -> Iterator[str]:

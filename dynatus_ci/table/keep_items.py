@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 
-from dynatus_ci.errors import FailureReason
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table import copy_from, copying, items, names
 from dynatus_ci.table.aspects import keys, recreating, tags
 from dynatus_ci.table.aspects.base import Comparison
@@ -242,11 +242,11 @@ def denied(comparison: Comparison) -> Iterator[str]:
         yield f"No permission to check whether {code(name(comparison.name))}, a copy of its items, exists."
 
 
-def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
-    """Why the table is left alone, and the reason for the output; None where it may change."""
+def refusal(comparison: Comparison) -> Refusal | None:
+    """Why the table is left alone; None where it may change."""
     where = stage(comparison)
     if where in KEEPS and (text := _too_slow(comparison)):
-        return text, FailureReason.DESTRUCTIVE_BLOCKED
+        return Refusal(text)
     if where not in REFUSALS:
         return None
     staging = comparison.facts.staging or StagingTable()
@@ -262,7 +262,7 @@ def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
         tag=code(COPY_OF),
         value=code(str(comparison.actual_at((NAME, ITEMS_FROM)))),
     )
-    return text, FailureReason.DESTRUCTIVE_BLOCKED
+    return Refusal(text)
 
 
 def left_in_copy(table: str, of: str, found: copying.Compared) -> str:

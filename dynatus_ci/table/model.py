@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum, StrEnum, auto
 from typing import Any, TypeAlias
 
-from dynatus_ci.errors import FailureReason, InvalidInput, Place
+from dynatus_ci.errors import FailureReason, InvalidInput, Place, Refusal
 from dynatus_ci.table import document_shape
 from dynatus_ci.table.item_checks import Check
 from dynatus_ci.text import code, plain
@@ -345,7 +345,6 @@ class TableChange:
         table_id: The actual TableId where a difference is destructive or deletes the table, else None.
         checks: What was found out about the items. Not part of what is approved.
         refusal: Why the change never runs (docs/architecture.md#what-never-runs); None where it may.
-        refused_for: The reason of the refusal, for the output `failure-reason`.
         left: What remains after the run that makes the table, and why; None where nothing does. Not in the document.
         unproven: Whether it is destructive only because this run may not check whether the table is empty.
         info: The actual table's identity and size, for the report; not in the document.
@@ -364,8 +363,7 @@ class TableChange:
     notes: tuple[str, ...] = ()
     error: Failure | None = None
     checks: tuple[Check, ...] = ()
-    refusal: str | None = None
-    refused_for: FailureReason = FailureReason.DESTRUCTIVE_BLOCKED
+    refusal: Refusal | None = None
     left: str | None = None
     unproven: bool = False
     info: TableInfo | None = None
@@ -400,7 +398,7 @@ class TableChange:
             "notes": [plain(note) for note in self.notes],
             "checks": [check.to_dict() for check in self.checks],
             "error": self.error.to_dict() if self.error else None,
-            "refusal": self.refusal and {"reason": self.refused_for.value, "message": plain(self.refusal)},
+            "refusal": self.refusal and {"reason": self.refusal.reason.value, "message": plain(self.refusal.message)},
         }
 
 
@@ -513,7 +511,7 @@ def _plan(document: Mapping[str, Any]) -> Plan:
 
 def _change(document: Mapping[str, Any]) -> TableChange:
     error = document["error"]
-    refusal = document.get("refusal") or {}  # plans of release 0.1.0 have none
+    refusal = document.get("refusal")  # plans of release 0.1.0 have none
     return TableChange(
         table=document["table"],
         action=Action(document["action"]) if document["action"] else None,
@@ -524,8 +522,7 @@ def _change(document: Mapping[str, Any]) -> TableChange:
         steps=tuple(_step(step) for step in document["steps"]),
         notes=tuple(document["notes"]),
         error=Failure(**error) if error else None,
-        refusal=refusal.get("message"),
-        refused_for=FailureReason(refusal.get("reason", FailureReason.DESTRUCTIVE_BLOCKED)),
+        refusal=Refusal(refusal["message"], FailureReason(refusal["reason"])) if refusal else None,
         checks=tuple(map(Check.from_dict, document.get("checks", ()))),  # an older document has none
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table import (
     copy_from,
     keep_items,
@@ -153,7 +154,7 @@ def _restoration(comparison: Comparison) -> TableChange:
     created = (*replacement.creation(comparison), *restore_from.differences(comparison))
     if refused := restore_from.refusal(comparison):
         change = _table_change(comparison, Action.CREATE, differences=created)
-        return replace(change, refusal=refused[0], refused_for=refused[1])
+        return replace(change, refusal=refused)
     later = _update(sides.restored(comparison))
     change = _made_by_aws(comparison, created, later, lambda served: (restore_from.step(comparison, served),))
     return replace(change, notes=tuple(dict.fromkeys((*restore_from.notes(comparison), *change.notes))))
@@ -244,7 +245,7 @@ def _with_copy(change: TableChange, comparison: Comparison) -> TableChange:
     """The change with what is to be said about its copy."""
     refused = copy_from.refusal(comparison) if change.refusal is None else None
     if refused:
-        return replace(change, steps=(), refusal=refused[0], refused_for=refused[1])
+        return replace(change, steps=(), refusal=refused)
     return replace(
         change, notes=(*change.notes, *copy_from.notes(comparison)), source=copy_from.left_to_read(comparison)
     )
@@ -254,7 +255,7 @@ def _with_kept(change: TableChange, comparison: Comparison) -> TableChange:
     """The change with what is to be said about the items that it keeps."""
     refused = keep_items.refusal(comparison) if change.refusal is None else None
     if refused:
-        return replace(change, steps=(), refusal=refused[0], refused_for=refused[1])
+        return replace(change, steps=(), refusal=refused)
     left = (*keep_items.left_notes(comparison), *keep_items.denied(comparison))
     source = keep_items.left_to_read(comparison) or change.source
     return replace(change, notes=(*left, *change.notes), source=source)
@@ -277,8 +278,7 @@ def _update(comparison: Comparison) -> TableChange:
     others = _around(comparison, (*_copying(comparison, supported), *others), supported)
     steps = tuple(_after_copy(others, supported))
     left_alone = _left_alone(comparison) if supported else None
-    being_made = restore_from.refusal(comparison)
-    refusal = left_alone or (being_made[0] if being_made else None) or _refusal(comparison, supported)
+    refusal = left_alone or restore_from.refusal(comparison) or _refusal(comparison, supported)
     planned = _table_change(
         comparison,
         Action.UPDATE if supported else Action.NOOP,
@@ -342,17 +342,17 @@ def _creation_ids(comparison: Comparison) -> dict[Path, tuple[str, ...]]:
     return {creation.path: (creation.id,) for creation in (table, *indexes)}
 
 
-def _refusal(comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+def _refusal(comparison: Comparison, differences: tuple[Difference, ...]) -> Refusal | None:
     """Why AWS would refuse these differences, whoever approves them."""
     refusals = (aspect.refusal(comparison, _of(aspect, differences)) for aspect in support.readable(comparison))
-    return next((sentence for sentence in refusals if sentence), None)
+    return next(filter(None, refusals), None)
 
 
-def _left_alone(comparison: Comparison) -> str | None:
+def _left_alone(comparison: Comparison) -> Refusal | None:
     """Why no change of this table ever runs."""
     if STRONG not in unmanaged.names(comparison.actual):
         return None
-    return (
+    return Refusal(
         "The table is a strongly consistent global table (its `MultiRegionConsistency` is `STRONG`). dynatus does "
         "not change such a table. Change it by hand, then make the file agree."
     )

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table import names
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.indexes import GLOBAL
@@ -42,15 +43,15 @@ def possible(comparison: Comparison) -> bool:
     return comparison.facts.keeps_tags
 
 
-def refusal(comparison: Comparison) -> str | None:
+def refusal(comparison: Comparison) -> Refusal | None:
     """Somebody else's table in the probe's place."""
     stranger = comparison.facts.probe is ProbeState.FOREIGN and not comparison.facts.memory.probing
     return in_the_way(comparison.name) if stranger else None
 
 
-def in_the_way(table: str) -> str:
+def in_the_way(table: str) -> Refusal:
     """What to say of somebody else's table in the probe's place."""
-    return (
+    return Refusal(
         f"There is a table {code(name(table))} that dynatus did not create. The new table is tested under that name "
         "before the old one is deleted, so the name must be free."
     )

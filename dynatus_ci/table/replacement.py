@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table import copy_from, create_table, keep_items, keep_steps, probe, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, indexes, keys
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
@@ -106,22 +107,24 @@ def unmentioned(comparison: Comparison) -> Iterator[str]:
     yield from unmanaged.names(comparison.actual)
 
 
-def refusal(comparison: Comparison) -> str | None:
+def refusal(comparison: Comparison) -> Refusal | None:
     """Why this table must not be deleted (docs/architecture.md#what-never-runs)."""
     actual = comparison.actual
     if actual is None or actual.info is None:
         return None
     if comparison.actual_at(("Replicas",)):
-        return "The table has replicas. Remove them first, in a change of its own."
+        return Refusal("The table has replicas. Remove them first, in a change of its own.")
     members = {indexes.GLOBAL, unmanaged.VECTORS}
     building = [path[1] for path in actual.transitions if len(path) == 2 and path[0] in members]
     if building:
-        return f"Index {code(building[0])} is being built or deleted. The table can be deleted when that has ended."
+        text = f"Index {code(building[0])} is being built or deleted. The table can be deleted when that has ended."
+        return Refusal(text)
     if actual.info.status != "ACTIVE":
-        return f"The table is {code(actual.info.status)}, not ACTIVE."
+        return Refusal(f"The table is {code(actual.info.status)}, not ACTIVE.")
     protected = comparison.actual_at(("DeletionProtectionEnabled",))
     if protected and comparison.desired.at(("DeletionProtectionEnabled",)) is not False:
-        return "Deletion protection is on. Set `:DeletionProtectionEnabled false` first, in a change of its own."
+        text = "Deletion protection is on. Set `:DeletionProtectionEnabled false` first, in a change of its own."
+        return Refusal(text)
     return probe.refusal(comparison)
 
 

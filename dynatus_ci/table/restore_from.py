@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dynatus_ci.errors import FailureReason
+from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.table import create_table, phrases
 from dynatus_ci.table.aspects import indexes, keys
 from dynatus_ci.table.aspects.base import Comparison
@@ -29,7 +29,7 @@ ARN = r"arn:(aws[a-z-]*):dynamodb:([a-z0-9-]+):(\d{12}):table/([a-zA-Z0-9_.-]{3,
 SECONDS = (80, None)
 """How long a restore takes: the fastest that was measured, of a table with one item. Nobody knows the most."""
 UNDER_WAY = "The table is being restored from the backup now. Apply waits for that, then it does the rest."
-_FOREIGN = (
+_FOREIGN = Refusal(
     "The table is being created, and not from this backup. Wait until that has ended, then delete the table, or remove "
     "`:RestoreFrom`."
 )
@@ -104,19 +104,19 @@ def _is_foreign(comparison: Comparison) -> bool:
     return _is_made(comparison) and comparison.actual_at(PATH) != comparison.desired.at(PATH)
 
 
-def refusal(comparison: Comparison) -> tuple[str, FailureReason] | None:
-    """Why the table is not restored, and the reason for the output; None where it may be."""
+def refusal(comparison: Comparison) -> Refusal | None:
+    """Why the table is not restored; None where it may be."""
     if not comparison.desired.manages(NAME):
         return None
     if _is_foreign(comparison):
-        return _FOREIGN, FailureReason.DESTRUCTIVE_BLOCKED
+        return _FOREIGN
     found = comparison.facts.backup
     if found is None or not wanted(comparison):
         return None
     if found.status != "AVAILABLE":
-        return _unavailable(comparison, found), FailureReason.DESTRUCTIVE_BLOCKED
+        return Refusal(_unavailable(comparison, found))
     misfit = _misfit(comparison, found)
-    return (misfit, FailureReason.ITEMS_DO_NOT_FIT) if misfit else None
+    return Refusal(misfit, FailureReason.ITEMS_DO_NOT_FIT) if misfit else None
 
 
 def _unavailable(comparison: Comparison, found: Backup) -> str:
@@ -207,11 +207,11 @@ def info(comparison: Comparison) -> TableInfo:
     return TableInfo(table_id="", arn=arn, status="ACTIVE", items=found.items, bytes=found.bytes)
 
 
-def recreation(comparison: Comparison) -> str:
+def recreation(comparison: Comparison) -> Refusal:
     """Why a table with another key is not deleted while its file has `:RestoreFrom`."""
     if _is_foreign(comparison):
         return _FOREIGN
-    return (
+    return Refusal(
         "A restore keeps the key, and fills only a table that is missing. To give this table another key, remove "
         f"{code(':RestoreFrom')}."
     )

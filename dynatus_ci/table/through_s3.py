@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from dynatus_ci.errors import FailureReason
+from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.table import create_table, items, phrases
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
@@ -195,8 +195,8 @@ def under_way(comparison: Comparison) -> TableExport | TableImport | None:
     return found if found and found.status == RUNNING else None
 
 
-def refusal(comparison: Comparison, source: Table) -> tuple[str, FailureReason] | None:
-    """Why the table is not filled through S3, and the reason for the output; None where it may be.
+def refusal(comparison: Comparison, source: Table) -> Refusal | None:
+    """Why the table is not filled through S3; None where it may be.
 
     Args:
         comparison: The two sides.
@@ -207,9 +207,9 @@ def refusal(comparison: Comparison, source: Table) -> tuple[str, FailureReason] 
         return None
     if found:
         text = _incomplete(comparison, found)
-        return (text, FailureReason.ITEMS_DO_NOT_FIT) if text else None
+        return Refusal(text, FailureReason.ITEMS_DO_NOT_FIT) if text else None
     text = _impossible(comparison, source, transfer)
-    return (text, FailureReason.DESTRUCTIVE_BLOCKED) if text else None
+    return Refusal(text) if text else None
 
 
 def _impossible(comparison: Comparison, source: Table, transfer: Transfer) -> str | None:
@@ -254,9 +254,9 @@ def failed(found: TableExport | TableImport) -> str:
     return f"{text} {found.errors:,} items could not be written, and {found.items:,} were.{log} Correct them."
 
 
-def recreation() -> str:
+def recreation() -> Refusal:
     """Why a table with another key is not deleted while its file has `:Through`."""
-    return (
+    return Refusal(
         "An import fills only a table that is missing. To give this table another key, remove "
         f"{code(':CopyFrom')}, or delete the table in a change of its own."
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table.model import Path, Table, Value
 from dynatus_ci.text import code
 
@@ -98,16 +99,16 @@ def names(table: Table | None) -> tuple[str, ...]:
     return (*(f"vector index {name}" for name in sorted(table.info.vectors)), *table.info.unknown)
 
 
-def refusal(table: Table | None, index: str, definition: Value) -> str | None:
+def refusal(table: Table | None, index: str, definition: Value) -> Refusal | None:
     """Why AWS would refuse a new global index: a vector index of the table is in the way.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateVectorIndexAction.html
     """
     for name, attribute in (table.info.vectors if table and table.info else {}).items():
         if name == index:
-            return f"The table has a vector index {code(name)}. Its new global index needs another name."
+            return Refusal(f"The table has a vector index {code(name)}. Its new global index needs another name.")
         if any(key["AttributeName"] == attribute for key in definition["KeySchema"]):
-            return (
+            return Refusal(
                 f"Index {code(index)} cannot have {code(attribute)} in its key: the vector index {code(name)} reads "
                 "its vectors there."
             )

@@ -68,4 +68,4 @@ def refused(world: World, wanted: Definition) -> str:
     run = world.apply(wanted)
     assert run.table.result is Outcome.REFUSED
     assert not any(call.changed for call in run.calls)
-    return change.refusal
+    return change.refusal.message

@@ -15,7 +15,7 @@ import pytest
 from dynatus_ci import engine
 from dynatus_ci.aws.asking import ScanLimits
 from dynatus_ci.engine import Event, EventKind, Fitting
-from dynatus_ci.errors import FailureReason
+from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Action, Plan
 from dynatus_ci.table.outcome import Outcome
@@ -202,7 +202,7 @@ def test_one_item_that_does_not_fit_stops_it_before_the_table_is_created(world: 
     assert run.table.error.reason is FailureReason.ITEMS_DO_NOT_FIT
     text = "1 of 10,000 items to copy does not fit the key: `customer` is not a string. They cannot be copied."
     assert text in run.table.error.message
-    assert run.plan.tables[0].refusal == run.table.error.message
+    assert run.plan.tables[0].refusal == Refusal(run.table.error.message, FailureReason.ITEMS_DO_NOT_FIT)
     assert run.writes == []
 
 

@@ -869,7 +869,8 @@ def test_a_key_that_dynamodb_cannot_use_refuses_the_plan(world: World, spec: str
     world.simulator.add_key("alias/odd", spec=spec, enabled=spec != "SYMMETRIC_DEFAULT")
     run = world.apply(with_key("alias/odd"))
     assert run.table.result is Outcome.REFUSED
-    assert ("RSA_2048" if spec == "RSA_2048" else "Disabled") in (run.change.refusal or "")
+    assert run.change.refusal
+    assert ("RSA_2048" if spec == "RSA_2048" else "Disabled") in run.change.refusal.message
     assert not run.writes
 
 

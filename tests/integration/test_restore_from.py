@@ -187,7 +187,9 @@ def test_a_backup_with_another_key_or_without_a_local_index_is_refused_at_plan(w
     assert "has the key `id`, `at`, and the file `customer`, `id`" in refused(world, by_customer)
     more = {**TARGET, "RestoreFrom": arn, "LocalSecondaryIndexes": [local_index("id", "customer", IndexName="other")]}
     assert "no local index `other`" in refused(world, more)
-    assert world.plan(by_customer).tables[0].refused_for is FailureReason.ITEMS_DO_NOT_FIT
+    (change,) = world.plan(by_customer).tables
+    assert change.refusal
+    assert change.refusal.reason is FailureReason.ITEMS_DO_NOT_FIT
 
 
 def test_a_backup_that_may_not_be_looked_at_is_an_error_that_names_the_permission(world: World) -> None:
@@ -215,7 +217,7 @@ def test_a_table_that_somebody_else_is_making_is_left_alone(world: World, key: t
     planned = world.plan(wanted)
     refusal = planned.tables[0].refusal
     assert refusal
-    assert "is being created, and not from this backup" in refusal
+    assert "is being created, and not from this backup" in refusal.message
     assert world.apply(wanted, plan=planned).writes == []
 
 

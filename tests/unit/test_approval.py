@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynatus_ci import review
-from dynatus_ci.errors import FailureReason
+from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.review import CommentFacts, Gate, PullRequestFacts, Record, Scope
 from dynatus_ci.table.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange, Value
 from dynatus_ci.table.outcome import Outcome
@@ -217,12 +217,12 @@ MAY_RUN = [
     ),
     (
         "refused always, named",
-        change("recreate", refusal="it has replicas"),
+        change("recreate", refusal=Refusal("it has replicas")),
         [found(change("recreate"))],
         named,
         blocked,
     ),
-    ("refused always, not reviewed", change("recreate", refusal="it has replicas"), [found()], named, changed),
+    ("refused always, not reviewed", change("recreate", refusal=Refusal("it has replicas")), [found()], named, changed),
     ("nothing to do", change(), [], (), None),
     ("unsupported only", change("unsupported", action=Action.NOOP), [], (), None),
     ("unsupported beside it", change("unsupported", "tag"), [found(change("tag"))], (), None),
@@ -278,7 +278,7 @@ def test_deleting_a_table_needs_its_identity_whatever_the_difference_says() -> N
     assert gate.refusal(other, delete) is not None
 
 
-REFUSED = replace(change("recreate", refusal="it has replicas"), steps=())
+REFUSED = replace(change("recreate", refusal=Refusal("it has replicas")), steps=())
 WHOLE = [
     # what is needed now, what was found, the patterns, the expected reason
     ("reviewed", change("tag", "unsupported"), [found(change("tag"))], (), None),
@@ -739,9 +739,9 @@ UNREADABLE = TableChange("users", None, error=Failure("AccessDenied", "no", reas
         ([change("drop"), change("drop", table="b")], named, "recorded", (Outcome.REFUSED, blocked)),
         ([change("delete", unproven=True)], (), "recorded", (Outcome.PLANNED, None)),
         ([change("delete", unproven=True), change("drop", table="b")], (), "recorded", (Outcome.REFUSED, blocked)),
-        ([change("recreate", refusal="it has replicas")], named, "recorded", (Outcome.REFUSED, blocked)),
-        ([change("recreate", refusal="it has replicas")], named, "unrecorded", (Outcome.REFUSED, blocked)),
-        ([change("recreate", refusal="it has replicas")], (), "labelled", (Outcome.REFUSED, blocked)),
+        ([change("recreate", refusal=Refusal("it has replicas"))], named, "recorded", (Outcome.REFUSED, blocked)),
+        ([change("recreate", refusal=Refusal("it has replicas"))], named, "unrecorded", (Outcome.REFUSED, blocked)),
+        ([change("recreate", refusal=Refusal("it has replicas"))], (), "labelled", (Outcome.REFUSED, blocked)),
         ([UNREADABLE, change("drop", table="b")], (), "recorded", (Outcome.FAILED, FailureReason.ACCESS_DENIED)),
         ([change("unsupported", action=Action.NOOP)], (), "recorded", (Outcome.NOOP, None)),
     ],

@@ -164,9 +164,9 @@ def judged(*counts: int, read: Extent = Extent.ALL) -> TableChange:
 
 def test_items_that_do_not_fit_an_index_refuse_the_table() -> None:
     found = judged(3, 2, 1)
-    assert found.refused_for is FailureReason.ITEMS_DO_NOT_FIT
     assert found.refusal is not None
-    assert found.refusal.startswith(
+    assert found.refusal.reason is FailureReason.ITEMS_DO_NOT_FIT
+    assert found.refusal.message.startswith(
         "6 of 10,000 items do not fit index `by-email`: in 3 of them `email` is not a string; "
         "in 2 of them `email` is empty; in 1 of them `email` is longer than 2,048 bytes."
     )
@@ -178,7 +178,9 @@ def test_items_that_do_not_fit_an_index_refuse_the_table() -> None:
 def test_one_item_of_a_sample_does_not_fit() -> None:
     found = judged(0, 1, read=Extent.SAMPLE)
     assert found.refusal is not None
-    assert found.refusal.startswith("1 of 10,000 items in a sample does not fit index `by-email`: `email` is empty.")
+    assert found.refusal.message.startswith(
+        "1 of 10,000 items in a sample does not fit index `by-email`: `email` is empty."
+    )
 
 
 def test_what_time_to_live_finds_refuses_nothing() -> None:

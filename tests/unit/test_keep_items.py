@@ -219,10 +219,11 @@ def test_what_is_found_decides_what_remains(found: Found, first: str) -> None:
 @pytest.mark.parametrize(("found", "why"), [pytest.param(*row, id=name) for name, row in REFUSED.items()])
 def test_what_nobody_can_finish_is_refused(found: Found, why: str) -> None:
     change = found.change()
-    assert why in (change.refusal or "")
+    assert change.refusal
+    assert why in change.refusal.message
     assert change.steps == ()
     assert change.changes
-    assert COPY in (change.refusal or "")
+    assert COPY in change.refusal.message
     assert not [d for d in change.differences if d.path == keep_items.PATH and d.risk is not Risk.SAFE]
 
 
@@ -239,7 +240,9 @@ def test_no_report_promises_items_to_a_file_without_the_line(found: Found) -> No
 
 
 def test_the_refusal_of_a_copy_that_is_not_complete_names_the_backup() -> None:
-    assert "backup/1" in (Found(key=None, copy=OF_THIS).change().refusal or "")
+    refusal = Found(key=None, copy=OF_THIS).change().refusal
+    assert refusal
+    assert "backup/1" in refusal.message
 
 
 SETTINGS = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dynatus_ci import report, review
-from dynatus_ci.errors import FailureReason, Fault, InvalidInput, Place
+from dynatus_ci.errors import FailureReason, Fault, InvalidInput, Place, Refusal
 from dynatus_ci.report import Report, grouping
 from dynatus_ci.report import safe_markdown as words
 from dynatus_ci.table import planner
@@ -383,7 +383,7 @@ def test_what_is_destructive_only_unless_empty_blocks_nothing() -> None:
 
 def test_a_change_that_is_always_refused_has_no_words_that_approve_it() -> None:
     shown = report.markdown(
-        report.plan(plan(replace(change("orders"), steps=(), refusal="The table has replicas.")), GITHUB)
+        report.plan(plan(replace(change("orders"), steps=(), refusal=Refusal("The table has replicas."))), GITHUB)
     )
     assert "The table has replicas." in shown
     assert "allow-destructive" not in shown

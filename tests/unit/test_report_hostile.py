@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dynatus_ci import report, text
-from dynatus_ci.errors import AwsError, Fault, Place
+from dynatus_ci.errors import AwsError, Fault, Place, Refusal
 from dynatus_ci.report import finishing
 from dynatus_ci.report import safe_markdown as words
 from dynatus_ci.table.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange
@@ -162,7 +162,7 @@ def hostile_plan(value: str) -> Plan:
                 steps=(Step("UpdateTable", {}, value, differences=(tag.id, index.id, policy.id), waits_for=value),),
                 notes=(value,),
             ),
-            TableChange(value, Action.RECREATE, differences=(itself, key), refusal=value),
+            TableChange(value, Action.RECREATE, differences=(itself, key), refusal=Refusal(value)),
             TableChange(value, Action.CREATE, differences=(itself, tag, index, policy)),
             TableChange(value, Action.NOOP, notes=(value,)),
             TableChange(value, None, error=failure),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from dynatus_ci.errors import Refusal
 from dynatus_ci.report import wording
 from dynatus_ci.table import usage
 from dynatus_ci.table.model import Plan, Usage
@@ -50,7 +51,7 @@ def test_nothing_is_said_of_a_table_of_which_a_part_is_not_known() -> None:
 
 
 def test_a_change_that_never_runs_is_not_asked_about() -> None:
-    assert usage.asked(plan(replace(change("archive"), refusal="It is protected."))) == ()
+    assert usage.asked(plan(replace(change("archive"), refusal=Refusal("It is protected.")))) == ()
 
 
 def test_usage_decides_nothing() -> None:

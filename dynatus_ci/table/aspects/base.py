@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table.facts import AccountFacts
 from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Path, Phase, Risk, Step, Table, TableInfo, Value
 from dynatus_ci.table.validation.findings import Finding
@@ -236,7 +237,7 @@ class Aspect:
         """Whether an actual value is what a step expects."""
         return matches(actual, expected)
 
-    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Refusal | None:
         """Why AWS would never take these differences, of an actual table or a new one; None where it would."""
         return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table import emulators, phrases
 from dynatus_ci.table.aspects import indexes, targets, warm_throughput
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
@@ -334,7 +335,7 @@ class BillingMode(Aspect):
         yield from _limits(comparison, limits)
         yield from _warm(comparison, [difference for difference in differences if _member(difference.path) == WARM])
 
-    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Refusal | None:
         """Vector indexes keep a table on demand.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/VectorSearch.Requirements.html
@@ -342,7 +343,7 @@ class BillingMode(Aspect):
         vectors = sorted(comparison.info.vectors) if comparison.info else []
         if not vectors or not _to_be_provisioned(differences):
             return None
-        return (
+        return Refusal(
             f"The table has the vector index {code(vectors[0])}. AWS supports vector indexes only on on-demand tables, "
             "so delete it first."
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
 from dynatus_ci.table.model import Difference, Path, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
@@ -99,7 +100,7 @@ class Encryption(Aspect):
         """Readers and writers need access to the new key. Other accounts cannot use the key that AWS manages."""
         return Risk.DISRUPTIVE
 
-    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Refusal | None:
         """DynamoDB uses symmetric keys of the table's region that are enabled.
 
         A customer's key of a global table goes through other calls, for all regions at once.
@@ -109,10 +110,10 @@ class Encryption(Aspect):
         for key in desired:
             unusable = comparison.facts.unusable_kms_keys.get(key) or _elsewhere(key, comparison.facts.region)
             if unusable:
-                return unusable
+                return Refusal(unusable)
         if not comparison.keeps_replicas() or not desired:
             return None
-        return (
+        return Refusal(
             "The table has replicas, and AWS refuses another customer key for it alone. Change the key of all regions "
             "by hand, then write it here."
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table import model, unmanaged
 from dynatus_ci.table.aspects import keys, scaling, targets, warm_throughput
 from dynatus_ci.table.aspects.base import FIXED_IN_INDEX, Aspect, Comparison
@@ -61,14 +62,14 @@ def to_rebuild(comparison: Comparison) -> frozenset[str]:
     return frozenset(name for name in comparison.actual.indexes() if name not in desired or comparison.rebuilds(name))
 
 
-def _beside_local(comparison: Comparison, new: str, index: Value) -> str | None:
+def _beside_local(comparison: Comparison, new: str, index: Value) -> Refusal | None:
     for name, local in (comparison.actual_at((keys.LOCAL,)) or {}).items():
         if new == name:
-            return f"The table has a local index {code(name)}. Its new global index needs another name."
+            return Refusal(f"The table has a local index {code(name)}. Its new global index needs another name.")
         types = keys.types(local["AttributeDefinitions"])
         for attribute, needed in keys.types(index["AttributeDefinitions"]).items():
             if types.get(attribute, needed) != needed:
-                return (
+                return Refusal(
                     f"Index {code(new)} needs {code(attribute)} as {code(needed)}, and the local index {code(name)} "
                     f"has it as {code(types[attribute])}. Local indexes change only with a new table: write them into "
                     "the file."
@@ -267,7 +268,7 @@ class GlobalIndexes(Aspect):
             if difference.desired is not None:
                 yield _create(comparison, difference)
 
-    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Refusal | None:
         """What is in the way of a new index: a vector index, or a local index that the file does not mention.
 
         Only a new table loses a local index. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html
@@ -277,7 +278,7 @@ class GlobalIndexes(Aspect):
             unmanaged.refusal(comparison.actual, name, index) or _beside_local(comparison, name, index)
             for name, index in coming.items()
         )
-        return next((sentence for sentence in refusals if sentence), None)
+        return next(filter(None, refusals), None)
 
     def notes(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[str]:
         """The way to rebuild without downtime."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import Aspect, Comparison
@@ -170,13 +171,13 @@ class Replicas(Aspect):
         failed = isinstance(actual, Mapping) and actual.get(STATUS) == FAILED
         return not failed and super().satisfied(actual, expected)
 
-    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Refusal | None:
         """A replica of a table with a customer's key needs one, too; and a provisioned table must scale its writes."""
         coming = [difference for difference in differences if difference.desired is not None]
         managed, key = comparison.facts.kms_keys.get(MANAGED_KEY), _kept_key(comparison)
         keyless = [difference.path[1] for difference in coming if "KMSMasterKeyId" not in difference.desired]
         if keyless and managed and key not in {None, managed}:
-            return (
+            return Refusal(
                 f"The table is encrypted with {code(key)}, so the replica in {code(keyless[0])} needs a "
                 "`:KMSMasterKeyId`."
             )
@@ -200,19 +201,19 @@ class Replicas(Aspect):
         asked = MANAGED_KEY in comparison.facts.kms_keys
         return MANAGED_KEY if not asked and _kept_key(comparison) and any(comes) else None
 
-    def _unscaled(self, comparison: Comparison) -> str | None:
+    def _unscaled(self, comparison: Comparison) -> Refusal | None:
         missing = self._without_scaling(comparison)
         new = [name for name in comparison.desired.indexes() if comparison.actual_at((INDEXES, name)) is None]
         later = [name for name in new if f"table/{comparison.name}/index/{name}" in missing]
         if later:
-            return (
+            return Refusal(
                 "A replica of a `PROVISIONED` table needs write auto scaling on each index, and AWS takes that only "
                 f"for an index that is there. Write `:{WRITES}` for {codes(later)}. Or create it first, register auto "
                 "scaling for it, and add the replica in a later change. Or use `PAY_PER_REQUEST`."
             )
         if not missing:
             return None
-        return (
+        return Refusal(
             f"A replica of a `PROVISIONED` table needs write auto scaling, and {codes(missing)} has no scalable "
             f"target with a policy. Write `:{WRITES}` for it, register a target and a policy, or use "
             "`PAY_PER_REQUEST`."

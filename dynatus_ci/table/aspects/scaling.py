@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
@@ -236,13 +237,13 @@ class _Scaling(Aspect):
         before = {owner, ("BillingMode",), (*owner, PROVISIONED)} if step.phase is not Phase.REMOVE else {owner}
         return difference.path in before
 
-    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Refusal | None:
         """A provisioned table with replicas scales its writes."""
         off = [phrases.owner(difference.path) for difference in differences if difference.desired == NONE]
         provisioned = comparison.desired.at(("BillingMode",)) == "PROVISIONED"
         if self.name != WRITES or not off or not provisioned or not comparison.keeps_replicas():
             return None
-        return (
+        return Refusal(
             f"The table is `PROVISIONED` and has replicas, so the writes of {off[0]} must scale. Write "
             f"`:{self.name}`, or use `PAY_PER_REQUEST`."
         )

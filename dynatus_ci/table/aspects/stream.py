@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table import emulators, phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Effect, Risk, Step, Value
@@ -96,11 +97,11 @@ class Stream(Aspect):
         waits_for = "stream on" if value["StreamEnabled"] else "stream off"
         return replace(step, reason=self.reason(None, value), waits_for=waits_for)
 
-    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Refusal | None:
         """With a replica the stream is immutable; those that go are gone by then."""
         if not differences or not comparison.keeps_replicas():
             return None
-        return "The table has replicas, and AWS refuses every change of a global table's stream."
+        return Refusal("The table has replicas, and AWS refuses every change of a global table's stream.")
 
     def follows(self, difference: Difference, step: Step) -> bool:
         """AWS takes no other stream while there is a replica."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from dynatus_ci.errors import Refusal
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Step, Value
 from dynatus_ci.table.validation import dialects
@@ -103,7 +104,7 @@ class Tags(Aspect):
             if desired.get(key) != actual.get(key) and not (key not in desired and self._left_alone(comparison, key)):
                 yield comparison.difference((self.name, key), desired.get(key))
 
-    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+    def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Refusal | None:
         """Tags that are left alone take room, but for those of AWS itself."""
         desired, actual = comparison.desired.at((self.name,)), comparison.actual_at((self.name,)) or {}
         ignored = [
@@ -111,7 +112,7 @@ class Tags(Aspect):
         ]
         if not differences or len(desired) + len(ignored) <= MOST:
             return None
-        return (
+        return Refusal(
             f"The file has {len(desired)} tags and {option('ignore-tags')} leaves {len(ignored)} others alone. "
             f"A table can have at most {MOST}: {codes(ignored)}."
         )
