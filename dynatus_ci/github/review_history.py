@@ -11,21 +11,16 @@ from dataclasses import dataclass, field
 
 from dynatus_ci import review
 from dynatus_ci.errors import GitHubError
-from dynatus_ci.github.answers import Discussion, MergedPage, TrustedComment
+from dynatus_ci.github.answers import Discussion, TrustedComment
+from dynatus_ci.github.merged_pull_requests import MergedPullRequests, OurComments
 from dynatus_ci.github.plan_comment import FoundRecord, PlanComment
-from dynatus_ci.github.pull_request import MOST_COMMENTS, PullRequests
+from dynatus_ci.github.pull_request import PullRequests
+from dynatus_ci.github.request_budget import MARKING, NoRequestsLeft, RequestBudget
 from dynatus_ci.review import CommentFacts, Reviews, Scope, Unfinished
 from dynatus_ci.text import plain, pull_request
 
-MARKING = 2
-"""Requests to mark one record as used. Reading leaves so many over."""
-
 _ANY_MARKER = "<!-- dynatus-ci:"
 _log = logging.getLogger(__name__)
-
-
-class _NoRequestsLeft(Exception):  # it ends the reading, and is no error
-    """The run has made all the requests that it may make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +49,7 @@ class Marked:
 
 
 class ReviewHistory:
-    """The records of the branch's merged pull requests, newest merge first.
-
-    GitHub lists pull requests by their last update, and a merge is an update. So a pull request that a page does not
-    show yet was merged before the last update on that page. Each later page comes with the first one again: pull
-    requests that were updated meanwhile have moved there. So no record is read before all newer ones.
+    """The records of the branch's merged pull requests, newest merge first. None is read before all newer ones.
 
     The run writes what it does into one comment, the main one: that of the commit's own pull request, else the newest
     one whose record the run uses. `text_before` is the text of that comment before this run.
@@ -74,18 +65,14 @@ class ReviewHistory:
     def __init__(self, github: PullRequests, *, scope: Scope, sha: str, branch: str, most_requests: int) -> None:
         self._github = github
         self._scope = scope
-        self._sha = sha
         self._branch = branch
-        self._last_request = github.requests + most_requests
-        self.text_before = ""
-        self._main: _Read | None = None
+        self._budget = RequestBudget(github, most_requests)
+        self._pull_requests = MergedPullRequests(github, self._budget, sha=sha, branch=branch)
+        self._our_comments = OurComments(github, self._budget, self._pull_requests)
         self._read: list[_Read] = []
-        self._commits: dict[str, int] = {}
-        self._page: MergedPage | None = None
-        self._waiting: dict[int, Discussion] = {}
-        self._given: set[int] = set()
-        self._texts: dict[str, TrustedComment | None] = {}
         self._ended = False
+        self._main: _Read | None = None
+        self.text_before = ""
 
     @property
     def reviews(self) -> Reviews:
@@ -101,29 +88,27 @@ class ReviewHistory:
 
     def read_own(self) -> None:
         """Read up to the record of the pull request whose merge is this commit."""
-        self._start()
-        own = {number for number, discussion in self._waiting.items() if self._is_own(discussion)}
-        if not own:  # It was merged long ago, or so recently that the list does not show it yet.
-            for pull_request in self._github.merged_as(self._sha):
-                own.add(pull_request.number)
-                self._waiting[pull_request.number] = self._github.discussion(pull_request.number)
-        while own - {read.pull_request.number for read in self._read} and self.read_next():
+        own = self._pull_requests.own()
+        while own.keys() - self._numbers() and self.read_next():
             pass
-        for number in own - {read.pull_request.number for read in self._read}:  # A newer record stopped the history.
-            self._read.append(self._without_comment(self._waiting[number]))
+        for number in own.keys() - self._numbers():  # A newer record stopped the history.
+            self._read.append(self._without_comment(own[number]))
         self.set_main(own)
+
+    def _numbers(self) -> set[int]:
+        return {read.pull_request.number for read in self._read}
 
     def read_next(self) -> bool:
         """Read the next older record. False: there is none, or older ones must not count."""
         try:
-            while not self._ended and (discussion := self._next()):
+            while not self._ended and (discussion := self._pull_requests.next()):
                 read = self._read_at(discussion)
                 if read.comment.found or read.pull_request.own:
                     self._read.append(read)
                     self._ended = review.stops_history(read.facts, self._scope, branch=self._branch)
                     self._log_decision(read)
                     return True
-        except _NoRequestsLeft:
+        except NoRequestsLeft:
             _log.info("No older record is read: the requests that this run may make of GitHub are used up.")
         self._ended = True
         return False
@@ -146,110 +131,22 @@ class ReviewHistory:
         counted = {one.pull_request.number for one in self.reviews.counted if one.pull_request}
         return [read for read in self._read if read.pull_request.number in counted and read.comment.record]
 
-    def _afford(self, requests: int) -> None:
-        if not self._can_afford(requests + MARKING):
-            raise _NoRequestsLeft
-
-    def _can_afford(self, requests: int) -> bool:
-        return self._github.requests + requests <= self._last_request
-
-    def _start(self) -> None:
-        if self._page is None:
-            page = self._github.merged(branch=self._branch, commit=self._sha)
-            self._commits = {commit: age for age, commit in enumerate(page.commits)}
-            self._add(page)
-
-    def _add(self, page: MergedPage) -> None:
-        self._page = page
-        for discussion in (*page.newest, *page.listed):
-            if discussion.pull_request.number not in self._given:
-                self._waiting[discussion.pull_request.number] = discussion
-
-    def _next(self) -> Discussion | None:
-        while True:
-            ready = self._ready()
-            if ready:
-                number = ready[0].pull_request.number
-                self._given.add(number)
-                return self._waiting.pop(number)
-            if self._page and self._page.more is None:
-                return None
-            self._afford(1)
-            if self._page is None:
-                self._start()
-            else:
-                self._add(self._github.merged(branch=self._branch, commit=self._sha, after=self._page.more))
-
-    def _ready(self) -> list[Discussion]:
-        """The pull requests that were merged after all that are not listed yet, newest merge first."""
-        page = self._page
-        if page is None:
-            return []
-        bound = page.listed[-1].updated_at if page.more else ""
-        ready = [discussion for discussion in self._waiting.values() if _merged_at(discussion) > bound]
-        return sorted(ready, key=self._merge_order, reverse=True)
-
-    def _merge_order(self, discussion: Discussion) -> tuple[str, int, int]:
-        """By the time of the merge. Within one second by the order of the commits, then by the number."""
-        pull_request = discussion.pull_request
-        age = self._commits.get(pull_request.merge_commit_sha or "", len(self._commits))
-        return _merged_at(discussion), -age, pull_request.number
-
-    def _is_own(self, discussion: Discussion) -> bool:
-        return discussion.pull_request.merge_commit_sha == self._sha
-
     def _read_at(self, discussion: Discussion) -> _Read:
-        read = self._without_comment(discussion)
+        read, own = self._without_comment(discussion), self._pull_requests.is_own(discussion)
         ours: list[TrustedComment] = []
-        for comment in self._our_comments(discussion):
+        for comment in self._our_comments.at(discussion):
             ours.append(comment)
             if comment.comment.first_line == self._scope.marker:
                 read.comment.found = FoundRecord.of(comment)
-                return _Read(self._pull_request_facts(discussion), read.comment)
-        scopes = self._other_scopes(ours) if self._is_own(discussion) else ()
+                facts = _facts(discussion, contained=self._pull_requests.contains(discussion), own=own)
+                return _Read(facts, read.comment)
+        scopes = self._other_scopes(ours) if own else ()
         return _Read(read.pull_request, read.comment, tuple(scopes))
 
     def _without_comment(self, discussion: Discussion) -> _Read:
-        number = discussion.pull_request.number
+        number, own = discussion.pull_request.number, self._pull_requests.is_own(discussion)
         comment = PlanComment(self._github, number=number, scope=self._scope)
-        own = self._is_own(discussion)
-        return _Read(_pull_request(discussion, contained=own, own=own), comment)
-
-    def _pull_request_facts(self, discussion: Discussion) -> review.PullRequestFacts:
-        merge, own = discussion.pull_request.merge_commit_sha, self._is_own(discussion)
-        contained = own or merge in self._commits
-        if not contained and merge is not None:
-            self._afford(1)
-            contained = self._github.contains(commit=self._sha, ancestor=merge)
-        return _pull_request(discussion, contained=contained, own=own)
-
-    def _our_comments(self, discussion: Discussion) -> Iterator[TrustedComment]:
-        """The comments that our token wrote, oldest first. Pages are read as they are needed."""
-        page = discussion
-        while True:
-            self._fetch(page)
-            for id_ in page.our_comments:
-                text = self._texts.get(id_)
-                if text and text.viewer_did_author:
-                    yield text
-            if page.more is None:
-                return
-            self._afford(2)
-            page = self._github.discussion(discussion.pull_request.number, after=page.more)
-
-    def _fetch(self, discussion: Discussion) -> None:
-        """Fetch the texts of a pull request's comments, and in the same request those of the next pull requests."""
-        ids = [id_ for id_ in discussion.our_comments if id_ not in self._texts]
-        if not ids:
-            return
-        for later in self._ready():
-            more = [id_ for id_ in later.our_comments if id_ not in self._texts]
-            if len(ids) + len(more) > MOST_COMMENTS:
-                break
-            ids += more
-        self._afford(1)
-        comments = self._github.trusted_comments(ids)
-        self._texts |= {id_: comments.get(id_) for id_ in ids}
+        return _Read(_facts(discussion, contained=own, own=own), comment)
 
     @staticmethod
     def _other_scopes(comments: Collection[TrustedComment]) -> Iterator[Scope]:
@@ -298,7 +195,7 @@ class ReviewHistory:
         marked, held = Marked(), False
         for read in self._counted():
             new_text = text if read is self._main else None
-            if held and new_text is None and not self._is_marked(read, left) and not self._can_afford(MARKING):
+            if held and new_text is None and not self._is_marked(read, left) and not self._budget.can_afford(MARKING):
                 break
             number = read.pull_request.number
             try:
@@ -319,11 +216,7 @@ class ReviewHistory:
         return record is not None and record == review.mark_used(record, left)
 
 
-def _merged_at(discussion: Discussion) -> str:
-    return discussion.pull_request.merged_at or ""
-
-
-def _pull_request(discussion: Discussion, *, contained: bool, own: bool) -> review.PullRequestFacts:
+def _facts(discussion: Discussion, *, contained: bool, own: bool) -> review.PullRequestFacts:
     pull_request = discussion.pull_request
     return review.PullRequestFacts(
         number=pull_request.number,
