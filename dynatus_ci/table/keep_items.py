@@ -208,13 +208,8 @@ def consequence(difference: Difference) -> str:
 
 def notes(comparison: Comparison) -> Iterator[str]:
     """What people must know before a table is deleted whose items are kept."""
-    copy, cost = code(name(comparison.name)), estimate(comparison)
-    index = ", and as many write units again for each index" if comparison.desired.indexes() else ""
-    yield (
-        f"The items are copied to {copy} first, and back afterwards. That takes about {span(cost.seconds)} or more, "
-        f"and uses about {cost.read_units:,} read units and {cost.write_units:,} write units{index}."
-    )
-    yield f"For about {span(AWAY[0] + cost.back)} or more of that time, the table does not exist or is incomplete."
+    cost = estimate(comparison)
+    yield from _duration(comparison, cost)
     yield "Stop all writers before apply, and start them when it has ended: what they write meanwhile may be lost."
     if comparison.facts.backups:
         yield "Before the deletion apply makes a backup, and its report names it."
@@ -224,6 +219,20 @@ def notes(comparison: Comparison) -> Iterator[str]:
     if cost.items > copying.LARGE:
         memory = f"{cost.memory / 1e9:.1f} GB of memory"
         yield f"Comparing so many items takes about {memory} on the machine that runs apply."
+
+
+def _duration(comparison: Comparison, cost: Cost) -> Iterator[str]:
+    copied = f"The items are copied to {code(name(comparison.name))} first, and back afterwards."
+    if not _id(comparison.actual):  # a baseline says nothing of items
+        yield f"{copied} How long that takes, and what it uses, is not known without the account."
+        yield "For a part of that time, the table does not exist or is incomplete."
+        return
+    index = ", and as many write units again for each index" if comparison.desired.indexes() else ""
+    yield (
+        f"{copied} That takes about {span(cost.seconds)} or more, and uses about {cost.read_units:,} read units and "
+        f"{cost.write_units:,} write units{index}."
+    )
+    yield f"For about {span(AWAY[0] + cost.back)} or more of that time, the table does not exist or is incomplete."
 
 
 def left_notes(comparison: Comparison) -> Iterator[str]:

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from dynatus_ci import engine
 from dynatus_ci.engine import Event, EventKind
 from dynatus_ci.errors import FailureReason
+from dynatus_ci.table import build
 from dynatus_ci.table.model import Action, Plan
 from dynatus_ci.table.outcome import Outcome
 from tests.integration.moving import held, order, written_at, written_to
@@ -494,3 +496,10 @@ def test_another_local_index_keeps_the_items(world: World) -> None:
     items = held(world, NAME)
     ends_well(world, items, local)
     assert world.simulator.tables[NAME].local_indexes
+
+
+def test_a_plan_without_an_account_gives_no_figures_of_items() -> None:
+    before, after = build.desired(BEFORE), build.desired(AFTER)
+    (change,) = engine.plan_against([before], [after], region="eu-west-1", endpoint=None).tables
+    assert "How long that takes, and what it uses, is not known without the account." in " ".join(change.notes)
+    assert "read units" not in " ".join(change.notes)
