@@ -15,6 +15,7 @@ from dynatus_ci.aws.waits import WaitOutcome
 from dynatus_ci.definitions import loader
 from dynatus_ci.engine import Event, Options
 from dynatus_ci.errors import AwsError, DynatusError, InvalidDefinitions, NoDefinitions, Refused
+from dynatus_ci.inputs import DEFAULT_PATH
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Plan, Table
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import boto3
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-DEFAULT_PATH = "resources/dynamo"
 Definition = Table | Mapping[str, Any]
 """A `Table`, or a mapping with CreateTable's parameters and the settings that CreateTable lacks."""
 
@@ -187,10 +187,9 @@ def apply_tables(
         The result. A refused or failed table is in it, and does not raise (see `Result.result`).
     """
     aws, tables = connection.from_client(client, session), _tables(definitions)
-    records = None
-    if reviewed is not None:
-        records = review.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint)
-    gate = review.Gate(records, tuple(allow_destructive))
+    gate = review.Gate.of_plan_file(
+        reviewed, allow_destructive, account=aws.account, region=aws.region, endpoint=aws.endpoint
+    )
     return engine.apply(
         aws,
         tables,

@@ -225,14 +225,14 @@ def _reads(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
 
 def _scaling_reads(table: Table) -> Iterator[_Grant]:
     """For a capacity that scales, and for what stays behind when a table goes."""
-    if table.absent or table.at(("BillingMode",)) == "PROVISIONED" or scaling.mentioned(table):
+    if table.absent or table.provisioned or scaling.mentioned(table):
         for operation in (*SCALING, SCHEDULES) if scaling.mentioned(table) else SCALING:
             yield _Grant("Read", f"{scaling.SERVICE}:{operation}", topic=AUTO_SCALING)
 
 
 def _scaling_changes(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     """Targets and policies, where the file has them, and the removal of those that an index or the table leaves."""
-    leaves = table.at(("BillingMode",)) == "PROVISIONED" and table.manages(indexes.GLOBAL)
+    leaves = table.provisioned and table.manages(indexes.GLOBAL)
     if not (table.absent or leaves or scaling.mentioned(table)):
         return
     target = scope.arn(scaling.SERVICE, "scalable-target/*")

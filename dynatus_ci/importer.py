@@ -143,7 +143,7 @@ def _observed(aws: Aws, name: str) -> Table:
 def _scaled(how: _Import, table: Table) -> tuple[Table, AccountFacts]:
     """The table with its auto scaling, and what its plan rests on. Only a provisioned capacity scales."""
     facts, paths = how.cache.facts(), tuple(targets.paths(table))
-    if table.at(("BillingMode",)) != "PROVISIONED":
+    if not table.provisioned:
         return table, replace(facts, scaling={}, schedules={})
     facts = how.cache.answer(MissingFacts(scaling=True, schedules=True), table, facts)
     places = {targets.key(table.name, path) for path in paths}

@@ -40,6 +40,8 @@ class Checking(StrEnum):
     NONE = "none"
 
 
+DEFAULT_PATH: Final = "resources/dynamo"
+
 Text: TypeAlias = str | Sequence[str]
 """The text of an input. An option of the command that can be repeated has a list of texts."""
 
@@ -55,7 +57,7 @@ class Inputs:
     """
 
     mode: Mode = Mode.PLAN
-    path: str = "resources/dynamo"
+    path: str = DEFAULT_PATH
     region: str | None = None
     endpoint_url: str | None = None
     account: str | None = None
@@ -195,7 +197,7 @@ def _params(text: Text) -> dict[str, str]:
 
 def _one(text: Text) -> str:
     if not isinstance(text, str):
-        raise ValueError("is given more than once")  # noqa: TRY004  # the user is wrong, not the caller
+        raise TypeError("only some options of the command can be repeated")
     return text.strip()
 
 

@@ -13,12 +13,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from dynatus_ci import disk, review
+from dynatus_ci import disk
 from dynatus_ci.definitions import files, loader
 from dynatus_ci.definitions.loader import Loaded
 from dynatus_ci.errors import Fault, InvalidDefinitions, InvalidInput
 from dynatus_ci.inputs import Checking, Inputs, Mode
-from dynatus_ci.review import Gate
 from dynatus_ci.table.model import Plan, Table
 from dynatus_ci.text import option
 
@@ -108,13 +107,6 @@ class Planning:
             before = self.tables(self.inputs.baseline)
             return engine.plan_against(before, tables, region=self.inputs.region, endpoint=self.inputs.endpoint_url)
         return engine.plan(self.connect(), tables, options=self.options)
-
-
-def gate(reviewed: Plan | None, aws: Aws, *, patterns: tuple[str, ...]) -> Gate:
-    """The gate of a plan document. Without one only destructive changes need an approval."""
-    if reviewed is None:
-        return Gate(None, patterns)
-    return Gate(review.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint), patterns)
 
 
 def useless_patterns(plan: Plan, patterns: Iterable[str]) -> tuple[str, ...]:

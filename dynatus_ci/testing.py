@@ -23,6 +23,7 @@ from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.aws.endpoints import is_aws_endpoint
 from dynatus_ci.errors import InvalidInput
+from dynatus_ci.inputs import DEFAULT_PATH
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Step, Table
 from dynatus_ci.text import code, shorten
@@ -105,7 +106,7 @@ def _names(aws: Aws) -> frozenset[str]:
 
 def dynamodb_tables(
     client: DynamoDBClient,
-    path: str | Path = api.DEFAULT_PATH,
+    path: str | Path = DEFAULT_PATH,
     *,
     environment: str | None = None,
     params: Mapping[str, str] | None = None,

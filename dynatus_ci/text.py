@@ -57,6 +57,12 @@ def codes(texts: Iterable[str]) -> str:
     return ", ".join(map(code, texts))
 
 
+def series(words: Iterable[str], last: str = "and") -> str:
+    """Words, or parts of a sentence, as one: `a, b and c`."""
+    *most, end = words
+    return f"{', '.join(most)} {last} {end}" if most else end
+
+
 def span(seconds: float) -> str:
     """A length of time in one unit: `45 s`, `9 min`, `3.5 h`."""
     if seconds < _MINUTE:

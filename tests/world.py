@@ -223,12 +223,8 @@ class World:
         return False
 
     def _gate(self, reviewed: Plan | None) -> review.Gate:
-        if reviewed is None:
-            return review.Gate(None, ("*",))
         aws = self.aws
-        return review.Gate(
-            review.plan_file(reviewed, account=aws.account, region=aws.region, endpoint=aws.endpoint), ("*",)
-        )
+        return review.Gate.of_plan_file(reviewed, ("*",), account=aws.account, region=aws.region, endpoint=aws.endpoint)
 
     def put_item(self, definition: Definition) -> None:
         """Put an item into the table, as an application would."""

@@ -151,7 +151,10 @@ class ApplyPolicy:
         """Read what was reviewed. Before that the gate only asks whether what is destructive is approved."""
         patterns = self.gate.patterns
         if self.approval != Approval.REVIEWED_PLAN:
-            self.gate = session.gate(self._reviewed, self._aws, patterns=patterns)
+            aws = self._aws
+            self.gate = Gate.of_plan_file(
+                self._reviewed, patterns, account=aws.account, region=aws.region, endpoint=aws.endpoint
+            )
         elif self._job.run.branch is None:
             self.gate = Gate(review.reviews_of((), self._job.scope(self._plan), branch=""), patterns)
         else:
@@ -307,7 +310,8 @@ class ApplyRun:
         gate, history = self._policy.gate, self._policy.history
         approved_by = gate.approved_by(self._plan)
         named = {arn.partition(":table/")[2]: arn for arn in _BACKUP.findall(history.text_before if history else "")}
-        return self._job.context(
+        return replace(
+            self._job.context(),
             approval=self._policy.approval,
             comment_url=history.url if history else None,
             label_on=" and ".join(map(pull_request, gate.sources(self._plan, unapproved=True))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from dynatus_ci import report, review
 from dynatus_ci.errors import DynatusError, FailureReason, Fault, Place
@@ -125,25 +125,22 @@ class Job:
         """The number of the pull request that plan comments on."""
         return self.inputs.pull_request or self.run.pull_request
 
-    def context(self, **facts: Any) -> ReportContext:  # noqa: ANN401  # ReportContext's own fields, checked there
+    def context(self) -> ReportContext:
         """What reports know of this run."""
         return ReportContext(
-            **{
-                "mode": self.inputs.mode.value,
-                "path": self.inputs.path,
-                "environment": self.inputs.environment,
-                "baseline": self.inputs.baseline,
-                "note": self.inputs.note,
-                "commit": self.run.head_sha or self.run.sha or None,
-                "repository_url": self.run.repository_url,
-                "run_url": self.run.url,
-                "summary_url": self.run.url,
-                "in_github": True,
-                "max_parallel": self.inputs.max_parallel,
-                "wait_minutes": None if self.inputs.detach else self.inputs.wait_minutes,
-                "warnings": tuple(map(_warning, self.warnings)),
-                **facts,
-            }
+            mode=self.inputs.mode.value,
+            path=self.inputs.path,
+            environment=self.inputs.environment,
+            baseline=self.inputs.baseline,
+            note=self.inputs.note,
+            commit=self.run.head_sha or self.run.sha or None,
+            repository_url=self.run.repository_url,
+            run_url=self.run.url,
+            summary_url=self.run.url,
+            in_github=True,
+            max_parallel=self.inputs.max_parallel,
+            wait_minutes=None if self.inputs.detach else self.inputs.wait_minutes,
+            warnings=tuple(map(_warning, self.warnings)),
         )
 
     def scope(self, plan: Plan) -> Scope:

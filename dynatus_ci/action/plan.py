@@ -161,7 +161,8 @@ def _context(job: Job, plan: Plan, *, outcome: CommentOutcome) -> ReportContext:
     if outcome.labelled and job.pull_request:
         destructive = (difference.id for difference in plan.differences if difference.risk is Risk.DESTRUCTIVE)
         approved_by = {**dict.fromkeys(destructive, review.by_label(job.pull_request)), **approved_by}
-    return job.context(
+    return replace(
+        job.context(),
         approval=job.inputs.approval_at(plan.endpoint).value,
         record=outcome.recorded,
         saved_in=job.inputs.out,

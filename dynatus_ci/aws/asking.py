@@ -92,7 +92,7 @@ def rate(aws: Aws, table: Table) -> float:
     """How many read units of a table may be used a second; infinite where nothing limits them."""
     if aws.emulator:
         return inf
-    if table.at(("BillingMode",)) == "PROVISIONED":
+    if table.provisioned:
         units = table.at(("ProvisionedThroughput", "ReadCapacityUnits"))
     else:
         units = table.at(("OnDemandThroughput", "MaxReadRequestUnits"))

@@ -17,7 +17,7 @@ from dynatus_ci.aws.client import NO_SESSION, Aws, pages
 from dynatus_ci.aws.copier import Copier
 from dynatus_ci.aws.registered import RegisteredTargets
 from dynatus_ci.table import build, copy_from, copying, emulators, keep_items, planner, restore_from, through_s3
-from dynatus_ci.table.aspects import ASPECTS, targets
+from dynatus_ci.table.aspects import ASPECTS, backups, targets
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.tags import Tags
@@ -157,7 +157,7 @@ class FactCache:
         asked = {missing.source: self._described(missing.source)} if missing.source else {}
         copied = self._is_copied(desired, facts) if missing.copied else facts.copied
         restored = self._backup(missing.backup, desired) if missing.backup else facts.backup
-        staging = self._staging(desired) if missing.staging else facts.staging
+        copy = self._staging(desired) if missing.staging else facts.staging
         transfer = self._transfer(desired, facts) if missing.transfer else facts.transfer
         return replace(
             self.facts(),
@@ -166,7 +166,7 @@ class FactCache:
             sources={**facts.sources, **asked},
             copied=copied,
             backup=restored,
-            staging=staging,
+            staging=copy,
             transfer=transfer,
             memory=facts.memory,
             scaling=facts.scaling,
@@ -284,9 +284,7 @@ def emptiness_of(aws: Aws, name: str) -> Emptiness:
         if failed.kind is ErrorKind.DENIED:
             return Emptiness.RECOVERABLE  # it may be on
         raise
-    recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription") or {}
-    on = recovery.get("PointInTimeRecoveryStatus") == "ENABLED"
-    return Emptiness.RECOVERABLE if on else Emptiness.EMPTY
+    return Emptiness.RECOVERABLE if backups.recovery(answer) else Emptiness.EMPTY
 
 
 def _holds_items(aws: Aws, name: str) -> bool:

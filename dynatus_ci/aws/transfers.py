@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dynatus_ci.aws.client import Aws
-from dynatus_ci.table import copy_from, through_s3
+from dynatus_ci.table import arns, through_s3
+from dynatus_ci.table.aspects import backups
 from dynatus_ci.table.facts import TableExport, TableImport, Transfer
 from dynatus_ci.table.model import Table
 
@@ -31,8 +32,7 @@ def look(aws: Aws, desired: Table, source: Table) -> Transfer:
         CallFailed: A read was denied, or did not succeed.
     """
     answer = aws.read("DescribeContinuousBackups", table=source.name, TableName=source.name)
-    recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription") or {}
-    fresh = _fresh_since(recovery)
+    fresh = _fresh_since(backups.recovery(answer))
     listed = _imports(aws, desired, source)
     imports = tuple(_import(aws, desired, one) for one in listed[:MOST_IMPORTS])
     exports = _Exports(aws, desired, source)
@@ -49,7 +49,7 @@ def look(aws: Aws, desired: Table, source: Table) -> Transfer:
 def _fresh_since(recovery: Mapping[str, Any]) -> datetime | None:
     """Since when an export is still used. By AWS's own clock: the table can be restored until some minutes ago."""
     latest = recovery.get("LatestRestorableDateTime")
-    if recovery.get("PointInTimeRecoveryStatus") != "ENABLED" or latest is None:
+    if latest is None:
         return None
     moment: datetime = latest
     return moment - timedelta(hours=through_s3.FRESH_HOURS)
@@ -107,7 +107,7 @@ def _began(summary: Mapping[str, Any]) -> datetime:
 
 def _imports(aws: Aws, desired: Table, source: Table) -> list[dict[str, Any]]:
     """The imports into tables of this name, as ListImports has them, the newest first."""
-    arn = copy_from.arn_beside(source, desired.name)
+    arn = arns.beside(source, desired.name)
     listed = aws.read_pages("ListImports", "ImportSummaryList", table=desired.name, TableArn=arn)["ImportSummaryList"]
     return sorted(listed, key=lambda one: one["StartTime"], reverse=True)
 

@@ -209,7 +209,13 @@ def apply(options: argparse.Namespace) -> int:
     reviewed = session.read(Path(file), name=input_value("reviewed", file)) if file else None
     tables, aws = planning.tables(), planning.connect()
     planned = engine.plan(aws, tables, options=planning.options)
-    gate = session.gate(reviewed, aws, patterns=planning.inputs.allow_destructive)
+    gate = Gate.of_plan_file(
+        reviewed,
+        planning.inputs.allow_destructive,
+        account=aws.account,
+        region=aws.region,
+        endpoint=aws.endpoint,
+    )
     context = _context(planning.inputs, approved=frozenset(gate.approved_by(planned)))
     _show_plan_first(options, report.plan(planned, context))
     _warn_of_patterns(planned, planning.inputs.allow_destructive)

@@ -169,6 +169,21 @@ _HELP = {
 _REPEATABLE: Final = {"params": "--param", "allow-destructive": "--allow-destructive", "ignore-tags": "--ignore-tags"}
 
 
+class _Once(argparse.Action):
+    """An option with one value: a second one must not replace it without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{code(option_string or self.dest)} is given twice")
+        setattr(namespace, self.dest, values)
+
+
 def _add(parser: argparse.ArgumentParser, *names: str) -> None:
     for name in names:
         if name == "path":
@@ -179,7 +194,7 @@ def _add(parser: argparse.ArgumentParser, *names: str) -> None:
             parser.add_argument("--detach", action="store_const", const="true", help=text)
         else:
             metavar, text = _HELP[name]
-            action = "append" if name in _REPEATABLE else "store"
+            action = "append" if name in _REPEATABLE else _Once
             flag = _REPEATABLE.get(name, f"--{name}")
             parser.add_argument(flag, dest=name, metavar=metavar, help=text, action=action)
 

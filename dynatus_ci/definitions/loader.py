@@ -48,13 +48,11 @@ class Loaded:
 
     Args:
         notes: Warnings.
-        files: How many files there are.
         blobs: The names of the files that were read, and git's hashes of their contents.
     """
 
     definitions: tuple[Definition, ...]
     notes: tuple[Fault, ...] = ()
-    files: int = 0
     blobs: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -97,7 +95,7 @@ def load(
     if not loading.definitions:
         raise NoDefinitions(str(path), found=_without_tables(str(path), discovered.files))
     notes = (*map(_link_note, discovered.links), *loading.notes, *_name_twins(loading.definitions), *loading.unused())
-    return Loaded(tuple(loading.definitions), notes, len(discovered.files), loading.blobs)
+    return Loaded(tuple(loading.definitions), notes, loading.blobs)
 
 
 def _without_tables(path: str, read: Sequence[files.File]) -> str:

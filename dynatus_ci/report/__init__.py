@@ -31,7 +31,7 @@ from dynatus_ci.report.safe_markdown import hide_accounts
 from dynatus_ci.table.fit import Answers
 from dynatus_ci.table.model import Plan, TableChange
 from dynatus_ci.table.outcome import Result
-from dynatus_ci.text import code, visible
+from dynatus_ci.text import visible
 
 if TYPE_CHECKING:
     import jinja2
@@ -48,7 +48,6 @@ __all__ = [
     "Size",
     "characters",
     "check",
-    "code",
     "difference",
     "drift",
     "error",
@@ -61,7 +60,6 @@ __all__ = [
     "plural",
     "result",
     "text",
-    "visible",
 ]
 
 

@@ -12,7 +12,6 @@ from dynatus_ci.report.quantities import plural
 from dynatus_ci.table.model import Action, Plan, Risk, TableChange
 from dynatus_ci.text import code, visible
 
-_LISTED_TABLES = 3
 _DRIFTED: dict[str, str] = {
     Action.CREATE: "missing",
     Action.UPDATE: "different",
@@ -76,7 +75,7 @@ def _repair(changed: Sequence[TableChange], context: ReportContext) -> Iterator[
         return
     there = [shlex.quote(visible(change.table)) for change in changed if change.action is not Action.CREATE]
     if there:
-        command = " ".join(["dynatus import", *(there if len(there) <= _LISTED_TABLES else ()), "--out DIR"])
+        command = " ".join(["dynatus import", *(there if len(there) <= wording.LISTED_TABLES else ()), "--out DIR"])
         yield f"To keep what the account has, change the files ({code(command)} shows how)."
     apply = "plan with `out` and apply with `reviewed`" if context.in_github else "run `dynatus apply`"
     yield f"To restore what the files say, {apply}."

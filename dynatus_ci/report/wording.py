@@ -77,7 +77,7 @@ def diff(actual: Value, desired: Value) -> tuple[str, ...]:
 # --- what is lost or disturbed ---------------------------------------------------------------------------------------
 
 _OTHER_CONSEQUENCE = "{name} of {table} will change."
-_LISTED_TABLES = 3
+LISTED_TABLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def tables(names: Sequence[str]) -> str:
     """Some tables, as a sentence: one by its name, several by their number and the first names."""
     if len(names) == 1:
         return code(names[0])
-    shown = [code(name) for name in names[:_LISTED_TABLES]]
+    shown = [code(name) for name in names[:LISTED_TABLES]]
     more = len(names) - len(shown)
     return f"{plural(len(names), 'table')} ({', '.join([*shown, *([f'{more:,} more'] if more else [])])})"
 

@@ -7,10 +7,8 @@ touch a network, a clock, a file or the environment, and it trusts no text: a re
 from __future__ import annotations
 
 from dynatus_ci.review.codec import (
-    COMMENT_BUDGET,
     compose,
     decode,
-    encode,
     fits_comment,
     remaining_characters,
     shortened,
@@ -19,43 +17,35 @@ from dynatus_ci.review.codec import (
 from dynatus_ci.review.counting import (
     CommentFacts,
     PullRequestFacts,
-    Review,
     Reviews,
-    plan_file,
     reviews_of,
     stops_history,
     untouched,
     why_not_counted,
 )
-from dynatus_ci.review.gate import BY_PATTERN, LABEL, Gate, by_label, covered, pattern
+from dynatus_ci.review.gate import LABEL, Gate, by_label, pattern
 from dynatus_ci.review.record import Record, Scope, Unfinished, mark_used, new_record, scope, unfinished
 from dynatus_ci.review.verdict import Files, Verdict, must_remove_label, superseded, verdict
 
 __all__ = [
-    "BY_PATTERN",
-    "COMMENT_BUDGET",
     "LABEL",
     "CommentFacts",
     "Files",
     "Gate",
     "PullRequestFacts",
     "Record",
-    "Review",
     "Reviews",
     "Scope",
     "Unfinished",
     "Verdict",
     "by_label",
     "compose",
-    "covered",
     "decode",
-    "encode",
     "fits_comment",
     "mark_used",
     "must_remove_label",
     "new_record",
     "pattern",
-    "plan_file",
     "remaining_characters",
     "reviews_of",
     "scope",

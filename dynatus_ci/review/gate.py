@@ -10,7 +10,7 @@ from itertools import islice
 from dynatus_ci import text
 from dynatus_ci.errors import Refusal
 from dynatus_ci.review import record as records
-from dynatus_ci.review.counting import OpenReview, Review, Reviews
+from dynatus_ci.review.counting import OpenReview, Review, Reviews, plan_file
 from dynatus_ci.table.model import Difference, Plan, Risk, Step, TableChange, Target
 from dynatus_ci.text import code, option
 
@@ -35,6 +35,20 @@ class Gate:
 
     reviews: Reviews | None = None
     patterns: tuple[str, ...] = ()
+
+    @classmethod
+    def of_plan_file(
+        cls,
+        reviewed: Plan | None,
+        patterns: Iterable[str],
+        *,
+        account: str | None,
+        region: str | None,
+        endpoint: str | None,
+    ) -> Gate:
+        """The gate of a plan file, at an endpoint. Without a file only what is destructive needs an approval."""
+        known = None if reviewed is None else plan_file(reviewed, account=account, region=region, endpoint=endpoint)
+        return cls(known, tuple(patterns))
 
     def refusal(self, change: TableChange, step: Step | None) -> Refusal | None:
         """Why a table may not be changed; None where it may. Asked before each step, on what was just observed.
@@ -190,5 +204,4 @@ def _settings(differences: Collection[Difference]) -> str:
         return "the whole table"
     names = {name: f"index {code(name)}" for name in map(records.index_name, differences) if name}
     names |= {each.path[0]: code(each.path[0]) for each in differences if not records.index_name(each)}
-    *most, last = (names[name] for name in sorted(names))
-    return f"{', '.join(most)} and {last}" if most else last
+    return text.series(names[name] for name in sorted(names))

@@ -15,7 +15,7 @@ from dataclasses import replace
 from enum import Enum
 
 from dynatus_ci.errors import FailureReason, Refusal
-from dynatus_ci.table import copying, import_count, items, through_s3
+from dynatus_ci.table import arns, copying, import_count, items, through_s3
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import Emptiness
@@ -374,15 +374,10 @@ def _untag(comparison: Comparison, difference: Difference) -> Step:
     )
 
 
-def arn_beside(table: Table | None, name: str) -> str:
-    """The ARN of a table of the same account and region as another one; `table/NAME` where none is known."""
-    return f"{table.info.arn.rpartition('/')[0] if table and table.info else 'table'}/{name}"
-
-
 def info(comparison: Comparison) -> TableInfo:
     """The table's identity and size; before it is there, by those of the source."""
     if comparison.info:
         return comparison.info
     source = _source(comparison)
-    made = TableInfo(table_id="", arn=arn_beside(source, comparison.name), status="ACTIVE")
+    made = TableInfo(table_id="", arn=arns.beside(source, comparison.name), status="ACTIVE")
     return replace(made, items=source.info.items, bytes=source.info.bytes) if source and source.info else made

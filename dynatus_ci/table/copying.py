@@ -164,7 +164,7 @@ def estimate(source: Table, target: Table, *, checked: bool, rate: int | None = 
 
 def _a_second(table: Table, kind: str, on_demand: int) -> int:
     units = table.at(("ProvisionedThroughput", f"{kind}CapacityUnits"))
-    provisioned = table.at(("BillingMode",)) == "PROVISIONED" and units
+    provisioned = table.provisioned and units
     limit = table.at(("OnDemandThroughput", f"Max{kind}RequestUnits"))
     return int(units if provisioned else min(on_demand, limit) if limit and limit > 0 else on_demand)
 

@@ -22,7 +22,7 @@ from dynatus_ci.table.aspects.ttl import TimeToLive
 from dynatus_ci.table.item_checks import OF_KEYS, Check, Extent, Misfit
 from dynatus_ci.table.items import KeyAttribute, key_names, may_repeat, unproven
 from dynatus_ci.table.model import Action, Difference, Effect, Path, Table, TableChange, Value
-from dynatus_ci.text import code, codes, option
+from dynatus_ci.text import code, codes, option, series
 
 OLDEST_SECONDS = 5 * 365 * 86_400
 """Items whose time is past for longer than five years do not expire."""
@@ -354,9 +354,7 @@ def _fit(items: str, read: Extent, count: int, parts: Sequence[str]) -> str:
     """That all items fit, as a sentence."""
     if not count and read is Extent.ALL:
         return f"There are no {items}, so there is nothing to check."
-    *most, last = parts
-    named = f"{', '.join(most)} and {last}" if most else last
-    return f"{'All ' if read is Extent.ALL else ''}{count:,} {items} fit {named}."
+    return f"{'All ' if read is Extent.ALL else ''}{count:,} {items} fit {series(parts)}."
 
 
 def _finding(path: Path, same: Sequence[Check]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import takewhile
 
-from dynatus_ci.table import copy_from, keep_items
+from dynatus_ci.table import arns, copy_from, keep_items
 from dynatus_ci.table.aspects import keys, tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
@@ -268,9 +268,7 @@ def _tagged(comparison: Comparison, operation: str, reason: str, wanted: Mapping
 def _arn(comparison: Comparison, table: str) -> str:
     """The ARN of the table or its copy, by that of the one that is there."""
     found = comparison.facts.staging.table if comparison.facts.staging else None
-    infos = (side.info for side in (comparison.actual, found) if side and side.info)
-    owner = next((info.arn.rpartition("/")[0] for info in infos), "table")
-    return f"{owner}/{table}"
+    return arns.beside(next((side for side in (comparison.actual, found) if side and side.info), None), table)
 
 
 # --- for the proof of a plan -----------------------------------------------------------------------------------------

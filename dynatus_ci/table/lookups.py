@@ -35,8 +35,7 @@ class MissingFacts:
     transfer: bool = False
 
     def __bool__(self) -> bool:
-        flags = (self.scaling, self.schedules, self.emptiness, self.probe, self.copied, self.staging, self.transfer)
-        return any(flags) or any(named is not None for named in (self.key, self.source, self.backup))
+        return self != MissingFacts()
 
 
 def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> MissingFacts:
@@ -85,7 +84,7 @@ def _manages_scaling(comparison: Comparison) -> bool:
 
 
 def _scales_for_replicas(comparison: Comparison) -> bool:
-    if comparison.desired.at(("BillingMode",)) != "PROVISIONED":
+    if not comparison.desired.provisioned:
         return False
     replicas = (aspect for aspect in support.readable(comparison) if aspect.name == "Replicas")
     return any(difference.desired is not None for aspect in replicas for difference in aspect.differences(comparison))

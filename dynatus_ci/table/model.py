@@ -185,6 +185,11 @@ class Table:
         """Whether the setting was written (in a definition) or read (of an actual table)."""
         return aspect in self.values
 
+    @property
+    def provisioned(self) -> bool:
+        """Whether its billing mode is PROVISIONED."""
+        return self.values.get("BillingMode") == "PROVISIONED"
+
     def indexes(self) -> Mapping[str, Value]:
         """The global secondary indexes by name; empty where none is mentioned."""
         return self.values.get("GlobalSecondaryIndexes") or {}

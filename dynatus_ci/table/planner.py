@@ -24,7 +24,6 @@ from dynatus_ci.table import (
 )
 from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys, recreating, scaling
 from dynatus_ci.table.aspects.base import Aspect, Comparison
-from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import AccountFacts, Emptiness
 from dynatus_ci.table.model import (
     Action,
@@ -40,7 +39,6 @@ from dynatus_ci.table.model import (
 from dynatus_ci.text import code, codes
 
 BILLING_MODE = capacity.BillingMode()
-ENCRYPTION = Encryption()
 GLOBAL_INDEXES = indexes.GlobalIndexes()
 UNREAD = "NOT READABLE YET"
 """The transition of an aspect whose reader does not find the table yet."""

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 from dynatus_ci.errors import FailureReason, Refusal
-from dynatus_ci.table import create_table, items, phrases
+from dynatus_ci.table import arns, create_table, items, phrases
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
@@ -349,8 +349,7 @@ def is_import(step: Step) -> bool:
 
 def _account(source: Table) -> str:
     """The account of the bucket: the source's own. So no bucket of a stranger gets the items."""
-    match = re.fullmatch(r"arn:[^:]*:dynamodb:[^:]*:([^:]*):.*", source.info.arn if source.info else "")
-    return match[1] if match else ""
+    return arns.account(source.info.arn) if source.info else ""
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

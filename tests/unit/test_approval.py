@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from dynatus_ci import review
 from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.review import CommentFacts, Gate, PullRequestFacts, Record, Scope
+from dynatus_ci.review.codec import COMMENT_BUDGET, encode
+from dynatus_ci.review.gate import covered
 from dynatus_ci.table.model import Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange, Value
 from dynatus_ci.table.outcome import Outcome
 
@@ -348,7 +350,7 @@ def test_the_label_is_offered_where_there_is_a_pull_request_to_put_it_on() -> No
     ],
 )
 def test_patterns_name_tables_or_indexes(pattern: str, table: str, kind: str, *, expected: bool) -> None:
-    assert review.covered(difference(kind, table), [pattern]) is expected
+    assert covered(difference(kind, table), [pattern]) is expected
 
 
 @pytest.mark.parametrize(
@@ -363,7 +365,7 @@ def test_patterns_name_tables_or_indexes(pattern: str, table: str, kind: str, *,
 )
 def test_the_words_that_a_refusal_offers_name_the_difference(kind: str, words: str) -> None:
     assert review.pattern(difference(kind)) == words
-    assert review.covered(difference(kind), [words])
+    assert covered(difference(kind), [words])
 
 
 @pytest.mark.parametrize(
@@ -510,8 +512,8 @@ def test_a_comment_is_trusted_if_it_is_ours_and_nobody_else_edited_it(
 def test_a_plan_file_is_judged_like_one_open_record(
     reviewed: Plan, now: TableChange, patterns: tuple[str, ...], expected: FailureReason | None
 ) -> None:
-    kept = review.plan_file(reviewed, account="123456789012", region="eu-west-1", endpoint=None)
-    refusal = Gate(kept, patterns).refusal(now, now.steps[0])
+    gate = Gate.of_plan_file(reviewed, patterns, account="123456789012", region="eu-west-1", endpoint=None)
+    refusal = gate.refusal(now, now.steps[0])
     assert (refusal.reason if refusal else None) == expected
 
 
@@ -532,7 +534,7 @@ def test_three_thousand_differences_of_a_thousand_tables_fit(kinds: tuple[str, .
     assert review.fits_comment(kept)
     text = "x" * review.remaining_characters(kept)
     body = review.compose(text, scope=SCOPE, record=kept)
-    assert len(body) <= review.COMMENT_BUDGET
+    assert len(body) <= COMMENT_BUDGET
     assert review.decode(body) == kept
 
 
@@ -593,20 +595,20 @@ def test_a_record_never_outgrows_its_comment() -> None:
     others = [replace(each, table=f"other-{each.table}") for each in big.differences]
     after = review.mark_used(kept, review.unfinished([*big.differences, *others]))
     rewritten = review.with_record(body, after)
-    assert len(rewritten) <= review.COMMENT_BUDGET + 20
+    assert len(rewritten) <= COMMENT_BUDGET + 20
     short = review.decode(rewritten)
     assert short is not None
     assert short.tables == kept.tables
     assert short.older == {}
     assert review.fits_comment(review.shortened(after))
     small = review.mark_used(kept, {})
-    assert len(review.encode(small)) < 500
+    assert len(encode(small)) < 500
     assert review.shortened(small) == small
 
 
 def test_a_record_of_version_0_1_is_read() -> None:
     """It closed whole tables, by a flag or by leaving them out of a list."""
-    line = review.encode(review.new_record(plan(change("tag"), change("ttl", table="orders")), SCOPE, head="abc"))
+    line = encode(review.new_record(plan(change("tag"), change("ttl", table="orders")), SCOPE, head="abc"))
     document = json.loads(line.removeprefix("<!-- dynatus-ci-record:1 ").removesuffix(" -->"))
     packed = bytearray(base64.b64decode(document["tables"]))
     packed[6] |= 1 << 5
@@ -626,7 +628,7 @@ def test_a_record_holds_no_account_number_and_nothing_that_means_something_to_gi
         path="./a//b/../c/",
         prefix="",
     )
-    line = review.encode(review.new_record(plan(change("drop")), here, head="abc"))
+    line = encode(review.new_record(plan(change("drop")), here, head="abc"))
     inside = line.removeprefix("<!-- dynatus-ci-record:1 ").removesuffix(" -->")
     assert "12345678" not in line
     assert line.isascii()
@@ -659,7 +661,7 @@ def test_the_key_is_over_the_scope(one: dict[str, str], other: dict[str, str], *
 
 
 def body(**changed: Value) -> str:
-    line = review.encode(review.new_record(plan(change("drop", "tag")), SCOPE, head="abc"))
+    line = encode(review.new_record(plan(change("drop", "tag")), SCOPE, head="abc"))
     document = json.loads(line.removeprefix("<!-- dynatus-ci-record:1 ").removesuffix(" -->"))
     document = {name: value for name, value in {**document, **changed}.items() if value != "gone"}
     return f"{SCOPE.marker}\ntext\n<!-- dynatus-ci-record:1 {json.dumps(document)} -->"

@@ -85,6 +85,7 @@ def test_the_help_of_a_command_has_an_example_and_its_exit_statuses(
         (["completion", "fish"], "shell cannot be fish. Use one of bash, zsh, tcsh."),
         (["import"], "--out is missing. See dynatus import --help."),
         (["plan", "--region"], "--region needs a value. See dynatus plan --help."),
+        (["plan", "--environment", "a", "--environment", "b"], "--environment is given twice."),
         (["plan", "--detailed-exitcode=1"], "--detailed-exitcode takes no value, and 1 was given."),
         (["--verson"], "--verson is not an option of dynatus. Did you mean --version?"),
     ],

@@ -120,8 +120,8 @@ def test_loading_stops_early_if_there_are_too_many_faults(tmp_path: Path) -> Non
 def test_every_example_is_valid_under_every_environment(environment: str | None, params: Mapping[str, str]) -> None:
     folders = sorted({path.parent for path in (ROOT / "examples").rglob("*.edn")})
     loaded = [loader.load(folder, environment=environment, params=params, root=ROOT) for folder in folders]
-    assert sum(each.files for each in loaded) >= len(list((ROOT / "examples").rglob("*.edn")))
-    assert all(len(each.definitions) >= each.files for each in loaded)
+    assert sum(len(each.blobs) for each in loaded) >= len(list((ROOT / "examples").rglob("*.edn")))
+    assert all(len(each.definitions) >= len(each.blobs) for each in loaded)
 
 
 def test_a_definition_has_plain_values_and_the_place_of_its_brace(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_more_indexes_than_usual_are_a_note(tmp_path: Path) -> None:
 def test_500_files_are_loaded(tmp_path: Path) -> None:
     write(tmp_path, **{f"t{number}": TABLE.format(f"table-{number}") for number in range(500)})
     loaded = loader.load(".", root=tmp_path)
-    assert (loaded.files, len({definition.table for definition in loaded.definitions})) == (500, 500)
+    assert (len(loaded.blobs), len({definition.table for definition in loaded.definitions})) == (500, 500)
 
 
 # --- nothing there ---------------------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ def test_a_path_out_of_the_working_directory_through_a_link_is_refused(tmp_path:
     for path in ("out", "out/b.edn", tmp_path / "work/out"):
         with pytest.raises(InvalidInput, match="leads out of the working directory"):
             loader.load(path, root=tmp_path / "work")
-    assert loader.load("inside", root=tmp_path / "work").files == 1
+    assert len(loader.load("inside", root=tmp_path / "work").blobs) == 1
 
 
 def test_links_that_lead_in_circles_are_no_definitions(tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_a_module_in_the_definitions_folder_is_never_imported(tmp_path: Path, mo
     (tmp_path / "edn_format.py").write_text("raise SystemExit(7)", encoding="utf-8")
     write(tmp_path, a=TABLE.format("users"))
     monkeypatch.chdir(tmp_path)
-    assert loader.load(".").files == 1
+    assert len(loader.load(".").blobs) == 1
 
 
 def test_a_definition_file_that_is_a_process_environment_leaks_nothing(tmp_path: Path) -> None:

@@ -21,6 +21,17 @@ STARTING = 8
 OFF: Value = {"PointInTimeRecoveryEnabled": False}
 
 
+def recovery(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Point-in-time recovery that is on, from DescribeContinuousBackups; empty where it is off.
+
+    ContinuousBackupsStatus is always ENABLED; the recovery's own status tells.
+    """
+    found: Mapping[str, Any] = (answer.get("ContinuousBackupsDescription") or {}).get(
+        "PointInTimeRecoveryDescription"
+    ) or {}
+    return found if found.get("PointInTimeRecoveryStatus") == "ENABLED" else {}
+
+
 class PointInTimeRecovery(Aspect):
     """Point-in-time recovery. Off, or a shorter period, loses a window that no revert brings back."""
 
@@ -46,12 +57,9 @@ class PointInTimeRecovery(Aspect):
             yield Finding((self.name, "RecoveryPeriodInDays"), "recovery-period", message, "Leave it out.", At.KEY)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
-        """ContinuousBackupsStatus is always ENABLED; the recovery's own status tells."""
-        recovery = (answer.get("ContinuousBackupsDescription") or {}).get("PointInTimeRecoveryDescription") or {}
-        if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
-            return OFF
-        period = recovery.get("RecoveryPeriodInDays", LONGEST_PERIOD)
-        return {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": period}
+        on = recovery(answer)
+        period = on.get("RecoveryPeriodInDays", LONGEST_PERIOD)
+        return {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": period} if on else OFF
 
     def risk(self, actual: Value, desired: Value) -> Risk:
         if not actual["PointInTimeRecoveryEnabled"]:

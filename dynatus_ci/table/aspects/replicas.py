@@ -221,7 +221,7 @@ class Replicas(Aspect):
 
     def _without_scaling(self, comparison: Comparison) -> list[str]:
         """The table and indexes that must scale their writes before the replica is created, and do not."""
-        if comparison.desired.at(("BillingMode",)) != "PROVISIONED" or comparison.facts.scaling is None:
+        if not comparison.desired.provisioned or comparison.facts.scaling is None:
             return []
         side = (
             comparison.desired

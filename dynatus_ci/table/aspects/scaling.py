@@ -45,7 +45,7 @@ def matters(comparison: Comparison) -> bool:
     desired = comparison.desired
     if desired.absent or mentioned(desired):
         return True
-    provisioned = desired.at(("BillingMode",)) == "PROVISIONED"
+    provisioned = desired.provisioned
     seen = {*comparison.facts.memory.indexes, *(comparison.actual.indexes() if comparison.actual else ())}
     return desired.manages(INDEXES) and (provisioned or not seen <= desired.indexes().keys())
 
@@ -240,7 +240,7 @@ class _Scaling(Aspect):
     def refusal(self, comparison: Comparison, differences: tuple[Difference, ...]) -> Refusal | None:
         """A provisioned table with replicas scales its writes."""
         off = [phrases.owner(difference.path) for difference in differences if difference.desired == NONE]
-        provisioned = comparison.desired.at(("BillingMode",)) == "PROVISIONED"
+        provisioned = comparison.desired.provisioned
         if self.name != WRITES or not off or not provisioned or not comparison.keeps_replicas():
             return None
         return Refusal(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol, TypeAlias
@@ -29,7 +29,7 @@ from dynatus_ci.table.validation.value_types import (
     kind,
     listed,
 )
-from dynatus_ci.text import code, quoted, shorten
+from dynatus_ci.text import code, quoted, series, shorten
 
 MOST_FINDINGS = 100
 """In one definition. A file that is no definition at all would repeat one message thousands of times."""
@@ -220,7 +220,7 @@ class Choice:
         if word in self.words and not isinstance(value, Symbol | Character):
             return str(word)
         article = "an" if cursor.member.strip("`:")[:1] in "AEIOU" else "a"
-        words = _either(code(quoted(word)) for word in self.words)
+        words = series((code(quoted(word)) for word in self.words), "or")
         message = f"{self._shown(value)} is not {article} {cursor.member}; use {words}."
         meant = None if isinstance(value, Parameter) or not isinstance(value, str) else dialects.word(value, self.words)
         return cursor.refuse("unknown-value", message, hint=f"Did you mean {code(quoted(meant))}?" if meant else None)
@@ -411,7 +411,7 @@ class Structure:
         return reading
 
     def _keys(self) -> str:
-        return self.advice or f"Its keys are {_either((f'`:{member}`' for member in self.members), word='and')}."
+        return self.advice or f"Its keys are {series(f'`:{member}`' for member in self.members)}."
 
 
 NO_READING = Reading(None, None)
@@ -427,8 +427,8 @@ def _refuse_answered(keys: list[str], cursor: Cursor) -> None:
     """Refuse the members that only DynamoDB's answers have, as one finding."""
     instead = [f"`:{ANSWERED[key]}` for `:{key}`" for key in keys if ANSWERED[key]]
     it, are = ("them", "are") if keys[1:] else ("it", "is")
-    hint = f"Leave {it} out; write {_either(instead, word='and')}." if instead else f"Leave {it} out."
-    names = _either((f"`:{key}`" for key in keys), word="and")
+    hint = f"Leave {it} out; write {series(instead)}." if instead else f"Leave {it} out."
+    names = series(f"`:{key}`" for key in keys)
     message = f"{names} {are} output of `DescribeTable`. A definition cannot set {it}."
     cursor.inside(keys[0]).refuse("pasted-answer", message, hint=hint, at=At.KEY)
 
@@ -436,11 +436,6 @@ def _refuse_answered(keys: list[str], cursor: Cursor) -> None:
 def step(key: Value) -> str:
     """The step of a path that a key of a definition makes."""
     return key.written if isinstance(key, OtherKey) else str(key)
-
-
-def _either(words: Iterable[str], word: str = "or") -> str:
-    *others, last = words
-    return f"{', '.join(others)} {word} {last}" if others else last
 
 
 def _between(least: int, most: int | None) -> str:
