@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from dynatus_ci import action, review
 from dynatus_ci.definitions.files import git_blob
 from dynatus_ci.github.transport import Pace
+from dynatus_ci.review.record import table_hash
 from dynatus_ci.table.model import digest
 from tests import github_stub
 from tests.github_stub import GitHubStub
@@ -316,6 +317,11 @@ def scene(home: Path, door: Door = PROCESS) -> Iterator[Scene]:
         github_stub.serving(GitHubStub(), host=door.host) as github,
     ):
         yield Scene(home / "workspace", github, account, door=door)
+
+
+def is_used(record: review.Record, table: str) -> bool:
+    """Whether nothing of a table is open, neither in a record nor in older ones as far as it says."""
+    return record.older is not None and not {table_hash(table)} & {*record.tables, *record.older}
 
 
 def ran(status: int, runner: Path, *, log: str = "") -> Ran:

@@ -137,10 +137,6 @@ class Record:
         entry, older = self.entry(table), self.older.get(table_hash(table), frozenset())
         return tuple(id_ for id_ in ids if older is None or id_ in older or (entry and id_ in entry.differences))
 
-    def is_used(self, table: str) -> bool:
-        """Whether nothing of a table is open, neither here nor in older records as far as this one says."""
-        return self.older is not None and not {table_hash(table)} & {*self.tables, *self.older}
-
 
 def new_record(plan: Plan, scope: Scope, *, head: str | None) -> Record:
     """The record of a plan. Every table that would change is open."""

@@ -18,7 +18,7 @@ import pytest
 from dynatus_ci import review
 from dynatus_ci.definitions.files import git_blob
 from tests.github_stub import BOT, READ_ONLY_TOKEN, Answer, Fault
-from tests.scene import BRANCH, INDEX, NO_INDEXES, PATH, PROCESS, TTL, Door, Ran, Scene, scene, table, tags
+from tests.scene import BRANCH, INDEX, NO_INDEXES, PATH, PROCESS, TTL, Door, Ran, Scene, is_used, scene, table, tags
 from tests.simulator import Kind
 
 REFUSED = (1, "refused")
@@ -120,7 +120,7 @@ def test_what_was_planned_and_merged_is_applied(repo: Scene) -> None:
     assert ran.outputs["changed"] == "true"
     assert "issuecomment" in ran.outputs["comment-url"]
     assert "2 tables changed" in repo.comment(1)
-    assert all(repo.record(1).is_used(name) for name in ("users", "orders"))
+    assert all(is_used(repo.record(1), name) for name in ("users", "orders"))
     assert repo.plan(1).ending == NOOP
 
 
@@ -203,7 +203,7 @@ def test_the_result_is_told_and_noted_also_where_older_records_cannot_be_read(re
     assert ran.ending == APPLIED
     assert "::warning::GitHub did not answer" in ran.log
     assert "1 table changed" in repo.comment(1)
-    assert repo.record(1).is_used("users")
+    assert is_used(repo.record(1), "users")
 
 
 def test_a_used_up_record_that_cannot_be_written_fails_the_run(repo: Scene) -> None:
@@ -215,7 +215,7 @@ def test_a_used_up_record_that_cannot_be_written_fails_the_run(repo: Scene) -> N
     assert repo.apply(sha).ending == GITHUB
     repo.github.faults.clear()
     assert repo.apply(sha).ending == NOOP
-    assert repo.record(1).is_used("users")
+    assert is_used(repo.record(1), "users")
 
 
 # ---- what was not reviewed -------------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def test_the_account_changed_in_between(repo: Scene) -> None:
     assert ran.ending == CHANGED
     assert writes(repo) == []
     assert "TimeToLiveSpecification" in repo.comment(1)
-    assert repo.record(1).is_used("users") is False
+    assert is_used(repo.record(1), "users") is False
 
 
 @both_doors
@@ -265,7 +265,7 @@ def test_other_tables_go_on_beside_a_refused_one(repo: Scene) -> None:
     repo.account.start_over()
     assert repo.apply(sha).ending == CHANGED
     assert writes(repo) == ["CreateTable orders"]
-    assert (repo.record(1).is_used("orders"), repo.record(1).is_used("users")) == (True, False)
+    assert (is_used(repo.record(1), "orders"), is_used(repo.record(1), "users")) == (True, False)
 
 
 def test_a_direct_push_needs_a_pull_request_or_approval_none(repo: Scene) -> None:
@@ -642,7 +642,7 @@ def test_a_newer_record_closes_what_older_ones_approved(repo: Scene) -> None:
     by_hand(repo)
     planned(repo, 2, orders=table("orders", **tags(team="a")))
     assert repo.apply(repo.merge(2)).ending == APPLIED
-    assert repo.record(1).is_used("users")
+    assert is_used(repo.record(1), "users")
     for id_ in [id_ for id_, comment in repo.github.comments.items() if comment["issue_url"] == "/issues/2"]:
         del repo.github.comments[id_]
     stray(repo)
@@ -700,7 +700,7 @@ def test_an_approval_that_another_run_uses_up_meanwhile_is_used_up(repo: Scene) 
 
     when(repo, "IssueComment", use_up)
     assert repo.apply(sha).ending == CHANGED
-    assert repo.record(1).is_used("users")
+    assert is_used(repo.record(1), "users")
     assert writes(repo) == []
 
 
@@ -713,8 +713,8 @@ def test_a_cancelled_apply_is_picked_up_by_the_next_merge(repo: Scene) -> None:
     repo.write(orders=table("orders"))
     assert repo.apply(repo.merge(2)).ending == APPLIED
     assert sorted(writes(repo)) == ["CreateTable orders", "CreateTable users"]
-    assert repo.record(1).is_used("users")
-    assert repo.record(2).is_used("users")
+    assert is_used(repo.record(1), "users")
+    assert is_used(repo.record(2), "users")
 
 
 def test_a_destructive_one_of_a_cancelled_apply_is_named_by_its_own_label(repo: Scene) -> None:
@@ -785,7 +785,7 @@ def test_a_deletion_that_failed_is_withdrawn_with_its_file(repo: Scene) -> None:
     repo.account.faults.active.remove(fault)
     repo.write(users=None)
     assert repo.apply(merge_unplanned(repo, 2)).ending == NOOP
-    assert repo.record(1).is_used("users")
+    assert is_used(repo.record(1), "users")
     repo.write(users=absent)
     repo.account.start_over()
     assert repo.apply(merge_unplanned(repo, 3)).ending == MISSING
@@ -802,7 +802,7 @@ def test_the_only_definition_is_withdrawn_with_its_file_too(repo: Scene) -> None
     repo.account.start_over()
     repo.write(users=None)
     assert repo.apply(repo.push()).ending == (1, "failed", "invalid-input")
-    assert repo.record(1).is_used("users")
+    assert is_used(repo.record(1), "users")
     repo.write(users=absent)
     assert repo.apply(repo.push()).ending == NOT_MERGED
     assert writes(repo) == []
@@ -844,7 +844,7 @@ def test_a_table_that_cannot_be_read_keeps_its_review(repo: Scene) -> None:
     fault = repo.account.faults.deny("DescribeTable")
     fault.tables = ["users"]
     assert repo.apply(sha).ending == (1, "failed", "access-denied")
-    assert (repo.record(1).is_used("orders"), repo.record(1).is_used("users")) == (True, False)
+    assert (is_used(repo.record(1), "orders"), is_used(repo.record(1), "users")) == (True, False)
     repo.account.faults.active.remove(fault)
     repo.account.start_over()
     assert repo.apply(sha).ending == APPLIED

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.image import Image
-from tests.scene import INDEX, NO_INDEXES, PROCESS, TTL, Door, Scene, scene, table, tags
+from tests.scene import INDEX, NO_INDEXES, PROCESS, TTL, Door, Scene, is_used, scene, table, tags
 
 APPLIED, NOOP = (0, "applied", ""), (0, "noop", "")
 
@@ -48,7 +48,7 @@ def killed(home: Path, door: Door, *, call: int) -> bool:
         assert "DynamoDB plan" in first.summary
         repo.account.clock.advance(7200)
         assert repo.apply(sha).ending in {APPLIED, NOOP}
-        assert all(repo.record(1).is_used(name) for name in ("users", "orders"))
+        assert all(is_used(repo.record(1), name) for name in ("users", "orders"))
         assert repo.account.client().scan(TableName="users")["Count"] == 1
         with repo.through(PROCESS):
             assert repo.apply(sha).ending == NOOP

@@ -18,7 +18,7 @@ from dynatus_ci import action
 from dynatus_ci.review import codec
 from tests import github_stub
 from tests.github_stub import PERSON_TOKEN, Fault
-from tests.scene import BRANCH, HASTE, INDEX, NO_INDEXES, PATH, ROOT, TTL, Ran, Scene, scene, table, tags
+from tests.scene import BRANCH, HASTE, INDEX, NO_INDEXES, PATH, ROOT, TTL, Ran, Scene, is_used, scene, table, tags
 
 NOOP = (0, "noop", "")
 SECRET = "hunter2"
@@ -218,7 +218,7 @@ def test_an_apply_on_a_full_disk_closes_its_record_and_tells_in_the_comment(repo
     assert "The job summary could not be written: No space left on device." in log
     assert "The file of the step's outputs could not be written" in log
     assert "1 table changed" in repo.comment(1)
-    assert repo.record(1).is_used("users")
+    assert is_used(repo.record(1), "users")
 
 
 def test_a_bug_is_told_without_what_its_message_holds(tmp_path: Path) -> None:
@@ -579,7 +579,7 @@ def test_a_cancelled_apply_stops_after_the_call_and_a_re_run_goes_on(repo: Scene
     assert ran.ending == (1, "failed", "cancelled")
     assert "UpdateTimeToLive" not in {call.operation for call in repo.account.journal.writes()}
     assert "step" in repo.comment(1)
-    assert repo.record(1).is_used("users") is False
+    assert is_used(repo.record(1), "users") is False
     repo.account.faults.clear()
     repo.account.clock.advance(3600)
     assert repo.apply(sha).ending == (0, "applied", "")

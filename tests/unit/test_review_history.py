@@ -15,7 +15,7 @@ from dynatus_ci.review import Record, Scope
 from dynatus_ci.table.model import Action, Difference, Effect, Plan, TableChange
 from tests import github_stub
 from tests.github_stub import Fault, GitHubStub
-from tests.scene import HASTE
+from tests.scene import HASTE, is_used
 
 SCOPE = Scope(account="9012", region="eu-west-1", path="tables")
 SHA = "5" * 40
@@ -244,8 +244,8 @@ def test_what_a_run_has_not_left_to_do_is_closed_in_every_record_that_was_read(g
     read.set_main([7])
     marked = read.mark_used(review.unfinished([creation("table-3")]), text="the result")
     assert (marked.failed, marked.warnings) == (None, [])
-    assert [kept(github, number).is_used("table-7") for number in (7, 3)] == [True, True]
-    assert [kept(github, number).is_used("table-3") for number in (7, 3)] == [False, False]
+    assert [is_used(kept(github, number), "table-7") for number in (7, 3)] == [True, True]
+    assert [is_used(kept(github, number), "table-3") for number in (7, 3)] == [False, False]
     assert "the result" in github.bodies(7)[0]
     assert "text" in github.bodies(3)[0]
 
@@ -270,8 +270,8 @@ def test_what_another_run_closed_meanwhile_stays_closed(github: GitHubStub) -> N
         read.read_own()
     quick.mark_used({}, text="done")
     slow.write_progress("running")
-    assert kept(github, 7).is_used("table-7")
-    assert slow.reviews.counted[0].record.is_used("table-7")
+    assert is_used(kept(github, 7), "table-7")
+    assert is_used(slow.reviews.counted[0].record, "table-7")
 
 
 @pytest.mark.parametrize("deleted", [False, True])
@@ -303,7 +303,7 @@ def test_records_are_read_until_one_has_nothing_else_open(github: GitHubStub) ->
     read.read_own()
     assert read.find_open(left)
     read.mark_used(left, text="done")
-    assert [kept(github, number).is_used(f"table-{number}") for number in merges] == [True, False, True, True]
+    assert [is_used(kept(github, number), f"table-{number}") for number in merges] == [True, False, True, True]
     again = history(github)
     again.read_own()
     asked = len(github.calls)
@@ -324,7 +324,7 @@ def test_a_record_that_cannot_be_written_fails_the_run_unless_a_newer_one_holds_
     marked = read.mark_used({}, text="done")
     assert (f"#{lost}" in str(marked.failed)) is failed
     assert [f"#{lost}" in warning for warning in marked.warnings] == ([] if failed else [True])
-    assert kept(github, 10 - lost).is_used("any")
+    assert is_used(kept(github, 10 - lost), "any")
     assert list(history_of_all(github).open_for(creation("table-3"))) == []
 
 
@@ -341,4 +341,4 @@ def test_a_comment_kept_with_windows_line_ends_counts(github: GitHubStub) -> Non
     read = history(github)
     assert numbers(read) == [7]
     read.mark_used({}, text=None)
-    assert kept(github, 7).is_used("table-7")
+    assert is_used(kept(github, 7), "table-7")
