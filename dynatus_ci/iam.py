@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeAlias
 
 from dynatus_ci.errors import InvalidInput
 from dynatus_ci.table import copy_from, keep_items, probe, restore_from, through_s3
-from dynatus_ci.table.aspects import ASPECTS, indexes, scaling, targets
+from dynatus_ci.table.aspects import ASPECTS, scaling, targets
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
 from dynatus_ci.table.aspects.insights import Insights
@@ -30,7 +30,7 @@ from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.aspects.ttl import TimeToLive
-from dynatus_ci.table.model import DYNAMODB, Table, canonical
+from dynatus_ci.table.model import DYNAMODB, GLOBAL, Table, canonical
 from dynatus_ci.text import code, quoted
 
 Mode: TypeAlias = Literal["plan", "check", "drift", "apply"]
@@ -232,7 +232,7 @@ def _scaling_reads(table: Table) -> Iterator[_Grant]:
 
 def _scaling_changes(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     """Targets and policies, where the file has them, and the removal of those that an index or the table leaves."""
-    leaves = table.provisioned and table.manages(indexes.GLOBAL)
+    leaves = table.provisioned and table.manages(GLOBAL)
     if not (table.absent or leaves or scaling.mentioned(table)):
         return
     target = scope.arn(scaling.SERVICE, "scalable-target/*")

@@ -23,7 +23,7 @@ from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.facts import AccountFacts, Backup, Emptiness, StagingTable, Transfer
 from dynatus_ci.table.lookups import MissingFacts
-from dynatus_ci.table.model import Table
+from dynatus_ci.table.model import GLOBAL, Table
 from dynatus_ci.text import code
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"
@@ -181,7 +181,7 @@ class FactCache:
             schedules = self.scaling.schedules() if managed else facts.schedules
         except CallFailed as failed:
             if self._aws.emulator or (self._aws.endpoint and failed.kind is not ErrorKind.DENIED):
-                for name in (*targets.UNITS, *(f"{targets.INDEXES}.{name}" for name in targets.UNITS)):
+                for name in (*targets.UNITS, *(f"{GLOBAL}.{name}" for name in targets.UNITS)):
                     self._aws.remember_unsupported(name)
                 return replace(facts, scaling={}, schedules={})
             if failed.kind is ErrorKind.DENIED and (failed.code == NO_SESSION or not managed):

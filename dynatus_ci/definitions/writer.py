@@ -13,7 +13,7 @@ from dynatus_ci.definitions.formats import EDN, Format
 from dynatus_ci.definitions.nodes import MOST_WHOLE, is_tag
 from dynatus_ci.table.aspects import ASPECTS, indexes, keys, targets
 from dynatus_ci.table.aspects.policy import Policy
-from dynatus_ci.table.model import Table, Value, canonical, finite_limits
+from dynatus_ci.table.model import GLOBAL, Table, Value, canonical, finite_limits
 
 INSIGHTS = indexes.INSIGHTS.name
 UNWRITTEN = frozenset({"WarmThroughput"})
@@ -40,7 +40,7 @@ def definition(table: Table) -> dict[str, Value]:
         "BillingMode": table.at(("BillingMode",)),
         **_capacity(table.values),
         **({keys.LOCAL: local} if local else {}),
-        **({indexes.GLOBAL: global_} if global_ else {}),
+        **({GLOBAL: global_} if global_ else {}),
         **dict(_settings(table)),
     }
 

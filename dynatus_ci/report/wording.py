@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from dynatus_ci.report.quantities import plural
 from dynatus_ci.table import aspects, copy_from, keep_items, phrases, replacement, restore_from, usage
 from dynatus_ci.table.aspects import keys, targets
-from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.keys import LOCAL
-from dynatus_ci.table.model import Action, Difference, Effect, Path, Risk, Table, TableChange, Value
+from dynatus_ci.table.model import GLOBAL, Action, Difference, Effect, Path, Risk, Table, TableChange, Value
 from dynatus_ci.text import code
 
 _ORIGINS = {copy_from.PATH: copy_from.TITLE, restore_from.PATH: restore_from.TITLE}

@@ -12,7 +12,7 @@ from dynatus_ci.table.aspects import ASPECTS, indexes, keys
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.tags import Tags
-from dynatus_ci.table.model import Path, Table, TableInfo, Value
+from dynatus_ci.table.model import GLOBAL, Path, Table, TableInfo, Value
 
 _ORIGINS = (copy_from.NAME, through_s3.NAME, restore_from.NAME)
 """What says where the items of a new table come from."""
@@ -78,7 +78,7 @@ def actual(description: Mapping[str, Any], answers: Mapping[str, Mapping[str, An
 def _present(description: Mapping[str, Any]) -> Mapping[str, Any]:
     """Without the indexes and replicas that are being deleted: of these, `transitions` tells until they are gone."""
     # The description is copied only where it must be: it knows which call to blame for a member that it lacks.
-    statuses = {indexes.GLOBAL: "IndexStatus", Replicas.name: "ReplicaStatus"}
+    statuses = {GLOBAL: "IndexStatus", Replicas.name: "ReplicaStatus"}
     kept = {
         kind: [one for one in description[kind] if one.get(status) != "DELETING"]
         for kind, status in statuses.items()
@@ -117,7 +117,7 @@ def identity(description: Mapping[str, Any]) -> str:
 
 
 def _live(description: Mapping[str, Any]) -> TableInfo:
-    by_path = {(indexes.GLOBAL, index["IndexName"]): index for index in description.get(indexes.GLOBAL) or []}
+    by_path = {(GLOBAL, index["IndexName"]): index for index in description.get(GLOBAL) or []}
     return TableInfo(
         table_id=identity(description),
         arn=description.get("TableArn", ""),

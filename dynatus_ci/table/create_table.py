@@ -8,7 +8,7 @@ from __future__ import annotations
 from dynatus_ci.table import model
 from dynatus_ci.table.aspects import capacity, indexes, keys
 from dynatus_ci.table.aspects.base import Comparison
-from dynatus_ci.table.model import Value
+from dynatus_ci.table.model import GLOBAL, Value
 
 
 def bare(comparison: Comparison) -> dict[str, Value]:
@@ -25,5 +25,5 @@ def bare(comparison: Comparison) -> dict[str, Value]:
         **({"ProvisionedThroughput": throughput} if throughput else {}),
         **({"OnDemandThroughput": limits} if limits and capacity.keeps_limits(comparison, limits) else {}),
         **({keys.LOCAL: [keys.local_parameters(*index) for index in local.items()]} if local else {}),
-        **({indexes.GLOBAL: created} if created else {}),
+        **({GLOBAL: created} if created else {}),
     }

@@ -17,11 +17,11 @@ from itertools import groupby
 
 from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.table import copy_from, keep_items
-from dynatus_ci.table.aspects import indexes, keys
+from dynatus_ci.table.aspects import keys
 from dynatus_ci.table.aspects.ttl import TimeToLive
 from dynatus_ci.table.item_checks import OF_KEYS, Check, Extent, Misfit
 from dynatus_ci.table.items import KeyAttribute, key_names, may_repeat, unproven
-from dynatus_ci.table.model import Action, Difference, Effect, Path, Table, TableChange, Value
+from dynatus_ci.table.model import GLOBAL, Action, Difference, Effect, Path, Table, TableChange, Value
 from dynatus_ci.text import code, codes, option, series
 
 OLDEST_SECONDS = 5 * 365 * 86_400
@@ -132,7 +132,7 @@ def of_actual(change: TableChange, *, now: float) -> Asked | None:
 
 def _of(difference: Difference, actual: Table, desired: Table, now: int) -> Iterator[Question]:
     path = difference.path
-    if path[:1] == (indexes.GLOBAL,) and len(path) == 2:
+    if path[:1] == (GLOBAL,) and len(path) == 2:
         yield from about_keys([key for key in unproven(actual, desired) if key.owner == path])
     elif path == (TimeToLive.name,) and difference.desired["Enabled"]:
         for reason in (Misfit.EXPIRED, Misfit.NOT_A_NUMBER, Misfit.MILLISECONDS):
@@ -371,7 +371,7 @@ def _finding(path: Path, same: Sequence[Check]) -> str:
 
 
 def _then(path: Path) -> str:
-    if path[:1] == (indexes.GLOBAL,):
+    if path[:1] == (GLOBAL,):
         return " AWS would leave them out of the index, and refuse every later write of them."
     return " They cannot be copied."
 
@@ -380,7 +380,7 @@ def part(path: Path) -> str:
     """A part of a table in a sentence."""
     if path[:1] in _COPIES:
         return part(path[1:])
-    if path[:1] in {(indexes.GLOBAL,), (keys.LOCAL,)} and len(path) > 1:
+    if path[:1] in {(GLOBAL,), (keys.LOCAL,)} and len(path) > 1:
         return f"index {code(path[1])}"
     return "time to live" if path == (TimeToLive.name,) else "the key"
 

@@ -19,9 +19,9 @@ from enum import Enum
 from itertools import groupby, pairwise
 from typing import Any, TypeAlias
 
-from dynatus_ci.table.aspects import indexes, keys
+from dynatus_ci.table.aspects import keys
 from dynatus_ci.table.item_checks import OF_KEYS, Misfit
-from dynatus_ci.table.model import Path, Table
+from dynatus_ci.table.model import GLOBAL, Path, Table
 
 Item: TypeAlias = Mapping[str, Mapping[str, Any]]
 
@@ -223,7 +223,7 @@ def key_names(table: Table) -> tuple[str, ...]:
 def key_attributes(table: Table) -> tuple[KeyAttribute, ...]:
     """All key attributes of a table and its indexes."""
     owners: dict[Path, Mapping[str, Any]] = {keys.KEY: table.at(keys.KEY)}
-    for kind in (keys.LOCAL, indexes.GLOBAL):
+    for kind in (keys.LOCAL, GLOBAL):
         owners |= {(kind, name): index for name, index in (table.at((kind,)) or {}).items()}
     return tuple(
         KeyAttribute(
@@ -244,7 +244,7 @@ def unproven(source: Table, target: Table) -> tuple[KeyAttribute, ...]:
     A key of the other table proves that all its items fit. So does a local index, of the items that are in it. A global
     index proves nothing: it leaves out items that were there before it and do not fit.
     """
-    known = [it for it in key_attributes(source) if it.owner[0] != indexes.GLOBAL]
+    known = [it for it in key_attributes(source) if it.owner[0] != GLOBAL]
     unknown = []
     for wanted in key_attributes(target):
         lengths = [it.longest for it in known if _proves(it, wanted)]

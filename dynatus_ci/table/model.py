@@ -29,6 +29,7 @@ Path: TypeAlias = tuple[str, ...]
 """Where a value stands: the aspect, then for named members the name, then the member inside."""
 
 FORMAT = 1
+GLOBAL = "GlobalSecondaryIndexes"
 DYNAMODB = "dynamodb"
 """The service of almost every step, as boto3 names it."""
 
@@ -192,7 +193,7 @@ class Table:
 
     def indexes(self) -> Mapping[str, Value]:
         """The global secondary indexes by name; empty where none is mentioned."""
-        return self.values.get("GlobalSecondaryIndexes") or {}
+        return self.values.get(GLOBAL) or {}
 
     def under_way(self, path: Path) -> Iterator[tuple[Path, str]]:
         """The transitions at a path, above it or below it."""

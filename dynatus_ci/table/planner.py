@@ -26,6 +26,7 @@ from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys, recreatin
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.facts import AccountFacts, Emptiness
 from dynatus_ci.table.model import (
+    GLOBAL,
     Action,
     Difference,
     Effect,
@@ -389,7 +390,7 @@ def _notes(comparison: Comparison, aspects: Sequence[Aspect], differences: tuple
     unread = sorted(path[0] for path, status in transitions.items() if status == UNREAD)
     if unread:
         yield f"Not readable yet, so not compared: {codes(unread)}. Apply waits for it."
-    for member, noun in ((indexes.GLOBAL, "indexes"), (keys.LOCAL, "local indexes")):
+    for member, noun in ((GLOBAL, "indexes"), (keys.LOCAL, "local indexes")):
         actual = comparison.actual_at((member,))
         if actual and not comparison.desired.manages(member):
             names = codes(sorted(actual))

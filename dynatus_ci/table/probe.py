@@ -15,11 +15,10 @@ from typing import Any
 from dynatus_ci.errors import Refusal
 from dynatus_ci.table import names
 from dynatus_ci.table.aspects.base import Comparison
-from dynatus_ci.table.aspects.indexes import GLOBAL
 from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.tags import MOST, OURS, Tags, is_owner, owner
 from dynatus_ci.table.facts import ProbeState
-from dynatus_ci.table.model import Path, Step, Target, Value, canonical
+from dynatus_ci.table.model import GLOBAL, Path, Step, Target, Value, canonical
 from dynatus_ci.text import code
 
 SUFFIX = ".dynatus-probe"

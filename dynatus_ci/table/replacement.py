@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 from dynatus_ci.errors import Refusal
 from dynatus_ci.table import copy_from, create_table, keep_items, keep_steps, probe, unmanaged
-from dynatus_ci.table.aspects import ASPECTS, indexes, keys
+from dynatus_ci.table.aspects import ASPECTS, keys
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
 from dynatus_ci.table.aspects.stream import Stream
 from dynatus_ci.table.facts import Emptiness
 from dynatus_ci.table.keep_stages import KEEPS
-from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Risk, Step, Value, digest
+from dynatus_ci.table.model import DYNAMODB, GLOBAL, Difference, Effect, Risk, Step, Value, digest
 from dynatus_ci.text import code, codes
 
 RECOVERY = "PointInTimeRecoverySpecification"
@@ -66,14 +66,14 @@ def create_step(comparison: Comparison, differences: tuple[Difference, ...], uns
     parameters = create_table.bare(comparison)
     for aspect in included:
         parameters |= aspect.parameters(comparison.desired.at((aspect.name,)))
-    names = {aspect.name for aspect in included} | {indexes.GLOBAL}
+    names = {aspect.name for aspect in included} | {GLOBAL}
     served = [d for d in differences if d.path == () or (d.path[0] in names and len(d.path) < 3)]
     return Step(
         operation="CreateTable",
         parameters=parameters,
         reason="create the table",
         differences=tuple(difference.id for difference in served),
-        expects={(): {}, **{(indexes.GLOBAL, name): {} for name in comparison.desired.indexes()}},
+        expects={(): {}, **{(GLOBAL, name): {} for name in comparison.desired.indexes()}},
         waits_for="table and indexes ACTIVE",
         seconds=(2, 22),
     )
@@ -96,10 +96,10 @@ def unmentioned(comparison: Comparison) -> Iterator[str]:
         shown = described and aspect.name != "WarmThroughput" and not aspect.of_table
         if shown and not aspect.managed(comparison.desired) and not matches(aspect.initial, actual):
             yield aspect.name
-    for member in (indexes.GLOBAL, keys.LOCAL):
+    for member in (GLOBAL, keys.LOCAL):
         if comparison.actual_at((member,)) and not comparison.desired.manages(member):
             yield member
-    for owner in ((), *((indexes.GLOBAL, name) for name in comparison.desired.indexes())):
+    for owner in ((), *((GLOBAL, name) for name in comparison.desired.indexes())):
         path = (*owner, "OnDemandThroughput")
         actual, desired = comparison.actual_at(path) or {}, comparison.desired.at(path) or {}
         if any(units != -1 and member not in desired for member, units in actual.items()):
@@ -114,7 +114,7 @@ def refusal(comparison: Comparison) -> Refusal | None:
         return None
     if comparison.actual_at(("Replicas",)):
         return Refusal("The table has replicas. Remove them first, in a change of its own.")
-    members = {indexes.GLOBAL, unmanaged.VECTORS}
+    members = {GLOBAL, unmanaged.VECTORS}
     building = [path[1] for path in actual.transitions if len(path) == 2 and path[0] in members]
     if building:
         text = f"Index {code(building[0])} is being built or deleted. The table can be deleted when that has ended."

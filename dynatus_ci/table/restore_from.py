@@ -18,7 +18,7 @@ from dynatus_ci.table.aspects import indexes, keys
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import Backup
-from dynatus_ci.table.model import Difference, Effect, Risk, Step, TableInfo, Value
+from dynatus_ci.table.model import GLOBAL, Difference, Effect, Risk, Step, TableInfo, Value
 from dynatus_ci.text import code, codes
 
 NAME = "RestoreFrom"
@@ -53,7 +53,7 @@ def backup(description: Mapping[str, Any]) -> Backup:
         items=source.get("ItemCount", 0),
         bytes=details.get("BackupSizeBytes", source.get("TableSizeBytes", 0)),
         key=tuple(source["KeySchema"]),
-        indexes={kind: _shapes(features.get(kind) or ()) for kind in (indexes.GLOBAL, keys.LOCAL)} if told else None,
+        indexes={kind: _shapes(features.get(kind) or ()) for kind in (GLOBAL, keys.LOCAL)} if told else None,
         encrypted=not told or (features.get("SSEDescription") or {}).get("Status") == "ENABLED",
     )
 
@@ -153,8 +153,8 @@ def _misfit(comparison: Comparison, found: Backup) -> str | None:
 def restored(comparison: Comparison) -> dict[str, Value]:
     """The table that a restore makes, as parameters of CreateTable: what they leave out is initial."""
     table = create_table.bare(comparison)
-    made = {name: value for name, value in table.items() if name not in {indexes.GLOBAL, keys.LOCAL}}
-    made |= {kind: _kept(comparison, kind) for kind in (indexes.GLOBAL, keys.LOCAL) if comparison.desired.manages(kind)}
+    made = {name: value for name, value in table.items() if name not in {GLOBAL, keys.LOCAL}}
+    made |= {kind: _kept(comparison, kind) for kind in (GLOBAL, keys.LOCAL) if comparison.desired.manages(kind)}
     encryption = comparison.desired.at((Encryption.name,))
     return made | ({Encryption.name: encryption} if encryption else {})
 
@@ -170,7 +170,7 @@ def _has(found: Backup, kind: str, name: str, index: Mapping[str, Value]) -> boo
 def _kept(comparison: Comparison, kind: str) -> list[Value]:
     """The indexes of the file that the backup has too, as parameters. A restore warms none of them."""
     found = comparison.facts.backup or Backup()
-    one = indexes.parameters if kind == indexes.GLOBAL else keys.local_parameters
+    one = indexes.parameters if kind == GLOBAL else keys.local_parameters
     same = {name: index for name, index in _wanted_indexes(comparison, kind).items() if _has(found, kind, name, index)}
     return [{k: v for k, v in one(name, index).items() if k != "WarmThroughput"} for name, index in same.items()]
 
@@ -183,13 +183,13 @@ def step(comparison: Comparison, served: tuple[str, ...]) -> Step:
         served: The ids of the differences that are gone after it.
     """
     parameters = _parameters(comparison)
-    kept = [index["IndexName"] for index in restored(comparison).get(indexes.GLOBAL, ())]
+    kept = [index["IndexName"] for index in restored(comparison).get(GLOBAL, ())]
     return Step(
         operation=OPERATION,
         parameters=parameters,
         reason="restore the table from its backup",
         differences=served,
-        expects={(): {}, **{(indexes.GLOBAL, name): {} for name in kept}},
+        expects={(): {}, **{(GLOBAL, name): {} for name in kept}},
         waits_for="table and indexes ACTIVE",
         seconds=SECONDS,
     )
@@ -225,7 +225,7 @@ def is_restore(step: Step) -> bool:
 def _parameters(comparison: Comparison) -> dict[str, Value]:
     found, made = comparison.facts.backup or Backup(), restored(comparison)
     overrides = {f"{name}Override": made[name] for name in _OVERRIDDEN if name in made}
-    for kind, name in ((indexes.GLOBAL, "GlobalSecondaryIndexOverride"), (keys.LOCAL, "LocalSecondaryIndexOverride")):
+    for kind, name in ((GLOBAL, "GlobalSecondaryIndexOverride"), (keys.LOCAL, "LocalSecondaryIndexOverride")):
         # Without the override all indexes come back. An empty one drops all.
         if kind in made and found.indexes is not None and found.indexes[kind]:
             overrides[name] = made[kind]

@@ -21,7 +21,7 @@ from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import AccountFacts, TableExport, TableImport, Transfer
-from dynatus_ci.table.model import Difference, Step, Table, Value, digest
+from dynatus_ci.table.model import GLOBAL, Difference, Step, Table, Value, digest
 from dynatus_ci.text import code
 
 NAME = "Through"
@@ -57,7 +57,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataImport.Va
 _TAKEN = frozenset(
     {
         *("TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput"),
-        *("OnDemandThroughput", "GlobalSecondaryIndexes"),
+        *("OnDemandThroughput", GLOBAL),
     }
 )
 """The parameters of CreateTable that an import takes, beside the encryption."""
@@ -335,7 +335,7 @@ def _import(comparison: Comparison, source: Table, data: str) -> Step:
             "TableCreationParameters": parameters(comparison),
         },
         reason="create the table from the export",
-        expects={(): {}, **{("GlobalSecondaryIndexes", name): {} for name in comparison.desired.indexes()}},
+        expects={(): {}, **{(GLOBAL, name): {} for name in comparison.desired.indexes()}},
         waits_for="import COMPLETED, table and indexes ACTIVE",
         seconds=IMPORT_SECONDS,
         aspect=NAME,

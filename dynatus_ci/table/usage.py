@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dynatus_ci.table.aspects.indexes import GLOBAL
-from dynatus_ci.table.model import Difference, Effect, Plan, TableChange, Usage
+from dynatus_ci.table.model import GLOBAL, Difference, Effect, Plan, TableChange, Usage
 
 DAYS = 14
 """For how many days the reads are counted."""

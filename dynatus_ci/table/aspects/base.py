@@ -12,7 +12,19 @@ from typing import Any, ClassVar
 
 from dynatus_ci.errors import Refusal
 from dynatus_ci.table.facts import AccountFacts
-from dynatus_ci.table.model import DYNAMODB, Difference, Effect, Path, Phase, Risk, Step, Table, TableInfo, Value
+from dynatus_ci.table.model import (
+    DYNAMODB,
+    GLOBAL,
+    Difference,
+    Effect,
+    Path,
+    Phase,
+    Risk,
+    Step,
+    Table,
+    TableInfo,
+    Value,
+)
 from dynatus_ci.table.validation.findings import Finding
 from dynatus_ci.table.validation.shapes import Shape
 
@@ -49,7 +61,7 @@ class Comparison:
 
     def was_at(self, index: str, member: str) -> Value:
         """An actual global index's member; of an index that this run has deleted, what it was."""
-        actual = self.actual_at(("GlobalSecondaryIndexes", index)) or self.facts.memory.indexes.get(index) or {}
+        actual = self.actual_at((GLOBAL, index)) or self.facts.memory.indexes.get(index) or {}
         return actual.get(member)
 
     def keeps_replicas(self) -> bool:

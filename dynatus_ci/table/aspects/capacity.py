@@ -13,9 +13,9 @@ from dynatus_ci.errors import Refusal
 from dynatus_ci.table import emulators, phrases
 from dynatus_ci.table.aspects import indexes, targets, warm_throughput
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
-from dynatus_ci.table.aspects.indexes import GLOBAL, THROUGHPUT, billing_mode
+from dynatus_ci.table.aspects.indexes import THROUGHPUT, billing_mode
 from dynatus_ci.table.aspects.targets import PROVISIONED
-from dynatus_ci.table.model import Difference, Effect, Path, Risk, Step, Value, finite_limits
+from dynatus_ci.table.model import GLOBAL, Difference, Effect, Path, Risk, Step, Value, finite_limits
 from dynatus_ci.table.validation.shapes import Choice
 from dynatus_ci.text import code, codes
 

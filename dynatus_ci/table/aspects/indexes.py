@@ -16,12 +16,11 @@ from dynatus_ci.table.aspects import keys, scaling, targets, warm_throughput
 from dynatus_ci.table.aspects.base import FIXED_IN_INDEX, Aspect, Comparison
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.warm_throughput import WarmThroughput
-from dynatus_ci.table.model import Difference, Effect, Path, Phase, Risk, Step, Value
+from dynatus_ci.table.model import GLOBAL, Difference, Effect, Path, Phase, Risk, Step, Value
 from dynatus_ci.table.validation import shapes
 from dynatus_ci.table.validation.shapes import Shape, Structure, Whole
 from dynatus_ci.text import code
 
-GLOBAL = "GlobalSecondaryIndexes"
 INSIGHTS = Insights()
 SCALING = (scaling.Reads(), scaling.Writes())
 BACKFILL_SECONDS = 540

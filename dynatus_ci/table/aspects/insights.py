@@ -12,12 +12,11 @@ from typing import Any
 
 from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
-from dynatus_ci.table.model import Difference, Path, Phase, Risk, Step, Table, Value
+from dynatus_ci.table.model import GLOBAL, Difference, Path, Phase, Risk, Step, Table, Value
 from dynatus_ci.table.validation.shapes import Choice, Flag, Structure
 from dynatus_ci.text import code
 
 DEFAULT_MODE = "ACCESSED_AND_THROTTLED_KEYS"
-INDEXES = "GlobalSecondaryIndexes"
 OFF: Value = {"Enabled": False}
 FAILED = "FAILED"
 
@@ -38,7 +37,7 @@ class Insights(Aspect):
 
     def owns(self, path: Path) -> bool:
         """Of the table, or of an index."""
-        return path[:1] == (self.name,) or (len(path) == 3 and path[0] == INDEXES and path[2] == self.name)
+        return path[:1] == (self.name,) or (len(path) == 3 and path[0] == GLOBAL and path[2] == self.name)
 
     def managed(self, desired: Table) -> bool:
         """Mentioned for the table or for one of its indexes."""
@@ -51,8 +50,8 @@ class Insights(Aspect):
         """One call tells of the table and of all its indexes; what was never on is not listed."""
         summaries = {item.get("IndexName"): item for item in answer.get("ContributorInsightsSummaries") or []}
         yield (self.name,), self._value(summaries.get(None, {}))
-        for index in description.get(INDEXES) or []:
-            yield (INDEXES, index["IndexName"], self.name), self._value(summaries.get(index["IndexName"], {}))
+        for index in description.get(GLOBAL) or []:
+            yield (GLOBAL, index["IndexName"], self.name), self._value(summaries.get(index["IndexName"], {}))
 
     def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         """ENABLING and DISABLING, of each target."""
@@ -77,7 +76,7 @@ class Insights(Aspect):
 
     def _path(self, summary: Mapping[str, Any]) -> Path:
         """Of the table, or of an index."""
-        target = (INDEXES, summary["IndexName"]) if summary.get("IndexName") else ()
+        target = (GLOBAL, summary["IndexName"]) if summary.get("IndexName") else ()
         return (*target, self.name)
 
     def phrase(self, value: Mapping[str, Value]) -> str:
@@ -126,7 +125,7 @@ class Insights(Aspect):
             yield (self.name,)
         for name, index in desired.indexes().items():
             if self.name in index:
-                yield (INDEXES, name, self.name)
+                yield (GLOBAL, name, self.name)
 
     def _value(self, summary: Mapping[str, Any]) -> Value:
         if summary.get("ContributorInsightsStatus") not in {"ENABLED", "ENABLING"}:

@@ -17,8 +17,8 @@ from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
 from dynatus_ci.table.aspects.table_class import TableClass
-from dynatus_ci.table.aspects.targets import INDEXES, WRITES
-from dynatus_ci.table.model import Difference, Effect, Path, Phase, Risk, Step, Value
+from dynatus_ci.table.aspects.targets import WRITES
+from dynatus_ci.table.model import GLOBAL, Difference, Effect, Path, Phase, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import (
     INDEX_NAME,
@@ -52,7 +52,7 @@ REPLICA = Structure(
         "RegionName": Text(1),
         "KMSMasterKeyId": Text(1),
         **_OVERRIDES,
-        INDEXES: Sequence(Structure({"IndexName": INDEX_NAME, **_OVERRIDES}, required=("IndexName",)), least=1),
+        GLOBAL: Sequence(Structure({"IndexName": INDEX_NAME, **_OVERRIDES}, required=("IndexName",)), least=1),
         "TableClassOverride": TableClass.shape,
     },
     required=("RegionName",),
@@ -127,7 +127,7 @@ class Replicas(Aspect):
             f"KMS key {value['KMSMasterKeyId']}" if "KMSMasterKeyId" in value else "",
             phrases.units(value.get("ProvisionedThroughputOverride")),
             phrases.at_most(value.get("OnDemandThroughputOverride")),
-            *(f"index {name}: {self.phrase(index)}" for name, index in (value.get(INDEXES) or {}).items()),
+            *(f"index {name}: {self.phrase(index)}" for name, index in (value.get(GLOBAL) or {}).items()),
         )
         return overrides or "like the table"
 
@@ -203,7 +203,7 @@ class Replicas(Aspect):
 
     def _unscaled(self, comparison: Comparison) -> Refusal | None:
         missing = self._without_scaling(comparison)
-        new = [name for name in comparison.desired.indexes() if comparison.actual_at((INDEXES, name)) is None]
+        new = [name for name in comparison.desired.indexes() if comparison.actual_at((GLOBAL, name)) is None]
         later = [name for name in new if f"table/{comparison.name}/index/{name}" in missing]
         if later:
             return Refusal(
@@ -224,11 +224,9 @@ class Replicas(Aspect):
         if not comparison.desired.provisioned or comparison.facts.scaling is None:
             return []
         side = (
-            comparison.desired
-            if comparison.desired.manages(INDEXES) or comparison.actual is None
-            else comparison.actual
+            comparison.desired if comparison.desired.manages(GLOBAL) or comparison.actual is None else comparison.actual
         )
-        owners = ((), *((INDEXES, index) for index in side.indexes()))
+        owners = ((), *((GLOBAL, index) for index in side.indexes()))
         paths = ((*owner, WRITES) for owner in owners)
         return [targets.resource(comparison.name, path) for path in paths if not _will_scale(comparison, path)]
 
@@ -272,8 +270,8 @@ def _owners(
 ) -> Iterator[tuple[tuple[str | int, ...], Mapping[str, Any]]]:
     """The replica and its indexes: what may have overrides."""
     yield path, replica
-    for number, index in enumerate(replica.get(INDEXES, ())):
-        yield (*path, INDEXES, number), index
+    for number, index in enumerate(replica.get(GLOBAL, ())):
+        yield (*path, GLOBAL, number), index
 
 
 def _override_findings(
@@ -284,7 +282,7 @@ def _override_findings(
     wrong = "OnDemandThroughputOverride" if mode == "PROVISIONED" else "ProvisionedThroughputOverride"
     if wrong in owner and whole(definition.get("BillingMode")):
         yield Finding((*path, wrong), "billing-mode", f"`{mode}` takes no `:{wrong}`.", "Leave it out.", At.KEY)
-    managed = definition.get(INDEXES)
+    managed = definition.get(GLOBAL)
     names = [index["IndexName"] for _, index in whole_items(managed)] if whole(managed) else None
     if "IndexName" in owner and managed is not None and names is not None and owner["IndexName"] not in names:
         message = f"The table has no global secondary index {code(quoted(owner['IndexName']))}."
@@ -301,21 +299,21 @@ def _members(replica: Mapping[str, Any]) -> dict[str, Value]:
         "ProvisionedThroughputOverride": replica.get("ProvisionedThroughputOverride"),
         "OnDemandThroughputOverride": replica.get("OnDemandThroughputOverride"),
         "TableClassOverride": table_class,
-        INDEXES: {index["IndexName"]: _overrides(index) for index in replica.get(INDEXES) or []} or None,
+        GLOBAL: {index["IndexName"]: _overrides(index) for index in replica.get(GLOBAL) or []} or None,
     }
     return {name: value for name, value in members.items() if value}
 
 
 def _written(members: Mapping[str, Value]) -> dict[str, Value]:
     """The members that a replica overrides. Inherited members and indexes without overrides are left out."""
-    names = REPLICA.members.keys() - {"RegionName", INDEXES}
+    names = REPLICA.members.keys() - {"RegionName", GLOBAL}
     indexes = [
         {"IndexName": name, **overrides}
-        for name, index in sorted((members.get(INDEXES) or {}).items())
+        for name, index in sorted((members.get(GLOBAL) or {}).items())
         if (overrides := {member: value for member, value in index.items() if value != UNLIMITED})
     ]
     own = {name: value for name, value in members.items() if name in names and value != UNLIMITED}
-    return {**own, **({INDEXES: indexes} if indexes else {})}
+    return {**own, **({GLOBAL: indexes} if indexes else {})}
 
 
 def _overrides(index: Mapping[str, Any]) -> dict[str, Value]:
@@ -323,8 +321,8 @@ def _overrides(index: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def _sent(members: Mapping[str, Value]) -> dict[str, Value]:
-    indexes = [{"IndexName": name, **overrides} for name, overrides in members.get(INDEXES, {}).items()]
-    return {**members, **({INDEXES: indexes} if indexes else {})}
+    indexes = [{"IndexName": name, **overrides} for name, overrides in members.get(GLOBAL, {}).items()]
+    return {**members, **({GLOBAL: indexes} if indexes else {})}
 
 
 def _kept_key(comparison: Comparison) -> Value:
@@ -343,13 +341,13 @@ def _effective(comparison: Comparison, actual: Value, desired: Value) -> Value:
     """
     key, arn = desired.get("KMSMasterKeyId"), actual.get("KMSMasterKeyId")
     same = key and (arn is None or arn.endswith(f"/{key}") or "alias/" in key)
-    own = {index: {**_inherited(comparison, (INDEXES, index)), **(actual.get(INDEXES) or {}).get(index, {})}
-           for index in desired.get(INDEXES) or {}}  # fmt: skip
+    own = {index: {**_inherited(comparison, (GLOBAL, index)), **(actual.get(GLOBAL) or {}).get(index, {})}
+           for index in desired.get(GLOBAL) or {}}  # fmt: skip
     return {
         "TableClassOverride": _at_last(comparison, ("TableClass",)) or TableClass.initial,
         **_inherited(comparison, ()),
         **actual,
-        **({INDEXES: own} if own else {}),
+        **({GLOBAL: own} if own else {}),
         **({"KMSMasterKeyId": key} if same else {}),
     }
 

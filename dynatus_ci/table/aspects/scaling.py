@@ -17,9 +17,9 @@ from dynatus_ci.errors import Refusal
 from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
-from dynatus_ci.table.aspects.targets import INDEXES, OFF, PROVISIONED, READS, TRACKING, WRITES
+from dynatus_ci.table.aspects.targets import OFF, PROVISIONED, READS, TRACKING, WRITES
 from dynatus_ci.table.facts import ScalableTarget
-from dynatus_ci.table.model import Difference, Path, Phase, Risk, Step, Table, Value
+from dynatus_ci.table.model import GLOBAL, Difference, Path, Phase, Risk, Step, Table, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import UNSURE, Flag, Number, Structure, Whole, known, whole
 from dynatus_ci.text import code, codes
@@ -47,7 +47,7 @@ def matters(comparison: Comparison) -> bool:
         return True
     provisioned = desired.provisioned
     seen = {*comparison.facts.memory.indexes, *(comparison.actual.indexes() if comparison.actual else ())}
-    return desired.manages(INDEXES) and (provisioned or not seen <= desired.indexes().keys())
+    return desired.manages(GLOBAL) and (provisioned or not seen <= desired.indexes().keys())
 
 
 def mentioned(desired: Table) -> bool:
@@ -58,7 +58,7 @@ def mentioned(desired: Table) -> bool:
 def unknown_note(comparison: Comparison) -> Iterator[str]:
     """That nobody knows what an index or a table that goes leaves behind."""
     desired, actual = comparison.desired, comparison.actual.indexes() if comparison.actual else {}
-    gone = sorted(actual.keys() - desired.indexes().keys()) if desired.manages(INDEXES) else []
+    gone = sorted(actual.keys() - desired.indexes().keys()) if desired.manages(GLOBAL) else []
     owners = ["the table"] if desired.absent else [f"index {code(name)}" for name in gone]
     if comparison.facts.scaling_denied and comparison.actual and owners:
         yield (
@@ -80,7 +80,7 @@ class _Scaling(Aspect):
 
     def owns(self, path: Path) -> bool:
         """Of the table, or of an index."""
-        return path == (self.name,) or (len(path) == 3 and path[0] == INDEXES and path[2] == self.name)
+        return path == (self.name,) or (len(path) == 3 and path[0] == GLOBAL and path[2] == self.name)
 
     def managed(self, desired: Table) -> bool:
         """Mentioned for the table or for one of its indexes."""
@@ -97,9 +97,9 @@ class _Scaling(Aspect):
         """Settings are complete, with bounds in order, and belong to a table that is provisioned."""
         mode = known(definition, "BillingMode") or "PROVISIONED"
         yield from self._findings(definition, (), mode=mode)
-        for number, index in enumerate(known(definition, INDEXES) or ()):
+        for number, index in enumerate(known(definition, GLOBAL) or ()):
             if isinstance(index, Mapping):
-                yield from self._findings(index, (INDEXES, number), mode=mode)
+                yield from self._findings(index, (GLOBAL, number), mode=mode)
 
     def _findings(self, owner: Mapping[str, Any], path: tuple[str | int, ...], *, mode: str) -> Iterator[Finding]:
         settings, where = known(owner, self.name), (*path, self.name)
@@ -284,7 +284,7 @@ class _Scaling(Aspect):
             path = targets.path_of(comparison.name, *place)
             if path is None or path[-1] != self.name:
                 continue
-            if desired.absent or (path[1:] and desired.manages(INDEXES) and path[1] not in known_indexes):
+            if desired.absent or (path[1:] and desired.manages(GLOBAL) and path[1] not in known_indexes):
                 yield path
 
     def _is_new(self, comparison: Comparison, path: Path) -> bool:

@@ -12,10 +12,9 @@ from typing import Any
 
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import ScalableTarget, ScalableTargets
-from dynatus_ci.table.model import Path, Table, Value
+from dynatus_ci.table.model import GLOBAL, Path, Table, Value
 
 PROVISIONED = "ProvisionedThroughput"
-INDEXES = "GlobalSecondaryIndexes"
 READS, WRITES = "ReadCapacityAutoScalingSettings", "WriteCapacityAutoScalingSettings"
 UNITS = {READS: "ReadCapacityUnits", WRITES: "WriteCapacityUnits"}
 """The settings of a dimension → the member of a capacity that they scale."""
@@ -32,12 +31,12 @@ OFF: Mapping[str, Value] = {"ScaleInCooldown": 0, "ScaleOutCooldown": 0, "Disabl
 
 def resource(table: str, path: Path) -> str:
     """The resource id of the table, or of the index that a path is in."""
-    return f"table/{table}" + (f"/index/{path[1]}" if path[:1] == (INDEXES,) else "")
+    return f"table/{table}" + (f"/index/{path[1]}" if path[:1] == (GLOBAL,) else "")
 
 
 def key(table: str, path: Path) -> tuple[str, str]:
     """The resource id and the dimension of settings at a path."""
-    kind = "index" if path[:1] == (INDEXES,) else "table"
+    kind = "index" if path[:1] == (GLOBAL,) else "table"
     return resource(table, path), f"dynamodb:{kind}:{UNITS[path[-1]]}"
 
 
@@ -52,7 +51,7 @@ def path_of(table: str, resource_id: str, dimension: str) -> Path | None:
     settings = SETTINGS.get(dimension.rpartition(":")[2])
     if table_of(resource_id) != table or settings is None:
         return None
-    return (INDEXES, index, settings) if index else (settings,)
+    return (GLOBAL, index, settings) if index else (settings,)
 
 
 def policy_name(table: str, path: Path) -> str:
@@ -125,7 +124,7 @@ def as_targets(table: Table) -> dict[tuple[str, str], ScalableTarget]:
 
 def paths(table: Table) -> Iterator[Path]:
     """Where a table, and each of its global indexes, may have settings."""
-    for owner in ((), *((INDEXES, name) for name in table.indexes())):
+    for owner in ((), *((GLOBAL, name) for name in table.indexes())):
         for name in UNITS:
             yield (*owner, name)
 
@@ -139,8 +138,8 @@ def shown(table: Table, targets: ScalableTargets, at: Iterable[Path]) -> Table:
         if not owner:
             values[name] = value
         elif owner[1] in table.indexes():
-            indexes = values[INDEXES]
-            values[INDEXES] = {**indexes, owner[1]: {**indexes[owner[1]], name: value}}
+            indexes = values[GLOBAL]
+            values[GLOBAL] = {**indexes, owner[1]: {**indexes[owner[1]], name: value}}
     return replace(table, values=values)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import Aspect, Comparison
-from dynatus_ci.table.model import Difference, Path, Step, Value
+from dynatus_ci.table.model import GLOBAL, Difference, Path, Step, Value
 from dynatus_ci.table.validation.findings import Finding
 from dynatus_ci.table.validation.shapes import Structure, Unknown, Whole, known, whole
 from dynatus_ci.text import code
@@ -94,9 +94,9 @@ class WarmThroughput(Aspect):
         """Of the table and of its indexes: a value below what any such table has cannot be reached."""
         on_demand = definition.get("BillingMode") == ON_DEMAND
         yield from _findings(definition, path=(self.name,), on_demand=on_demand)
-        for number, index in enumerate(known(definition, "GlobalSecondaryIndexes") or ()):
+        for number, index in enumerate(known(definition, GLOBAL) or ()):
             if not isinstance(index, Unknown):
-                path = ("GlobalSecondaryIndexes", number, self.name)
+                path = (GLOBAL, number, self.name)
                 yield from _findings(index, path=path, on_demand=on_demand)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:

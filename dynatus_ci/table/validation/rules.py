@@ -16,7 +16,8 @@ from typing import Any, TypeAlias
 
 from dynatus_ci.table import copy_from, keep_items, restore_from, through_s3
 from dynatus_ci.table.aspects import ASPECTS
-from dynatus_ci.table.model import Value
+from dynatus_ci.table.aspects.keys import LOCAL
+from dynatus_ci.table.model import GLOBAL, Value
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import UNSURE, Path, Unknown, known, whole
@@ -25,7 +26,6 @@ from dynatus_ci.text import code, quoted
 Definition: TypeAlias = Mapping[str, Any]
 Rule: TypeAlias = Callable[[Definition], Iterator[Finding]]
 
-GLOBAL, LOCAL = "GlobalSecondaryIndexes", "LocalSecondaryIndexes"
 MOST_KEY_ATTRIBUTES = 4
 """For each key type, in a global secondary index."""
 MOST_LOCAL_INDEXES = 5
