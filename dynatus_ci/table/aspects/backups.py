@@ -26,9 +26,7 @@ def recovery(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
     ContinuousBackupsStatus is always ENABLED; the recovery's own status tells.
     """
-    found: Mapping[str, Any] = (answer.get("ContinuousBackupsDescription") or {}).get(
-        "PointInTimeRecoveryDescription"
-    ) or {}
+    found: Mapping[str, Any] = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription") or {}
     return found if found.get("PointInTimeRecoveryStatus") == "ENABLED" else {}
 
 
@@ -57,7 +55,7 @@ class PointInTimeRecovery(Aspect):
             yield Finding((self.name, "RecoveryPeriodInDays"), "recovery-period", message, "Leave it out.", At.KEY)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
-        on = recovery(answer)
+        on = recovery(answer) if answer else {}
         period = on.get("RecoveryPeriodInDays", LONGEST_PERIOD)
         return {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": period} if on else OFF
 
