@@ -111,8 +111,14 @@ def consequence(difference: Difference) -> str:
     source = code(source_of(difference.desired))
     if isinstance(difference.desired, Mapping):
         place = code(difference.desired[through_s3.NAME])
-        return f"{{table}} will be created from an export of {source}. All items of {source} are written to {place}."
-    return f"{{table}} will be filled with all items of {source}. That uses read capacity of {source}."
+        return (
+            f"{{table}} will be created from an export of {source} to {place}. Stop the writers of {source} until "
+            "apply has ended: what they write is not in the export."
+        )
+    return (
+        f"{{table}} will be filled with all items of {source}. That uses its read capacity. Let its writers write to "
+        "both tables, or stop them: apply may miss what they change or delete."
+    )
 
 
 def unread_source(comparison: Comparison) -> str | None:
