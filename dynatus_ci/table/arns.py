@@ -1,4 +1,4 @@
-"""ARNs of tables: what is read from one, and how another one is made. Pure."""
+"""ARNs of tables: what is read from one, and how another one is made."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Which step of a table may be sent now: what AWS takes while something is under way, and what must be done before.
 
-Pure. The loop of a table asks it before each call, and the planner brings the steps into the order in which they run.
+The loop of a table asks it before each call, and the planner brings the steps into the order in which they run.
 docs/dynamodb.md#states-of-a-table
 """
 

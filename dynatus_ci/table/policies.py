@@ -1,6 +1,6 @@
 """A resource policy: how a file may write it, and its grammar. AWS refuses what breaks that, whoever the policy names.
 
-Pure. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ def written(place: tuple[str | int, ...]) -> str:
     return "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in place).removeprefix(".")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", PLANS)
 def test_each_part_of_another_type_is_found_at_its_place(plan: Plan) -> None:
     whole = document(plan)

@@ -221,6 +221,7 @@ def test_the_summary_grows(tmp_path: Path) -> None:
     assert said.summary_room == workflow_commands.SUMMARY_LIMIT - len(path.read_bytes())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ["x" * 99 + "\n", "😀" * 25 + "\n", "\n"])
 def test_a_summary_over_its_limit_is_cut_in_bytes_at_the_end_of_a_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "summary"
