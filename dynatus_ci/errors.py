@@ -7,7 +7,7 @@ are sentences of `text`: their values stand in code spans. `str()` of an error h
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -57,6 +57,10 @@ class Refusal:
     def sentence(self) -> str:
         """Both, as one text."""
         return sentence(self.message, self.hint)
+
+    def about(self, table: str) -> Refusal:
+        """The same; the message begins with the table."""
+        return replace(self, message=f"{code(table)}: {self.message}")
 
 
 class DynatusError(Exception):

@@ -43,8 +43,7 @@ def check(table: TableRun, change: TableChange) -> None:
     copier = _copier(table, source, table.desired)
     # A run that may not look must not mark a table that may hold items: the next run would take it for a copy.
     if copy_from.begins(change) and not copier.is_empty():
-        refusal = copy_from.own_items(copier.job.source)
-        raise refused(replace(refusal, message=f"{code(change.table)}: {refusal.message}"))
+        raise refused(copy_from.own_items(copier.job.source).about(change.table))
     found = copier.check(fit.path_of_copy(table.desired))
     table.progress.checks += found
     wrong = [check for check in found if check.refuses]
@@ -112,7 +111,7 @@ def count(table: TableRun, step: Step, actual: Table | None) -> None:
     began, imported = table.now(), _live(table, step.parameters["TableName"])
     copier = _copier(table, imported, imported)
     comparison = Comparison(table.desired, actual, table.facts)
-    seen = actual.info.table_id if actual and actual.info else ""
+    seen = comparison.table_id
     try:
         wrong = import_count.miscounted(comparison, copier.count())
         _check_ids(table, copier, (seen, seen))
@@ -143,8 +142,7 @@ def _remember(table: TableRun, step: Step, ids: tuple[str, str]) -> None:
 
 def _ids(table: TableRun, copier: Copier) -> tuple[str, str]:
     """The TableIds of the source and the target."""
-    source, target = (_live(table, name).info for name in (copier.job.source, copier.job.target))
-    return (source.table_id if source else "", target.table_id if target else "")
+    return _live(table, copier.job.source).table_id, _live(table, copier.job.target).table_id
 
 
 def _check_ids(table: TableRun, copier: Copier, before: tuple[str, str]) -> None:

@@ -85,7 +85,7 @@ def _check_identity(table: TableRun, step: Step, actual: Table | None) -> None:
     if step.target is Target.COPY:
         seen = memory.returned.copy if memory.returned else ""
     else:
-        seen = actual.info.table_id if actual and actual.info else ""
+        seen = actual.table_id if actual else ""
     found = table.aws.describe(str(name))
     if found is not None and seen != build.identity(found):
         text = f"{code(str(name))} was replaced by another table just now. It was not deleted. Run apply again."

@@ -85,10 +85,9 @@ class MergedPullRequests:
         return self._github.contains(commit=self._sha, ancestor=merge)
 
     def _read_page(self) -> None:
-        first = self._page is None
         after = self._page.more if self._page else None
         page = self._github.merged(branch=self._branch, commit=self._sha, after=after)
-        if first:
+        if self._page is None:
             self._age = {commit: age for age, commit in enumerate(page.commits)}
         self._page = page
         for discussion in (*page.newest, *page.listed):

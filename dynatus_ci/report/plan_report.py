@@ -263,7 +263,7 @@ def _verdict(plan: Plan, lost: _Losses) -> str:
 def _alerts(plan: Plan, context: ReportContext, lost: _Losses) -> Iterator[Alert]:
     yield from unreadable(plan)
     refused = tuple(
-        AlertLine(f"{code(change.table)}: {change.refusal.message}")
+        AlertLine(change.refusal.about(change.table).message)
         for change in plan.tables
         if change.refusal and not item_findings.misfits([change])
     )

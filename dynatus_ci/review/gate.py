@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
 
@@ -164,9 +164,7 @@ def pattern(difference: Difference) -> str:
 
 def always_refused(change: TableChange) -> Refusal | None:
     """The refusal of what never runs (docs/architecture.md#what-never-runs)."""
-    if change.refusal is None:
-        return None
-    return replace(change.refusal, message=f"{code(change.table)}: {change.refusal.message}")
+    return change.refusal.about(change.table) if change.refusal else None
 
 
 def _served(change: TableChange, step: Step) -> tuple[Difference, ...]:

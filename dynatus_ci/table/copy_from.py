@@ -330,7 +330,7 @@ def _source(comparison: Comparison) -> Table | None:
 
 def _mark(comparison: Comparison) -> str:
     source = _source(comparison)
-    return tags.owner(comparison.desired.at(PATH), source.info.table_id if source and source.info else "")
+    return tags.owner(comparison.desired.at(PATH), source.table_id if source else "")
 
 
 def _estimate(comparison: Comparison, source: Table) -> copying.Estimate:

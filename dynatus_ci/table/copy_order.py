@@ -70,7 +70,7 @@ def is_copy_of(change: TableChange, source: Table) -> bool:
     if not wanted or change.action is None or change.actual is None:
         return False
     # Where the endpoint keeps no tags, nobody can tell an earlier table of that name.
-    return found is None or found == tags.owner(source.name, source.info.table_id if source.info else "")
+    return found is None or found == tags.owner(source.name, source.table_id)
 
 
 def compared(copy: str, found: copying.Compared) -> str:

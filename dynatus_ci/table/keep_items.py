@@ -56,7 +56,7 @@ def mark(comparison: Comparison) -> str:
     found = _found(comparison)
     if comparison.actual is None or (found and stage(comparison) in ENDS_EARLIER):
         return copy_of(found)
-    return tags.owner(comparison.name, _id(comparison.actual))
+    return tags.owner(comparison.name, comparison.table_id)
 
 
 # --- what is found ---------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def _ours(comparison: Comparison, copy: Table) -> bool:
 def _fits(comparison: Comparison, copy: Table) -> bool:
     """Whether this is a copy of the table that is there, with the key and the local indexes that the file wants."""
     of = copy_of(copy)
-    same = not of or of == tags.owner(comparison.name, _id(comparison.actual))
+    same = not of or of == tags.owner(comparison.name, comparison.table_id)
     local = comparison.desired.at((keys.LOCAL,)) or {}
     return same and copy.at(keys.KEY) == comparison.desired.at(keys.KEY) and (copy.at((keys.LOCAL,)) or {}) == local
 
@@ -154,17 +154,14 @@ def is_complete(comparison: Comparison) -> bool:
     if copy is None:
         return False
     if not comparison.facts.keeps_tags:
-        return equal is not None and equal.copy == _id(copy)
+        return equal is not None and equal.copy == copy.table_id
     return _tag(copy, COMPLETE) == copy_of(copy) != ""
 
 
 def both(comparison: Comparison) -> TableIds:
     """The table and its copy: what a run has seen of them is true of no others."""
-    return TableIds(_id(comparison.actual), _id(_found(comparison)))
-
-
-def _id(table: Table | None) -> str:
-    return table.info.table_id if table and table.info else ""
+    copy = _found(comparison)
+    return TableIds(comparison.table_id, copy.table_id if copy else "")
 
 
 def is_busy(table: Table | None, *, keeps_tags: bool) -> bool:
@@ -223,7 +220,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
 
 def _duration(comparison: Comparison, cost: Cost) -> Iterator[str]:
     copied = f"The items are copied to {code(name(comparison.name))} first, and back afterwards."
-    if not _id(comparison.actual):  # a baseline says nothing of items
+    if not comparison.table_id:  # a baseline says nothing of items
         yield f"{copied} How long that takes, and what it uses, is not known without the account."
         yield "For a part of that time, the table does not exist or is incomplete."
         return

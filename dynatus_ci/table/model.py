@@ -187,6 +187,11 @@ class Table:
         return aspect in self.values
 
     @property
+    def table_id(self) -> str:
+        """The TableId; empty for a definition, and for a table of a baseline."""
+        return self.info.table_id if self.info else ""
+
+    @property
     def provisioned(self) -> bool:
         """Whether its billing mode is PROVISIONED."""
         return self.values.get("BillingMode") == "PROVISIONED"

@@ -107,8 +107,7 @@ def _delete(comparison: Comparison, reason: str, differences: tuple[str, ...]) -
 
 def _parameters(comparison: Comparison, new: Mapping[str, Value]) -> dict[str, Value]:
     """The new table's parameters, but for what would keep the probe from being deleted again."""
-    info = comparison.info
-    mark = {"Key": TAG, "Value": owner(comparison.name, info.table_id if info else "")}
+    mark = {"Key": TAG, "Value": owner(comparison.name, comparison.table_id)}
     sent = {member: value for member, value in new.items() if member != "DeletionProtectionEnabled"}
     if Policy.name in sent:
         sent[Policy.name] = _policy(json.loads(sent[Policy.name]), comparison.name)

@@ -181,8 +181,7 @@ def needs_backup(comparison: Comparison) -> bool:
 
 def backup_name(comparison: Comparison) -> str:
     """The backup's name, with the table's. Names of backups have 3 to 255 characters and need not be unique."""
-    table_id = comparison.info.table_id if comparison.info else ""
-    return f"dynatus-{digest([comparison.name, table_id])[:8]}-{comparison.name}"[:255]
+    return f"dynatus-{digest([comparison.name, comparison.table_id])[:8]}-{comparison.name}"[:255]
 
 
 def notes(comparison: Comparison) -> Iterator[str]:

@@ -317,8 +317,7 @@ def _export(comparison: Comparison, source: Table, copy: Difference) -> Step:
 def _token(comparison: Comparison, source: Table) -> str:
     """For AWS to make one export, where two runs have seen the same, or a list does not have the newest one yet."""
     latest = comparison.facts.transfer.latest if comparison.facts.transfer else ""
-    identity = source.info.table_id if source.info else ""
-    return digest([identity, bucket(comparison.desired), folder(comparison.desired), latest])[:32]
+    return digest([source.table_id, bucket(comparison.desired), folder(comparison.desired), latest])[:32]
 
 
 def _import(comparison: Comparison, source: Table, data: str) -> Step:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import count
 
 from dynatus_ci.engine import Event, EventKind
+from dynatus_ci.table.model import Plan
 from dynatus_ci.table.outcome import Outcome
 from tests.simulator import SECOND_WRITER
 from tests.simulator.tables import Json
@@ -58,6 +59,23 @@ def written_at(world: World, kind: EventKind, name: str, item: Json) -> Callable
             world.simulator.fill(name, [item])
 
     return write
+
+
+def at_step(kind: EventKind, operation: str, act: Callable[[], None]) -> Callable[[Event], None]:
+    """For `on_event`: something happens at each event of a kind about a step of this operation."""
+
+    def on_event(event: Event) -> None:
+        if event.kind is kind and event.step and event.step.operation == operation:
+            act()
+
+    return on_event
+
+
+def fail_by_denial(world: World, wanted: Definition, operation: str, *, plan: Plan) -> None:
+    """Let an apply fail, because one of its calls is denied."""
+    world.simulator.faults.deny(operation)
+    assert world.apply(wanted, plan=plan).table.result is Outcome.FAILED
+    world.simulator.faults.clear()
 
 
 def refused(world: World, wanted: Definition) -> str:

@@ -14,13 +14,13 @@ import pytest
 
 from dynatus_ci import engine
 from dynatus_ci.aws.asking import ScanLimits
-from dynatus_ci.engine import Event, EventKind, Fitting
+from dynatus_ci.engine import EventKind, Fitting
 from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Action, Plan
 from dynatus_ci.table.outcome import Outcome
 from tests import world as worlds
-from tests.integration.moving import held, order, written_to
+from tests.integration.moving import at_step, held, order, written_to
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.journal import Call
 from tests.simulator.tables import Json
@@ -397,15 +397,14 @@ def test_a_source_that_becomes_another_table_during_the_copy_is_noticed(world: W
 
 def test_a_table_that_is_deleted_after_its_copy_is_filled_again_before_it_is_marked(world: World) -> None:
     begun(world, 20)
-    copies: list[Event] = []
+    copies: list[str] = []
 
-    def delete_table(event: Event) -> None:
-        if event.kind is EventKind.DONE and event.step and event.step.operation == "BatchExecuteStatement":
-            copies.append(event)
-            if len(copies) == 1:
-                del world.simulator.tables[NEW]
+    def delete_table() -> None:
+        copies.append(NEW)
+        if len(copies) == 1:
+            del world.simulator.tables[NEW]
 
-    run = world.apply(TARGET, on_event=delete_table)
+    run = world.apply(TARGET, on_event=at_step(EventKind.DONE, "BatchExecuteStatement", delete_table))
     assert run.table.error is None
     assert len(copies) == 2
     assert held(world, NEW) == held(world, OLD)

@@ -11,12 +11,12 @@ from dataclasses import replace
 import pytest
 
 from dynatus_ci import engine
-from dynatus_ci.engine import Event, EventKind
+from dynatus_ci.engine import EventKind
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Action, Plan, Risk
 from dynatus_ci.table.outcome import Outcome, Status
-from tests.integration.moving import held, order, refused
+from tests.integration.moving import at_step, fail_by_denial, held, order, refused
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.clock import DAY
 from tests.small_tables import definition, global_index
@@ -165,12 +165,11 @@ def test_two_runs_at_once_make_one_export(world: World) -> None:
     begun(world)
     plan = world.plan(PLAIN)
 
-    def export_too(event: Event) -> None:
-        if event.kind is EventKind.STEP and event.step and event.step.operation == "ExportTableToPointInTime":
-            with closing(world.simulator.client(caller=SECOND_WRITER)) as client:
-                client.export_table_to_point_in_time(**plan.tables[0].steps[0].parameters)
+    def export_too() -> None:
+        with closing(world.simulator.client(caller=SECOND_WRITER)) as client:
+            client.export_table_to_point_in_time(**plan.tables[0].steps[0].parameters)
 
-    run = world.apply(PLAIN, plan=plan, on_event=export_too)
+    run = world.apply(PLAIN, plan=plan, on_event=at_step(EventKind.STEP, "ExportTableToPointInTime", export_too))
     assert run.table.error is None
     assert len(world.simulator.exports) == 1
 
@@ -189,9 +188,7 @@ def test_an_export_that_failed_is_not_taken_for_the_next_one(world: World) -> No
 def test_an_export_that_nobody_has_imported_is_used_for_a_day(world: World) -> None:
     begun(world)
     plan = world.plan(PLAIN)
-    world.simulator.faults.deny("ImportTable")
-    assert world.apply(PLAIN, plan=plan).table.result is Outcome.FAILED
-    world.simulator.faults.clear()
+    fail_by_denial(world, PLAIN, "ImportTable", plan=plan)
     (change,) = world.plan(PLAIN).tables
     assert [step.operation for step in change.steps] == OPERATIONS[1:]
     assert "The export of " in " ".join(change.notes)
@@ -296,9 +293,7 @@ def test_items_that_overwrote_each_other_are_not_looked_for_in_the_log_of_the_im
 def test_what_an_application_did_before_the_table_was_marked_is_told_and_not_to_be_lost(world: World) -> None:
     begun(world)
     plan = world.plan(PLAIN)
-    world.simulator.faults.deny("TagResource")
-    assert world.apply(PLAIN, plan=plan).table.result is Outcome.FAILED
-    world.simulator.faults.clear()
+    fail_by_denial(world, PLAIN, "TagResource", plan=plan)
     with closing(world.simulator.client(caller=SECOND_WRITER)) as client:
         client.put_item(TableName=NEW, Item=order(99))
         assert "Somebody has written 1 items to `orders-2`. If the changes there may be lost" in told(world, plan)
@@ -396,10 +391,7 @@ def test_an_import_that_fails_before_its_first_item_is_tried_once_more_with_the_
     begun(world)
     plan = world.plan(PLAIN)
 
-    def lose_bucket(event: Event) -> None:
-        if event.kind is EventKind.STEP and event.step and event.step.operation == "ImportTable":
-            world.simulator.missing_buckets.add("shop-moves")
-
+    lose_bucket = at_step(EventKind.STEP, "ImportTable", lambda: world.simulator.missing_buckets.add("shop-moves"))
     for _ in range(2):
         assert world.apply(PLAIN, plan=plan, on_event=lose_bucket).table.result is Outcome.FAILED
         world.simulator.missing_buckets.clear()
@@ -421,11 +413,10 @@ def test_an_import_that_is_being_cancelled_is_waited_for(world: World) -> None:
 def test_a_table_that_is_replaced_while_its_items_are_counted_is_not_marked(world: World) -> None:
     begun(world)
 
-    def replace_table(event: Event) -> None:
-        if event.kind is EventKind.STEP and event.step and event.step.operation == "Scan":
-            world.simulator.tables[NEW].id = "another"
+    def replace_table() -> None:
+        world.simulator.tables[NEW].id = "another"
 
-    run = world.apply(PLAIN, on_event=replace_table)
+    run = world.apply(PLAIN, on_event=at_step(EventKind.STEP, "Scan", replace_table))
     assert run.table.result is Outcome.REFUSED
     assert run.table.error
     assert "was replaced by another table" in run.table.error.message
@@ -434,15 +425,15 @@ def test_a_table_that_is_replaced_while_its_items_are_counted_is_not_marked(worl
 
 def test_a_table_that_is_deleted_after_its_count_is_counted_again_when_it_is_there_again(world: World) -> None:
     begun(world, 8)
-    counts: list[Event] = []
+    counts: list[str] = []
 
-    def replace_table(event: Event) -> None:
-        if event.kind is EventKind.DONE and event.step and event.step.operation == "Scan":
-            counts.append(event)
-            del world.simulator.tables[NEW]
-            world.simulator.fill(OLD, map(order, range(40)))  # 40 items of 10 customers
+    def replace_table() -> None:
+        counts.append(NEW)
+        del world.simulator.tables[NEW]
+        world.simulator.fill(OLD, map(order, range(40)))  # 40 items of 10 customers
 
-    run = world.apply(definition(NEW, "customer", CopyFrom=PLAIN["CopyFrom"]), on_event=replace_table)
+    by_customer = definition(NEW, "customer", CopyFrom=PLAIN["CopyFrom"])
+    run = world.apply(by_customer, on_event=at_step(EventKind.DONE, "Scan", replace_table))
     assert len(counts) == 1
     assert run.table.result is Outcome.REFUSED
     assert run.table.error

@@ -55,6 +55,11 @@ class Comparison:
         """The actual table's identity and state; None where the table is missing."""
         return self.actual.info if self.actual else None
 
+    @property
+    def table_id(self) -> str:
+        """The actual table's TableId; empty where the table is missing."""
+        return self.actual.table_id if self.actual else ""
+
     def actual_at(self, path: Path) -> Value:
         """The actual value at a path; None where it, or the table, is absent."""
         return self.actual.at(path) if self.actual else None
