@@ -287,7 +287,7 @@ def _deletion(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
 
 def _recreation(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_Grant]:
     """Delete the table and create it again, after its probe. CreateTable needs the permissions of all that it sets."""
-    resource, topic = scope.arn("dynamodb", f"table/{probe.name(table.name)}"), "Probes"
+    resource, topic = scope.arn("dynamodb", f"table/{probe.probe_name(table.name)}"), "Probes"
     for operation in ("DescribeTable", "ListTagsOfResource"):
         yield _Grant("Read", f"dynamodb:{operation}", resource, topic=topic)
         yield _Grant("Read", f"dynamodb:{operation}", _copy_of(table, scope), topic=topic)
@@ -317,7 +317,7 @@ def _kept(table: Table, scope: _PolicyScope, *, mode: Mode) -> Iterator[_Grant]:
 
 
 def _copy_of(table: Table, scope: _PolicyScope) -> str:
-    return scope.arn("dynamodb", f"table/{keep_items.name(table.name)}")
+    return scope.arn("dynamodb", f"table/{keep_items.staging_name(table.name)}")
 
 
 def _changes(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:

@@ -60,7 +60,7 @@ def staging(aws: Aws, name: str) -> Table | None:
     Raises:
         CallFailed: A read was denied, or did not succeed.
     """
-    description = aws.describe(keep_items.name(name))
+    description = aws.describe(keep_items.staging_name(name))
     if description is None or description.get("TableStatus") in {"CREATING", "DELETING"}:
         return build.actual(description, {}) if description else None
     return build.actual(description, answers(aws, description, [Tags()]))

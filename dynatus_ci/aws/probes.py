@@ -39,13 +39,13 @@ def look(aws: Aws, table: str) -> FoundProbe:
     Raises:
         CallFailed: A read was denied, or did not succeed.
     """
-    description = aws.describe(probe.name(table))
+    description = aws.describe(probe.probe_name(table))
     if description is None:
         return FoundProbe(ProbeState.ABSENT)
     status = str(description.get("TableStatus", "ACTIVE"))
     if status in {"CREATING", "DELETING"}:
         return FoundProbe(ProbeState.OURS, status)
-    name = probe.name(table)
+    name = probe.probe_name(table)
     listed = aws.read_pages("ListTagsOfResource", "Tags", table=name, ResourceArn=description["TableArn"])["Tags"]
     tags = {tag["Key"]: tag["Value"] for tag in listed}
     return FoundProbe(ProbeState.OURS if probe.is_of(table, tags) else ProbeState.FOREIGN, status)
@@ -68,5 +68,5 @@ def explained(failed: CallFailed, table: str) -> CallFailed:
 
 def table(aws: Aws, of: str) -> Table | None:
     """The probe as a table; None where there is none."""
-    description = aws.describe(probe.name(of))
+    description = aws.describe(probe.probe_name(of))
     return build.actual(description, {}) if description else None

@@ -133,11 +133,11 @@ def _remember(table: TableRun, step: Step, ids: tuple[str, str]) -> None:
     if not table.desired.manages(keep_items.NAME):
         table.memory = replace(table.memory, copied=target)
     elif step.target is Target.TABLE:
-        table.memory = replace(table.memory, returned=TableIds(table=target, copy=source))
+        table.memory = replace(table.memory, returned=TableIds(table=target, staging=source))
     elif step.item_work is ItemWork.ALIGN:
-        table.memory = replace(table.memory, equal=TableIds(table=source, copy=target))
+        table.memory = replace(table.memory, equal=TableIds(table=source, staging=target))
     else:
-        table.memory = replace(table.memory, staged=TableIds(table=source, copy=target))
+        table.memory = replace(table.memory, staged=TableIds(table=source, staging=target))
 
 
 def _ids(table: TableRun, copier: Copier) -> tuple[str, str]:

@@ -82,8 +82,8 @@ def _check_identity(table: TableRun, step: Step, actual: Table | None) -> None:
     name, memory = step.parameters.get("TableName"), table.memory
     if step.operation != "DeleteTable" or step.target is Target.PROBE:
         return
-    if step.target is Target.COPY:
-        seen = memory.returned.copy if memory.returned else ""
+    if step.target is Target.STAGING:
+        seen = memory.returned.staging if memory.returned else ""
     else:
         seen = actual.table_id if actual else ""
     found = table.aws.describe(str(name))
@@ -98,7 +98,7 @@ def _done(table: TableRun, change: TableChange, step: Step, *, took: float) -> N
     table.notify(EventKind.DONE, f"{step.reason}: done in {took:.0f} s", step=step)
     if step.target is Target.PROBE:
         table.memory = replace(table.memory, probed=table.memory.probed or step.operation == "CreateTable")
-    elif step.target is Target.COPY:
+    elif step.target is Target.STAGING:
         table.memory = replace(table.memory, staging=table.memory.staging or step.operation == "CreateTable")
     elif not table.aws.emulator:  # emulators have no cooldowns
         for later in change.steps[change.steps.index(step) + 1 :]:
@@ -108,17 +108,26 @@ def _done(table: TableRun, change: TableChange, step: Step, *, took: float) -> N
 
 def _send(table: TableRun, step: Step) -> dict[str, Any]:
     name = table.desired.name
-    if step.target is Target.COPY:
-        return table.aws.write(step.operation, table=keep_items.name(name), parameters=step.parameters)
-    if step.target is Target.TABLE:
-        table.forget_scaling(step.expects)
-        about = name if step.operation != through_s3.EXPORT else table.desired.at(through_s3.SOURCE)
-        return table.aws.write(step.operation, table=about, parameters=step.parameters, service=step.service)
+    match step.target:
+        case Target.TABLE:
+            table.forget_scaling(step.expects)
+            return table.aws.write(step.operation, table=name, parameters=step.parameters, service=step.service)
+        case Target.STAGING:
+            return table.aws.write(step.operation, table=keep_items.staging_name(name), parameters=step.parameters)
+        case Target.SOURCE:
+            source = table.desired.at(through_s3.SOURCE)
+            return table.aws.write(step.operation, table=source, parameters=step.parameters)
+        case Target.PROBE:
+            return _send_to_probe(table, step)
+
+
+def _send_to_probe(table: TableRun, step: Step) -> dict[str, Any]:
+    name = table.desired.name
     try:
         if not _probe_needs(table, step):
             return {}
         table.memory = replace(table.memory, probing=True)
-        return table.aws.write(step.operation, table=probe.name(name), parameters=step.parameters)
+        return table.aws.write(step.operation, table=probe.probe_name(name), parameters=step.parameters)
     except CallFailed as failed:
         raise probes.explained(failed, name) from failed
 

@@ -148,7 +148,7 @@ def for_staging(table: TableRun, facts: AccountFacts) -> bool:
 
     if not busy(facts.staging.table if facts.staging else None):
         return False
-    table.last_answer = f"{code(keep_items.name(name))} is being created or deleted"
+    table.last_answer = f"{code(keep_items.staging_name(name))} is being created or deleted"
     table.notify(EventKind.WAITING, f"waiting: {table.last_answer}")
 
     def over() -> WaitOutcome | None:
@@ -199,7 +199,7 @@ def for_deferred(table: TableRun) -> None:
 def _observed(table: TableRun, step: Step) -> Table | None:
     """The table that a step is about: the probe, the copy of the items, or the table itself."""
     name = table.desired.name
-    if step.target is Target.COPY:
+    if step.target is Target.STAGING:
         return observe.staging(table.aws, name)
     return probes.table(table.aws, name) if step.target is Target.PROBE else table.observe(step.expects)
 

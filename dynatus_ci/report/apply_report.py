@@ -145,8 +145,9 @@ def _items_in_copies(result: Result) -> Iterator[Alert]:
     """The tables that are gone or lack items until an apply ends, and where the items are."""
     lines = tuple(
         AlertLine(
-            f"{code(table.table)} does not have its items yet. They are in {code(keep_items.name(table.table))}: do "
-            "not delete that table. Keep the writers stopped until apply has ended."
+            f"{code(table.table)} does not have its items yet. They are in "
+            f"{code(keep_items.staging_name(table.table))}: do not delete that table. Keep the writers stopped until apply "
+            "has ended."
         )
         for table in result.tables
         if keep_items.PATH in {difference.path for difference in table.unfinished}

@@ -66,7 +66,7 @@ class Gate:
     def step_refusal(self, change: TableChange, step: Step | None) -> Refusal | None:
         """Why one step may not run; None where it may. Without a step: why the change as a whole may not run."""
         served = _served(change, step) if step else records.to_do(change)
-        deletes = step is not None and step.operation == "DeleteTable" and step.target is not Target.COPY
+        deletes = step is not None and step.operation == "DeleteTable" and step.target is not Target.STAGING
         unreviewed = [(d, why) for d in served if (why := self._why_not_reviewed(change, d, deletes=deletes))]
         if unreviewed:
             return self._not_reviewed(change, [d for d, _ in unreviewed], why=unreviewed[0][1])

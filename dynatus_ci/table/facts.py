@@ -164,10 +164,10 @@ class StagingTable:
 
 
 class TableIds(NamedTuple):
-    """The TableIds of a table and of its copy; empty for one that is not there."""
+    """The TableIds of a table and of its staging table; empty for one that is not there."""
 
     table: str
-    copy: str
+    staging: str
 
 
 @dataclass(frozen=True, slots=True)

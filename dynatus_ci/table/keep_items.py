@@ -41,7 +41,7 @@ AWAY = (6, 28)
 # --- names and tags --------------------------------------------------------------------------------------------------
 
 
-def name(table: str) -> str:
+def staging_name(table: str) -> str:
     """The name of a table's copy."""
     return names.beside(table, SUFFIX)
 
@@ -79,7 +79,7 @@ def stage(comparison: Comparison) -> KeepStage:
 
 def _without_line(comparison: Comparison, copy: Table | None) -> KeepStage:
     """The stage of a table whose definition has no `:KeepItems`. `:CopyFrom` with its copy as the source is allowed."""
-    if comparison.desired.absent or comparison.desired.at(copy_from.PATH) == name(comparison.name):
+    if comparison.desired.absent or comparison.desired.at(copy_from.PATH) == staging_name(comparison.name):
         return KeepStage.NOT_WANTED
     if comparison.actual_at((NAME, ITEMS_FROM)):
         return KeepStage.UNFINISHED
@@ -154,7 +154,7 @@ def is_complete(comparison: Comparison) -> bool:
     if copy is None:
         return False
     if not comparison.facts.keeps_tags:
-        return equal is not None and equal.copy == copy.table_id
+        return equal is not None and equal.staging == copy.table_id
     return _tag(copy, COMPLETE) == copy_of(copy) != ""
 
 
@@ -200,7 +200,8 @@ def differences(comparison: Comparison) -> Iterator[Difference]:
 
 def consequence(difference: Difference) -> str:
     """What it means to who uses the table. A sentence with the place {table}, as that of an aspect."""
-    return f"The items of {{table}} come from {code(name(difference.table))}. Start its writers when apply has ended."
+    staging = code(staging_name(difference.table))
+    return f"The items of {{table}} come from {staging}. Start its writers when apply has ended."
 
 
 def notes(comparison: Comparison) -> Iterator[str]:
@@ -219,7 +220,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
 
 
 def _duration(comparison: Comparison, cost: Cost) -> Iterator[str]:
-    copied = f"The items are copied to {code(name(comparison.name))} first, and back afterwards."
+    copied = f"The items are copied to {code(staging_name(comparison.name))} first, and back afterwards."
     if not comparison.table_id:  # a baseline says nothing of items
         yield f"{copied} How long that takes, and what it uses, is not known without the account."
         yield "For a part of that time, the table does not exist or is incomplete."
@@ -234,7 +235,7 @@ def _duration(comparison: Comparison, cost: Cost) -> Iterator[str]:
 
 def left_notes(comparison: Comparison) -> Iterator[str]:
     """What people must know of a change that has not ended."""
-    where, copy = stage(comparison), code(name(comparison.name))
+    where, copy = stage(comparison), code(staging_name(comparison.name))
     if where in {KeepStage.TO_BUILD, KeepStage.FILLING}:
         back = span(estimate(comparison).back)
         yield f"Its items are in {copy}, and apply copies them back: about {back} or more. Writers must wait for that."
@@ -245,7 +246,7 @@ def left_notes(comparison: Comparison) -> Iterator[str]:
 def denied(comparison: Comparison) -> Iterator[str]:
     """A note if this run may not check whether a copy stops the table from being created again."""
     if comparison.facts.staging and comparison.facts.staging.denied and _goes(comparison):
-        yield f"No permission to check whether {code(name(comparison.name))}, a copy of its items, exists."
+        yield f"No permission to check whether {code(staging_name(comparison.name))}, a copy of its items, exists."
 
 
 def refusal(comparison: Comparison) -> Refusal | None:
@@ -258,11 +259,11 @@ def refusal(comparison: Comparison) -> Refusal | None:
     staging = comparison.facts.staging or StagingTable()
     backup = f"the backup {code(staging.backup)}" if staging.backup else "a backup of it, if you have one"
     text = REFUSALS[where].format(
-        copy=code(name(comparison.name)),
+        copy=code(staging_name(comparison.name)),
         table=code(comparison.name),
         backup=backup,
         line=code(":KeepItems true"),
-        copy_from=code(f':CopyFrom "{name(comparison.name)}"'),
+        copy_from=code(f':CopyFrom "{staging_name(comparison.name)}"'),
         complete=code(COMPLETE),
         mark=code(ITEMS_FROM),
         tag=code(COPY_OF),
@@ -279,7 +280,7 @@ def left_in_copy(table: str, of: str, found: copying.Compared) -> str:
         of: What the tag of the copy says.
         found: How many items are not there, or not as they are.
     """
-    copy, itself = code(name(table)), code(table)
+    copy, itself = code(staging_name(table)), code(table)
     lacking = f"{found.missing:,} of {found.items:,} items of {copy} are not in {itself}"
     changed = f"{found.different:,} of {found.items:,} items of {copy} have other values in {itself}"
     parts = [text for text, count in ((lacking, found.missing), (changed, found.different)) if count]
@@ -335,7 +336,7 @@ def estimate(comparison: Comparison) -> Cost:
     """What it takes to keep the items of a table: of the old one, or of its copy where that one is gone."""
     copy, desired, rate = _found(comparison), comparison.desired, comparison.facts.copy_rate
     source = (copy if stage(comparison) in ENDS_EARLIER else comparison.actual) or copy or desired
-    waiting = Table(name(comparison.name), {keys.KEY[0]: desired.at(keys.KEY)}, info=source.info)
+    waiting = Table(staging_name(comparison.name), {keys.KEY[0]: desired.at(keys.KEY)}, info=source.info)
     checked = bool(items.unproven(source, desired)) or items.may_repeat(source, desired)
     there = copying.estimate(source, waiting, checked=checked, rate=rate)
     back = copying.estimate(waiting, desired, checked=False, rate=rate)

@@ -82,18 +82,18 @@ def align(comparison: Comparison, ids: tuple[str, ...]) -> Iterator[Step]:
     """Make the copy equal to the table, and note that it is."""
     if keep_items.stage(comparison) not in KEEPS:
         return
-    copy = code(keep_items.name(comparison.name))
+    copy = code(keep_items.staging_name(comparison.name))
     if comparison.facts.memory.equal != keep_items.both(comparison):
         yield Step(
             operation="BatchWriteItem",
-            parameters={"TableName": keep_items.name(comparison.name), SOURCE: comparison.name},
+            parameters={"TableName": keep_items.staging_name(comparison.name), SOURCE: comparison.name},
             reason=f"compare all items with {copy}, and correct it where they differ",
             differences=_ids(comparison),
             waits_for="no item is different",
             seconds=(keep_items.estimate(comparison).again, None),
             aspect=NAME,
             after=ids,
-            target=Target.COPY,
+            target=Target.STAGING,
             item_work=ItemWork.ALIGN,
         )
     marked = keep_items.is_complete(comparison) and not _is_of_an_earlier_run(comparison)
@@ -107,7 +107,7 @@ def _create(comparison: Comparison, create: Step) -> Step:
 
     It has the local indexes: so what these refuse, such as too many bytes under one partition key, is found in time.
     """
-    copy = keep_items.name(comparison.name)
+    copy = keep_items.staging_name(comparison.name)
     taken = {member: create.parameters[member] for member in _TAKEN if member in create.parameters}
     expects: dict[Path, Value] = {(): {}}
     if comparison.facts.keeps_tags:
@@ -123,7 +123,7 @@ def _create(comparison: Comparison, create: Step) -> Step:
         waits_for="it is ACTIVE",
         seconds=(2, 22),
         aspect=NAME,
-        target=Target.COPY,
+        target=Target.STAGING,
     )
 
 
@@ -165,7 +165,7 @@ def out_of_copy(comparison: Comparison) -> Iterator[Step]:
     if where in {*KEEPS, KeepStage.TO_BUILD} or (where is KeepStage.FILLING and not returned):
         yield _copy(comparison, back=True)
     elif where is KeepStage.LEFT_OVER and not returned:
-        copy = keep_items.name(comparison.name)
+        copy = keep_items.staging_name(comparison.name)
         yield Step(
             operation="Scan",
             parameters={"TableName": comparison.name, SOURCE: copy},
@@ -185,7 +185,7 @@ def ending(comparison: Comparison, others: tuple[str, ...] = ()) -> Iterator[Ste
         comparison: The two sides.
         others: The ids of the differences whose steps come before.
     """
-    where, copy = keep_items.stage(comparison), keep_items.name(comparison.name)
+    where, copy = keep_items.stage(comparison), keep_items.staging_name(comparison.name)
     if where in {*KEEPS, KeepStage.TO_BUILD, KeepStage.FILLING}:
         if comparison.facts.keeps_tags:
             step = _untag(comparison, ITEMS_FROM, "note that the table has all items")
@@ -203,7 +203,7 @@ def ending(comparison: Comparison, others: tuple[str, ...] = ()) -> Iterator[Ste
         seconds=(4, 6),
         aspect=NAME,
         after=others,
-        target=Target.COPY,
+        target=Target.STAGING,
     )
 
 
@@ -226,7 +226,7 @@ def _mark(comparison: Comparison) -> str:
 
 
 def _copy(comparison: Comparison, *, back: bool) -> Step:
-    table, copy = comparison.name, keep_items.name(comparison.name)
+    table, copy = comparison.name, keep_items.staging_name(comparison.name)
     cost = keep_items.estimate(comparison)
     return Step(
         operation=copy_from.OPERATION,
@@ -236,7 +236,7 @@ def _copy(comparison: Comparison, *, back: bool) -> Step:
         waits_for="all of them are in both tables",
         seconds=(cost.back if back else cost.there, None),
         aspect=NAME,
-        target=Target.TABLE if back else Target.COPY,
+        target=Target.TABLE if back else Target.STAGING,
         item_work=ItemWork.COPY,
     )
 
@@ -250,7 +250,7 @@ def _tagged(comparison: Comparison, operation: str, reason: str, wanted: Mapping
     ((key, value),) = wanted.items()
     of_table = key == ITEMS_FROM
     change = {"TagKeys": [key]} if value is None else {"Tags": [{"Key": key, "Value": value}]}
-    arn = _arn(comparison, comparison.name if of_table else keep_items.name(comparison.name))
+    arn = _arn(comparison, comparison.name if of_table else keep_items.staging_name(comparison.name))
     path: Path = (NAME, key) if of_table else (tags.Tags.name, key)
     return Step(
         operation=operation,
@@ -261,7 +261,7 @@ def _tagged(comparison: Comparison, operation: str, reason: str, wanted: Mapping
         waits_for="tag gone" if value is None else "tag set",
         seconds=tags.Tags.seconds,
         aspect=NAME,
-        target=Target.TABLE if of_table else Target.COPY,
+        target=Target.TABLE if of_table else Target.STAGING,
     )
 
 

@@ -102,8 +102,10 @@ class Target(Enum):
     """The table of the definition."""
     PROBE = auto()
     """The table that is created to test the new parameters (see `probe`)."""
-    COPY = auto()
+    STAGING = auto()
     """The table that holds the items while their table is replaced (see `keep_items`)."""
+    SOURCE = auto()
+    """The table whose items AWS exports (see `through_s3`)."""
 
 
 class ItemWork(Enum):

@@ -27,7 +27,7 @@ TAG = "dynatus:probe-of"
 HARMLESS = "dynamodb:GetItem"
 
 
-def name(table: str) -> str:
+def probe_name(table: str) -> str:
     """The name of a table's probe."""
     return names.beside(table, SUFFIX)
 
@@ -51,8 +51,8 @@ def refusal(comparison: Comparison) -> Refusal | None:
 def in_the_way(table: str) -> Refusal:
     """What to say of somebody else's table in the probe's place."""
     return Refusal(
-        f"There is a table {code(name(table))} that dynatus did not create. The new table is tested under that name "
-        "before the old one is deleted, so the name must be free."
+        f"There is a table {code(probe_name(table))} that dynatus did not create. The new table is tested under that "
+        "name before the old one is deleted, so the name must be free."
     )
 
 
@@ -69,7 +69,7 @@ def steps(comparison: Comparison, new: Step, *, differences: tuple[str, ...]) ->
     memory, found = comparison.facts.memory, comparison.facts.probe
     # What this run has asked for is there, also while its tags do not show, or may not be read.
     there = found is ProbeState.OURS or (memory.probing and found is not ProbeState.ABSENT)
-    probe = code(name(comparison.name))
+    probe = code(probe_name(comparison.name))
     if there and not memory.probing:
         yield _delete(comparison, f"delete the probe {probe}, which an earlier run left behind", differences)
     if not memory.probed:
@@ -82,7 +82,7 @@ def _create(comparison: Comparison, new: Step, differences: tuple[str, ...]) -> 
     return Step(
         operation="CreateTable",
         parameters=_parameters(comparison, new.parameters),
-        reason=f"check that AWS accepts the new table: create it as {code(name(comparison.name))}",
+        reason=f"check that AWS accepts the new table: create it as {code(probe_name(comparison.name))}",
         differences=differences,
         expects={path: value for path, value in new.expects.items() if not path or path[0] == GLOBAL},
         waits_for="it and its indexes are ACTIVE",
@@ -95,7 +95,7 @@ def _delete(comparison: Comparison, reason: str, differences: tuple[str, ...]) -
     gone: Mapping[Path, Value] = {(): None}
     return Step(
         operation="DeleteTable",
-        parameters={"TableName": name(comparison.name)},
+        parameters={"TableName": probe_name(comparison.name)},
         reason=reason,
         differences=differences,
         expects=gone,
@@ -112,7 +112,7 @@ def _parameters(comparison: Comparison, new: Mapping[str, Value]) -> dict[str, V
     if Policy.name in sent:
         sent[Policy.name] = _policy(json.loads(sent[Policy.name]), comparison.name)
     own = [tag for tag in sent.get(Tags.name, []) if not tag["Key"].startswith(OURS)]  # it is never filled
-    return {**sent, "TableName": name(comparison.name), Tags.name: [*own[: MOST - 1], mark]}
+    return {**sent, "TableName": probe_name(comparison.name), Tags.name: [*own[: MOST - 1], mark]}
 
 
 def _policy(document: Value, table: str) -> str:
@@ -142,4 +142,4 @@ def _renamed(resource: Value, table: str) -> Value:
         return [_renamed(one, table) for one in resource]
     if not isinstance(resource, str):
         return resource
-    return re.sub(rf":table/{re.escape(table)}(?=/|$)", f":table/{name(table)}", resource)
+    return re.sub(rf":table/{re.escape(table)}(?=/|$)", f":table/{probe_name(table)}", resource)

@@ -59,7 +59,7 @@ def left_over(change: TableChange, facts: AccountFacts) -> tuple[Difference, ...
     for step in change.steps:
         if step.service != DYNAMODB:
             facts = replace(facts, scaling=targets.after(facts.scaling or {}, step.operation, step.parameters))
-        elif step.target is Target.COPY:
+        elif step.target is Target.STAGING:
             facts = keep_steps.after(step, facts)
         elif step.target is Target.TABLE:
             table = _after(step, table, change, facts)

@@ -21,7 +21,7 @@ from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import AccountFacts, TableExport, TableImport, Transfer
-from dynatus_ci.table.model import GLOBAL, Difference, Step, Table, Value, digest
+from dynatus_ci.table.model import GLOBAL, Difference, Step, Table, Target, Value, digest
 from dynatus_ci.text import code
 
 NAME = "Through"
@@ -311,6 +311,7 @@ def _export(comparison: Comparison, source: Table, copy: Difference) -> Step:
         waits_for="export COMPLETED",
         seconds=EXPORT_SECONDS,
         aspect=NAME,
+        target=Target.SOURCE,
     )
 
 

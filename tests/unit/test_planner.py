@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dynatus_ci.definitions import loader
-from dynatus_ci.table import build, keep_items, lookups, planner, probe, restore_from, through_s3
+from dynatus_ci.table import build, copy_from, keep_items, lookups, planner, probe, restore_from, through_s3
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.facts import AccountFacts, Backup, Emptiness, Memory, ProbeState, StagingTable, Transfer
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange, Target
@@ -120,9 +120,14 @@ def test_a_case_gives_the_differences_steps_and_notes_that_it_expects(path: Path
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_the_target_of_each_step_is_the_table_that_its_call_names(path: Path) -> None:
     change = planned(json.loads(path.read_text(encoding="utf-8")))
-    targets_by_name = {probe.name(change.table): Target.PROBE, keep_items.name(change.table): Target.COPY}
+    targets_by_name = {
+        change.desired.at(copy_from.PATH) if change.desired else None: Target.SOURCE,
+        keep_items.staging_name(change.table): Target.STAGING,
+        probe.probe_name(change.table): Target.PROBE,
+    }
     for one in change.steps:
-        named = one.parameters.get("TableName") or one.parameters.get("ResourceArn", "").rpartition("/")[2]
+        arn = one.parameters.get("ResourceArn") or one.parameters.get("TableArn") or ""
+        named = one.parameters.get("TableName") or arn.rpartition("/")[2]
         assert one.target is targets_by_name.get(named, Target.TABLE)
 
 

@@ -32,14 +32,14 @@ def creations(facts: AccountFacts = SITUATION, **more: Any) -> dict[str, dict[st
 
 @pytest.mark.parametrize("length", [3, 240, 241, 242, 255])
 def test_every_table_has_a_probe_with_a_name_that_dynamodb_takes(length: int) -> None:
-    name = probe.name("n" * length)
+    name = probe.probe_name("n" * length)
     assert name.endswith(".dynatus-probe")
     assert len(name) <= 255
-    assert probe.name("n" * length) == name
+    assert probe.probe_name("n" * length) == name
 
 
 def test_two_long_names_have_two_probes() -> None:
-    assert probe.name("n" * 254 + "a") != probe.name("n" * 254 + "b")
+    assert probe.probe_name("n" * 254 + "a") != probe.probe_name("n" * 254 + "b")
 
 
 @pytest.mark.parametrize("table", ["orders", "n" * 255])
@@ -90,7 +90,7 @@ ARN = f"arn:aws:dynamodb:eu-west-1:123456789012:table/{NAME}"
 def test_a_policy_is_tried_so_that_the_probe_can_be_deleted(statement: dict[str, Any], probed: dict[str, Any]) -> None:
     made = creations(ResourcePolicy={"Statement": [{"Principal": "*", **statement}]})
     (new,), (tried,) = (
-        json.loads(each["ResourcePolicy"])["Statement"] for each in (made[NAME], made[probe.name(NAME)])
+        json.loads(each["ResourcePolicy"])["Statement"] for each in (made[NAME], made[probe.probe_name(NAME)])
     )
     assert tried == {name: value for name, value in {**new, **probed}.items() if value is not None}
 
