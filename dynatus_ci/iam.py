@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.table import copy_from, keep_items, probe, restore_from, through_s3
+from dynatus_ci.table import probe
 from dynatus_ci.table.aspects import ASPECTS, scaling, targets
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
@@ -31,6 +31,7 @@ from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.aspects.ttl import TimeToLive
 from dynatus_ci.table.model import DYNAMODB, GLOBAL, Table, canonical
+from dynatus_ci.table.origins import copy_from, keep_items, restore_from, through_s3
 from dynatus_ci.text import code, quoted
 
 Mode: TypeAlias = Literal["plan", "check", "drift", "apply"]

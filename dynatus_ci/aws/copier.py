@@ -18,13 +18,14 @@ from typing import Any, TypeAlias
 
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws
-from dynatus_ci.table import copy_from, copying, emulators, fit, items
+from dynatus_ci.table import emulators, fit, items
 from dynatus_ci.table.aspects.keys import KEY
-from dynatus_ci.table.copying import Compared, CopyJob, Tally
 from dynatus_ci.table.fit import Answers
 from dynatus_ci.table.item_checks import Check, Extent, Misfit
 from dynatus_ci.table.items import Digest, Digests, Item, Match
 from dynatus_ci.table.model import Path
+from dynatus_ci.table.origins import copy_from, copying
+from dynatus_ci.table.origins.copying import Compared, CopyJob, Tally
 from dynatus_ci.text import code, codes
 
 _Insert: TypeAlias = tuple[Item, dict[str, Any]]

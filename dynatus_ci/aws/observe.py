@@ -16,7 +16,7 @@ from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import NO_SESSION, Aws, pages
 from dynatus_ci.aws.copier import Copier
 from dynatus_ci.aws.registered import RegisteredTargets
-from dynatus_ci.table import build, copy_from, copying, emulators, keep_items, planner, restore_from, through_s3
+from dynatus_ci.table import build, emulators, planner
 from dynatus_ci.table.aspects import ASPECTS, backups, targets
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.insights import Insights
@@ -24,6 +24,7 @@ from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.facts import AccountFacts, Backup, Emptiness, StagingTable, Transfer
 from dynatus_ci.table.lookups import MissingFacts
 from dynatus_ci.table.model import GLOBAL, Table
+from dynatus_ci.table.origins import copy_from, copying, keep_items, restore_from, through_s3
 from dynatus_ci.text import code
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"

@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dynatus_ci.aws.client import Aws
-from dynatus_ci.table import arns, through_s3
+from dynatus_ci.table import arns
 from dynatus_ci.table.aspects import backups
 from dynatus_ci.table.facts import TableExport, TableImport, Transfer
 from dynatus_ci.table.model import Table
+from dynatus_ci.table.origins import through_s3
 
 MOST_IMPORTS = 10
 """How many imports are looked at: the newest ones. The table that is there was made by one of them."""

@@ -19,11 +19,12 @@ from dynatus_ci.engine.fitting import Fitting, OnRead
 from dynatus_ci.engine.item_progress import ItemProgress
 from dynatus_ci.engine.run import EngineRun, Event, EventKind, OnEvent, Refuse
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import copy_order, emulators, planner, proof, sides, usage
+from dynatus_ci.table import emulators, planner, proof, sides, usage
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.facts import AccountFacts
 from dynatus_ci.table.model import Failure, Plan, Table, TableChange
+from dynatus_ci.table.origins import copy_order
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
 from dynatus_ci.text import code
 

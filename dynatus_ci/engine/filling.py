@@ -14,13 +14,14 @@ from dynatus_ci.aws.copier import Copier
 from dynatus_ci.engine.item_progress import ItemProgress
 from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import FailureReason, Refusal
-from dynatus_ci.table import build, copy_from, copying, fit, import_count, keep_items, keep_steps
+from dynatus_ci.table import build, fit
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
-from dynatus_ci.table.copying import Compared
 from dynatus_ci.table.facts import TableIds
 from dynatus_ci.table.items import Digests
 from dynatus_ci.table.model import Failure, ItemWork, Step, Table, TableChange, Target
+from dynatus_ci.table.origins import copy_from, copying, import_count, keep_items, keep_steps
+from dynatus_ci.table.origins.copying import Compared
 from dynatus_ci.table.outcome import Outcome, Status
 from dynatus_ci.text import code
 

@@ -13,9 +13,9 @@ from dynatus_ci.aws import asking
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.copier import Copier
 from dynatus_ci.engine.fitting import Fitting
-from dynatus_ci.table import copy_order, copying
-from dynatus_ci.table.copying import READ_UNIT
 from dynatus_ci.table.model import Action, Table, TableChange
+from dynatus_ci.table.origins import copy_order, copying
+from dynatus_ci.table.origins.copying import READ_UNIT
 from dynatus_ci.text import code
 
 

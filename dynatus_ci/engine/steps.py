@@ -12,9 +12,10 @@ from dynatus_ci.aws.waits import WaitOutcome
 from dynatus_ci.engine import failed_calls, progress, waiting
 from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import Refusal
-from dynatus_ci.table import build, keep_items, order, probe, through_s3
+from dynatus_ci.table import build, order, probe
 from dynatus_ci.table.facts import ProbeState
 from dynatus_ci.table.model import Failure, Step, Table, TableChange, Target
+from dynatus_ci.table.origins import keep_items, through_s3
 from dynatus_ci.table.outcome import Outcome, Status
 from dynatus_ci.text import code
 

@@ -16,9 +16,10 @@ from dynatus_ci.engine import filling, progress, steps, waiting
 from dynatus_ci.engine.fitting import Fitting
 from dynatus_ci.engine.run import EngineRun, EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import Bug, DynatusError, FailureReason, Refusal
-from dynatus_ci.table import aspects, copy_order, keep_steps, lookups, order, planner
+from dynatus_ci.table import aspects, lookups, order, planner
 from dynatus_ci.table.facts import AccountFacts, Memory
 from dynatus_ci.table.model import Failure, ItemWork, Path, Step, Table, TableChange
+from dynatus_ci.table.origins import copy_order, keep_steps
 from dynatus_ci.table.outcome import Outcome, TableResult
 from dynatus_ci.text import code, plain
 

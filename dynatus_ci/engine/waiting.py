@@ -11,10 +11,11 @@ from dynatus_ci.aws import observe, probes, waits
 from dynatus_ci.aws.waits import WaitOutcome
 from dynatus_ci.engine.run import SHORT_PAUSE, EventKind, StopTable, TableRun
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import copy_from, keep_items, phrases, through_s3
+from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import AccountFacts, TableExport, TableImport
 from dynatus_ci.table.model import Failure, Path, Step, Table, Target
+from dynatus_ci.table.origins import copy_from, keep_items, through_s3
 from dynatus_ci.table.outcome import Outcome
 from dynatus_ci.text import code, codes
 

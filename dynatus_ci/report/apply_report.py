@@ -13,8 +13,9 @@ from dynatus_ci.report.layout import Alert, AlertLine, FooterItem, Report, Repor
 from dynatus_ci.report.quantities import plural
 from dynatus_ci.report.safe_markdown import link
 from dynatus_ci.report.wording import Consequence
-from dynatus_ci.table import fit, keep_items, keep_steps
+from dynatus_ci.table import fit
 from dynatus_ci.table.model import Action, Plan, TableChange
+from dynatus_ci.table.origins import keep_items, keep_steps
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
 from dynatus_ci.text import code, option, span, visible
 
@@ -146,8 +147,8 @@ def _items_in_copies(result: Result) -> Iterator[Alert]:
     lines = tuple(
         AlertLine(
             f"{code(table.table)} does not have its items yet. They are in "
-            f"{code(keep_items.staging_name(table.table))}: do not delete that table. Keep the writers stopped until apply "
-            "has ended."
+            f"{code(keep_items.staging_name(table.table))}: do not delete that table. Keep the writers stopped until "
+            "apply has ended."
         )
         for table in result.tables
         if keep_items.PATH in {difference.path for difference in table.unfinished}

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dynatus_ci.report.quantities import plural
-from dynatus_ci.table import aspects, copy_from, keep_items, phrases, replacement, restore_from, usage
+from dynatus_ci.table import aspects, phrases, replacement, usage
 from dynatus_ci.table.aspects import keys, targets
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import GLOBAL, Action, Difference, Effect, Path, Risk, Table, TableChange, Value
+from dynatus_ci.table.origins import copy_from, keep_items, restore_from
 from dynatus_ci.text import code
 
 _ORIGINS = {copy_from.PATH: copy_from.TITLE, restore_from.PATH: restore_from.TITLE}

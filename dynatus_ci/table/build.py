@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from dynatus_ci.errors import Place
-from dynatus_ci.table import copy_from, keep_items, restore_from, through_s3, unmanaged
+from dynatus_ci.table import unmanaged
 from dynatus_ci.table.aspects import ASPECTS, indexes, keys
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import GLOBAL, Path, Table, TableInfo, Value
+from dynatus_ci.table.origins import copy_from, keep_items, restore_from, through_s3
 
 _ORIGINS = (copy_from.NAME, through_s3.NAME, restore_from.NAME)
 """What says where the items of a new table come from."""

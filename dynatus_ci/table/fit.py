@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from dynatus_ci.errors import FailureReason, Refusal
-from dynatus_ci.table import copy_from, keep_items
 from dynatus_ci.table.aspects import keys
 from dynatus_ci.table.aspects.ttl import TimeToLive
 from dynatus_ci.table.item_checks import OF_KEYS, Check, Extent, Misfit
 from dynatus_ci.table.items import KeyAttribute, key_names, may_repeat, unproven
 from dynatus_ci.table.model import GLOBAL, Action, Difference, Effect, Path, Table, TableChange, Value
+from dynatus_ci.table.origins import copy_from, keep_items
 from dynatus_ci.text import code, codes, option, series
 
 OLDEST_SECONDS = 5 * 365 * 86_400

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dynatus_ci.table import copy_from, keep_items, probe, restore_from, sides, support
+from dynatus_ci.table import probe, sides, support
 from dynatus_ci.table.aspects import capacity, recreating, scaling, targets
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import AccountFacts, Emptiness, ProbeState
 from dynatus_ci.table.model import Table
+from dynatus_ci.table.origins import copy_from, keep_items, restore_from
 
 ENCRYPTION = Encryption()
 

@@ -10,18 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from dynatus_ci.errors import Refusal
-from dynatus_ci.table import (
-    copy_from,
-    keep_items,
-    keep_steps,
-    order,
-    replacement,
-    restore_from,
-    sides,
-    support,
-    through_s3,
-    unmanaged,
-)
+from dynatus_ci.table import order, replacement, sides, support, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys, recreating, scaling
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.facts import AccountFacts, Emptiness
@@ -37,6 +26,7 @@ from dynatus_ci.table.model import (
     Table,
     TableChange,
 )
+from dynatus_ci.table.origins import copy_from, keep_items, keep_steps, restore_from, through_s3
 from dynatus_ci.text import code, codes
 
 BILLING_MODE = capacity.BillingMode()

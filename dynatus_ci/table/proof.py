@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.table import keep_steps, planner, restore_from, sides, through_s3
+from dynatus_ci.table import planner, sides
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import AccountFacts
@@ -27,6 +27,7 @@ from dynatus_ci.table.model import (
     Target,
     Value,
 )
+from dynatus_ci.table.origins import keep_steps, restore_from, through_s3
 from dynatus_ci.text import code
 
 

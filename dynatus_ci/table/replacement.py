@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dynatus_ci.errors import Refusal
-from dynatus_ci.table import copy_from, create_table, keep_items, keep_steps, probe, unmanaged
+from dynatus_ci.table import create_table, probe, unmanaged
 from dynatus_ci.table.aspects import ASPECTS, keys
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
 from dynatus_ci.table.aspects.stream import Stream
 from dynatus_ci.table.facts import Emptiness
-from dynatus_ci.table.keep_stages import KEEPS
 from dynatus_ci.table.model import DYNAMODB, GLOBAL, Difference, Effect, Risk, Step, Value, digest
+from dynatus_ci.table.origins import copy_from, keep_items, keep_steps
+from dynatus_ci.table.origins.keep_stages import KEEPS
 from dynatus_ci.text import code, codes
 
 RECOVERY = "PointInTimeRecoverySpecification"

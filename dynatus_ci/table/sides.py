@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dynatus_ci.table import build, copy_from, keep_items, restore_from, through_s3
+from dynatus_ci.table import build
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.facts import AccountFacts
 from dynatus_ci.table.model import Table, TableInfo, Value
+from dynatus_ci.table.origins import copy_from, keep_items, restore_from, through_s3
 
 
 def of(desired: Table, actual: Table | None, facts: AccountFacts) -> Comparison:

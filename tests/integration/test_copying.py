@@ -12,9 +12,9 @@ from dynatus_ci.aws import connection
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.aws.copier import Copier
 from dynatus_ci.table import build, items
-from dynatus_ci.table.copying import Compared, CopyJob
 from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Action, Table
+from dynatus_ci.table.origins.copying import Compared, CopyJob
 from tests import small_tables
 from tests.small_tables import global_index
 from tests.strategies import Definition

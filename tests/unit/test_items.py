@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynatus_ci.table import build, copying, items
+from dynatus_ci.table import build, items
 from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.items import Digest, Digests, KeyAttribute, Match
 from dynatus_ci.table.model import Table
+from dynatus_ci.table.origins import copying
 
 KEY = ("id",)
 

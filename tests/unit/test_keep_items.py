@@ -12,9 +12,10 @@ import pytest
 
 from dynatus_ci.definitions import loader
 from dynatus_ci.report import wording
-from dynatus_ci.table import build, keep_items, lookups, planner, proof
+from dynatus_ci.table import build, lookups, planner, proof
 from dynatus_ci.table.facts import AccountFacts, Emptiness, Memory, ProbeState, StagingTable, TableIds
 from dynatus_ci.table.model import Action, Risk, Step, Table, TableChange
+from dynatus_ci.table.origins import keep_items
 from tests import small_tables
 
 NAME, COPY = "orders", "orders.dynatus-items"

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from dynatus_ci.definitions import loader
-from dynatus_ci.table import build, copy_from, keep_items, lookups, planner, probe, restore_from, through_s3
+from dynatus_ci.table import build, lookups, planner, probe
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.facts import AccountFacts, Backup, Emptiness, Memory, ProbeState, StagingTable, Transfer
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange, Target
+from dynatus_ci.table.origins import copy_from, keep_items, restore_from, through_s3
 
 FOLDER = Path(__file__).parents[1] / "cases" / "plans"
 CASES = sorted(FOLDER.glob("*.json"))

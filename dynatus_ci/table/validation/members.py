@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from dynatus_ci.table import copy_from, keep_items, restore_from, through_s3
 from dynatus_ci.table.aspects import ASPECTS
+from dynatus_ci.table.origins import copy_from, keep_items, restore_from, through_s3
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import (

@@ -14,10 +14,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from dynatus_ci.table import copy_from, keep_items, restore_from, through_s3
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import GLOBAL, Value
+from dynatus_ci.table.origins import copy_from, keep_items, restore_from, through_s3
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import UNSURE, Path, Unknown, known, whole

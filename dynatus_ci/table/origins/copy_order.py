@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from dynatus_ci.errors import Refusal
-from dynatus_ci.table import copy_from, copying
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.model import Action, Effect, Table, TableChange
+from dynatus_ci.table.origins import copy_from, copying
 from dynatus_ci.text import code
 
 

@@ -5,9 +5,10 @@ Two items with the same new key have become one in an import, and only the count
 
 from __future__ import annotations
 
-from dynatus_ci.table import items, through_s3
+from dynatus_ci.table import items
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.model import Difference, ItemWork, Step
+from dynatus_ci.table.origins import through_s3
 from dynatus_ci.text import code
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from dynatus_ci.errors import Refusal
-from dynatus_ci.table import copy_from, copying, items, names
+from dynatus_ci.table import items, names
 from dynatus_ci.table.aspects import keys, recreating, tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import Emptiness, StagingTable, TableIds
-from dynatus_ci.table.keep_stages import ENDS_EARLIER, IDLE, KEEPS, REFUSALS, KeepStage
 from dynatus_ci.table.model import Difference, Effect, Risk, Table, Value
+from dynatus_ci.table.origins import copy_from, copying
+from dynatus_ci.table.origins.keep_stages import ENDS_EARLIER, IDLE, KEEPS, REFUSALS, KeepStage
 from dynatus_ci.text import code, option, span
 
 NAME = "KeepItems"

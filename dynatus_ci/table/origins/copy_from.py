@@ -15,11 +15,12 @@ from dataclasses import replace
 from enum import Enum
 
 from dynatus_ci.errors import FailureReason, Refusal
-from dynatus_ci.table import arns, copying, import_count, items, through_s3
+from dynatus_ci.table import arns, items
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import Emptiness
 from dynatus_ci.table.model import Difference, Effect, ItemWork, Risk, Step, Table, TableChange, TableInfo, Value
+from dynatus_ci.table.origins import copying, import_count, through_s3
 from dynatus_ci.text import code
 
 NAME = "CopyFrom"

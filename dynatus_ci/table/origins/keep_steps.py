@@ -10,14 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import takewhile
 
-from dynatus_ci.table import arns, copy_from, keep_items
+from dynatus_ci.table import arns
 from dynatus_ci.table.aspects import keys, tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import AccountFacts, StagingTable
-from dynatus_ci.table.keep_items import COMPLETE, COPY_OF, ITEMS_FROM, NAME, PATH
-from dynatus_ci.table.keep_stages import ENDS_EARLIER, KEEPS, KeepStage
 from dynatus_ci.table.model import Difference, ItemWork, Path, Step, Table, Target, Value
+from dynatus_ci.table.origins import copy_from, keep_items
+from dynatus_ci.table.origins.keep_items import COMPLETE, COPY_OF, ITEMS_FROM, NAME, PATH
+from dynatus_ci.table.origins.keep_stages import ENDS_EARLIER, KEEPS, KeepStage
 from dynatus_ci.text import code
 
 SOURCE = copy_from.NAME
