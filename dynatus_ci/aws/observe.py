@@ -28,26 +28,36 @@ from dynatus_ci.table.origins import copy_from, copying, keep_items, restore_fro
 from dynatus_ci.text import code
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"
+DESCRIBE = "DescribeTable"
+Answers = dict[str, dict[str, Any]]
+"""Operation → what it returned about one table; of DescribeTable its `Table`."""
 
 
-def table(aws: Aws, desired: Table) -> Table | None:
+def table(aws: Aws, desired: Table, read: Answers | None = None) -> Table | None:
     """The actual table of a definition, with the aspects that the definition mentions; None where it is missing.
+
+    Args:
+        aws: The connection.
+        desired: The definition.
+        read: What was read of the table just now: it is not read again. What is read is added.
 
     Raises:
         CallFailed: A read was denied, or did not succeed.
     """
-    description = aws.describe(desired.name)
+    read = {} if read is None else read
+    description = read.get(DESCRIBE) or aws.describe(desired.name)
     if description is None:
         if aws.emulator == emulators.DYNAMODB_LOCAL and not desired.absent:
             emulation.refuse_case_conflict(aws, desired.name)
         return None
+    read[DESCRIBE] = description
     if description.get("TableStatus") in {"CREATING", "DELETING"}:
         return build.actual(description, {})
     managed = [aspect for aspect in ASPECTS if aspect.managed(desired)]
     filled = [name for name in (copy_from.NAME, keep_items.NAME) if desired.manages(name)]
     if filled and not desired.manages(Tags.name):
         managed.append(Tags())  # they say whether all items were copied
-    read = answers(aws, description, managed)
+    read |= answers(aws, description, [aspect for aspect in managed if aspect.reader not in read])
     unread = [it.name for it in managed if it.reader and it.reader not in read and it.name not in aws.cannot_keep]
     if Tags.name in unread:
         unread += filled
@@ -67,9 +77,9 @@ def staging(aws: Aws, name: str) -> Table | None:
     return build.actual(description, answers(aws, description, [Tags()]))
 
 
-def answers(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Aspect]) -> dict[str, dict[str, Any]]:
+def answers(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Aspect]) -> Answers:
     """What the reading calls of some aspects return, by operation, without those that the endpoint does not know."""
-    read: dict[str, dict[str, Any]] = {}
+    read: Answers = {}
     for aspect in wanted:
         if aspect.reader is None or aspect.name in aws.cannot_keep:
             continue

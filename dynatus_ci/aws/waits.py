@@ -123,7 +123,7 @@ class Poll:
 
     def pause(self) -> None:
         """Wait until the next poll. Each pause is longer than the one before, up to `LONGEST_POLL`."""
-        if self._clock.now() > self._long:
+        if self._clock.now() >= self._long:
             self._on_long()
         left = max(self._deadline - self._clock.now(), 0)
         jittered = self._pause * random.uniform(0.8, 1.2)  # noqa: S311  # to spread calls, not to hide anything

@@ -52,7 +52,7 @@ class Options:
 
     Args:
         ignore_tags: Patterns of tag keys that stay as they are.
-        max_parallel: How many tables are changed at the same time.
+        max_parallel: How many tables are changed at the same time. One at which AWS works does not count.
         wait_seconds: After how many seconds apply stops waiting.
         detach: Do not wait for backfills, cooldowns and quotas.
         copy_rate: The most items that a copy writes in a second; None for no limit.

@@ -9,15 +9,16 @@ from dataclasses import replace
 
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.engine import progress, waiting
-from dynatus_ci.engine.run import EventKind, TableRun
+from dynatus_ci.engine.run import SHORT_PAUSE, EventKind, TableRun
 from dynatus_ci.table import emulators
 from dynatus_ci.table.aspects.ttl import COOLDOWN
 from dynatus_ci.table.model import Step
 
 MOST_FAILURES = 8
-"""How often a step is tried after "throttled" or a lost answer: for half a minute."""
+"""How often a step is tried after a lost answer: for half a minute."""
 MOST_FAILURES_OF = {
     ErrorKind.BUSY: 64,  # ten minutes, in which something else may end, such as an index in a replica's region
+    ErrorKind.THROTTLED: 64,  # of many tables some are throttled many times in a row
     ErrorKind.TOO_NEW: 11,  # a minute
 }
 MOST_INTERNAL_FAILURES = 2
@@ -82,4 +83,4 @@ def _pause(table: TableRun, step: Step, failed: CallFailed, times: int) -> None:
     elif step.makes_table and failed.kind is ErrorKind.UNCHANGED:
         waiting.for_step(table, replace(step, expects={(): {}}), None)  # the table is there, and does not show yet
     else:
-        table.poll(skip=times).pause()
+        table.poll(skip=times, patience=SHORT_PAUSE).pause()

@@ -10,6 +10,7 @@ from threading import Semaphore
 
 from dynatus_ci.aws import observe, waits
 from dynatus_ci.aws.client import Aws
+from dynatus_ci.aws.observe import Answers
 from dynatus_ci.aws.waits import Clock, Poll
 from dynatus_ci.engine.progress import RetryState, TableProgress
 from dynatus_ci.errors import FailureReason, Refusal
@@ -27,7 +28,9 @@ step that would run next; None where none can run now, or ever.
 """
 
 SHORT_PAUSE = 60
-"""Seconds. `detach` waits this long, too; a table that waits longer leaves its place to another one."""
+"""Seconds. `detach` waits this long, too; a table that is refused for longer leaves its place to another one."""
+FRESH = 1.0
+"""Seconds for which a turn of the loop trusts what the wait before it has read, instead of reading it again."""
 
 
 class EventKind(StrEnum):
@@ -132,6 +135,8 @@ class TableRun:
         self.asked_items = False
         """Whether the items were checked: once, before the first step."""
         self._has_slot = False
+        self._answers: Answers = {}
+        self._answered_at = 0.0
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -154,11 +159,17 @@ class TableRun:
         asked = tuple(paths)
         names = {name for path in asked if path for name in (path[0], path[-1])}
         values = {name: value for name, value in self.desired.values.items() if name in names}
-        actual = observe.table(self.aws, replace(self.desired, values=values))
+        self._answers, self._answered_at = {}, self.now()
+        actual = observe.table(self.aws, replace(self.desired, values=values), self._answers)
         scaled = self.forget_scaling(asked)
         if actual is None or not scaled:
             return actual
         return targets.shown(actual, self.cache.scaling.targets(self.desired.name), scaled)
+
+    def take_answers(self) -> Answers:
+        """What the last look has read, if that was just now. Given once, so that no call lies between."""
+        answers, self._answers = self._answers, {}
+        return answers if self.now() - self._answered_at <= FRESH else {}
 
     def forget_scaling(self, paths: Iterable[Path]) -> list[Path]:
         """The paths about auto scaling. What is registered there is read again before anybody sees it."""
@@ -167,14 +178,19 @@ class TableRun:
             self.cache.scaling.forget(targets.resource(self.desired.name, path))
         return scaled
 
-    def poll(self, *, skip: int = 0) -> Poll:
-        """A new wait, without the shortest pauses."""
+    def poll(self, *, skip: int = 0, patience: float = 0) -> Poll:
+        """A new wait, without the shortest pauses. AWS works by itself meanwhile, so another table may be changed.
+
+        Args:
+            skip: How many of the shortest pauses to leave out.
+            patience: Seconds for which the table keeps its place.
+        """
         return Poll(
             clock=self.run.clock,
             deadline=self.run.deadline,
             stop=self.run.stop,
             first=waits.FIRST_POLL * 2**skip,
-            patience=SHORT_PAUSE,
+            patience=patience,
             on_long=self.leave_slot,
         )
 

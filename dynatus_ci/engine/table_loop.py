@@ -29,14 +29,19 @@ NOTHING_YET = Memory()
 
 
 def observe_table(
-    aws: Aws, desired: Table, cache: observe.FactCache, *, memory: Memory = NOTHING_YET
+    aws: Aws,
+    desired: Table,
+    cache: observe.FactCache,
+    *,
+    memory: Memory = NOTHING_YET,
+    read: observe.Answers | None = None,
 ) -> tuple[Table | None, AccountFacts]:
-    """The actual table, and all that must be known to plan its change.
+    """The actual table, and all that must be known to plan its change. `read` is what was read of it just now.
 
     Raises:
         CallFailed: A read was denied, or did not succeed.
     """
-    actual = observe.table(aws, desired)
+    actual = observe.table(aws, desired, read)
     facts = replace(cache.facts(), memory=memory)
     while missing := lookups.missing_facts(desired, actual, facts):
         facts = cache.answer(missing, desired, facts)
@@ -125,7 +130,8 @@ class TableLoop:
     def _observe(self) -> tuple[Table | None, TableChange]:
         """What there is to do now; ends the table where the plan has an error or a refusal."""
         table = self._table
-        actual, facts = observe_table(table.aws, table.desired, self._cache, memory=table.memory)
+        read = table.take_answers()
+        actual, facts = observe_table(table.aws, table.desired, self._cache, memory=table.memory, read=read)
         if waiting.for_staging(table, facts) or waiting.for_transfer(table, actual, facts):
             actual, facts = observe_table(table.aws, table.desired, self._cache, memory=table.memory)
         table.facts = facts

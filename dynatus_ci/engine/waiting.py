@@ -32,6 +32,7 @@ def for_step(table: TableRun, step: Step, before: Table | None) -> bool:
     settle = waits.SETTLE_AT_EMULATOR if table.aws.emulator else waits.SETTLE
     if step.makes_table and table.aws.is_aws:
         settle = inf
+        table.leave_slot()
         table.pause(waits.NEW_TABLE)
     watch = waits.Watch(
         lambda: _observed(table, step),

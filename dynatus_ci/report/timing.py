@@ -9,9 +9,6 @@ from dynatus_ci.report.quantities import duration
 from dynatus_ci.table import order
 from dynatus_ci.table.model import Step, TableChange
 
-SLOT_SECONDS = 60
-"""A table that waits for longer lets another one begin, so `max-parallel` does not slow down index builds."""
-
 
 def takes(steps: Iterable[Step]) -> str:
     """How long the steps of one table take, in words."""
@@ -30,12 +27,13 @@ def _range(tables: Sequence[Sequence[Step]], max_parallel: int) -> tuple[int, in
 
 
 def _finished(tables: Iterable[Sequence[Step]], max_parallel: int, seconds: Callable[[Step], int]) -> int:
-    """When the last table is finished, if each begins as soon as one before it has left its slot."""
+    """When the last table is finished. While AWS works by itself at a table, another one may begin."""
     free = [0] * max_parallel
     end = 0
     for steps in tables:
         start = heapq.heappop(free)
         durations = order.durations(steps, seconds)
-        heapq.heappush(free, start + sum(min(duration, SLOT_SECONDS) for duration in durations))
+        copies = (duration for step, duration in zip(steps, durations, strict=True) if step.item_work)
+        heapq.heappush(free, start + sum(copies))
         end = max(end, start + sum(durations))
     return end
