@@ -141,7 +141,7 @@ def drift(options: argparse.Namespace) -> int:
 def check(options: argparse.Namespace) -> int:
     """Read whole tables, and show whether their items fit what the definitions would change."""
     from dynatus_ci import engine  # noqa: PLC0415  # see the top
-    from dynatus_ci.aws.asking import ScanLimits  # noqa: PLC0415  # see the top
+    from dynatus_ci.aws.scan_budget import ScanLimits  # noqa: PLC0415  # see the top
 
     if options.show_keys and (options.format != "text" or os.environ.get("GITHUB_ACTIONS") == "true"):
         raise InvalidInput(

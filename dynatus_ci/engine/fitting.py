@@ -8,8 +8,8 @@ from math import inf
 from threading import Event as Flag
 
 from dynatus_ci.aws import asking
-from dynatus_ci.aws.asking import SAMPLE, ScanLimits
 from dynatus_ci.aws.client import Aws
+from dynatus_ci.aws.scan_budget import SAMPLE, ScanLimits
 from dynatus_ci.aws.waits import Clock, SystemClock
 from dynatus_ci.table import fit
 from dynatus_ci.table.fit import Answers, Asked

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import ceil, inf
 
-from dynatus_ci.aws import asking
+from dynatus_ci.aws import scan_budget
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.copier import Copier
 from dynatus_ci.engine.fitting import Fitting
@@ -68,7 +68,7 @@ def _note(source: Table, copy: TableChange, fitting: Fitting | None) -> str:
 def _is_small(source: Table, copy: Table, fitting: Fitting) -> bool:
     """Whether a plan may read both tables whole: within the budget for the check of a table's items."""
     sizes = {table.name: ceil((table.info.bytes if table.info else 0) / READ_UNIT) for table in (source, copy)}
-    rates = {table.name: asking.rate(fitting.aws, table) for table in (source, copy)}
+    rates = {table.name: scan_budget.usable_rate(fitting.aws, table) for table in (source, copy)}
     seconds = fitting.limits.seconds
     quick = all(rates[name] == inf or units <= rates[name] * seconds for name, units in sizes.items())
     return quick and sum(sizes.values()) <= fitting.limits.units

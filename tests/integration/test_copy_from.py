@@ -13,7 +13,7 @@ from threading import Event as Flag
 import pytest
 
 from dynatus_ci import engine
-from dynatus_ci.aws.asking import ScanLimits
+from dynatus_ci.aws.scan_budget import ScanLimits
 from dynatus_ci.engine import EventKind, Fitting
 from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.table.item_checks import Misfit

@@ -116,7 +116,7 @@ def operations(service: str) -> set[str]:
 
 CALLING = (
     *(PACKAGE / "engine").glob("*.py"),
-    PACKAGE / "aws" / "asking.py",
+    PACKAGE / "aws" / "item_pages.py",
     PACKAGE / "aws" / "client.py",
     PACKAGE / "aws" / "copier.py",
     PACKAGE / "aws" / "observe.py",
