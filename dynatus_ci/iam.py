@@ -31,7 +31,7 @@ from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.aspects.ttl import TimeToLive
 from dynatus_ci.table.model import DYNAMODB, GLOBAL, Table, canonical
-from dynatus_ci.table.origins import copy_from, keep_items, restore_from, through_s3
+from dynatus_ci.table.origins import copy_from, keep_items, restore_from, s3_place, through_s3
 from dynatus_ci.text import code, quoted
 
 Mode: TypeAlias = Literal["plan", "check", "drift", "apply"]
@@ -254,7 +254,7 @@ def _source_reads(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
         yield _Grant("Read", "dynamodb:DescribeTable", scope.arn("dynamodb", f"table/{source}"))
         for arn in (scope.table(table), scope.arn("dynamodb", f"table/{source}")):
             yield _Grant("Read", f"dynamodb:{Tags.reader}", arn, topic=_topic(Tags.name))
-        if table.manages(through_s3.NAME):
+        if table.manages(s3_place.NAME):
             yield from _transfer_reads(table, scope)
 
 
@@ -348,11 +348,11 @@ def _copy(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     source = table.at(copy_from.PATH)
     if not source:
         return
-    if table.manages(through_s3.NAME):
+    if table.manages(s3_place.NAME):
         yield from _transfer(table, scope)
     for name in (source, table.name):
         yield _Grant("Copy", "dynamodb:Scan", scope.arn("dynamodb", f"table/{name}"), topic="Items")
-    for operation in () if table.manages(through_s3.NAME) else ("PartiQLInsert", "PutItem"):
+    for operation in () if table.manages(s3_place.NAME) else ("PartiQLInsert", "PutItem"):
         yield _Grant("Copy", f"dynamodb:{operation}", scope.table(table), topic="Items")
     for operation in Tags.writers:
         yield _Grant("Change", f"dynamodb:{operation}", scope.table(table), topic=_topic(Tags.name))
@@ -368,9 +368,9 @@ def _transfer(table: Table, scope: _PolicyScope) -> Iterator[_Grant]:
     source = scope.arn("dynamodb", f"table/{table.at(copy_from.PATH)}")
     yield _Grant("Copy", f"dynamodb:{through_s3.EXPORT}", source, topic=TRANSFERS)
     yield _Grant("Copy", f"dynamodb:{through_s3.IMPORT}", scope.table(table), topic=TRANSFERS)
-    bucket = f"arn:{scope.partition}:s3:::{through_s3.bucket(table)}"
+    bucket = f"arn:{scope.partition}:s3:::{s3_place.bucket(table)}"
     for operation in ("AbortMultipartUpload", "GetObject", "PutObject", "PutObjectAcl"):
-        yield _Grant("Use", f"s3:{operation}", f"{bucket}/{through_s3.folder(table)}/*", topic="Bucket")
+        yield _Grant("Use", f"s3:{operation}", f"{bucket}/{s3_place.folder(table)}/*", topic="Bucket")
     yield _Grant("Use", "s3:ListBucket", bucket, topic="Bucket")
     logs = scope.arn("logs", "log-group:/aws-dynamodb/*")
     for operation in IMPORT_LOGS:

@@ -24,7 +24,7 @@ from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.facts import AccountFacts, Backup, Emptiness, StagingTable, Transfer
 from dynatus_ci.table.lookups import MissingFacts
 from dynatus_ci.table.model import GLOBAL, Table
-from dynatus_ci.table.origins import copy_from, copying, keep_items, restore_from, through_s3
+from dynatus_ci.table.origins import ORIGINS, copy_from, copying, keep_items, restore_from, s3_place
 from dynatus_ci.text import code
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"
@@ -54,7 +54,7 @@ def table(aws: Aws, desired: Table, read: Answers | None = None) -> Table | None
     if description.get("TableStatus") in {"CREATING", "DELETING"}:
         return build.actual(description, {})
     managed = [aspect for aspect in ASPECTS if aspect.managed(desired)]
-    filled = [name for name in (copy_from.NAME, keep_items.NAME) if desired.manages(name)]
+    filled = [origin.name for origin in ORIGINS if origin.tagged and desired.manages(origin.name)]
     if filled and not desired.manages(Tags.name):
         managed.append(Tags())  # they say whether all items were copied
     read |= answers(aws, description, [aspect for aspect in managed if aspect.reader not in read])
@@ -235,7 +235,7 @@ class FactCache:
         try:
             return transfers.look(self._aws, desired, source)
         except CallFailed as failed:
-            self._aws.remember_unsupported_after(failed, through_s3.NAME)
+            self._aws.remember_unsupported_after(failed, s3_place.NAME)
             return None
 
     def _is_copied(self, desired: Table, facts: AccountFacts) -> bool:

@@ -15,7 +15,7 @@ from dynatus_ci.table import arns
 from dynatus_ci.table.aspects import backups
 from dynatus_ci.table.facts import TableExport, TableImport, Transfer
 from dynatus_ci.table.model import Table
-from dynatus_ci.table.origins import through_s3
+from dynatus_ci.table.origins import s3_place, through_s3
 
 MOST_IMPORTS = 10
 """How many imports are looked at: the newest ones. The table that is there was made by one of them."""
@@ -63,9 +63,9 @@ class _Exports:
         self._aws, self._desired, self._source = aws, desired, source
         arn = source.info.arn if source.info else ""
         answer = aws.read_pages("ListExports", "ExportSummaries", table=source.name, TableArn=arn)
-        prefix = through_s3.folder(desired)
+        prefix = s3_place.folder(desired)
         self._by_folder = {
-            through_s3.folder_of_data(prefix, one["ExportArn"]): one
+            s3_place.folder_of_data(prefix, one["ExportArn"]): one
             for one in sorted(answer["ExportSummaries"], key=_began, reverse=True)
         }
 

@@ -20,7 +20,7 @@ from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import TableIds
 from dynatus_ci.table.items import Digests
 from dynatus_ci.table.model import Failure, ItemWork, Step, Table, TableChange, Target
-from dynatus_ci.table.origins import copy_from, copying, import_count, keep_items, keep_steps
+from dynatus_ci.table.origins import copy_from, copy_steps, copying, import_count, keep_items, keep_steps
 from dynatus_ci.table.origins.copying import Compared
 from dynatus_ci.table.outcome import Outcome, Status
 from dynatus_ci.text import code
@@ -43,7 +43,7 @@ def check(table: TableRun, change: TableChange) -> None:
         return
     copier = _copier(table, source, table.desired)
     # A run that may not look must not mark a table that may hold items: the next run would take it for a copy.
-    if copy_from.begins(change) and not copier.is_empty():
+    if copy_steps.begins(change) and not copier.is_empty():
         raise refused(copy_from.own_items(copier.job.source).about(change.table))
     found = copier.check(fit.path_of_copy(table.desired))
     table.progress.checks += found

@@ -15,7 +15,7 @@ from dynatus_ci.errors import Refusal
 from dynatus_ci.table import build, order, probe
 from dynatus_ci.table.facts import ProbeState
 from dynatus_ci.table.model import Failure, Step, Table, TableChange, Target
-from dynatus_ci.table.origins import keep_items, through_s3
+from dynatus_ci.table.origins import copy_from, keep_items, through_s3
 from dynatus_ci.table.outcome import Outcome, Status
 from dynatus_ci.text import code
 
@@ -116,7 +116,7 @@ def _send(table: TableRun, step: Step) -> dict[str, Any]:
         case Target.STAGING:
             return table.aws.write(step.operation, table=keep_items.staging_name(name), parameters=step.parameters)
         case Target.SOURCE:
-            source = table.desired.at(through_s3.SOURCE)
+            source = table.desired.at(copy_from.PATH)
             return table.aws.write(step.operation, table=source, parameters=step.parameters)
         case Target.PROBE:
             return _send_to_probe(table, step)

@@ -12,25 +12,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dynatus_ci.report.quantities import plural
-from dynatus_ci.table import aspects, phrases, replacement, usage
+from dynatus_ci.table import aspects, origins, phrases, replacement, usage
 from dynatus_ci.table.aspects import keys, targets
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import GLOBAL, Action, Difference, Effect, Path, Risk, Table, TableChange, Value
-from dynatus_ci.table.origins import copy_from, keep_items, restore_from
+from dynatus_ci.table.origins import keep_items
 from dynatus_ci.text import code
-
-_ORIGINS = {copy_from.PATH: copy_from.TITLE, restore_from.PATH: restore_from.TITLE}
-"""What says where the items of a new table come from."""
 
 
 def name(path: Path) -> str:
     """What a path is called, as a sentence: `stream`, or `index` and the index's name."""
     if not path:
         return "table"
-    if path in _ORIGINS:
-        return _ORIGINS[path]
-    if path == keep_items.PATH:
-        return keep_items.TITLE
+    if origin := origins.of(path):
+        return origin.title
     aspect, members = aspects.of(path[:1]), path[1:]
     if aspect and not aspect.named:
         return aspect.title
@@ -179,12 +174,8 @@ def _held(changes: Sequence[TableChange]) -> str:
 
 
 def _template(difference: Difference) -> str:
-    if difference.path == copy_from.PATH:
-        return copy_from.consequence(difference)
-    if difference.path == keep_items.PATH:
-        return keep_items.consequence(difference)
-    aspect = aspects.of(difference.path)
-    return aspect.consequence(difference) if aspect else _OTHER_CONSEQUENCE
+    part = origins.of(difference.path) or aspects.of(difference.path)
+    return part.consequence(difference) if part else _OTHER_CONSEQUENCE
 
 
 # --- the overview: what changes, in one line -------------------------------------------------------------------------
@@ -210,10 +201,10 @@ def overview(change: TableChange) -> str:
         return _SEPARATOR.join([*(_part(difference) for difference in causes), *kept])
     new, parts = change.action is Action.CREATE, []
     if new:
-        origins = [_part(difference) for difference in supported if difference.path in _ORIGINS]
+        filled = [_part(difference) for difference in supported if _is_from_elsewhere(difference)]
         local = [_signed(_NEW, name(path)) for path in _local_indexes(supported)]
-        parts += [_signed(_NEW, "table"), *origins, *local]
-        supported = [difference for difference in supported if difference.path and difference.path not in _ORIGINS]
+        parts += [_signed(_NEW, "table"), *filled, *local]
+        supported = [it for it in supported if it.path and not _is_from_elsewhere(it)]
     for member in (GLOBAL, "Replicas"):
         parts += _named(member, [difference for difference in supported if _is_member(difference, member)])
     rest = [difference for difference in supported if not _is_named(difference)]
@@ -226,6 +217,11 @@ def overview(change: TableChange) -> str:
 def forces_recreation(difference: Difference) -> bool:
     """Whether the table is deleted and created again because of this difference."""
     return difference.effect is Effect.RECREATE and difference.path != ()
+
+
+def _is_from_elsewhere(difference: Difference) -> bool:
+    origin = origins.of(difference.path)
+    return origin is not None and origin.elsewhere
 
 
 def _is_named(difference: Difference) -> bool:
@@ -271,12 +267,9 @@ def _sign(difference: Difference) -> str:
 
 def _part(difference: Difference) -> str:
     """A difference by name, with both values if they are short."""
-    if difference.path == keep_items.PATH:
-        return keep_items.KEPT if difference.desired else keep_items.WAITING
-    if difference.effect is Effect.COPY:
-        return _signed(_NEW, f"items of {code(copy_from.source_of(difference.desired))}")
-    if difference.path == restore_from.PATH:
-        return _signed(_NEW, "items of a backup")
+    if origin := origins.of(difference.path):
+        text = origin.overview(difference)
+        return _signed(_NEW, text) if origin.elsewhere else text
     before, after = (side.get(difference.path, "") for side in sides(difference) or ({}, {}))
     if forces_recreation(difference):
         what = f"{name(difference.path)} {before_and_after(difference)}".rstrip()
@@ -350,7 +343,7 @@ def _phrases(path: Path, value: Value) -> dict[Path, str] | None:
     """A value in a few words, by path: its own, and one for each local index of a new table."""
     if value is None:
         return {}
-    phrase = "kept" if path == keep_items.PATH else _phrase(path, value)
+    phrase = _phrase(path, value)
     if phrase is None:
         return None
     if path:
@@ -361,12 +354,12 @@ def _phrases(path: Path, value: Value) -> dict[Path, str] | None:
 
 
 def _phrase(path: Path, value: Value) -> str | None:
+    if origin := origins.of(path):
+        return origin.phrase(value)
     if isinstance(value, str | int):
         return phrases.on(value) if isinstance(value, bool) else str(value) or '""'
     if not isinstance(value, Mapping):
         return None
-    if path == copy_from.PATH:
-        return copy_from.phrase(value)
     if not path:
         return _table_phrase(value) if value.keys() <= _TABLE_MEMBERS else None
     aspect = aspects.kind_of(path)

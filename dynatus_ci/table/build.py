@@ -13,10 +13,7 @@ from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.replicas import Replicas
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import GLOBAL, Path, Table, TableInfo, Value
-from dynatus_ci.table.origins import copy_from, keep_items, restore_from, through_s3
-
-_ORIGINS = (copy_from.NAME, through_s3.NAME, restore_from.NAME)
-"""What says where the items of a new table come from."""
+from dynatus_ci.table.origins import ORIGINS, restore_from
 
 
 def desired(definition: Mapping[str, Any], *, place: Place | None = None) -> Table:
@@ -31,24 +28,24 @@ def desired(definition: Mapping[str, Any], *, place: Place | None = None) -> Tab
         return Table(name, place=place, absent=True)
     values: dict[str, Value] = {
         "AttributeDefinitions": keys.definitions(keys.types(definition["AttributeDefinitions"])),
-        **_origin(definition),
-        **({keep_items.NAME: True} if definition.get(keep_items.NAME) else {}),
+        **_origins(definition),
         **{aspect.name: aspect.desired(definition) for aspect in ASPECTS if aspect.mentioned(definition)},
     }
     return Table(name, values, place=place)
 
 
-def _origin(definition: Mapping[str, Any]) -> dict[str, Value]:
-    copied, backup = definition.get(copy_from.NAME), definition.get(restore_from.NAME)
-    found = {copy_from.NAME: copy_from.source_of(copied)} if copied else {}
-    if isinstance(copied, Mapping) and copied.get(through_s3.NAME):
-        found[through_s3.NAME] = copied[through_s3.NAME]
-    return {**found, **({restore_from.NAME: backup} if backup else {})}
+def _origins(definition: Mapping[str, Any]) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for origin in ORIGINS:
+        if definition.get(origin.name):
+            values |= origin.desired(definition[origin.name])
+    return values
 
 
 def emptied(definition: Table) -> Table:
     """A definition that asks for the same table without items."""
-    kept = {name: value for name, value in definition.values.items() if name not in _ORIGINS}
+    origins = {name for origin in ORIGINS if origin.elsewhere for name in (origin.name, *origin.details)}
+    kept = {name: value for name, value in definition.values.items() if name not in origins}
     return replace(definition, values=kept)
 
 
@@ -69,8 +66,7 @@ def actual(description: Mapping[str, Any], answers: Mapping[str, Mapping[str, An
         transitions |= aspect.transitions(description, answer)
         failures |= aspect.failures(description, answer)
     if Tags.reader in answers:
-        values[copy_from.NAME] = copy_from.marks(values[Tags.name])
-        values[keep_items.NAME] = keep_items.marks(values[Tags.name])
+        values |= {origin.name: origin.marks(values[Tags.name]) for origin in ORIGINS if origin.tagged}
     if description.get("TableStatus") == "CREATING":
         values[restore_from.NAME] = (description.get("RestoreSummary") or {}).get("SourceBackupArn")
     return Table(description["TableName"], values, transitions, failures, info=_live(description))

@@ -26,7 +26,9 @@ from dynatus_ci.table.model import (
     Table,
     TableChange,
 )
-from dynatus_ci.table.origins import copy_from, keep_items, keep_steps, restore_from, through_s3
+from dynatus_ci.table.origins import ORIGINS, copy_from, copy_steps, keep_items, keep_steps, restore_from
+from dynatus_ci.table.origins.copy_from import CopyFrom
+from dynatus_ci.table.origins.keep_items import KeepItems
 from dynatus_ci.text import code, codes
 
 BILLING_MODE = capacity.BillingMode()
@@ -83,15 +85,15 @@ def _recreation(comparison: Comparison) -> TableChange:
     itself, *rest = replacement.creation(comparison)
     itself = replace(itself, effect=Effect.RECREATE, risk=risk)
     causes = (replace(cause, risk=risk) for cause in recreating(comparison))
-    differences = (itself, *causes, *rest, *keep_items.differences(comparison))
-    supported, unsupported = support.split(sides.missing(comparison), differences)
+    missing = sides.missing(comparison)
+    items = (*CopyFrom().differences(missing), *KeepItems().differences(comparison))
+    supported, unsupported = support.split(missing, (itself, *causes, *rest, *items))
     after = keep_items.without_earlier_copy(comparison)
     built = tuple(_building(after, supported))
     change = _replacing(after, Action.RECREATE, (*supported, *unsupported), built, new=built[:1])
-    if comparison.desired.manages(restore_from.NAME) and support.keeps(comparison, restore_from.PATH):
-        return replace(change, steps=(), notes=(), refusal=restore_from.recreation(comparison))
-    if through_s3.wanted(comparison):
-        return replace(change, steps=(), notes=(), refusal=through_s3.recreation())
+    never = next(filter(None, (origin.never_recreated(comparison) for origin in ORIGINS)), None)
+    if never:
+        return replace(change, steps=(), notes=(), refusal=never)
     return replace(change, steps=(*keep_steps.ending_earlier(comparison), *change.steps)) if change.steps else change
 
 
@@ -123,9 +125,7 @@ def _creation(comparison: Comparison) -> TableChange:
         return _restoration(comparison)
     if copy_from.is_imported(comparison):
         return _importing(comparison)
-    origins = (*restore_from.differences(comparison), *keep_items.differences(comparison))
-    differences = (*replacement.creation(comparison), *origins)
-    supported, unsupported = support.split(comparison, differences)
+    supported, unsupported = support.split(comparison, _created(comparison))
     refusal = _refusal(comparison, supported)
     steps = _building(comparison, supported) if refusal is None else ()
     planned = _table_change(
@@ -138,9 +138,19 @@ def _creation(comparison: Comparison) -> TableChange:
     return _with_left(replace(planned, refusal=refusal), comparison)
 
 
+def _created(comparison: Comparison) -> tuple[Difference, ...]:
+    """The differences of a table that is missing: the table, its aspects, and its items."""
+    return (*replacement.creation(comparison), *_item_differences(comparison))
+
+
+def _item_differences(comparison: Comparison) -> Iterator[Difference]:
+    for origin in ORIGINS:
+        yield from origin.differences(comparison)
+
+
 def _restoration(comparison: Comparison) -> TableChange:
     """A table that is restored, and the steps from what the backup gives to what the file says."""
-    created = (*replacement.creation(comparison), *restore_from.differences(comparison))
+    created = _created(comparison)
     if refused := restore_from.refusal(comparison):
         change = _table_change(comparison, Action.CREATE, differences=created)
         return replace(change, refusal=refused)
@@ -151,10 +161,10 @@ def _restoration(comparison: Comparison) -> TableChange:
 
 def _importing(comparison: Comparison) -> TableChange:
     """A table that AWS makes of an export, and the steps from that to what the file says."""
-    created = replacement.creation(comparison)
+    created = _created(comparison)
     later = _update(sides.imported(comparison))
     return _made_by_aws(
-        comparison, created, later, lambda served: tuple(copy_from.import_steps(comparison, created, served))
+        comparison, created, later, lambda served: tuple(copy_steps.import_steps(comparison, created, served))
     )
 
 
@@ -199,8 +209,9 @@ def _building(comparison: Comparison, differences: tuple[Difference, ...]) -> It
     """CreateTable, then a step for each difference that CreateTable does not take."""
     missing = sides.missing(comparison)
     unsupported = frozenset(aspect.name for aspect in ASPECTS if not support.keeps(comparison, (aspect.name,)))
-    create = copy_from.with_mark(missing, replacement.create_step(missing, differences, unsupported))
-    create = keep_steps.with_mark(comparison, create)
+    create = replacement.create_step(missing, differences, unsupported)
+    for origin in ORIGINS:
+        create = origin.with_mark(comparison, create)
     left = tuple(difference for difference in differences if difference.id not in create.differences)
     after = (*_copying(missing, left), *_in_order(_steps(missing, ASPECTS, left), differences))
     after = _around(comparison, after, differences)
@@ -217,7 +228,7 @@ def _around(comparison: Comparison, steps: tuple[Step, ...], differences: tuple[
 def _copying(comparison: Comparison, differences: tuple[Difference, ...]) -> Iterator[Step]:
     for difference in differences:
         if difference.path == copy_from.PATH:
-            yield from copy_from.steps(comparison, difference)
+            yield from copy_steps.steps(comparison, difference)
 
 
 def _after_copy(steps: Iterable[Step], differences: tuple[Difference, ...]) -> Iterator[Step]:
@@ -257,9 +268,7 @@ def _update(comparison: Comparison) -> TableChange:
         comparison,
         (
             *_covered(comparison, differences),
-            *copy_from.differences(comparison),
-            *restore_from.differences(comparison),
-            *keep_items.differences(comparison),
+            *_item_differences(comparison),
             *support.unsupported(comparison),
         ),
     )

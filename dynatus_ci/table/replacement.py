@@ -56,7 +56,7 @@ def creation(comparison: Comparison) -> tuple[Difference, ...]:
     itself = Difference(comparison.name, (), None, body(comparison), Effect.CREATE)
     aspects = (difference for aspect in ASPECTS if aspect.concerns(missing)
                 for difference in aspect.differences(missing))  # fmt: skip
-    return (itself, *aspects, *copy_from.differences(missing))
+    return (itself, *aspects)
 
 
 def create_step(comparison: Comparison, differences: tuple[Difference, ...], unsupported: frozenset[str]) -> Step:

@@ -11,7 +11,7 @@ from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.facts import AccountFacts
 from dynatus_ci.table.model import Table, TableInfo, Value
-from dynatus_ci.table.origins import copy_from, keep_items, restore_from, through_s3
+from dynatus_ci.table.origins import ORIGINS, copy_from, restore_from, through_s3
 
 
 def of(desired: Table, actual: Table | None, facts: AccountFacts) -> Comparison:
@@ -59,7 +59,8 @@ def as_actual(definition: Table | None, region: str) -> Table | None:
 def _with_initial_values(definition: Table, region: str) -> Table:
     values = {aspect.name: aspect.initial for aspect in ASPECTS} | dict(definition.values)
     source = definition.at(copy_from.PATH)
+    tags = definition.at((Tags.name,)) or {}
+    values |= {origin.name: origin.marks(tags) for origin in ORIGINS if origin.tagged}
     values[copy_from.NAME] = copy_from.done(source) if source else {}
-    values[keep_items.NAME] = keep_items.marks(definition.at((Tags.name,)) or {})
     arn = f"arn:aws:dynamodb:{region}:ACCOUNT:table/{definition.name}"
     return replace(definition, values=values, info=TableInfo(table_id="", arn=arn, status="ACTIVE"))

@@ -14,7 +14,7 @@ from typing import Any
 
 from dynatus_ci.errors import Refusal
 from dynatus_ci.table.aspects.base import Aspect, Comparison
-from dynatus_ci.table.model import Difference, Step, Value
+from dynatus_ci.table.model import Difference, Path, Step, Value
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Sequence, Structure, Text, whole_items
@@ -40,6 +40,21 @@ def owner(table: str, table_id: str) -> str:
 def is_owner(value: str, table: str) -> bool:
     """Whether such a value means this table, or an earlier one of its name."""
     return value.rpartition("@")[0] == table[:MOST_OF_NAME]
+
+
+def with_tag(create: Step, key: str, value: str, *, seen_at: Path) -> Step:
+    """CreateTable with one more tag.
+
+    Args:
+        create: The step.
+        key: The tag's key.
+        value: Its value.
+        seen_at: The path at which it must be seen afterwards.
+    """
+    listed = [*create.parameters.get(Tags.name, []), {"Key": key, "Value": value}]
+    return replace(
+        create, parameters={**create.parameters, Tags.name: listed}, expects={**create.expects, seen_at: value}
+    )
 
 
 class Tags(Aspect):

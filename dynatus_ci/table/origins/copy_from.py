@@ -10,27 +10,27 @@ docs/dynamodb.md#copying-items
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from enum import Enum
+from typing import Any
 
 from dynatus_ci.errors import FailureReason, Refusal
-from dynatus_ci.table import arns, items
+from dynatus_ci.table import arns, items, names
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import Emptiness
-from dynatus_ci.table.model import Difference, Effect, ItemWork, Risk, Step, Table, TableChange, TableInfo, Value
-from dynatus_ci.table.origins import copying, import_count, through_s3
-from dynatus_ci.text import code
+from dynatus_ci.table.model import Difference, Effect, Risk, Step, Table, TableInfo, Value
+from dynatus_ci.table.origins import copying, s3_place, through_s3
+from dynatus_ci.table.origins.base import MOST_TAGS, Origin
+from dynatus_ci.table.validation.findings import Finding
+from dynatus_ci.table.validation.shapes import Structure, Text, TextOrMap, known
+from dynatus_ci.text import code, quoted
 
 NAME = "CopyFrom"
 PATH = (NAME,)
-TITLE = "items from"
 COPYING = "dynatus:copying-from"
 COPIED = "dynatus:copied-from"
-MOST_TAGS = tags.MOST - 2
-"""A table can have so many tags of its own beside these two."""
-OPERATION = "BatchExecuteStatement"
 
 
 class Stage(Enum):
@@ -52,11 +52,6 @@ UNFINISHED = UNFILLED | {Stage.IMPORTED, Stage.COPIED}
 """The stages in which something is to be done."""
 
 
-def marks(found: Mapping[str, str]) -> Value:
-    """The tags of a table that say what it is a copy of."""
-    return {key: found[key] for key in (COPYING, COPIED) if key in found}
-
-
 def done(source: str) -> Value:
     """The tag of a table that has all items of the source."""
     return {COPIED: tags.owner(source, "")}
@@ -71,7 +66,7 @@ def stage(comparison: Comparison) -> Stage:
     if not comparison.facts.keeps_tags:
         # Nobody can say there that a copy is complete, so the tables are compared each time.
         facts, gone = comparison.facts, comparison.desired.at(PATH) in comparison.facts.sources
-        done = facts.copied or _is_copied(comparison) or (gone and _source(comparison) is None)
+        done = facts.copied or is_copied(comparison) or (gone and live_source(comparison) is None)
         return Stage.DONE if done else Stage.COPYING
     if not comparison.actual.manages(NAME):
         return Stage.NOT_KNOWN
@@ -86,40 +81,20 @@ _BY_TAGS: Mapping[frozenset[str], Stage] = {
 }
 
 
-def _is_copied(comparison: Comparison) -> bool:
+def is_copied(comparison: Comparison) -> bool:
     """Whether this run has seen all items in the table that is there now, not only in one of its name."""
     return comparison.info is not None and comparison.info.table_id == comparison.facts.memory.copied
 
 
 def asked(desired: Table) -> Value:
     """What is reviewed: the source, and the place in S3 that its items go through."""
-    source, through = desired.at(PATH), desired.at((through_s3.NAME,))
-    return {"TableName": source, through_s3.NAME: through} if through else source
+    source, through = desired.at(PATH), desired.at((s3_place.NAME,))
+    return {"TableName": source, s3_place.NAME: through} if through else source
 
 
 def source_of(value: Value) -> str:
     """The source in a value that a definition or a difference has."""
     return str(value["TableName"] if isinstance(value, Mapping) else value)
-
-
-def phrase(value: Mapping[str, Value]) -> str:
-    """A value with a place in S3 in a few words."""
-    return f"{value['TableName']}, through {value[through_s3.NAME]}"
-
-
-def consequence(difference: Difference) -> str:
-    """What it means to who uses the tables. A sentence with the place {table}, as that of an aspect."""
-    source = code(source_of(difference.desired))
-    if isinstance(difference.desired, Mapping):
-        place = code(difference.desired[through_s3.NAME])
-        return (
-            f"{{table}} will be created from an export of {source} to {place}. Stop the writers of {source} until "
-            "apply has ended: what they write is not in the export."
-        )
-    return (
-        f"{{table}} will be filled with all items of {source}. That uses its read capacity. Let its writers write to "
-        "both tables, or stop them: apply may miss what they change or delete."
-    )
 
 
 def unread_source(comparison: Comparison) -> str | None:
@@ -131,7 +106,7 @@ def unread_source(comparison: Comparison) -> str | None:
 def must_look_for_exports(comparison: Comparison) -> bool:
     """Whether what AWS has exported and imported must be known before the change can be planned."""
     matters = through_s3.wanted(comparison) and stage(comparison) in {Stage.MISSING, Stage.UNTOUCHED}
-    return matters and comparison.facts.transfer is None and _source(comparison) is not None
+    return matters and comparison.facts.transfer is None and live_source(comparison) is not None
 
 
 def is_imported(comparison: Comparison) -> bool:
@@ -143,84 +118,18 @@ def is_imported(comparison: Comparison) -> bool:
 
 def left_to_read(comparison: Comparison) -> Table | None:
     """The actual table whose items are to be copied; None where nothing is to be copied."""
-    return _source(comparison) if stage(comparison) in UNFILLED else None
+    return live_source(comparison) if stage(comparison) in UNFILLED else None
 
 
 def must_compare(comparison: Comparison) -> bool:
     """Whether the items must be compared before the change can be planned: only where no tag can say it."""
     untagged = not comparison.facts.keeps_tags and stage(comparison) is Stage.COPYING
-    return untagged and comparison.facts.copied is None and _source(comparison) is not None
+    return untagged and comparison.facts.copied is None and live_source(comparison) is not None
 
 
 def must_prove_empty(comparison: Comparison) -> bool:
     """Whether it matters if the table is empty: only an empty one is filled."""
     return stage(comparison) is Stage.UNTOUCHED and not through_s3.wanted(comparison)
-
-
-def differences(comparison: Comparison) -> Iterator[Difference]:
-    """That the table is not filled yet.
-
-    It uses the capacity of both tables, or writes all items to S3, so it is disruptive: until AWS has imported them.
-    """
-    where = stage(comparison)
-    if where in UNFINISHED:
-        begun, wanted = comparison.actual_at((NAME, COPYING)), asked(comparison.desired)
-        risk = Risk.SAFE if where is Stage.IMPORTED else Risk.DISRUPTIVE
-        yield Difference(comparison.name, PATH, begun, wanted, effect=Effect.COPY, risk=risk)
-
-
-def with_mark(comparison: Comparison, create: Step) -> Step:
-    """CreateTable with the tag that says that the new table is to be filled."""
-    if not comparison.desired.manages(NAME) or not comparison.facts.keeps_tags:
-        return create
-    value = _mark(comparison)
-    tagged = [*create.parameters.get(tags.Tags.name, []), {"Key": COPYING, "Value": value}]
-    return replace(
-        create,
-        parameters={**create.parameters, tags.Tags.name: tagged},
-        expects={**create.expects, (NAME, COPYING): value},
-    )
-
-
-def steps(comparison: Comparison, difference: Difference) -> Iterator[Step]:
-    """What is left to do: mark the table, copy, mark it as complete, and take the first mark off."""
-    where, tagged = stage(comparison), comparison.facts.keeps_tags
-    if where is Stage.IMPORTED:
-        if not _is_copied(comparison):
-            yield import_count.step(comparison, difference)
-        yield _tag(comparison, difference, COPIED, "note in a tag that the table is filled")
-        return
-    if where is Stage.UNTOUCHED and tagged:
-        yield _tag(comparison, difference, COPYING, "note in a tag that the table is being filled")
-    if where is not Stage.COPIED:
-        if not _is_copied(comparison):
-            yield _copy(comparison, difference)
-        if tagged:
-            step = _tag(comparison, difference, COPIED, "note in a tag that the table is filled")
-            yield step.not_before(tags.LOCKED)
-    if tagged:
-        untag = _untag(comparison, difference)
-        yield untag if where is Stage.COPIED else untag.not_before(tags.LOCKED)
-
-
-def import_steps(comparison: Comparison, created: Iterable[Difference], served: tuple[str, ...]) -> Iterator[Step]:
-    """The steps by which AWS makes the table, which is missing, of an export.
-
-    Args:
-        comparison: The two sides.
-        created: The differences of a table that is created.
-        served: The ids of those that are gone after that.
-    """
-    source = _source(comparison) or Table(comparison.desired.at(PATH))  # a plan without an account knows its name
-    copy = next((difference for difference in created if difference.path == PATH), None)
-    if copy:
-        yield from through_s3.steps(comparison, source, copy, served)
-
-
-def begins(change: TableChange) -> bool:
-    """Whether a table that is there is to be filled for the first time: it must be empty."""
-    first = next(iter(change.steps), None)
-    return first is not None and first.operation == "TagResource" and (NAME, COPYING) in first.expects
 
 
 def own_items(source: str) -> Refusal:
@@ -237,7 +146,7 @@ def refusal(comparison: Comparison) -> Refusal | None:
     found = _wrong_source(comparison, where) or _no_room(comparison)
     if found:
         return Refusal(found)
-    source = _source(comparison)
+    source = live_source(comparison)
     if where is not Stage.COPYING and source and (refused := through_s3.refusal(comparison, source)):
         return refused
     if where is Stage.UNTOUCHED and comparison.facts.emptiness is Emptiness.ITEMS:
@@ -258,11 +167,11 @@ def _no_room(comparison: Comparison) -> str | None:
 
 
 def _wrong_source(comparison: Comparison, where: Stage) -> str | None:
-    name, source = comparison.desired.at(PATH), _source(comparison)
+    name, source = comparison.desired.at(PATH), live_source(comparison)
     if name == comparison.name:
         return f"{code(':CopyFrom')} names the table itself."
     begun = comparison.actual_at((NAME, COPYING)) if where is Stage.COPYING else None
-    if begun and (source is None or begun != _mark(comparison)):
+    if begun and (source is None or begun != mark(comparison)):
         return (
             f"A copy of {code(begun)} was begun and is not complete, and {code(name)} is "
             f"{'gone' if source is None else 'another table'} now. Nobody can complete that copy: look at its items, "
@@ -286,7 +195,7 @@ def _unready(source: Table) -> str | None:
 
 def notes(comparison: Comparison) -> Iterator[str]:
     """What people must know before the table is filled."""
-    name, source = comparison.desired.at(PATH), _source(comparison)
+    name, source = comparison.desired.at(PATH), live_source(comparison)
     where = stage(comparison)
     if where is Stage.DONE and comparison.facts.keeps_tags:
         copied = comparison.actual_at((NAME, COPIED))
@@ -305,7 +214,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
 
 def _copy_notes(comparison: Comparison, source: Table) -> Iterator[str]:
     """What people must know before the run copies the items."""
-    name, cost = code(source.name), _estimate(comparison, source)
+    name, cost = code(source.name), estimate(comparison, source)
     yield (
         f"{name} has {cost.items:,} items, counted up to six hours ago. The copy uses about "
         f"{cost.read_units:,} read units and {cost.write_units:,} write units, and as many write units again for each "
@@ -325,66 +234,97 @@ def _copy_notes(comparison: Comparison, source: Table) -> Iterator[str]:
         )
 
 
-def _source(comparison: Comparison) -> Table | None:
+def live_source(comparison: Comparison) -> Table | None:
+    """The actual source; None where it was not looked up, or is not there."""
     return comparison.facts.sources.get(comparison.desired.at(PATH))
 
 
-def _mark(comparison: Comparison) -> str:
-    source = _source(comparison)
+def mark(comparison: Comparison) -> str:
+    """The value of both tags: the source, with its id."""
+    source = live_source(comparison)
     return tags.owner(comparison.desired.at(PATH), source.table_id if source else "")
 
 
-def _estimate(comparison: Comparison, source: Table) -> copying.Estimate:
+def estimate(comparison: Comparison, source: Table) -> copying.Estimate:
+    """What it takes to copy the items of the source."""
     target = comparison.desired
     checked = bool(items.unproven(source, target)) or items.may_repeat(source, target)
     return copying.estimate(source, target, checked=checked, rate=comparison.facts.copy_rate)
-
-
-def _copy(comparison: Comparison, difference: Difference) -> Step:
-    name, source = comparison.desired.at(PATH), _source(comparison)
-    return Step(
-        operation=OPERATION,
-        parameters={"TableName": comparison.name, NAME: name},
-        reason=f"copy the items of {code(name)}",
-        differences=(difference.id,),
-        waits_for="all of them are in both tables",
-        seconds=(_estimate(comparison, source).seconds if source else 0, None),
-        aspect=NAME,
-        item_work=ItemWork.COPY,
-    )
-
-
-def _tag(comparison: Comparison, difference: Difference, key: str, reason: str) -> Step:
-    value = _mark(comparison)
-    return Step(
-        operation="TagResource",
-        parameters={"ResourceArn": info(comparison).arn, "Tags": [{"Key": key, "Value": value}]},
-        reason=reason,
-        differences=(difference.id,),
-        expects={(NAME, key): value},
-        waits_for="tag set",
-        seconds=tags.Tags.seconds,
-        aspect=NAME,
-    )
-
-
-def _untag(comparison: Comparison, difference: Difference) -> Step:
-    return Step(
-        operation="UntagResource",
-        parameters={"ResourceArn": info(comparison).arn, "TagKeys": [COPYING]},
-        reason="remove the tag of the unfinished copy",
-        differences=(difference.id,),
-        expects={(NAME, COPYING): None},
-        waits_for="tag gone",
-        seconds=tags.Tags.seconds,
-        aspect=NAME,
-    )
 
 
 def info(comparison: Comparison) -> TableInfo:
     """The table's identity and size; before it is there, by those of the source."""
     if comparison.info:
         return comparison.info
-    source = _source(comparison)
+    source = live_source(comparison)
     made = TableInfo(table_id="", arn=arns.beside(source, comparison.name), status="ACTIVE")
     return replace(made, items=source.info.items, bytes=source.info.bytes) if source and source.info else made
+
+
+class CopyFrom(Origin):
+    """The items of another table. `:Through` belongs to it: the place in S3 that they go through."""
+
+    name = NAME
+    title = "items from"
+    shape = TextOrMap(
+        Text(1, 255), Structure({"TableName": Text(1, 255), s3_place.NAME: Text(1, 1024)}, ("TableName",))
+    )
+    details = (s3_place.NAME,)
+    tagged = True
+
+    def desired(self, value: Any) -> Mapping[str, Value]:
+        through = value.get(s3_place.NAME) if isinstance(value, Mapping) else None
+        return {NAME: source_of(value), **({s3_place.NAME: through} if through else {})}
+
+    def marks(self, found: Mapping[str, str]) -> Value:
+        return {key: found[key] for key in (COPYING, COPIED) if key in found}
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """Whether its table and its place in S3 can be what they say."""
+        asked = known(definition, NAME)
+        detailed = isinstance(asked, Mapping)
+        source = known(asked, "TableName") if detailed else asked
+        if source is not None and not names.is_valid(source):
+            message = f"{code(quoted(source))} is not the name of a table: 3 to 255 characters of `[a-zA-Z0-9_.-]`."
+            yield Finding((NAME, "TableName") if detailed else PATH, "table-name", message, names.hint(source))
+        if detailed:
+            yield from s3_place.findings(definition, (NAME, s3_place.NAME))
+        yield from super().findings(definition)
+
+    def differences(self, comparison: Comparison) -> Iterator[Difference]:
+        """It uses the capacity of both tables, or writes all items to S3: so it is disruptive."""
+        where = stage(comparison)
+        if where in UNFINISHED:
+            begun, wanted = comparison.actual_at((NAME, COPYING)), asked(comparison.desired)
+            risk = Risk.SAFE if where is Stage.IMPORTED else Risk.DISRUPTIVE
+            yield Difference(comparison.name, PATH, begun, wanted, effect=Effect.COPY, risk=risk)
+
+    def with_mark(self, comparison: Comparison, create: Step) -> Step:
+        if not comparison.desired.manages(NAME) or not comparison.facts.keeps_tags:
+            return create
+        return tags.with_tag(create, COPYING, mark(comparison), seen_at=(NAME, COPYING))
+
+    def never_recreated(self, comparison: Comparison) -> Refusal | None:
+        """An import makes its table; a copy fills also one that was created again."""
+        return through_s3.RECREATION if through_s3.wanted(comparison) else None
+
+    def overview(self, difference: Difference) -> str:
+        return f"items of {code(source_of(difference.desired))}"
+
+    def phrase(self, value: Value) -> str:
+        if not isinstance(value, Mapping):
+            return str(value)
+        return f"{value['TableName']}, through {value[s3_place.NAME]}"
+
+    def consequence(self, difference: Difference) -> str:
+        source = code(source_of(difference.desired))
+        if isinstance(difference.desired, Mapping):
+            place = code(difference.desired[s3_place.NAME])
+            return (
+                f"{{table}} will be created from an export of {source} to {place}. Stop the writers of {source} until "
+                "apply has ended: what they write is not in the export."
+            )
+        return (
+            f"{{table}} will be filled with all items of {source}. That uses its read capacity. Let its writers write "
+            "to both tables, or stop them: apply may miss what they change or delete."
+        )

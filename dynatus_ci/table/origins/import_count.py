@@ -8,7 +8,7 @@ from __future__ import annotations
 from dynatus_ci.table import items
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.model import Difference, ItemWork, Step
-from dynatus_ci.table.origins import through_s3
+from dynatus_ci.table.origins import copy_from, s3_place, through_s3
 from dynatus_ci.text import code
 
 
@@ -26,7 +26,7 @@ def step(comparison: Comparison, copy: Difference) -> Step:
         differences=(copy.id,),
         waits_for="as many items as in the export",
         seconds=(0, None),
-        aspect=through_s3.NAME,
+        aspect=s3_place.NAME,
         item_work=ItemWork.COUNT,
     )
 
@@ -49,7 +49,7 @@ def miscounted(comparison: Comparison, found: int) -> str | None:
     made, count = through_s3.import_of(comparison), exported(comparison)
     if made is None or (made.items == count and found == count):
         return None
-    name, named = code(comparison.name), comparison.desired.at(through_s3.SOURCE)
+    name, named = code(comparison.name), comparison.desired.at(copy_from.PATH)
     source, again = comparison.facts.sources.get(named), f"delete {name}, and run apply again."
     lost = count - min(found, made.items)  # AWS does not say whether it counts what is overwritten then
     if lost > 0 and source and items.may_repeat(source, comparison.desired):
@@ -71,5 +71,5 @@ def miscounted(comparison: Comparison, found: int) -> str | None:
 
 def counted(comparison: Comparison) -> str:
     """What was found, as a sentence."""
-    source = code(comparison.desired.at(through_s3.SOURCE))
+    source = code(comparison.desired.at(copy_from.PATH))
     return f"All {exported(comparison):,} items of the export of {source} are in {code(comparison.name)}."

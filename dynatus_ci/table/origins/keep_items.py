@@ -17,22 +17,20 @@ from dynatus_ci.table import items, names
 from dynatus_ci.table.aspects import keys, recreating, tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import Emptiness, StagingTable, TableIds
-from dynatus_ci.table.model import Difference, Effect, Risk, Table, Value
+from dynatus_ci.table.model import Difference, Effect, Risk, Step, Table, Value
 from dynatus_ci.table.origins import copy_from, copying
+from dynatus_ci.table.origins.base import Origin
 from dynatus_ci.table.origins.keep_stages import ENDS_EARLIER, IDLE, KEEPS, REFUSALS, KeepStage
+from dynatus_ci.table.validation.shapes import Flag
 from dynatus_ci.text import code, option, span
 
 NAME = "KeepItems"
 PATH = (NAME,)
-TITLE = "items"
 KEPT = "keeps its items"
-WAITING = "items in a copy"
 SUFFIX = ".dynatus-items"
 COPY_OF = "dynatus:copy-of"
 COMPLETE = "dynatus:copy-complete"
 ITEMS_FROM = "dynatus:items-from"
-MOST_TAGS = tags.MOST - 2
-"""A table, and its copy, can have so many tags of their own beside these."""
 READ_AGAIN = 4
 """How often the second comparison reads all items, in eventually consistent scans: both tables, consistently."""
 AWAY = (6, 28)
@@ -45,11 +43,6 @@ AWAY = (6, 28)
 def staging_name(table: str) -> str:
     """The name of a table's copy."""
     return names.beside(table, SUFFIX)
-
-
-def marks(found: Mapping[str, str]) -> Value:
-    """The tag of a table that says which copy it is being filled from."""
-    return {key: found[key] for key in (ITEMS_FROM,) if key in found}
 
 
 def mark(comparison: Comparison) -> str:
@@ -186,23 +179,6 @@ def must_look(comparison: Comparison) -> bool:
 
 
 # --- what is said ----------------------------------------------------------------------------------------------------
-
-
-def differences(comparison: Comparison) -> Iterator[Difference]:
-    """That items are on their way. It uses the capacity of both tables, so it is disruptive; it loses nothing.
-
-    Where they cannot be, the table is refused, and nothing is said of what a copy would do.
-    """
-    where, desired = stage(comparison), comparison.desired.at(PATH)
-    if where not in IDLE:
-        risk = Risk.SAFE if where in REFUSALS else Risk.DISRUPTIVE
-        yield Difference(comparison.name, PATH, None, desired, effect=Effect.COPY, risk=risk)
-
-
-def consequence(difference: Difference) -> str:
-    """What it means to who uses the table. A sentence with the place {table}, as that of an aspect."""
-    staging = code(staging_name(difference.table))
-    return f"The items of {{table}} come from {staging}. Start its writers when apply has ended."
 
 
 def notes(comparison: Comparison) -> Iterator[str]:
@@ -359,3 +335,44 @@ def without_earlier_copy(comparison: Comparison) -> Comparison:
         return comparison
     actual = replace(comparison.actual, values={**comparison.actual.values, NAME: {}})
     return Comparison(comparison.desired, actual, replace(comparison.facts, staging=StagingTable()))
+
+
+class KeepItems(Origin):
+    """The table itself: its items wait in a copy while it is deleted and created again."""
+
+    name = NAME
+    title = "items"
+    shape = Flag()
+    elsewhere = False
+    tagged = True
+
+    def marks(self, found: Mapping[str, str]) -> Value:
+        """Which copy the table is being filled from."""
+        return {key: found[key] for key in (ITEMS_FROM,) if key in found}
+
+    def differences(self, comparison: Comparison) -> Iterator[Difference]:
+        """It uses the capacity of both tables, so it is disruptive; it loses nothing.
+
+        Where they cannot be kept, the table is refused, and nothing is said of what a copy would do.
+        """
+        where, desired = stage(comparison), comparison.desired.at(PATH)
+        if where not in IDLE:
+            risk = Risk.SAFE if where in REFUSALS else Risk.DISRUPTIVE
+            yield Difference(comparison.name, PATH, None, desired, effect=Effect.COPY, risk=risk)
+
+    def with_mark(self, comparison: Comparison, create: Step) -> Step:
+        """The tag says which copy the new table is to be filled from."""
+        fills = stage(comparison) in {*KEEPS, KeepStage.TO_BUILD}
+        if not fills or not comparison.facts.keeps_tags:
+            return create
+        return tags.with_tag(create, ITEMS_FROM, mark(comparison), seen_at=(NAME, ITEMS_FROM))
+
+    def overview(self, difference: Difference) -> str:
+        return KEPT if difference.desired else "items in a copy"
+
+    def phrase(self, value: Value) -> str:
+        return "kept"
+
+    def consequence(self, difference: Difference) -> str:
+        staging = code(staging_name(difference.table))
+        return f"The items of {{table}} come from {staging}. Start its writers when apply has ended."

@@ -16,8 +16,8 @@ from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import AccountFacts, StagingTable
 from dynatus_ci.table.model import Difference, ItemWork, Path, Step, Table, Target, Value
-from dynatus_ci.table.origins import copy_from, keep_items
-from dynatus_ci.table.origins.keep_items import COMPLETE, COPY_OF, ITEMS_FROM, NAME, PATH
+from dynatus_ci.table.origins import copy_from, copy_steps, keep_items
+from dynatus_ci.table.origins.keep_items import COMPLETE, COPY_OF, ITEMS_FROM, NAME, PATH, KeepItems
 from dynatus_ci.table.origins.keep_stages import ENDS_EARLIER, KEEPS, KeepStage
 from dynatus_ci.text import code
 
@@ -145,20 +145,6 @@ def _schema(comparison: Comparison) -> dict[str, Value]:
 # --- after the table has gone ----------------------------------------------------------------------------------------
 
 
-def with_mark(comparison: Comparison, create: Step) -> Step:
-    """CreateTable with the tag that says which copy the new table is to be filled from."""
-    fills = keep_items.stage(comparison) in {*KEEPS, KeepStage.TO_BUILD}
-    if not fills or not comparison.facts.keeps_tags:
-        return create
-    value = _mark(comparison)
-    tagged = [*create.parameters.get(tags.Tags.name, []), {"Key": ITEMS_FROM, "Value": value}]
-    return replace(
-        create,
-        parameters={**create.parameters, tags.Tags.name: tagged},
-        expects={**create.expects, (NAME, ITEMS_FROM): value},
-    )
-
-
 def out_of_copy(comparison: Comparison) -> Iterator[Step]:
     """Fill the new table. Of one that is full already, see that it has all items."""
     where = keep_items.stage(comparison)
@@ -219,7 +205,7 @@ def ending_earlier(comparison: Comparison) -> Iterator[Step]:
 
 
 def _ids(comparison: Comparison) -> tuple[str, ...]:
-    return served(keep_items.differences(comparison))
+    return served(KeepItems().differences(comparison))
 
 
 def _mark(comparison: Comparison) -> str:
@@ -230,7 +216,7 @@ def _copy(comparison: Comparison, *, back: bool) -> Step:
     table, copy = comparison.name, keep_items.staging_name(comparison.name)
     cost = keep_items.estimate(comparison)
     return Step(
-        operation=copy_from.OPERATION,
+        operation=copy_steps.OPERATION,
         parameters={"TableName": table, SOURCE: copy} if back else {"TableName": copy, SOURCE: table},
         reason=f"copy the items {'back from' if back else 'to'} {code(copy)}",
         differences=_ids(comparison),

@@ -19,11 +19,14 @@ from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import Backup
 from dynatus_ci.table.model import GLOBAL, Difference, Effect, Risk, Step, TableInfo, Value
-from dynatus_ci.text import code, codes
+from dynatus_ci.table.origins.base import Origin
+from dynatus_ci.table.validation import dialects
+from dynatus_ci.table.validation.findings import Finding
+from dynatus_ci.table.validation.shapes import Text, known
+from dynatus_ci.text import code, codes, quoted
 
 NAME = "RestoreFrom"
 PATH = (NAME,)
-TITLE = "restored from"
 OPERATION = "RestoreTableFromBackup"
 ARN = r"arn:(aws[a-z-]*):dynamodb:([a-z0-9-]+):(\d{12}):table/([a-zA-Z0-9_.-]{3,255})/backup/([0-9a-z-]+)"
 SECONDS = (80, None)
@@ -31,6 +34,10 @@ SECONDS = (80, None)
 UNDER_WAY = "The table is being restored from the backup now. Apply waits for that, then it does the rest."
 _FOREIGN = Refusal(
     "The table is being created, and not from this backup. Wait until that has ended, then delete the table, or remove "
+    "`:RestoreFrom`."
+)
+_RECREATION = Refusal(
+    "A restore keeps the key, and fills only a table that is missing. To give this table another key, remove "
     "`:RestoreFrom`."
 )
 _OVERRIDDEN = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
@@ -80,13 +87,6 @@ def unread_backup(comparison: Comparison) -> str | None:
     """The ARN of the backup that must be looked at before the change can be planned."""
     asked = (wanted(comparison) or is_under_way(comparison)) and comparison.facts.backup is None
     return comparison.desired.at(PATH) if asked else None
-
-
-def differences(comparison: Comparison) -> Iterator[Difference]:
-    """That the table is not restored yet, or is being made of something else."""
-    if (comparison.desired.manages(NAME) and comparison.actual is None) or _is_foreign(comparison):
-        found = comparison.actual_at(PATH)
-        yield Difference(comparison.name, PATH, found, comparison.desired.at(PATH), Effect.CREATE, Risk.SAFE)
 
 
 def is_under_way(comparison: Comparison) -> bool:
@@ -207,16 +207,6 @@ def info(comparison: Comparison) -> TableInfo:
     return TableInfo(table_id="", arn=arn, status="ACTIVE", items=found.items, bytes=found.bytes)
 
 
-def recreation(comparison: Comparison) -> Refusal:
-    """Why a table with another key is not deleted while its file has `:RestoreFrom`."""
-    if _is_foreign(comparison):
-        return _FOREIGN
-    return Refusal(
-        "A restore keeps the key, and fills only a table that is missing. To give this table another key, remove "
-        f"{code(':RestoreFrom')}."
-    )
-
-
 def is_restore(step: Step) -> bool:
     """Whether a step restores the table."""
     return step.operation == OPERATION
@@ -271,3 +261,40 @@ def _dropped(comparison: Comparison, found: Backup) -> Iterator[str]:
         if comparison.desired.manages(kind):
             same = {name for name, index in _wanted_indexes(comparison, kind).items() if _has(found, kind, name, index)}
             yield from (name for name in backed_up if name not in same)
+
+
+def _backup_hint(arn: str) -> str | None:
+    listed = "`aws dynamodb list-backups` lists them."
+    if arn.startswith("arn:") and ":backup:" in arn:
+        return f"AWS Backup restores its recovery points itself. DynamoDB restores its own backups: {listed}"
+    return dialects.placeholder_hint(arn) or f"Write `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/backup/ID`: {listed}"
+
+
+class RestoreFrom(Origin):
+    """A backup of DynamoDB."""
+
+    name = NAME
+    title = "restored from"
+    shape = Text(1, 1024)
+
+    def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        """Whether it can be a backup."""
+        arn = known(definition, NAME)
+        if arn is not None and not re.fullmatch(ARN, arn):
+            message = f"{code(quoted(arn))} is not the ARN of a DynamoDB backup."
+            yield Finding(PATH, "backup-arn", message, _backup_hint(arn))
+
+    def differences(self, comparison: Comparison) -> Iterator[Difference]:
+        """That the table is not restored yet, or is being made of something else."""
+        if (comparison.desired.manages(NAME) and comparison.actual is None) or _is_foreign(comparison):
+            found = comparison.actual_at(PATH)
+            yield Difference(comparison.name, PATH, found, comparison.desired.at(PATH), Effect.CREATE, Risk.SAFE)
+
+    def never_recreated(self, comparison: Comparison) -> Refusal | None:
+        """A restore keeps the key, and fills only a table that is missing."""
+        if not comparison.desired.manages(NAME) or NAME in comparison.facts.cannot_keep:
+            return None
+        return _FOREIGN if _is_foreign(comparison) else _RECREATION
+
+    def overview(self, difference: Difference) -> str:
+        return "items of a backup"

@@ -8,7 +8,6 @@ docs/dynamodb.md#exports-and-imports
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,19 +21,11 @@ from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import AccountFacts, TableExport, TableImport, Transfer
 from dynatus_ci.table.model import GLOBAL, Difference, Step, Table, Target, Value, digest
+from dynatus_ci.table.origins import s3_place
+from dynatus_ci.table.origins.s3_place import NAME
 from dynatus_ci.text import code
 
-NAME = "Through"
-SOURCE = ("CopyFrom",)
-"""Where a definition names its source: `copy_from.PATH`, but that module imports this one."""
 EXPORT, IMPORT = "ExportTableToPointInTime", "ImportTable"
-URL = r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([A-Za-z0-9!_.'()=/-]*))?"
-"""A bucket and a folder: the characters that S3 calls safe, without the wildcard of IAM, and `=`.
-
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
-"""
-LONGEST_FOLDER = 512
-"""Characters. AWS takes 1,024 with the table's name and its own folders."""
 RUNNING = "IN_PROGRESS"
 UNDER_WAY = frozenset({RUNNING, "CANCELLING"})
 """The states that end by themselves."""
@@ -54,6 +45,11 @@ LARGEST_IMPORT_IN = dict.fromkeys(("us-east-1", "us-west-2", "eu-west-1"), 15 * 
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataImport.Validation.html
 """
+RECREATION = Refusal(
+    "An import fills only a table that is missing. To give this table another key, remove `:CopyFrom`, or delete the "
+    "table in a change of its own."
+)
+"""Why a table with another key is not deleted while its file has `:Through`."""
 _TAKEN = frozenset(
     {
         *("TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput"),
@@ -61,29 +57,6 @@ _TAKEN = frozenset(
     }
 )
 """The parameters of CreateTable that an import takes, beside the encryption."""
-
-
-# --- where -----------------------------------------------------------------------------------------------------------
-
-
-def bucket(desired: Table) -> str:
-    """The bucket's name."""
-    return _parts(desired)[0]
-
-
-def folder(desired: Table) -> str:
-    """The prefix of the table's exports: no other table's exports are there."""
-    return "/".join(part for part in (_parts(desired)[1], desired.name) if part)
-
-
-def _parts(desired: Table) -> tuple[str, str]:
-    match = re.fullmatch(URL, desired.at((NAME,)))
-    return (match[1], (match[2] or "").strip("/")) if match else ("", "")
-
-
-def folder_of_data(prefix: str, arn: str) -> str:
-    """The prefix of an export's data."""
-    return f"{prefix}/AWSDynamoDB/{arn.rpartition('/')[2]}/data/"
 
 
 # --- what AWS lists --------------------------------------------------------------------------------------------------
@@ -97,7 +70,7 @@ def export(description: Mapping[str, Any]) -> TableExport:
         status=description["ExportStatus"],
         made=phrases.moment(description["ExportTime"]) if "ExportTime" in description else "",
         items=description.get("ItemCount", 0),
-        folder=folder_of_data(description.get("S3Prefix", ""), arn),
+        folder=s3_place.folder_of_data(description.get("S3Prefix", ""), arn),
         failure=_failure(description),
     )
 
@@ -107,7 +80,8 @@ def is_ours(description: Mapping[str, Any], desired: Table, source: Table) -> bo
     moment, began = description.get("ExportTime"), description.get("StartTime")
     current = moment is None or began is None or moment >= began - timedelta(hours=1)
     whole = description.get("ExportType", "FULL_EXPORT") == "FULL_EXPORT" and not description.get("FilterSpecification")
-    there = (description.get("S3Bucket"), description.get("S3Prefix")) == (bucket(desired), folder(desired))
+    place = s3_place.bucket(desired), s3_place.folder(desired)
+    there = (description.get("S3Bucket"), description.get("S3Prefix")) == place
     same = source.info is not None and description.get("TableId") == source.info.table_id
     return current and whole and there and same and description.get("ExportFormat", "DYNAMODB_JSON") == "DYNAMODB_JSON"
 
@@ -254,14 +228,6 @@ def failed(found: TableExport | TableImport) -> str:
     return f"{text} {found.errors:,} items could not be written, and {found.items:,} were.{log} Correct them."
 
 
-def recreation() -> Refusal:
-    """Why a table with another key is not deleted while its file has `:Through`."""
-    return Refusal(
-        "An import fills only a table that is missing. To give this table another key, remove "
-        f"{code(':CopyFrom')}, or delete the table in a change of its own."
-    )
-
-
 # --- steps -----------------------------------------------------------------------------------------------------------
 
 
@@ -285,7 +251,7 @@ def steps(comparison: Comparison, source: Table, copy: Difference, created: tupl
     if found is None:
         yield _export(comparison, source, copy)
     # Nobody knows the export's own folder before it is made.
-    data = found.folder if found else folder_of_data(folder(comparison.desired), "EXPORT")
+    data = found.folder if found else s3_place.folder_of_data(s3_place.folder(comparison.desired), "EXPORT")
     yield replace(_import(comparison, source, data), differences=created, after=(copy.id,))
 
 
@@ -300,9 +266,9 @@ def _export(comparison: Comparison, source: Table, copy: Difference) -> Step:
         operation=EXPORT,
         parameters={
             "TableArn": source.info.arn if source.info else "",
-            "S3Bucket": bucket(comparison.desired),
+            "S3Bucket": s3_place.bucket(comparison.desired),
             "S3BucketOwner": _account(source),
-            "S3Prefix": folder(comparison.desired),
+            "S3Prefix": s3_place.folder(comparison.desired),
             "ExportFormat": "DYNAMODB_JSON",
             "ClientToken": _token(comparison, source),
         },
@@ -318,7 +284,8 @@ def _export(comparison: Comparison, source: Table, copy: Difference) -> Step:
 def _token(comparison: Comparison, source: Table) -> str:
     """For AWS to make one export, where two runs have seen the same, or a list does not have the newest one yet."""
     latest = comparison.facts.transfer.latest if comparison.facts.transfer else ""
-    return digest([source.table_id, bucket(comparison.desired), folder(comparison.desired), latest])[:32]
+    place = s3_place.bucket(comparison.desired), s3_place.folder(comparison.desired)
+    return digest([source.table_id, *place, latest])[:32]
 
 
 def _import(comparison: Comparison, source: Table, data: str) -> Step:
@@ -326,7 +293,7 @@ def _import(comparison: Comparison, source: Table, data: str) -> Step:
         operation=IMPORT,
         parameters={
             "S3BucketSource": {
-                "S3Bucket": bucket(comparison.desired),
+                "S3Bucket": s3_place.bucket(comparison.desired),
                 "S3BucketOwner": _account(source),
                 "S3KeyPrefix": data,
             },
@@ -356,7 +323,7 @@ def _account(source: Table) -> str:
 
 
 def _place(comparison: Comparison) -> str:
-    return code(f"s3://{bucket(comparison.desired)}/{folder(comparison.desired)}")
+    return code(f"s3://{s3_place.bucket(comparison.desired)}/{s3_place.folder(comparison.desired)}")
 
 
 def notes(comparison: Comparison, source: Table) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from dynatus_ci.table.aspects import ASPECTS
-from dynatus_ci.table.origins import copy_from, keep_items, restore_from, through_s3
+from dynatus_ci.table.origins import ORIGINS
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import (
@@ -22,7 +22,6 @@ from dynatus_ci.table.validation.shapes import (
     Sequence,
     Structure,
     Text,
-    TextOrMap,
     TooManyFindings,
 )
 from dynatus_ci.table.validation.value_types import OtherKey
@@ -37,11 +36,7 @@ TABLE = Structure(
             )
         ),
         **{aspect.name: aspect.shape for aspect in ASPECTS},
-        copy_from.NAME: TextOrMap(
-            Text(1, 255), Structure({"TableName": Text(1, 255), through_s3.NAME: Text(1, 1024)}, ("TableName",))
-        ),
-        restore_from.NAME: Text(1, 1024),
-        keep_items.NAME: Flag(),
+        **{origin.name: origin.shape for origin in ORIGINS},
     },
     required=("TableName", "KeySchema", "AttributeDefinitions"),
     advice="Write a key of `CreateTable`, or of CloudFormation for what `CreateTable` does not have.",

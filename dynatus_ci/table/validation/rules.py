@@ -1,6 +1,6 @@
 """What DynamoDB refuses about a whole definition: rules that relate keys, attributes, indexes and billing.
 
-A rule about one aspect alone is in the aspect's method `findings`; `findings` here runs them all. A rule skips values
+A rule about one aspect or origin alone is in its method `findings`; `findings` here runs them all. A rule skips values
 that are unknown (`shapes.Unknown`) and checks the rest. A quota that AWS raises on request is a note, not a finding.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
@@ -10,15 +10,17 @@ docs/dynamodb.md#what-a-definition-may-hold
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from dynatus_ci.table import names
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import GLOBAL, Value
-from dynatus_ci.table.origins import copy_from, keep_items, restore_from, through_s3
-from dynatus_ci.table.validation import dialects
+from dynatus_ci.table.origins import ORIGINS
+from dynatus_ci.table.origins.copy_from import CopyFrom
+from dynatus_ci.table.origins.keep_items import KeepItems
+from dynatus_ci.table.origins.restore_from import RestoreFrom
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import UNSURE, Path, Unknown, known, whole
 from dynatus_ci.text import code, quoted
@@ -29,7 +31,6 @@ Rule: TypeAlias = Callable[[Definition], Iterator[Finding]]
 MOST_KEY_ATTRIBUTES = 4
 """For each key type, in a global secondary index."""
 MOST_LOCAL_INDEXES = 5
-TABLE_NAME = r"[a-zA-Z0-9_.-]{3,255}"
 USUAL_GLOBAL_INDEXES = 20
 MOST_PROJECTED = 100
 """Attributes in all INCLUDE projections of a table together."""
@@ -46,6 +47,8 @@ def findings(definition: Definition) -> Iterator[Finding]:
         return
     for rule in RULES:
         yield from rule(definition)
+    for origin in ORIGINS:
+        yield from origin.findings(definition)
     for aspect in ASPECTS:
         value = definition.get(aspect.name)
         if isinstance(value, list) or whole(value):
@@ -66,81 +69,23 @@ def notes(definition: Definition) -> Iterator[Finding]:
 
 def _table_name(definition: Definition) -> Iterator[Finding]:
     name = known(definition, "TableName")
-    if name is not None and not re.fullmatch(TABLE_NAME, name):
+    if name is not None and not names.is_valid(name):
         message = f"The table name {code(quoted(name))} must be 3 to 255 characters of `[a-zA-Z0-9_.-]`."
-        yield Finding(("TableName",), "table-name", message, _name_hint(name))
+        yield Finding(("TableName",), "table-name", message, names.hint(name))
 
 
-def _name_hint(name: str) -> str | None:
-    return "Write the table's name, not its ARN." if name.startswith("arn:") else dialects.placeholder_hint(name)
+# --- the items -------------------------------------------------------------------------------------------------------
 
 
-def _copy_from(definition: Definition) -> Iterator[Finding]:
-    asked = known(definition, copy_from.NAME)
-    if asked is None:
-        return
-    detailed = isinstance(asked, Mapping)
-    source = known(asked, "TableName") if detailed else asked
-    if source is not None and not re.fullmatch(TABLE_NAME, source):
-        message = f"{code(quoted(source))} is not the name of a table: 3 to 255 characters of `[a-zA-Z0-9_.-]`."
-        where = (copy_from.NAME, "TableName") if detailed else (copy_from.NAME,)
-        yield Finding(where, "table-name", message, _name_hint(source))
-    yield from _through(definition, known(asked, through_s3.NAME) if detailed else None)
-    if len(known(definition, "Tags") or ()) > copy_from.MOST_TAGS:
-        message = f"A table with `:CopyFrom` can have at most {copy_from.MOST_TAGS} tags: dynatus sets two of its own."
-        yield Finding(("Tags", copy_from.MOST_TAGS), "too-many-tags", message, at=At.OPENER)
-
-
-def _through(definition: Definition, url: str | None) -> Iterator[Finding]:
-    if url is None:
-        return
-    where = (copy_from.NAME, through_s3.NAME)
-    match = re.fullmatch(through_s3.URL, url)
-    if match is None:
-        message = f"{code(quoted(url))} is no place in S3."
-        hint = dialects.placeholder_hint(url) or (
-            "Write `s3://BUCKET/FOLDER`. A folder may have letters, digits and `!_.'()=/-`."
-        )
-        yield Finding(where, "s3-place", message, hint)
-    elif len(match[2] or "") > through_s3.LONGEST_FOLDER:
-        message = f"The folder has more than {through_s3.LONGEST_FOLDER} characters."
-        yield Finding(where, "s3-place", message)
-    if known(definition, LOCAL):
-        message = "`ImportTable` cannot create local secondary indexes."
-        hint = "Leave `:Through` out: then the run copies the items itself."
-        yield Finding(where, "local-index-import", message, hint, At.KEY)
-
-
-def _restore_from(definition: Definition) -> Iterator[Finding]:
-    arn, where = known(definition, restore_from.NAME), (restore_from.NAME,)
-    if arn is None:
-        return
-    if known(definition, copy_from.NAME) is not None:
+def _one_origin(definition: Definition) -> Iterator[Finding]:
+    copied, restored, kept = (known(definition, name) for name in (CopyFrom.name, RestoreFrom.name, KeepItems.name))
+    hint = "Leave one of them out."
+    if copied and restored:
         message = "A table is filled by `:CopyFrom` or by `:RestoreFrom`, not by both."
-        yield Finding(where, "two-origins", message, "Leave one of them out.", At.KEY)
-    if not re.fullmatch(restore_from.ARN, arn):
-        message = f"{code(quoted(arn))} is not the ARN of a DynamoDB backup."
-        yield Finding(where, "backup-arn", message, _backup_hint(arn))
-
-
-def _backup_hint(arn: str) -> str | None:
-    listed = "`aws dynamodb list-backups` lists them."
-    if arn.startswith("arn:") and ":backup:" in arn:
-        return f"AWS Backup restores its recovery points itself. DynamoDB restores its own backups: {listed}"
-    return dialects.placeholder_hint(arn) or f"Write `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/backup/ID`: {listed}"
-
-
-def _keep_items(definition: Definition) -> Iterator[Finding]:
-    if not known(definition, keep_items.NAME):
-        return
-    if known(definition, copy_from.NAME) or known(definition, restore_from.NAME):
+        yield Finding((RestoreFrom.name,), "two-origins", message, hint, At.KEY)
+    if kept and (copied or restored):
         message = "`:KeepItems` excludes `:CopyFrom` and `:RestoreFrom`: a new table gets its items from one place."
-        yield Finding((keep_items.NAME,), "two-origins", message, "Leave one of them out.", At.KEY)
-    if len(known(definition, "Tags") or ()) > keep_items.MOST_TAGS:
-        message = (
-            f"A table with `:KeepItems` can have at most {keep_items.MOST_TAGS} tags: dynatus sets two of its own."
-        )
-        yield Finding(("Tags", keep_items.MOST_TAGS), "too-many-tags", message, at=At.OPENER)
+        yield Finding((KeepItems.name,), "two-origins", message, hint, At.KEY)
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -392,9 +337,7 @@ def _on_demand_limits(definition: Definition) -> Iterator[Finding]:
 
 RULES: tuple[Rule, ...] = (
     _table_name,
-    _copy_from,
-    _restore_from,
-    _keep_items,
+    _one_origin,
     _table_key,
     _global_keys,
     _local_keys,
