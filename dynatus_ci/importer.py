@@ -28,11 +28,16 @@ from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.facts import AccountFacts
 from dynatus_ci.table.lookups import MissingFacts
 from dynatus_ci.table.model import Action, Table
+from dynatus_ci.table.origins import copy_from, keep_items
 from dynatus_ci.text import code, quoted
 
 PROBE = (
     "No file was written: this is a probe table that an interrupted apply left behind. The next apply of its table "
     "deletes it. You may also delete it yourself."
+)
+COPY = (
+    "No file was written: dynatus keeps the items of another table here while that one gets another key. The next apply "
+    "of that table deletes it, when all items are back."
 )
 
 
@@ -116,12 +121,21 @@ def import_tables(
 def _import(how: _Import, name: str) -> Imported:
     try:
         table, facts = _scaled(how, _observed(how.aws, name))
-        if probe.TAG in (table.at((Tags.name,)) or {}):
-            return Imported(name, warning=PROBE)
+        if working := _working_table(table, keeps_tags=facts.keeps_tags):
+            return Imported(name, warning=working)
         owner = owners.owner(how.aws, name) if how.ask_owner else None
         return Imported(name, file=_write(how, table, owner, facts), owner=owner, warning=_left_out(table))
     except DynatusError as error:
         return Imported(name, error=error)
+
+
+def _working_table(table: Table, *, keeps_tags: bool) -> str | None:
+    """What to say of a table that dynatus has made for itself, for as long as a change takes."""
+    tags = table.at((Tags.name,)) or {}
+    if probe.TAG in tags:
+        return PROBE
+    untagged = not keeps_tags and table.name.endswith(keep_items.SUFFIX)
+    return COPY if keep_items.COPY_OF in tags or untagged else None
 
 
 def _observed(aws: Aws, name: str) -> Table:
@@ -154,6 +168,11 @@ def _scaled(how: _Import, table: Table) -> tuple[Table, AccountFacts]:
 def _left_out(table: Table) -> str | None:
     """A warning about what the table has and a file cannot have."""
     unmanaged_names, warnings = unmanaged.names(table), []
+    if source := copy_from.unfinished(table):
+        warnings.append(
+            f"It does not have all items of {code(source)} yet. Write `:CopyFrom` with that name into the file, and apply "
+            "goes on with the copy."
+        )
     if unmanaged_names:
         left_out = ", ".join(unmanaged_names)
         warnings.append(
@@ -226,6 +245,8 @@ def _refuse_other_format(path: Path, written: Format) -> None:
 def _verify(how: _Import, table: Table, path: Path, facts: AccountFacts) -> None:
     (desired,) = loader.load(path.name, root=path.parent, table_prefix=how.table_prefix).tables
     change = planner.change(desired, table, facts)
+    if change.refusal:
+        raise InvalidInput(change.refusal.message, hint=change.refusal.hint)
     if change.action is not Action.NOOP:
         parts = ", ".join(sorted({code("/".join(difference.path)) for difference in change.differences}))
         raise InvalidInput(f"A definition cannot describe this table: its plan would change {parts}.")

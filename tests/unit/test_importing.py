@@ -18,6 +18,7 @@ from dynatus_ci.aws.client import Aws
 from dynatus_ci.definitions import formats, loader
 from dynatus_ci.errors import InvalidInput
 from dynatus_ci.session import Planning
+from dynatus_ci.table import emulators
 from dynatus_ci.table.model import Action
 
 if TYPE_CHECKING:
@@ -324,6 +325,49 @@ def test_a_probe_is_a_warning_and_not_imported(tmp_path: Path) -> None:
     assert (imported.table, imported.file, imported.error) == ("orders.dynatus-probe", None, None)
     assert "an interrupted apply left behind" in str(imported.warning)
     assert [path.name for path in tmp_path.iterdir()] == ["orders.edn"]
+
+
+def tagged(name: str, **tags: str) -> dict[str, Any]:
+    found = case(name)
+    listed = [{"Key": f"dynatus:{key.replace('_', '-')}", "Value": value} for key, value in tags.items()]
+    found["answers"]["ListTagsOfResource"] = {"Tags": listed}
+    return found
+
+
+def test_a_copy_that_holds_the_items_of_another_table_is_a_warning_and_not_imported(tmp_path: Path) -> None:
+    copy = tagged("orders.dynatus-items", copy_of="orders@11111111", copy_complete="orders@11111111")
+    _, imported = importer.import_tables(Account([case("orders"), copy]).aws, [], out_dir=tmp_path)
+    assert (imported.table, imported.file, imported.error) == ("orders.dynatus-items", None, None)
+    assert "keeps the items of another table here" in str(imported.warning)
+    assert [path.name for path in tmp_path.iterdir()] == ["orders.edn"]
+
+
+def test_a_table_of_yours_with_the_name_of_a_copy_is_imported(tmp_path: Path) -> None:
+    (imported,) = importer.import_tables(Account([case("orders.dynatus-items")]).aws, [], out_dir=tmp_path)
+    assert (imported.error, imported.warning) == (None, None)
+
+
+def test_where_no_tags_are_kept_the_name_says_what_a_copy_is(tmp_path: Path) -> None:
+    account = Account([case("orders.dynatus-items")])
+    account.aws.emulator = emulators.DYNAMODB_LOCAL
+    (imported,) = importer.import_tables(account.aws, [], out_dir=tmp_path)
+    assert (imported.file, imported.warning) == (None, importer.COPY)
+
+
+def test_a_table_without_all_of_its_items_back_is_not_imported(tmp_path: Path) -> None:
+    filling = tagged("orders", items_from="orders@11111111")
+    imported = importer.import_tables(Account([filling]).aws, [], out_dir=tmp_path)
+    assert errors(imported)["orders"].startswith("The table does not have all of its items back: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_whose_copy_has_not_ended_is_imported_with_a_warning(tmp_path: Path) -> None:
+    begun = tagged("orders", copying_from="shop@11111111")
+    done = tagged("users", copied_from="people@11111111")
+    orders, users = importer.import_tables(Account([begun, done]).aws, [], out_dir=tmp_path)
+    assert "does not have all items of `shop` yet. Write `:CopyFrom`" in str(orders.warning)
+    assert orders.file
+    assert users.warning is None
 
 
 def test_a_file_whose_plan_has_a_change_is_not_kept(tmp_path: Path) -> None:

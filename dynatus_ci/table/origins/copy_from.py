@@ -52,6 +52,13 @@ UNFINISHED = UNFILLED | {Stage.IMPORTED, Stage.COPIED}
 """The stages in which something is to be done."""
 
 
+def unfinished(table: Table) -> str | None:
+    """The table whose items an actual table does not have all of yet, as its tags say."""
+    marked = table.at(PATH) or {}
+    begun = marked.get(COPYING) if COPIED not in marked else None
+    return begun and str(begun).rpartition("@")[0]
+
+
 def done(source: str) -> Value:
     """The tag of a table that has all items of the source."""
     return {COPIED: tags.owner(source, "")}
@@ -184,9 +191,9 @@ def _wrong_source(comparison: Comparison, where: Stage) -> str | None:
 
 def _unready(source: Table) -> str | None:
     """Why a table that is there cannot be copied now."""
-    text, marked = f"Table {code(source.name)}, the source of this copy,", source.at(PATH) or {}
-    if COPYING in marked and COPIED not in marked:
-        return f"{text} is itself still being filled from {code(marked[COPYING])}."
+    text = f"Table {code(source.name)}, the source of this copy,"
+    if first := unfinished(source):
+        return f"{text} is itself still being filled from {code(first)}."
     if source.at(("KeepItems",)):  # the marks of `keep_items`, which imports this module
         return f"{text} does not have all of its items back yet."
     status = source.info.status if source.info else ""
