@@ -36,8 +36,8 @@ PROBE = (
     "deletes it. You may also delete it yourself."
 )
 COPY = (
-    "No file was written: dynatus keeps the items of another table here while that one gets another key. The next apply "
-    "of that table deletes it, when all items are back."
+    "No file was written: dynatus keeps the items of another table here while that one gets another key. Its next apply "
+    "deletes this one, when all items are back."
 )
 
 
@@ -170,8 +170,8 @@ def _left_out(table: Table) -> str | None:
     unmanaged_names, warnings = unmanaged.names(table), []
     if source := copy_from.unfinished(table):
         warnings.append(
-            f"It does not have all items of {code(source)} yet. Write `:CopyFrom` with that name into the file, and apply "
-            "goes on with the copy."
+            f"It does not have all items of {code(source)} yet. Write `:CopyFrom` with that name into the file, and "
+            "apply goes on with the copy."
         )
     if unmanaged_names:
         left_out = ", ".join(unmanaged_names)
