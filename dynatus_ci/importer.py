@@ -36,8 +36,8 @@ PROBE = (
     "deletes it. You may also delete it yourself."
 )
 COPY = (
-    "No file was written: dynatus keeps the items of another table here while that one gets another key. Its next apply "
-    "deletes this one, when all items are back."
+    "No file was written: dynatus keeps the items of another table here while that one gets another key. The next "
+    "apply of that one deletes it, when all items are back."
 )
 
 

@@ -145,13 +145,19 @@ def read(path: PurePath, *, name: str, root: Path | None = None) -> Plan:
             text = disk.read(root, path, most=LARGEST_DOCUMENT + 1)
         if len(text) > LARGEST_DOCUMENT:
             raise InvalidInput(f"{name} is too large for a plan document.")
-        return Plan.from_dict(json.loads(text))
+        document = json.loads(text)
     except OSError as error:
         raise InvalidInput(f"{name} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         where = f", see line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         hint = f"It must be a file that {option('out')} wrote."
         raise InvalidInput(f"{name} is not a plan document: it is not JSON{where}.", hint=hint) from error
+    try:
+        return Plan.from_dict(document)
+    except InvalidInput as error:
+        raise InvalidInput(f"{name} cannot be used. {error.message}", hint=error.hint) from error
+    except RecursionError as error:
+        raise InvalidInput(f"{name} is not a plan document: its values are nested too deep.") from error
 
 
 def write(plan: Plan, path: PurePath, *, name: str, root: Path | None = None) -> None:

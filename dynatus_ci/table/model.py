@@ -29,6 +29,7 @@ Path: TypeAlias = tuple[str, ...]
 """Where a value stands: the aspect, then for named members the name, then the member inside."""
 
 FORMAT = 1
+PLAN_AGAIN = "Make the plan again: a plan document must stay as it was written."
 GLOBAL = "GlobalSecondaryIndexes"
 DYNAMODB = "dynamodb"
 """The service of almost every step, as boto3 names it."""
@@ -486,13 +487,14 @@ class Plan:
             message = f"This plan document has format {code(str(form))}; this release reads {FORMAT}."
             raise InvalidInput(message, hint="Plan again with this release.")
         if fault := document_shape.fault(document):
-            raise InvalidInput(f"This is not a plan document of dynatus. {fault}")
+            raise InvalidInput(f"This is not a plan document of dynatus. {fault}", hint=PLAN_AGAIN)
         try:
             plan = _plan(document)
         except ValueError as broken:
-            raise InvalidInput(f"The plan document was changed: {broken}.") from broken
+            raise InvalidInput(f"The plan document was changed: {broken}.", hint=PLAN_AGAIN) from broken
         if document["fingerprint"] != plan.fingerprint:
-            raise InvalidInput("The plan document was changed: its fingerprint does not fit its content.")
+            message = "The plan document was changed: its fingerprint does not fit its content."
+            raise InvalidInput(message, hint=PLAN_AGAIN)
         return plan
 
 

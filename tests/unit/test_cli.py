@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,6 +150,34 @@ def test_a_saved_plan_is_printed_as_it_was_shown(tmp_path: Path, capsys: pytest.
     out.write_text('{"format": 9}', encoding="utf-8")
     assert cli.main(["show", str(out)]) == 1
     assert "This plan document has format 9; this release reads 1. Plan again with this" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("actual", "message"),
+    [
+        (7, "tables[0].differences[0].actual must be an object, and is a whole number."),
+        (
+            {"KeySchema": 1},
+            "tables[0].differences[0].actual.KeySchema must be a list or an object, and is a whole number.",
+        ),
+        ({"KeySchema": [{"AttributeName": "id"}]}, "It has no tables[0].differences[0].actual.KeySchema[0].KeyType."),
+    ],
+)
+def test_a_saved_plan_that_somebody_edited_is_refused_with_the_place(
+    actual: Any, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, out = tmp_path / "users.edn", tmp_path / "plan.json"
+    text = (EXAMPLES / "users.edn").read_text(encoding="utf-8")
+    before.write_text(text.replace("user_id", "id"), encoding="utf-8")
+    assert cli.main(["plan", str(EXAMPLES / "users.edn"), "--baseline", str(before), "--out", str(out)]) == 0
+    plan = json.loads(out.read_text(encoding="utf-8"))
+    plan["tables"][0]["differences"][0]["actual"] = actual
+    out.write_text(json.dumps(plan), encoding="utf-8")
+    capsys.readouterr()
+    assert cli.main(["show", str(out)]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"plan.json cannot be used. This is not a plan document of dynatus. {message}" in said
+    assert said.endswith("Make the plan again: a plan document must stay as it was written.")
 
 
 TABLE = (
