@@ -16,17 +16,18 @@ from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import NO_SESSION, Aws, pages
 from dynatus_ci.aws.copier import Copier
 from dynatus_ci.aws.registered import RegisteredTargets
-from dynatus_ci.table import build, emulators, planner
+from dynatus_ci.table import build, emulators, lookups, planner
 from dynatus_ci.table.aspects import ASPECTS, backups, targets
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.tags import Tags
-from dynatus_ci.table.facts import AccountFacts, Backup, Emptiness, StagingTable, Transfer
+from dynatus_ci.table.facts import AccountFacts, Backup, Emptiness, Memory, StagingTable, Transfer
 from dynatus_ci.table.lookups import MissingFacts
 from dynatus_ci.table.model import GLOBAL, Table
 from dynatus_ci.table.origins import ORIGINS, copy_from, copying, keep_items, restore_from, s3_place
 from dynatus_ci.text import code
 
+NOTHING_YET = Memory()
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 DESCRIBE = "DescribeTable"
 Answers = dict[str, dict[str, Any]]
@@ -152,6 +153,25 @@ class FactCache:
         backups = aws.emulator != emulators.DYNAMODB_LOCAL and "backups" not in aws.unsupported
         unsupported = frozenset(aws.unsupported)
         return replace(self._known, emulator=aws.emulator, unsupported=unsupported, backups=backups)
+
+    def observe(
+        self, desired: Table, memory: Memory = NOTHING_YET, read: Answers | None = None
+    ) -> tuple[Table | None, AccountFacts]:
+        """The actual table, and all that must be known to plan its change.
+
+        Args:
+            desired: The definition.
+            memory: What this run remembers of the table.
+            read: What was read of the table just now: it is not read again.
+
+        Raises:
+            CallFailed: A read was denied, or did not succeed.
+        """
+        actual = table(self._aws, desired, read)
+        facts = replace(self.facts(), memory=memory)
+        while missing := lookups.missing_facts(desired, actual, facts):
+            facts = self.answer(missing, desired, facts)
+        return actual, facts
 
     def answer(self, missing: MissingFacts, desired: Table, facts: AccountFacts) -> AccountFacts:
         """The facts with the missing ones read. What is known of the table and its source is read anew each time."""

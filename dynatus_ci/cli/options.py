@@ -35,6 +35,17 @@ class _Command:
     add: Callable[[argparse.ArgumentParser], None]
     formats: bool = False
 
+    @property
+    def epilog(self) -> str:
+        """What its help ends with."""
+        return f"example:\n  {self.example}\n\nexit status:\n{self.exits}"
+
+    def filled(self, parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        """The parser with the options of the subcommand."""
+        self.add(parser)
+        _add_common(parser, formats=self.formats)
+        return parser
+
 
 def _help_format(prog: str) -> argparse.HelpFormatter:
     return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30)
@@ -80,20 +91,29 @@ def read(argv: Sequence[str]) -> argparse.Namespace | None:
     Raises:
         InvalidInput: They cannot be used. A mistyped command or option gets a suggestion.
     """
-    whole, commands = parsers()
+    if argv and argv[0] in COMMANDS:
+        return _options(argv[0], argv[1:])
+    whole, _ = parsers()
     if not argv:
         whole.print_help(sys.stderr)
         return None
-    if not argv[0].startswith("-") and argv[0] not in commands:
+    if not argv[0].startswith("-"):
         raise InvalidInput(
             f"{code(argv[0])} is not a command of `dynatus`.",
-            hint=meant(argv[0], commands) or f"The commands are {codes(commands)}.",
+            hint=meant(argv[0], COMMANDS) or f"The commands are {codes(COMMANDS)}.",
         )
-    if argv[0].startswith("-") and argv[0] not in {"-h", "--help", "--version"}:
+    if argv[0] not in {"-h", "--help", "--version"}:
         raise _unknown(argv[0], whole)
-    options, unknown = whole.parse_known_args(argv)
+    return whole.parse_args(argv)  # it prints, and ends the process
+
+
+def _options(name: str, argv: Sequence[str]) -> argparse.Namespace:
+    """The options of a subcommand. The parsers of the others are not made: that takes longer than to parse."""
+    command = COMMANDS[name]
+    parser = command.filled(_Parser(prog=f"dynatus {name}", description=command.about, epilog=command.epilog))
+    options, unknown = parser.parse_known_args(argv, argparse.Namespace(command=name))
     if unknown:
-        raise _unknown(unknown[0], commands[options.command])
+        raise _unknown(unknown[0], parser)
     return options
 
 
@@ -108,13 +128,10 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
         "--version", action="version", version=f"dynatus {metadata.version('dynatus-ci')}", help="print the version"
     )
     subparsers = whole.add_subparsers(required=True, metavar="COMMAND", dest="command", parser_class=_Parser)
-    commands = {}
+    commands: dict[str, argparse.ArgumentParser] = {}
     for name, command in COMMANDS.items():
-        epilog = f"example:\n  {command.example}\n\nexit status:\n{command.exits}"
-        each = subparsers.add_parser(name, help=command.summary, description=command.about, epilog=epilog)
-        command.add(each)
-        _add_common(each, formats=command.formats)
-        commands[name] = each
+        summary, about, epilog = command.summary, command.about, command.epilog
+        commands[name] = command.filled(subparsers.add_parser(name, help=summary, description=about, epilog=epilog))
     return whole, commands
 
 

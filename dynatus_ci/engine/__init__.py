@@ -14,7 +14,7 @@ from dynatus_ci.aws import call_errors, emulation, metrics, observe
 from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.client import CONNECTIONS, Aws
 from dynatus_ci.aws.waits import Clock, SystemClock
-from dynatus_ci.engine import source_deletion, table_loop
+from dynatus_ci.engine import source_deletion
 from dynatus_ci.engine.fitting import Fitting, OnRead
 from dynatus_ci.engine.item_progress import ItemProgress
 from dynatus_ci.engine.run import EngineRun, Event, EventKind, OnEvent, Refuse
@@ -88,7 +88,7 @@ def plan(
     cache = _cache(aws, options)
     fitting = (fitting or Fitting(aws)) if options.check else None
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
-        changes = list(pool.map(lambda table: _plan_table(aws, table, cache, fitting), tables))
+        changes = list(pool.map(lambda table: _plan_table(table, cache, fitting), tables))
     if aws.emulator == emulators.DYNAMODB_LOCAL:
         conflicts = emulation.case_conflicts(table.name for table in tables)
         changes = [_case_conflict(change, conflicts) for change in changes]
@@ -158,9 +158,9 @@ def _files(tables: Iterable[Table]) -> dict[str, str]:
     return {name: str(path.relative_to(shared)) for name, path in paths.items()}
 
 
-def _plan_table(aws: Aws, desired: Table, cache: observe.FactCache, fitting: Fitting | None) -> TableChange:
+def _plan_table(desired: Table, cache: observe.FactCache, fitting: Fitting | None) -> TableChange:
     try:
-        actual, facts = table_loop.observe_table(aws, desired, cache)
+        actual, facts = cache.observe(desired)
         change = proof.proven(planner.change(desired, actual, facts), facts)
         return fitting.look(change) if fitting else change
     except CallFailed as failed:
@@ -193,6 +193,8 @@ def apply(
         stop: Set it to end after the current call.
         clock: The time.
     """
+    from dynatus_ci.engine.table_loop import TableLoop  # noqa: PLC0415  # a plan needs nothing that changes a table
+
     clock = clock or SystemClock()
     run = EngineRun(
         aws=aws,
@@ -211,7 +213,7 @@ def apply(
     cache = _cache(aws, options)
 
     def applied(table: Table) -> TableResult:
-        return table_loop.TableLoop(run, table, planned[table.name], cache).run()
+        return TableLoop(run, table, planned[table.name], cache).run()
 
     with ThreadPoolExecutor(max_workers=max(1, min(len(tables), MOST_THREADS))) as pool:
         results = list(pool.map(applied, tables))

@@ -11,41 +11,17 @@ from math import inf
 
 from dynatus_ci.aws import call_errors, observe
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
-from dynatus_ci.aws.client import Aws
 from dynatus_ci.engine import filling, progress, steps, waiting
 from dynatus_ci.engine.fitting import Fitting
 from dynatus_ci.engine.run import EngineRun, EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import Bug, DynatusError, FailureReason, Refusal
-from dynatus_ci.table import aspects, lookups, order, planner
-from dynatus_ci.table.facts import AccountFacts, Memory
+from dynatus_ci.table import aspects, order, planner
 from dynatus_ci.table.model import Failure, ItemWork, Path, Step, Table, TableChange
 from dynatus_ci.table.origins import copy_order, keep_steps
 from dynatus_ci.table.outcome import Outcome, TableResult
 from dynatus_ci.text import code, plain
 
 _log = logging.getLogger(__name__)
-
-NOTHING_YET = Memory()
-
-
-def observe_table(
-    aws: Aws,
-    desired: Table,
-    cache: observe.FactCache,
-    *,
-    memory: Memory = NOTHING_YET,
-    read: observe.Answers | None = None,
-) -> tuple[Table | None, AccountFacts]:
-    """The actual table, and all that must be known to plan its change. `read` is what was read of it just now.
-
-    Raises:
-        CallFailed: A read was denied, or did not succeed.
-    """
-    actual = observe.table(aws, desired, read)
-    facts = replace(cache.facts(), memory=memory)
-    while missing := lookups.missing_facts(desired, actual, facts):
-        facts = cache.answer(missing, desired, facts)
-    return actual, facts
 
 
 class TableLoop:
@@ -131,9 +107,9 @@ class TableLoop:
         """What there is to do now; ends the table where the plan has an error or a refusal."""
         table = self._table
         read = table.take_answers()
-        actual, facts = observe_table(table.aws, table.desired, self._cache, memory=table.memory, read=read)
+        actual, facts = self._cache.observe(table.desired, table.memory, read)
         if waiting.for_staging(table, facts) or waiting.for_transfer(table, actual, facts):
-            actual, facts = observe_table(table.aws, table.desired, self._cache, memory=table.memory)
+            actual, facts = self._cache.observe(table.desired, table.memory)
         table.facts = facts
         change = copy_order.in_order(planner.change(table.desired, actual, facts), table.run.copies)
         if actual:

@@ -43,6 +43,13 @@ def test_a_command_that_calls_nobody_loads_no_library_that_is_slow_to_load(argum
     assert loaded(*arguments) & (SLOW | OURS) == set()
 
 
+@pytest.mark.slow
+def test_a_plan_loads_nothing_that_changes_a_table() -> None:
+    plan = loaded("plan", str(EXAMPLES), "--baseline", str(EXAMPLES))
+    assert "dynatus_ci.engine" in plan
+    assert plan & {"dynatus_ci.engine.table_loop", "dynatus_ci.engine.steps", "dynatus_ci.engine.filling"} == set()
+
+
 @pytest.mark.parametrize("name", dynatus_ci.__all__)
 def test_a_name_of_the_python_api_is_loaded_when_it_is_used(name: str) -> None:
     value = getattr(dynatus_ci, name)
