@@ -15,8 +15,9 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -25,6 +26,9 @@ from dynatus_ci import cli, report
 from dynatus_ci.report import ReportContext
 from dynatus_ci.table.model import Plan
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
 EXAMPLES = Path(__file__).parent / "tables"
 COMMENT = Path("demo-comment.md")
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
@@ -32,6 +36,13 @@ KEY_CHANGE = {
     ':KeyType "HASH"}]': f':KeyType "HASH"}}\n{" " * 27}{{:AttributeName "device" :KeyType "RANGE"}}]',
     ':AttributeType "S"}]': f':AttributeType "S"}}\n{" " * 27}{{:AttributeName "device" :AttributeType "S"}}]',
 }
+KEY_CHANGE_WITH_ITEMS = {
+    '"user_id" :KeyType "HASH"}]': f"""\
+"user_id" :KeyType "HASH"}}
+{" " * 26}{{:AttributeName "email" :KeyType "RANGE"}}]
+ :KeepItems              true""",
+}
+USERS = {"ada": "ada@example.com", "alan": "alan@example.com", "grace": "grace@example.com"}
 
 
 def say(text: str) -> None:
@@ -39,17 +50,24 @@ def say(text: str) -> None:
     print(f"\n\x1b[1m{text}\x1b[0m" if COLOUR else f"\n{text}", flush=True)
 
 
-def run(*arguments: str, last_lines: int | None = None) -> int:
-    """Run the command as a person would type it; `last_lines` is what `| tail` would show."""
-    tail = f" | tail -n {last_lines}" if last_lines else ""
-    typed = f"$ dynatus {shlex.join(arguments)}{tail}"
+def run(*arguments: str, last_lines: int | None = None, with_text: str = "") -> int:
+    """Run the command as a person would type it.
+
+    Args:
+        arguments: What is typed after `dynatus`.
+        last_lines: Show what `| tail` would show.
+        with_text: Show what `| grep` would show.
+    """
+    piped = f" | tail -n {last_lines}" if last_lines else f" | grep '{with_text}'" if with_text else ""
+    typed = f"$ dynatus {shlex.join(arguments)}{piped}"
     print(f"\x1b[36m{typed}\x1b[0m" if COLOUR else typed, flush=True)
-    if last_lines is None:
+    if not piped:
         return cli.main(arguments)
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(io.StringIO()):
         status = cli.main(arguments)
-    print("\n".join(shown.getvalue().rstrip().splitlines()[-last_lines:]))
+    lines = shown.getvalue().rstrip().splitlines()[-(last_lines or 0) :]
+    print("\n".join(line for line in lines if with_text in line))
     return status
 
 
@@ -70,14 +88,25 @@ def embedded_dynamodb() -> Iterator[str]:
         server.stop()
 
 
-def change_the_key(file: Path) -> None:
-    """Give a table another key, and show the change."""
+def edit(file: Path, changes: Mapping[str, str]) -> None:
+    """Change a file, and show the change."""
     new = old = file.read_text(encoding="utf-8")
-    for before, after in KEY_CHANGE.items():
+    for before, after in changes.items():
         new = new.replace(before, after)
     file.write_text(new, encoding="utf-8")
     for line in list(difflib.unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm=""))[3:]:
         print(f"  \x1b[{32 if line[0] == '+' else 31}m{line}\x1b[0m" if COLOUR else f"  {line}")
+
+
+def show_users(dynamodb: DynamoDBClient) -> int:
+    """Print the key and the items of the table of users; how many there are."""
+    key = " and ".join(
+        part["AttributeName"] for part in dynamodb.describe_table(TableName="users")["Table"]["KeySchema"]
+    )
+    found = dynamodb.scan(TableName="users")["Items"]
+    names = ", ".join(sorted(item["user_id"]["S"] for item in found))
+    print(f"  The key of users is {key}. It has {len(found)} items: {names}.")
+    return len(found)
 
 
 def write_comment(tables: str) -> None:
@@ -92,14 +121,14 @@ def write_comment(tables: str) -> None:
 
 
 def story(tables: str) -> list[int]:
-    """The exit statuses of the commands, in order."""
+    """The exit statuses of the commands, in order. One is the number of items that were lost."""
     dynamodb = boto3.client("dynamodb")
     say("1. Three tables are created from three files.")
     statuses = [run("apply", tables, "--yes", last_lines=1)]
     dynamodb.put_item(TableName="sessions", Item={"session_id": {"S": "s-1"}, "user": {"S": "u-1"}})
 
     say("2. Somebody changes the key of a table that holds items. The plan says what that costs.")
-    change_the_key(Path(tables, "sessions.edn"))
+    edit(Path(tables, "sessions.edn"), KEY_CHANGE)
     statuses.append(run("plan", tables))
     write_comment(tables)
 
@@ -109,13 +138,21 @@ def story(tables: str) -> list[int]:
     say("4. Approved by name, it runs: first the backup, then the change.")
     statuses.append(run("apply", tables, "--yes", "--allow-destructive", "sessions", last_lines=10))
 
-    say("5. Somebody changes a tag by hand. Drift finds it, and apply puts it back.")
+    say("5. Another table gets another key, with :KeepItems true. Its items are copied, compared and copied back.")
+    for user, email in USERS.items():
+        dynamodb.put_item(TableName="users", Item={"user_id": {"S": user}, "email": {"S": email}})
+    show_users(dynamodb)
+    edit(Path(tables, "users.edn"), KEY_CHANGE_WITH_ITEMS)
+    statuses.append(run("apply", tables, "--yes", "--allow-destructive", "users", with_text="items of users"))
+    statuses.append(len(USERS) - show_users(dynamodb))
+
+    say("6. Somebody changes a tag by hand. Drift finds it, and apply puts it back.")
     arn = dynamodb.describe_table(TableName="users")["Table"]["TableArn"]
     dynamodb.tag_resource(ResourceArn=arn, Tags=[{"Key": "team", "Value": "somebody else"}])
     statuses.append(run("drift", tables, last_lines=8))
     statuses.append(run("apply", tables, "--yes", last_lines=1))
 
-    say("6. Files and tables agree.")
+    say("7. Files and tables agree.")
     statuses.append(run("plan", tables, "--detailed-exitcode"))
     return statuses
 
@@ -128,7 +165,7 @@ def main() -> int:
             statuses = story("tables")
         shutil.copy(Path(folder, COMMENT), COMMENT)
     print(f"\nThe pull request would get this comment for step 2: {COMMENT}")
-    return 0 if statuses == [0, 0, 1, 0, 2, 0, 0] else 1
+    return 0 if statuses == [0, 0, 1, 0, 0, 0, 2, 0, 0] else 1
 
 
 if __name__ == "__main__":
