@@ -22,7 +22,8 @@ from botocore.config import Config
 from benchmarks import page, stand_in
 from benchmarks.stand_in_items import BYTES, definition, item
 from dynatus_ci.aws import connection
-from dynatus_ci.aws.copier import THREADS, Copier
+from dynatus_ci.aws.copier import Copier
+from dynatus_ci.aws.item_scan import THREADS
 from dynatus_ci.table import build
 from dynatus_ci.table.origins import copying
 from dynatus_ci.testing import dynamodb_local

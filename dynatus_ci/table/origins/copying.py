@@ -189,7 +189,7 @@ class Compared:
     only_new: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Tally:
     """What a copy did so far: items read, written and removed, and the capacity that it used."""
 
