@@ -7,7 +7,7 @@ from importlib.metadata import version
 import pytest
 from edn_format import edn_lex
 
-from dynatus_ci.definitions import edn
+from dynatus_ci.definitions import edn_tokens
 
 
 def test_the_version_is_one_that_was_looked_at() -> None:
@@ -16,7 +16,7 @@ def test_the_version_is_one_that_was_looked_at() -> None:
 
 def test_every_token_of_the_lexer_is_known_to_the_reader() -> None:
     strings_are_read_by_the_reader_itself = {"STRING"}
-    assert set(edn_lex.tokens) - strings_are_read_by_the_reader_itself == edn.TOKENS
+    assert set(edn_lex.tokens) - strings_are_read_by_the_reader_itself == edn_tokens.TOKENS
 
 
 @pytest.mark.parametrize(
