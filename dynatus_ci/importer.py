@@ -121,7 +121,7 @@ def import_tables(
 def _import(how: _Import, name: str) -> Imported:
     try:
         table, facts = _scaled(how, _observed(how.aws, name))
-        if working := _working_table(table, keeps_tags=facts.keeps_tags):
+        if working := _working_table(table, keeps_tags=facts.endpoint.keeps_tags):
             return Imported(name, warning=working)
         owner = owners.owner(how.aws, name) if how.ask_owner else None
         return Imported(name, file=_write(how, table, owner, facts), owner=owner, warning=_left_out(table))

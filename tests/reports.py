@@ -15,7 +15,7 @@ from dynatus_ci.errors import FailureReason, Fault, InvalidDefinitions
 from dynatus_ci.report import ReportContext
 from dynatus_ci.review import Gate, Scope
 from dynatus_ci.table import emulators, fit, usage
-from dynatus_ci.table.facts import Emptiness
+from dynatus_ci.table.facts import Emptiness, Endpoint
 from dynatus_ci.table.fit import Answers, Question
 from dynatus_ci.table.item_checks import Extent
 from dynatus_ci.table.model import Failure, Plan, Risk, TableChange, Usage
@@ -105,7 +105,7 @@ FITTING = plan(asked(change("users")), asked(change("events"), read=Extent.NONE)
 NOTHING = plan(change("countries"), change("currencies"))
 EMPTY = plan(change("orders", replace(KNOWN, emptiness=Emptiness.EMPTY)), change("countries"))
 UNPROVEN = plan(change("orders", replace(KNOWN, emptiness=Emptiness.UNKNOWN)), change("countries"))
-LOCAL = replace(KNOWN, region="ddblocal", emulator=emulators.DYNAMODB_LOCAL)
+LOCAL = replace(KNOWN, endpoint=Endpoint("ddblocal", emulators.DYNAMODB_LOCAL))
 AT_EMULATOR = replace(
     plan(creation("carts", LOCAL), creation("reports", LOCAL), change("countries"), endpoint="http://dynamodb:8000"),
     account=None,

@@ -14,7 +14,7 @@ from typing import Any
 from dynatus_ci.definitions import loader
 from dynatus_ci.errors import Place
 from dynatus_ci.table import build, planner
-from dynatus_ci.table.facts import AccountFacts, Emptiness
+from dynatus_ci.table.facts import AccountFacts, Emptiness, Endpoint
 from dynatus_ci.table.model import Plan, Table, TableChange, digest
 
 FOLDER = "resources/dynamo"
@@ -22,7 +22,7 @@ SHOP = Path(__file__).parent / "cases" / "shop"
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 ITEMS = {"orders": 1_204_331, "users": 83_112, "payments": 950_004, "events": 48_110_277, "archive": 12_400}
-KNOWN = AccountFacts(region=REGION, scaling={}, emptiness=Emptiness.ITEMS)
+KNOWN = AccountFacts(endpoint=Endpoint(REGION), scaling={}, emptiness=Emptiness.ITEMS)
 PROVISIONED, GLOBAL = "ProvisionedThroughput", "GlobalSecondaryIndexes"
 
 

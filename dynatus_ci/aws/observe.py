@@ -21,7 +21,16 @@ from dynatus_ci.table.aspects import ASPECTS, backups, targets
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.tags import Tags
-from dynatus_ci.table.facts import AccountFacts, Backup, Emptiness, Memory, StagingTable, Transfer
+from dynatus_ci.table.facts import (
+    AccountFacts,
+    Backup,
+    Emptiness,
+    Endpoint,
+    Memory,
+    PlanOptions,
+    StagingTable,
+    Transfer,
+)
 from dynatus_ci.table.lookups import MissingFacts
 from dynatus_ci.table.model import GLOBAL, Table
 from dynatus_ci.table.origins import ORIGINS, copy_from, copying, keep_items, restore_from, s3_place
@@ -132,27 +141,18 @@ class FactCache:
     KMS keys are read once, when they are first needed. Facts of one table are read anew each time.
     """
 
-    def __init__(
-        self,
-        aws: Aws,
-        *,
-        ignore_tags: tuple[str, ...] = (),
-        copy_rate: int | None = None,
-        wait_seconds: float | None = None,
-    ) -> None:
+    def __init__(self, aws: Aws, options: PlanOptions | None = None) -> None:
         self._aws = aws
         self._lock = Lock()
-        self._known = AccountFacts(
-            region=aws.region, ignore_tags=ignore_tags, copy_rate=copy_rate, wait_seconds=wait_seconds
-        )
+        self._known = AccountFacts(options=options or PlanOptions())
         self.scaling = RegisteredTargets(aws)
 
     def facts(self) -> AccountFacts:
         """What is known now, but for auto scaling: each table asks for that anew."""
         aws = self._aws
         backups = aws.emulator != emulators.DYNAMODB_LOCAL and "backups" not in aws.unsupported
-        unsupported = frozenset(aws.unsupported)
-        return replace(self._known, emulator=aws.emulator, unsupported=unsupported, backups=backups)
+        endpoint = Endpoint(aws.region, aws.emulator, frozenset(aws.unsupported), backups)
+        return replace(self._known, endpoint=endpoint)
 
     def observe(
         self, desired: Table, memory: Memory = NOTHING_YET, read: Answers | None = None

@@ -22,7 +22,7 @@ from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import emulators, planner, proof, sides, usage
 from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.tags import Tags
-from dynatus_ci.table.facts import AccountFacts
+from dynatus_ci.table.facts import AccountFacts, Endpoint, PlanOptions
 from dynatus_ci.table.model import Failure, Plan, Table, TableChange
 from dynatus_ci.table.origins import copy_order
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
@@ -120,7 +120,7 @@ def plan_against(
     before = {table.name: table for table in baseline if not table.absent}
     keys = {table.at(("SSESpecification", "KMSMasterKeyId")) for table in (*baseline, *tables)} - {None}
     # Without calls nobody knows which aliases name the same key, so two names count as two keys.
-    known = AccountFacts(region=region or "", schedules={}, kms_keys={key: key for key in keys})
+    known = AccountFacts(endpoint=Endpoint(region or ""), schedules={}, kms_keys={key: key for key in keys})
 
     def planned(table: Table) -> TableChange:
         actual = before.get(table.name)
@@ -227,9 +227,7 @@ def _copies(aws: Aws, tables: Iterable[Table], changes: Iterable[TableChange]) -
 
 
 def _cache(aws: Aws, options: Options) -> observe.FactCache:
-    return observe.FactCache(
-        aws, ignore_tags=options.ignore_tags, copy_rate=options.copy_rate, wait_seconds=options.wait_seconds
-    )
+    return observe.FactCache(aws, PlanOptions(options.ignore_tags, options.copy_rate, options.wait_seconds))
 
 
 def _serial(on_event: OnEvent) -> OnEvent:

@@ -143,10 +143,10 @@ def for_staging(table: TableRun, facts: AccountFacts) -> bool:
     Raises:
         StopTable: The run must end before that.
     """
-    name = table.desired.name
+    name, tagged = table.desired.name, facts.endpoint.keeps_tags
 
     def busy(found: Table | None) -> bool:
-        return table.desired.manages(keep_items.NAME) and keep_items.is_busy(found, keeps_tags=facts.keeps_tags)
+        return table.desired.manages(keep_items.NAME) and keep_items.is_busy(found, keeps_tags=tagged)
 
     if not busy(facts.staging.table if facts.staging else None):
         return False

@@ -202,36 +202,73 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountFacts:
-    """What a plan of one table rests on beside its two sides: what this run knows of the account and the endpoint.
-
-    What is None or NOT_ASKED has not been looked up yet; `lookups.missing_facts` says when it must be.
+class PlanOptions:
+    """What the user chose that a plan depends on.
 
     Args:
-        emulator: The emulator that answers in AWS's place, if one was recognised.
-        unsupported: The settings that this endpoint cannot keep.
         ignore_tags: Patterns of tag keys that are left alone.
-        scaling: The scalable targets of the table and its indexes; `scaling_denied` where they may not be read.
-        schedules: (resource id, dimension) → the names of its scheduled actions.
-        kms_keys: KMS key id, alias or ARN → key ARN; None where it cannot be looked up.
-        unusable_kms_keys: The same → why DynamoDB cannot use that key.
-        probe: What is there under the name of the table's probe.
-        backups: Whether the endpoint can make backups.
-        backup: The backup that the table is to be restored from; None where it was not read.
-        sources: Name → the actual table that items are copied from; None where there is none. Of these only what
-            DescribeTable shows.
-        copied: Whether the table has all items of its source; None where that was not asked.
-        copy_rate: The most items that a copy writes in a second.
+        copy_rate: The most items that a copy writes in a second; None for no limit.
         wait_seconds: How long apply may take; None where that is not known.
-        staging: What exists under the name of the table's copy; None where that was not asked.
-        transfer: What AWS has of the way of the table's items through S3; None where that was not asked.
-        memory: What this run remembers of the table.
+    """
+
+    ignore_tags: tuple[str, ...] = ()
+    copy_rate: int | None = None
+    wait_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What answers the calls: AWS, or an emulator in its place.
+
+    Args:
+        region: The region; empty where it is not known.
+        emulator: The emulator, if one was recognised.
+        unsupported: The settings that it was found not to keep in this run.
+        backups: Whether it can make backups.
     """
 
     region: str = ""
     emulator: str | None = None
     unsupported: frozenset[str] = frozenset()
-    ignore_tags: tuple[str, ...] = ()
+    backups: bool = True
+
+    @property
+    def cannot_keep(self) -> frozenset[str]:
+        """The settings that it is known not to keep."""
+        return emulators.cannot_keep(self.emulator, self.unsupported)
+
+    @property
+    def keeps_tags(self) -> bool:
+        """Whether it keeps tags. Where it does not, no tag says how far items were copied."""
+        return "Tags" not in self.cannot_keep
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What a plan of one table rests on beside its two sides.
+
+    What is None or NOT_ASKED has not been looked up yet; `lookups.missing_facts` says when it must be.
+
+    Args:
+        options: What the user chose.
+        endpoint: What answers the calls.
+        memory: What this run remembers of the table.
+        scaling: The scalable targets of the table and its indexes; `scaling_denied` where they may not be read.
+        schedules: (resource id, dimension) → the names of its scheduled actions.
+        kms_keys: KMS key id, alias or ARN → key ARN; None where it cannot be looked up.
+        unusable_kms_keys: The same → why DynamoDB cannot use that key.
+        probe: What is there under the name of the table's probe.
+        backup: The backup that the table is to be restored from; None where it was not read.
+        sources: Name → the actual table that items are copied from; None where there is none. Of these only what
+            DescribeTable shows.
+        copied: Whether the table has all items of its source; None where that was not asked.
+        staging: What exists under the name of the table's copy; None where that was not asked.
+        transfer: What AWS has of the way of the table's items through S3; None where that was not asked.
+    """
+
+    options: PlanOptions = PlanOptions()
+    endpoint: Endpoint = Endpoint()
+    memory: Memory = Memory()
     scaling: ScalableTargets | None = None
     scaling_denied: bool = False
     schedules: Mapping[tuple[str, str], tuple[str, ...]] | None = None
@@ -239,22 +276,8 @@ class AccountFacts:
     unusable_kms_keys: Mapping[str, str] = field(default_factory=dict)
     emptiness: Emptiness = Emptiness.NOT_ASKED
     probe: ProbeState = ProbeState.NOT_ASKED
-    backups: bool = True
     backup: Backup | None = None
     sources: Mapping[str, Table | None] = field(default_factory=dict)
     copied: bool | None = None
-    copy_rate: int | None = None
-    wait_seconds: float | None = None
     staging: StagingTable | None = None
     transfer: Transfer | None = None
-    memory: Memory = Memory()
-
-    @property
-    def cannot_keep(self) -> frozenset[str]:
-        """The settings that this endpoint is known not to keep."""
-        return emulators.cannot_keep(self.emulator, self.unsupported)
-
-    @property
-    def keeps_tags(self) -> bool:
-        """Whether the endpoint keeps tags. Where it does not, no tag says how far items were copied."""
-        return "Tags" not in self.cannot_keep

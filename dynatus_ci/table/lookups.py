@@ -73,7 +73,7 @@ def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> 
 
 def _scaling_matters(comparison: Comparison, base: Comparison) -> bool:
     """Whether the scalable targets of a table must be known; `base` is the comparison that its steps start from."""
-    if comparison.facts.cannot_keep >= targets.UNITS.keys():
+    if comparison.endpoint.cannot_keep >= targets.UNITS.keys():
         return False
     if comparison.desired.absent:
         return True
@@ -81,7 +81,7 @@ def _scaling_matters(comparison: Comparison, base: Comparison) -> bool:
 
 
 def _manages_scaling(comparison: Comparison) -> bool:
-    return scaling.mentioned(comparison.desired) and not comparison.facts.cannot_keep >= targets.UNITS.keys()
+    return scaling.mentioned(comparison.desired) and not comparison.endpoint.cannot_keep >= targets.UNITS.keys()
 
 
 def _scales_for_replicas(comparison: Comparison) -> bool:

@@ -39,7 +39,7 @@ def is_of(table: str, tags: Mapping[str, str]) -> bool:
 
 def possible(comparison: Comparison) -> bool:
     """Whether a probe can be made: an endpoint without tags could not tell one that was left behind."""
-    return comparison.facts.keeps_tags
+    return comparison.endpoint.keeps_tags
 
 
 def refusal(comparison: Comparison) -> Refusal | None:

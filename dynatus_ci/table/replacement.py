@@ -177,7 +177,7 @@ def steps(comparison: Comparison, differences: tuple[Difference, ...], *, new: t
 
 def needs_backup(comparison: Comparison) -> bool:
     """Whether a backup must be made before the deletion: not of a table that is proven empty."""
-    return comparison.facts.backups and comparison.facts.emptiness is not Emptiness.EMPTY
+    return comparison.endpoint.backups and comparison.facts.emptiness is not Emptiness.EMPTY
 
 
 def backup_name(comparison: Comparison) -> str:
@@ -214,7 +214,7 @@ def _items_notes(comparison: Comparison) -> Iterator[str]:
     if keep_items.stage(comparison) in KEEPS:
         yield from keep_items.notes(comparison)
     elif emptiness is not Emptiness.EMPTY:
-        yield WRITERS_STOP if comparison.facts.backups else "This endpoint has no backups: the items are lost."
+        yield WRITERS_STOP if comparison.endpoint.backups else "This endpoint has no backups: the items are lost."
         if not (comparison.desired.absent or comparison.desired.manages(copy_from.NAME)):  # a table has one origin
             yield KEEP_THEM
 

@@ -45,7 +45,7 @@ def as_made(parameters: Mapping[str, Value], facts: AccountFacts) -> Table:
     comparison = Comparison(made, None, facts)
     shown = {aspect.name: aspect.shown(comparison, made.values[aspect.name]) for aspect in ASPECTS
              if made.manages(aspect.name)}  # fmt: skip
-    return _with_initial_values(replace(made, values={**made.values, **shown}), facts.region)
+    return _with_initial_values(replace(made, values={**made.values, **shown}), facts.endpoint.region)
 
 
 def as_actual(definition: Table | None, region: str) -> Table | None:

@@ -18,16 +18,16 @@ from dynatus_ci.text import codes
 
 def keeps(comparison: Comparison, path: Path) -> bool:
     """Whether this endpoint keeps what stands at a path; insights of an index are an aspect of their own."""
-    if not comparison.facts.cannot_keep:
+    if not comparison.endpoint.cannot_keep:
         return True
     aspect = aspect_of(path)
     names = {path[0] if path else "", emulators.kind(path), aspect.name if aspect else ""}
-    return not names & comparison.facts.cannot_keep
+    return not names & comparison.endpoint.cannot_keep
 
 
 def can_change(comparison: Comparison, path: Path) -> bool:
     """Whether this endpoint can change the value at a path of this table."""
-    return keeps(comparison, path) and (comparison.creating or not emulators.fixed(comparison.facts.emulator, path))
+    return keeps(comparison, path) and (comparison.creating or not emulators.fixed(comparison.endpoint.emulator, path))
 
 
 def readable(comparison: Comparison) -> Iterator[Aspect]:
@@ -62,5 +62,5 @@ def notes(comparison: Comparison, differences: Sequence[Difference]) -> Iterator
     """What of these differences the endpoint does not support."""
     names = sorted({emulators.kind(d.path) for d in differences if d.effect is Effect.UNSUPPORTED})
     if names:
-        endpoint = emulators.NAMES.get(comparison.facts.emulator or "", "This endpoint")
+        endpoint = emulators.NAMES.get(comparison.endpoint.emulator or "", "This endpoint")
         yield f"{endpoint} does not support {codes(names)}. On AWS it would be set."

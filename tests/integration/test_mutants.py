@@ -46,7 +46,7 @@ from tests.world import World
 
 Patch = pytest.MonkeyPatch
 Property = Callable[[World, Sequence[Definition]], None]
-AROUND = properties.FactCache(seed=0, leaps=True, items=True, unmanaged=False, scaling=None)
+AROUND = properties.Surroundings(seed=0, leaps=True, items=True, unmanaged=False, scaling=None)
 EXAMPLES = 1_000
 
 

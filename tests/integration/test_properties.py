@@ -267,7 +267,7 @@ def cheapest(definition: Definition) -> Counter[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class FactCache:
+class Surroundings:
     """What may be around a table, beside its definition."""
 
     seed: int
@@ -278,7 +278,7 @@ class FactCache:
 
 
 SURROUNDINGS = st.builds(
-    FactCache,
+    Surroundings,
     seed=st.integers(0, 1_000),
     leaps=st.sampled_from([True, True, True, False]),
     items=st.booleans(),
@@ -290,7 +290,7 @@ SURROUNDINGS = st.builds(
 STRANGERS = st.tuples(strategies.definitions(), strategies.definitions())
 
 
-def any_table_to_any_other(world: World, pair: Sequence[Definition], around: FactCache) -> None:
+def any_table_to_any_other(world: World, pair: Sequence[Definition], around: Surroundings) -> None:
     world.renew(seed=around.seed, leaps=around.leaps)
     if around.scaling:
         world.scale_writes(least=around.scaling[0], most=around.scaling[1])
@@ -372,25 +372,25 @@ def one_table_in_two_spellings(world: World, pair: Sequence[Definition], seed: i
         agrees(world, other)
 
 
-def a_table_that_goes(world: World, definition: Definition, around: FactCache) -> None:
+def a_table_that_goes(world: World, definition: Definition, around: Surroundings) -> None:
     any_table_to_any_other(world, [definition, {"TableName": NAME, "Absent": True}], around)
 
 
 @pytest.mark.parametrize("pair", FOUND.values(), ids=FOUND)
 @pytest.mark.parametrize("items", [False, True], ids=["empty", "with items"])
 def test_what_was_found_once(shared: World, pair: Sequence[Definition], items: bool) -> None:
-    any_table_to_any_other(shared, pair, FactCache(seed=0, leaps=True, items=items, unmanaged=False, scaling=None))
+    any_table_to_any_other(shared, pair, Surroundings(seed=0, leaps=True, items=items, unmanaged=False, scaling=None))
 
 
 @examples(15)
 @given(pair=strategies.pairs(), around=SURROUNDINGS)
-def test_from_any_table_to_any_other(shared: World, pair: Sequence[Definition], around: FactCache) -> None:
+def test_from_any_table_to_any_other(shared: World, pair: Sequence[Definition], around: Surroundings) -> None:
     any_table_to_any_other(shared, pair, around)
 
 
 @examples(5)
 @given(pair=STRANGERS, around=SURROUNDINGS)
-def test_from_any_table_to_another_altogether(shared: World, pair: Sequence[Definition], around: FactCache) -> None:
+def test_from_any_table_to_another_altogether(shared: World, pair: Sequence[Definition], around: Surroundings) -> None:
     any_table_to_any_other(shared, pair, around)
 
 
@@ -402,7 +402,7 @@ def test_another_spelling_of_a_table_is_no_change(shared: World, pair: Sequence[
 
 @examples(5)
 @given(definition=strategies.definitions(), around=SURROUNDINGS)
-def test_a_table_goes_when_its_definition_says_so(shared: World, definition: Definition, around: FactCache) -> None:
+def test_a_table_goes_when_its_definition_says_so(shared: World, definition: Definition, around: Surroundings) -> None:
     a_table_that_goes(shared, definition, around)
 
 
@@ -422,14 +422,14 @@ def test_several_tables_are_changed_side_by_side_with_one_call_at_a_time_each(sh
 @pytest.mark.soak
 @examples(PAIRS_IN_SOAK)
 @given(pair=strategies.pairs(), around=SURROUNDINGS)
-def test_soak_from_any_table_to_any_other(shared: World, pair: Sequence[Definition], around: FactCache) -> None:
+def test_soak_from_any_table_to_any_other(shared: World, pair: Sequence[Definition], around: Surroundings) -> None:
     any_table_to_any_other(shared, pair, around)
 
 
 @pytest.mark.soak
 @examples(1_000)
 @given(pair=STRANGERS, around=SURROUNDINGS)
-def test_soak_from_any_table_to_another(shared: World, pair: Sequence[Definition], around: FactCache) -> None:
+def test_soak_from_any_table_to_another(shared: World, pair: Sequence[Definition], around: Surroundings) -> None:
     any_table_to_any_other(shared, pair, around)
 
 
@@ -443,5 +443,5 @@ def test_soak_another_spelling_is_no_change(shared: World, pair: Sequence[Defini
 @pytest.mark.soak
 @examples(1_000)
 @given(definition=strategies.definitions(), around=SURROUNDINGS)
-def test_soak_a_table_goes(shared: World, definition: Definition, around: FactCache) -> None:
+def test_soak_a_table_goes(shared: World, definition: Definition, around: Surroundings) -> None:
     a_table_that_goes(shared, definition, around)

@@ -14,7 +14,7 @@ from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.aspects.protection import Protection
 from dynatus_ci.table.aspects.warm_throughput import WarmThroughput
-from dynatus_ci.table.facts import AccountFacts
+from dynatus_ci.table.facts import AccountFacts, Endpoint
 from dynatus_ci.table.model import Phase, canonical
 from dynatus_ci.table.validation import members, shapes
 from tests import strategies
@@ -23,7 +23,7 @@ from tests.simulator.operations import OPERATIONS
 from tests.unit.test_planner import CASES
 
 Pair: TypeAlias = tuple[strategies.Definition, strategies.Definition]
-FACTS = AccountFacts(region=strategies.REGION, scaling={})
+FACTS = AccountFacts(endpoint=Endpoint(strategies.REGION), scaling={})
 EACH = pytest.mark.parametrize("aspect", ASPECTS, ids=lambda aspect: aspect.name)
 
 

@@ -13,7 +13,7 @@ import pytest
 from dynatus_ci.definitions import loader
 from dynatus_ci.report import wording
 from dynatus_ci.table import build, lookups, planner, proof
-from dynatus_ci.table.facts import AccountFacts, Emptiness, Memory, ProbeState, StagingTable, TableIds
+from dynatus_ci.table.facts import AccountFacts, Emptiness, Endpoint, Memory, ProbeState, StagingTable, TableIds
 from dynatus_ci.table.model import Action, Risk, Step, Table, TableChange
 from dynatus_ci.table.origins import keep_items
 from tests import small_tables
@@ -83,14 +83,12 @@ class Found:
         marks |= {"dynatus:copy-complete": str(self.copy)} if self.complete else {}
         copy = live(self.copy_key, COPY_ID, marks, name=COPY) if self.copy is not None else None
         return AccountFacts(
-            region="eu-west-1",
+            endpoint=Endpoint("eu-west-1", self.emulator, backups=self.emulator is None),
             scaling={},
             probe=ProbeState.ABSENT,
             emptiness=self.emptiness,
             staging=StagingTable(copy, backup="arn:aws:dynamodb:eu-west-1:123456789012:table/orders/backup/1"),
             memory=self.memory,
-            emulator=self.emulator,
-            backups=self.emulator is None,
         )
 
     def change(self, **more: Any) -> TableChange:

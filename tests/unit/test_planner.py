@@ -16,7 +16,17 @@ import pytest
 from dynatus_ci.definitions import loader
 from dynatus_ci.table import build, lookups, planner, probe
 from dynatus_ci.table.aspects import targets
-from dynatus_ci.table.facts import AccountFacts, Backup, Emptiness, Memory, ProbeState, StagingTable, Transfer
+from dynatus_ci.table.facts import (
+    AccountFacts,
+    Backup,
+    Emptiness,
+    Endpoint,
+    Memory,
+    PlanOptions,
+    ProbeState,
+    StagingTable,
+    Transfer,
+)
 from dynatus_ci.table.model import Plan, Risk, Step, TableChange, Target
 from dynatus_ci.table.origins import copy_from, keep_items, restore_from, through_s3
 
@@ -38,9 +48,12 @@ def situation_of(known: dict[str, Any]) -> AccountFacts:
     schedules = {(one["ResourceId"], one["ScalableDimension"]): tuple(one["ScheduledActionNames"])
                  for one in known.get("scaling", []) if "ScheduledActionNames" in one}  # fmt: skip
     return AccountFacts(
-        region="eu-west-1",
-        emulator=known.get("emulator"),
-        ignore_tags=tuple(known.get("ignore_tags", ())),
+        options=PlanOptions(
+            ignore_tags=tuple(known.get("ignore_tags", ())),
+            copy_rate=known.get("copy_rate"),
+            wait_seconds=known.get("wait_seconds"),
+        ),
+        endpoint=Endpoint("eu-west-1", emulator=known.get("emulator"), backups=known.get("backups", True)),
         scaling=None if known.get("scaling_denied") else targets.registered(known.get("scaling", []), policies(known)),
         schedules=schedules,
         scaling_denied=known.get("scaling_denied", False),
@@ -49,13 +62,10 @@ def situation_of(known: dict[str, Any]) -> AccountFacts:
         unusable_kms_keys=known.get("unusable_keys", {}),
         sources={name: build.actual(live, {}) if live else None for name, live in known.get("sources", {}).items()},
         copied=known.get("copied"),
-        copy_rate=known.get("copy_rate"),
         emptiness=Emptiness(known.get("emptiness", "not asked")),
-        wait_seconds=known.get("wait_seconds"),
         staging=staging(known.get("staging")),
         transfer=transfer(known["transfer"]) if "transfer" in known else None,
         memory=Memory(**known.get("memory", {})),
-        backups=known.get("backups", True),
         backup=backup_of(known["backup"]) if "backup" in known else None,
     )
 

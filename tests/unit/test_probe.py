@@ -10,13 +10,13 @@ import pytest
 
 from dynatus_ci.table import build, planner, probe, sides
 from dynatus_ci.table.aspects import tags
-from dynatus_ci.table.facts import AccountFacts, Emptiness, ProbeState
+from dynatus_ci.table.facts import AccountFacts, Emptiness, Endpoint, ProbeState
 from tests.small_tables import bare, definition
 from tests.strategies import NAME
 
 OLD = bare()
 NEW = definition(NAME, "id")
-SITUATION = AccountFacts(region="eu-west-1", scaling={}, emptiness=Emptiness.EMPTY, probe=ProbeState.ABSENT)
+SITUATION = AccountFacts(endpoint=Endpoint("eu-west-1"), scaling={}, emptiness=Emptiness.EMPTY, probe=ProbeState.ABSENT)
 
 
 def creations(facts: AccountFacts = SITUATION, **more: Any) -> dict[str, dict[str, Any]]:
@@ -96,4 +96,4 @@ def test_a_policy_is_tried_so_that_the_probe_can_be_deleted(statement: dict[str,
 
 
 def test_an_endpoint_without_tags_makes_no_probe() -> None:
-    assert list(creations(replace(SITUATION, unsupported=frozenset({"Tags"})))) == [NAME]
+    assert list(creations(replace(SITUATION, endpoint=Endpoint(unsupported=frozenset({"Tags"}))))) == [NAME]

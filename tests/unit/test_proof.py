@@ -21,7 +21,7 @@ from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build, emulators, planner, proof, replacement, sides
 from dynatus_ci.table.aspects import backups, capacity, indexes, kinesis, replicas, stream, tags, ttl
 from dynatus_ci.table.aspects.base import Aspect
-from dynatus_ci.table.facts import AccountFacts, Emptiness, ProbeState, ScalableTarget
+from dynatus_ci.table.facts import AccountFacts, Emptiness, Endpoint, ProbeState, ScalableTarget
 from dynatus_ci.table.model import Action, Step, Table, TableChange
 from dynatus_ci.table.model import Path as TablePath
 from tests import strategies
@@ -41,7 +41,7 @@ def table(definition: Definition) -> Table:
 def situation(**known: Any) -> AccountFacts:
     return AccountFacts(
         **{
-            "region": REGION,
+            "endpoint": Endpoint(REGION),
             "scaling": {},
             "kms_keys": KEY_ARNS | {"alias/aws/dynamodb": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/managed"},
             "emptiness": Emptiness.ITEMS,
@@ -75,7 +75,11 @@ def every_plan_leads_to_its_definition(pair: tuple[Definition, Definition], fact
 PAIRS = st.one_of(strategies.pairs(), st.tuples(strategies.definitions(), strategies.definitions()))
 SITUATIONS = st.builds(
     situation,
-    emulator=st.sampled_from([None, None, emulators.MOTO, emulators.DYNAMODB_LOCAL]),
+    endpoint=st.builds(
+        Endpoint,
+        region=st.just(REGION),
+        emulator=st.sampled_from([None, None, emulators.MOTO, emulators.DYNAMODB_LOCAL]),
+    ),
     emptiness=st.sampled_from([Emptiness.EMPTY, Emptiness.ITEMS, Emptiness.UNKNOWN]),
     probe=st.sampled_from([ProbeState.ABSENT, ProbeState.OURS]),
     scaling=st.sampled_from([None, (1, 40_000), (4, 6)]).map(
@@ -116,8 +120,8 @@ def test_insights_of_an_index_are_unsupported_where_insights_are() -> None:
         GlobalSecondaryIndexes=[global_index("a", ContributorInsightsSpecification={"Enabled": True})],
     )
     for facts in (
-        situation(emulator=emulators.DYNAMODB_LOCAL),
-        situation(unsupported=frozenset({"ContributorInsightsSpecification"})),
+        situation(endpoint=Endpoint(REGION, emulators.DYNAMODB_LOCAL)),
+        situation(endpoint=Endpoint(REGION, unsupported=frozenset({"ContributorInsightsSpecification"}))),
     ):
         plain = {**wanted, "GlobalSecondaryIndexes": [
             {name: value for name, value in wanted["GlobalSecondaryIndexes"][0].items() if "Insights" not in name}

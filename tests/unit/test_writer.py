@@ -20,7 +20,7 @@ from dynatus_ci.definitions.formats import Format
 from dynatus_ci.errors import InvalidDefinitions
 from dynatus_ci.table import build, lookups, planner, sides
 from dynatus_ci.table.aspects import ASPECTS, targets
-from dynatus_ci.table.facts import AccountFacts
+from dynatus_ci.table.facts import AccountFacts, Endpoint
 from dynatus_ci.table.model import Action, Effect, Table
 from tests import strategies
 
@@ -32,7 +32,7 @@ def live(path: Path) -> tuple[Table, AccountFacts]:
     case = json.loads(path.read_text(encoding="utf-8"))
     listed = case.get("scaling", {"ScalableTargets": [], "ScalingPolicies": []})
     scaling = targets.registered(listed["ScalableTargets"], listed["ScalingPolicies"])
-    facts = AccountFacts(region="eu-west-1", emulator=case["emulator"], scaling=scaling, schedules={})
+    facts = AccountFacts(endpoint=Endpoint("eu-west-1", case["emulator"]), scaling=scaling, schedules={})
     table = build.actual(case["table"], case["answers"])
     return targets.shown(table, scaling, targets.paths(table)), facts
 
@@ -83,7 +83,7 @@ def test_a_written_file_plans_as_noop(path: Path) -> None:
     change = planner.change(desired, table, facts)
     assert (change.action, change.steps) == (Action.NOOP, ())
     assert {difference.effect for difference in change.differences} <= {Effect.UNSUPPORTED}
-    assert not change.differences or facts.emulator
+    assert not change.differences or facts.endpoint.emulator
 
 
 @pytest.mark.parametrize("written", formats.FORMATS, ids=lambda written: written.name)
@@ -143,7 +143,7 @@ def test_nothing_in_a_file_is_hidden_or_reordered() -> None:
 @given(strategies.definitions())
 def test_a_file_has_exactly_the_values_of_its_table(definition: strategies.Definition) -> None:
     table = build.desired(definition)
-    facts = AccountFacts(region=strategies.REGION, scaling=targets.as_targets(table), schedules={})
+    facts = AccountFacts(endpoint=Endpoint(strategies.REGION), scaling=targets.as_targets(table), schedules={})
     (written, *others) = (read_back(writer.text(table, each), each) for each in formats.FORMATS)
     assert [other.values for other in others] == [written.values] * len(others)
     for desired, actual in ((written, table), (table, written)):

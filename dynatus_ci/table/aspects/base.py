@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dynatus_ci.errors import Refusal
-from dynatus_ci.table.facts import AccountFacts
+from dynatus_ci.table.facts import AccountFacts, Endpoint
 from dynatus_ci.table.model import (
     DYNAMODB,
     GLOBAL,
@@ -44,6 +44,11 @@ class Comparison:
     def name(self) -> str:
         """The table's name."""
         return self.desired.name
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """What answers the calls."""
+        return self.facts.endpoint
 
     @property
     def creating(self) -> bool:

@@ -114,7 +114,7 @@ def _actual(comparison: Comparison, path: Path) -> Value:
 
 def keeps_limits(comparison: Comparison, units: Mapping[str, int]) -> bool:
     """DynamoDB Local keeps both limits or none."""
-    return len(finite_limits(units)) != 1 or comparison.facts.emulator != emulators.DYNAMODB_LOCAL
+    return len(finite_limits(units)) != 1 or comparison.endpoint.emulator != emulators.DYNAMODB_LOCAL
 
 
 def _lowers(actual: Value, desired: Value) -> bool:

@@ -108,7 +108,7 @@ class Encryption(Aspect):
         """
         desired = [d.desired["KMSMasterKeyId"] for d in differences if "KMSMasterKeyId" in d.desired]
         for key in desired:
-            unusable = comparison.facts.unusable_kms_keys.get(key) or _elsewhere(key, comparison.facts.region)
+            unusable = comparison.facts.unusable_kms_keys.get(key) or _elsewhere(key, comparison.endpoint.region)
             if unusable:
                 return Refusal(unusable)
         if not comparison.keeps_replicas() or not desired:

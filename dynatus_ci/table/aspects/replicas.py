@@ -140,7 +140,7 @@ class Replicas(Aspect):
     def differences(self, comparison: Comparison) -> Iterator[Difference]:
         """One for each region; the table's own region is ignored."""
         desired, actual = comparison.desired.at((self.name,)), comparison.actual_at((self.name,)) or {}
-        for region in sorted({*desired, *actual} - {comparison.facts.region}):
+        for region in sorted({*desired, *actual} - {comparison.endpoint.region}):
             path = (self.name, region)
             if region not in desired:
                 yield comparison.difference(path, None, effect=Effect.DELETE, risk=Risk.DESTRUCTIVE)

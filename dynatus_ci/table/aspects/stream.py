@@ -77,7 +77,7 @@ class Stream(Aspect):
         """Moto cannot turn a stream on a second time, so another view is out of its reach."""
         for difference in super().differences(comparison):
             moves = difference.actual and difference.actual["StreamEnabled"] and difference.desired["StreamEnabled"]
-            stuck = moves and comparison.facts.emulator == emulators.MOTO
+            stuck = moves and comparison.endpoint.emulator == emulators.MOTO
             yield replace(difference, effect=Effect.UNSUPPORTED) if stuck else difference
 
     def reason(self, actual: Value, desired: Value) -> str:

@@ -161,5 +161,5 @@ class Tags(Aspect):
         return replace(self.step(operation, parameters, *served), reason=reason, waits_for="tags set")
 
     def _left_alone(self, comparison: Comparison, key: str) -> bool:
-        patterns = ("aws:*", f"{OURS}*", *comparison.facts.ignore_tags)
+        patterns = ("aws:*", f"{OURS}*", *comparison.facts.options.ignore_tags)
         return any(fnmatchcase(key, pattern) for pattern in patterns)

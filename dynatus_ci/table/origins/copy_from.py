@@ -70,7 +70,7 @@ def stage(comparison: Comparison) -> Stage:
         return Stage.NOT_WANTED
     if comparison.actual is None:
         return Stage.MISSING
-    if not comparison.facts.keeps_tags:
+    if not comparison.endpoint.keeps_tags:
         # Nobody can say there that a copy is complete, so the tables are compared each time.
         facts, gone = comparison.facts, comparison.desired.at(PATH) in comparison.facts.sources
         done = facts.copied or is_copied(comparison) or (gone and live_source(comparison) is None)
@@ -130,7 +130,7 @@ def left_to_read(comparison: Comparison) -> Table | None:
 
 def must_compare(comparison: Comparison) -> bool:
     """Whether the items must be compared before the change can be planned: only where no tag can say it."""
-    untagged = not comparison.facts.keeps_tags and stage(comparison) is Stage.COPYING
+    untagged = not comparison.endpoint.keeps_tags and stage(comparison) is Stage.COPYING
     return untagged and comparison.facts.copied is None and live_source(comparison) is not None
 
 
@@ -204,7 +204,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
     """What people must know before the table is filled."""
     name, source = comparison.desired.at(PATH), live_source(comparison)
     where = stage(comparison)
-    if where is Stage.DONE and comparison.facts.keeps_tags:
+    if where is Stage.DONE and comparison.endpoint.keeps_tags:
         copied = comparison.actual_at((NAME, COPIED))
         if copied.rpartition("@")[0] != tags.owner(name, "").rpartition("@")[0]:
             yield f"The table was filled from {code(copied)}, and a table is filled only once."
@@ -256,7 +256,7 @@ def estimate(comparison: Comparison, source: Table) -> copying.Estimate:
     """What it takes to copy the items of the source."""
     target = comparison.desired
     checked = bool(items.unproven(source, target)) or items.may_repeat(source, target)
-    return copying.estimate(source, target, checked=checked, rate=comparison.facts.copy_rate)
+    return copying.estimate(source, target, checked=checked, rate=comparison.facts.options.copy_rate)
 
 
 def info(comparison: Comparison) -> TableInfo:
@@ -307,7 +307,7 @@ class CopyFrom(Origin):
             yield Difference(comparison.name, PATH, begun, wanted, effect=Effect.COPY, risk=risk)
 
     def with_mark(self, comparison: Comparison, create: Step) -> Step:
-        if not comparison.desired.manages(NAME) or not comparison.facts.keeps_tags:
+        if not comparison.desired.manages(NAME) or not comparison.endpoint.keeps_tags:
             return create
         return tags.with_tag(create, COPYING, mark(comparison), seen_at=(NAME, COPYING))
 

@@ -19,7 +19,7 @@ OPERATION = "BatchExecuteStatement"
 
 def steps(comparison: Comparison, difference: Difference) -> Iterator[Step]:
     """What is left to do: mark the table, copy, mark it as complete, and take the first mark off."""
-    where, tagged = copy_from.stage(comparison), comparison.facts.keeps_tags
+    where, tagged = copy_from.stage(comparison), comparison.endpoint.keeps_tags
     if where is Stage.IMPORTED:
         if not copy_from.is_copied(comparison):
             yield import_count.step(comparison, difference)

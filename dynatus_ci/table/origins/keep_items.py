@@ -61,7 +61,7 @@ def stage(comparison: Comparison) -> KeepStage:
     copy = _found(comparison)
     if not comparison.desired.manages(NAME):
         return _without_line(comparison, copy)
-    if comparison.actual is not None and comparison.facts.keeps_tags and not comparison.actual.manages(NAME):
+    if comparison.actual is not None and comparison.endpoint.keeps_tags and not comparison.actual.manages(NAME):
         return KeepStage.NOT_KNOWN
     filled_from = comparison.actual_at((NAME, ITEMS_FROM))
     if filled_from and filled_from != copy_of(copy):
@@ -86,13 +86,13 @@ def _with_copy(comparison: Comparison, copy: Table) -> KeepStage:
     if comparison.actual is None:
         return KeepStage.TO_BUILD if is_complete(comparison) else KeepStage.INCOMPLETE
     goes, filled_from = _goes(comparison), comparison.actual_at((NAME, ITEMS_FROM))
-    if filled_from or (not comparison.facts.keeps_tags and not goes):
+    if filled_from or (not comparison.endpoint.keeps_tags and not goes):
         return KeepStage.FILLING
     return KeepStage.COPYING if goes and _fits(comparison, copy) else KeepStage.LEFT_OVER
 
 
 def _of_a_stranger(comparison: Comparison) -> KeepStage:
-    if not comparison.facts.keeps_tags:
+    if not comparison.endpoint.keeps_tags:
         return KeepStage.UNTAGGED
     if comparison.actual is None:
         return KeepStage.MAY_BE_THE_COPY
@@ -129,7 +129,7 @@ def _ours(comparison: Comparison, copy: Table) -> bool:
 
     Tags of a table that is being created cannot be read, so until then it counts as ours.
     """
-    if not comparison.facts.keeps_tags:
+    if not comparison.endpoint.keeps_tags:
         return comparison.facts.memory.staging
     return not copy.manages(tags.Tags.name) or tags.is_owner(copy_of(copy), comparison.name)
 
@@ -147,7 +147,7 @@ def is_complete(comparison: Comparison) -> bool:
     copy, equal = _found(comparison), comparison.facts.memory.equal
     if copy is None:
         return False
-    if not comparison.facts.keeps_tags:
+    if not comparison.endpoint.keeps_tags:
         return equal is not None and equal.staging == copy.table_id
     return _tag(copy, COMPLETE) == copy_of(copy) != ""
 
@@ -175,7 +175,7 @@ def must_look(comparison: Comparison) -> bool:
     if comparison.facts.staging is not None or desired.absent:
         return False
     creates = comparison.actual is None or any(recreating(comparison))
-    return desired.manages(NAME) or (creates and comparison.facts.keeps_tags)
+    return desired.manages(NAME) or (creates and comparison.endpoint.keeps_tags)
 
 
 # --- what is said ----------------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
     cost = estimate(comparison)
     yield from _duration(comparison, cost)
     yield "Stop all writers before apply, and start them when it has ended: what they write meanwhile may be lost."
-    if comparison.facts.backups:
+    if comparison.endpoint.backups:
         yield "Before the deletion apply makes a backup, and its report names it."
     else:
         yield "This endpoint has no backups."
@@ -270,7 +270,7 @@ def left_in_copy(table: str, of: str, found: copying.Compared) -> str:
 
 def _too_slow(comparison: Comparison) -> str | None:
     """That the items cannot be copied, and copied back, in the time of one apply. A copy that was begun goes on."""
-    cost, most = estimate(comparison), comparison.facts.wait_seconds
+    cost, most = estimate(comparison), comparison.facts.options.wait_seconds
     if most is None or cost.seconds <= most or stage(comparison) is not KeepStage.TO_COPY:
         return None
     return (
@@ -311,7 +311,7 @@ class Cost:
 
 def estimate(comparison: Comparison) -> Cost:
     """What it takes to keep the items of a table: of the old one, or of its copy where that one is gone."""
-    copy, desired, rate = _found(comparison), comparison.desired, comparison.facts.copy_rate
+    copy, desired, rate = _found(comparison), comparison.desired, comparison.facts.options.copy_rate
     source = (copy if stage(comparison) in ENDS_EARLIER else comparison.actual) or copy or desired
     waiting = Table(staging_name(comparison.name), {keys.KEY[0]: desired.at(keys.KEY)}, info=source.info)
     checked = bool(items.unproven(source, desired)) or items.may_repeat(source, desired)
@@ -363,7 +363,7 @@ class KeepItems(Origin):
     def with_mark(self, comparison: Comparison, create: Step) -> Step:
         """The tag says which copy the new table is to be filled from."""
         fills = stage(comparison) in {*KEEPS, KeepStage.TO_BUILD}
-        if not fills or not comparison.facts.keeps_tags:
+        if not fills or not comparison.endpoint.keeps_tags:
             return create
         return tags.with_tag(create, ITEMS_FROM, mark(comparison), seen_at=(NAME, ITEMS_FROM))
 

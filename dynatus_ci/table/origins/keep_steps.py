@@ -98,7 +98,7 @@ def align(comparison: Comparison, ids: tuple[str, ...]) -> Iterator[Step]:
             item_work=ItemWork.ALIGN,
         )
     marked = keep_items.is_complete(comparison) and not _is_of_an_earlier_run(comparison)
-    if comparison.facts.keeps_tags and not marked:
+    if comparison.endpoint.keeps_tags and not marked:
         reason = f"note in a tag that {copy} has all items"
         yield replace(_tagged(comparison, "TagResource", reason, {COMPLETE: _mark(comparison)}), after=ids)
 
@@ -111,7 +111,7 @@ def _create(comparison: Comparison, create: Step) -> Step:
     copy = keep_items.staging_name(comparison.name)
     taken = {member: create.parameters[member] for member in _TAKEN if member in create.parameters}
     expects: dict[Path, Value] = {(): {}}
-    if comparison.facts.keeps_tags:
+    if comparison.endpoint.keeps_tags:
         own = [tag for tag in taken.get(tags.Tags.name, []) if tag["Key"] != ITEMS_FROM]
         taken[tags.Tags.name] = [*own, {"Key": COPY_OF, "Value": _mark(comparison)}]
         expects[tags.Tags.name, COPY_OF] = _mark(comparison)
@@ -174,7 +174,7 @@ def ending(comparison: Comparison, others: tuple[str, ...] = ()) -> Iterator[Ste
     """
     where, copy = keep_items.stage(comparison), keep_items.staging_name(comparison.name)
     if where in {*KEEPS, KeepStage.TO_BUILD, KeepStage.FILLING}:
-        if comparison.facts.keeps_tags:
+        if comparison.endpoint.keeps_tags:
             step = _untag(comparison, ITEMS_FROM, "note that the table has all items")
             yield replace(step, after=others)
     elif where is not KeepStage.LEFT_OVER:

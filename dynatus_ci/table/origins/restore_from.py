@@ -80,7 +80,7 @@ def _shape(index: Mapping[str, Any]) -> Value:
 def wanted(comparison: Comparison) -> bool:
     """Whether the table is to be restored: it is missing, and the endpoint has backups."""
     missing = comparison.actual is None and comparison.desired.manages(NAME)
-    return missing and NAME not in comparison.facts.cannot_keep
+    return missing and NAME not in comparison.endpoint.cannot_keep
 
 
 def unread_backup(comparison: Comparison) -> str | None:
@@ -203,7 +203,7 @@ def info(comparison: Comparison) -> TableInfo:
     partition, _, account, *_ = (
         match.groups() if (match := re.fullmatch(ARN, comparison.desired.at(PATH))) else [""] * 3
     )
-    arn = f"arn:{partition}:dynamodb:{comparison.facts.region}:{account}:table/{comparison.name}"
+    arn = f"arn:{partition}:dynamodb:{comparison.endpoint.region}:{account}:table/{comparison.name}"
     return TableInfo(table_id="", arn=arn, status="ACTIVE", items=found.items, bytes=found.bytes)
 
 
@@ -292,7 +292,7 @@ class RestoreFrom(Origin):
 
     def never_recreated(self, comparison: Comparison) -> Refusal | None:
         """A restore keeps the key, and fills only a table that is missing."""
-        if not comparison.desired.manages(NAME) or NAME in comparison.facts.cannot_keep:
+        if not comparison.desired.manages(NAME) or NAME in comparison.endpoint.cannot_keep:
             return None
         return _FOREIGN if _is_foreign(comparison) else _RECREATION
 

@@ -117,7 +117,7 @@ def _failure(description: Mapping[str, Any]) -> str:
 def wanted(comparison: Comparison) -> bool:
     """Whether the items come through S3: an endpoint without exports or tags copies them like any others."""
     asked = comparison.desired.manages(NAME)
-    return asked and not comparison.facts.cannot_keep & {NAME, tags.Tags.name}
+    return asked and not comparison.endpoint.cannot_keep & {NAME, tags.Tags.name}
 
 
 def import_of(comparison: Comparison) -> TableImport | None:
@@ -336,7 +336,7 @@ def notes(comparison: Comparison, source: Table) -> Iterator[str]:
         "table then counts its items. AWS charges export and import by the gigabyte, and the objects in the bucket "
         "until you delete them."
     )
-    region = comparison.facts.region
+    region = comparison.endpoint.region
     largest = LARGEST_IMPORT_IN.get(region, LARGEST_IMPORT)
     if size > largest and not running_import(comparison):
         yield (
