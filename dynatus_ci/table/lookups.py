@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dynatus_ci.table import probe, sides, support
-from dynatus_ci.table.aspects import capacity, recreating, scaling, targets
+from dynatus_ci.table.aspects import recreating, scaling, targets, throughput
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import AccountFacts, Emptiness, ProbeState
@@ -77,7 +77,7 @@ def _scaling_matters(comparison: Comparison, base: Comparison) -> bool:
         return False
     if comparison.desired.absent:
         return True
-    return scaling.matters(comparison) or capacity.scaling_matters(base) or _scales_for_replicas(base)
+    return scaling.matters(comparison) or throughput.scaling_matters(base) or _scales_for_replicas(base)
 
 
 def _manages_scaling(comparison: Comparison) -> bool:

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from dynatus_ci.errors import Refusal
 from dynatus_ci.table import order, replacement, sides, support, unmanaged
-from dynatus_ci.table.aspects import ASPECTS, capacity, indexes, keys, recreating, scaling
+from dynatus_ci.table.aspects import ASPECTS, indexes, keys, recreating, scaling, throughput
 from dynatus_ci.table.aspects.base import Aspect, Comparison
+from dynatus_ci.table.aspects.billing import BillingMode
 from dynatus_ci.table.facts import AccountFacts, Emptiness
 from dynatus_ci.table.model import (
     GLOBAL,
@@ -31,7 +32,7 @@ from dynatus_ci.table.origins.copy_from import CopyFrom
 from dynatus_ci.table.origins.keep_items import KeepItems
 from dynatus_ci.text import code, codes
 
-BILLING_MODE = capacity.BillingMode()
+BILLING_MODE = BillingMode()
 GLOBAL_INDEXES = indexes.GlobalIndexes()
 UNREAD = "NOT READABLE YET"
 """The transition of an aspect whose reader does not find the table yet."""
@@ -328,7 +329,7 @@ def _covered(comparison: Comparison, differences: Iterable[Difference]) -> Itera
     for difference in differences:
         creations = creations or _creation_ids(comparison)  # not where nothing differs: it takes longer than the rest
         owner = difference.path[:2] if len(difference.path) > 2 else ()
-        covered = (*creations.get(owner, ()), *capacity.scaled_by(comparison, difference))
+        covered = (*creations.get(owner, ()), *throughput.scaled_by(comparison, difference))
         yield replace(difference, covered_by=covered) if BILLING_MODE.serves(difference.path) else difference
 
 

@@ -22,7 +22,7 @@ from dynatus_ci.table.aspects import (
     ASPECTS,
     backups,
     base,
-    capacity,
+    billing_steps,
     encryption,
     indexes,
     protection,
@@ -122,7 +122,7 @@ def indexes_come_before_others_go(patch: Patch) -> None:
 
 
 def indexes_get_no_capacity_in_a_switch(patch: Patch) -> None:
-    real = capacity._to_provisioned  # noqa: SLF001
+    real = billing_steps._to_provisioned  # noqa: SLF001
 
     def without_indexes(*args: Any) -> Step:
         step = real(*args)
@@ -130,7 +130,7 @@ def indexes_get_no_capacity_in_a_switch(patch: Patch) -> None:
             step, parameters={n: v for n, v in step.parameters.items() if n != "GlobalSecondaryIndexUpdates"}
         )
 
-    patch.setattr(capacity, "_to_provisioned", without_indexes)
+    patch.setattr(billing_steps, "_to_provisioned", without_indexes)
 
 
 def a_view_is_changed_in_one_step(patch: Patch) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from dynatus_ci.definitions import loader
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build, emulators, planner, proof, replacement, sides
-from dynatus_ci.table.aspects import backups, capacity, indexes, kinesis, replicas, stream, tags, ttl
+from dynatus_ci.table.aspects import backups, billing, indexes, kinesis, replicas, stream, tags, ttl
 from dynatus_ci.table.aspects.base import Aspect
 from dynatus_ci.table.facts import AccountFacts, Emptiness, Endpoint, ProbeState, ScalableTarget
 from dynatus_ci.table.model import Action, Step, Table, TableChange
@@ -204,7 +204,7 @@ MUTANTS: list[tuple[str, Callable[[pytest.MonkeyPatch], None], Definition | None
     ("an index with other keys", expecting(indexes.GlobalIndexes, {"KeySchema": []}), bare(), indexed("a")),
     ("an index is deleted and not built again", last_step_is_missing(indexes.GlobalIndexes),
      indexed("a"), KEYS_ONLY),
-    ("the billing mode stays", without(capacity.BillingMode, ("BillingMode",)), bare(), PROVISIONED),
+    ("the billing mode stays", without(billing.BillingMode, ("BillingMode",)), bare(), PROVISIONED),
     ("a stream goes off and not on again", last_step_is_missing(stream.Stream),
      bare(StreamSpecification=VIEW), bare(StreamSpecification=OTHER_VIEW)),
     ("another view", expecting(stream.Stream, VIEW),

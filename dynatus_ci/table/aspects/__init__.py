@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dynatus_ci.table.aspects.backups import PointInTimeRecovery
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
-from dynatus_ci.table.aspects.capacity import BillingMode, Capacity, Limits
+from dynatus_ci.table.aspects.billing import BillingMode
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.aspects.indexes import GlobalIndexes
 from dynatus_ci.table.aspects.insights import Insights
@@ -19,6 +19,7 @@ from dynatus_ci.table.aspects.scaling import Reads, Writes
 from dynatus_ci.table.aspects.stream import Stream
 from dynatus_ci.table.aspects.table_class import TableClass
 from dynatus_ci.table.aspects.tags import Tags
+from dynatus_ci.table.aspects.throughput import Capacity, Limits
 from dynatus_ci.table.aspects.ttl import TimeToLive
 from dynatus_ci.table.aspects.warm_throughput import WarmThroughput
 from dynatus_ci.table.model import Difference, Path, Table, Value
