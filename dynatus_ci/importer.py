@@ -162,7 +162,7 @@ def _scaled(how: _Import, table: Table) -> tuple[Table, AccountFacts]:
     facts = how.cache.answer(MissingFacts(scaling=True, schedules=True), table, facts)
     places = {targets.key(table.name, path) for path in paths}
     scaling = {place: target for place, target in (facts.scaling or {}).items() if place in places}
-    return targets.shown(table, scaling, paths), replace(facts, scaling=scaling)
+    return targets.with_registered(table, scaling, paths), replace(facts, scaling=scaling)
 
 
 def _left_out(table: Table) -> str | None:

@@ -111,7 +111,7 @@ def _answer(aws: Aws, reader: str, aspect: Aspect, description: Mapping[str, Any
             return aws.read_pages(reader, aspect.pages, table=name, **of)
         return aws.read(reader, table=name, **of)
     except CallFailed as failed:
-        if failed.code == aspect.none:
+        if failed.code == aspect.not_found_error:
             return {}
         raise
 

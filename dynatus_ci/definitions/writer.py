@@ -77,10 +77,10 @@ def _settings(table: Table) -> Iterator[tuple[str, Value]]:
     """The aspects that were read and differ from those of a new table, in the shape that a file has."""
     for aspect in ASPECTS:
         value = table.at((aspect.name,))
-        beside = aspect.of_table or aspect.name in targets.UNITS  # written with the table's own members
+        beside = aspect.in_every_table or aspect.name in targets.UNITS  # written with the table's own members
         if value is None or value == aspect.initial or aspect.name in UNWRITTEN or beside:
             continue
-        written = aspect.written(value)
+        written = aspect.to_definition(value)
         if written != []:
             yield aspect.name, _policy(written) if aspect.name == Policy.name else written
 

@@ -164,7 +164,7 @@ class TableRun:
         scaled = self.forget_scaling(asked)
         if actual is None or not scaled:
             return actual
-        return targets.shown(actual, self.cache.scaling.targets(self.desired.name), scaled)
+        return targets.with_registered(actual, self.cache.scaling.targets(self.desired.name), scaled)
 
     def take_answers(self) -> Answers:
         """What the last look has read, if that was just now. Given once, so that no call lies between."""

@@ -168,8 +168,8 @@ class TableLoop:
             return True
         if under_way or table.progress.left:
             raise StopTable(Outcome.PENDING, resume=table.now())
-        if change.left:
-            message = f"Table {code(change.table)}: {change.left}"
+        if change.left_undone:
+            message = f"Table {code(change.table)}: {change.left_undone}"
             raise StopTable(Outcome.FAILED, Failure("LeftUndone", message))
         return False
 

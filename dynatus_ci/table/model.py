@@ -359,7 +359,8 @@ class TableChange:
         table_id: The actual TableId where a difference is destructive or deletes the table, else None.
         checks: What was found out about the items. Not part of what is approved.
         refusal: Why the change never runs (docs/architecture.md#what-never-runs); None where it may.
-        left: What remains after the run that makes the table, and why; None where nothing does. Not in the document.
+        left_undone: What remains after the run that makes the table, and why; None where nothing does. Not in the
+            document.
         unproven: Whether it is destructive only because this run may not check whether the table is empty.
         info: The actual table's identity and size, for the report; not in the document.
         actual: The table as it was observed, for the report; not in the document.
@@ -378,7 +379,7 @@ class TableChange:
     error: Failure | None = None
     checks: tuple[Check, ...] = ()
     refusal: Refusal | None = None
-    left: str | None = None
+    left_undone: str | None = None
     unproven: bool = False
     info: TableInfo | None = None
     actual: Table | None = field(default=None, compare=False, repr=False)

@@ -118,7 +118,7 @@ def _replacing(
     )
     unproven = planned.risk is Risk.DESTRUCTIVE and comparison.facts.emptiness is Emptiness.UNKNOWN
     lost = not comparison.desired.absent and any(replacement.unmentioned(comparison))
-    return _with_left(replace(planned, refusal=refusal, unproven=unproven and not lost), missing)
+    return _with_left_undone(replace(planned, refusal=refusal, unproven=unproven and not lost), missing)
 
 
 def _creation(comparison: Comparison) -> TableChange:
@@ -136,7 +136,7 @@ def _creation(comparison: Comparison) -> TableChange:
         steps=tuple(steps),
         notes=(*restore_from.notes(comparison), *_scaling_notes(comparison)),
     )
-    return _with_left(replace(planned, refusal=refusal), comparison)
+    return _with_left_undone(replace(planned, refusal=refusal), comparison)
 
 
 def _created(comparison: Comparison) -> tuple[Difference, ...]:
@@ -198,7 +198,7 @@ def _made_by_aws(
         steps=() if refusal else (*first, *_following(later.steps, first[-1:])),
         notes=later.notes,
     )
-    return replace(change, refusal=refusal, left=None if refusal else later.left)
+    return replace(change, refusal=refusal, left_undone=None if refusal else later.left_undone)
 
 
 def _following(steps: Iterable[Step], earlier: Iterable[Step]) -> Iterator[Step]:
@@ -285,7 +285,7 @@ def _update(comparison: Comparison) -> TableChange:
         steps=() if refusal else steps,
         notes=tuple(_notes(comparison, aspects, supported)),
     )
-    return _with_left(replace(planned, refusal=refusal), comparison)
+    return _with_left_undone(replace(planned, refusal=refusal), comparison)
 
 
 _POSITIONS = {aspect.name: position for position, aspect in enumerate(ASPECTS)}
@@ -303,19 +303,19 @@ def _before(step: Step, differences: Sequence[Difference]) -> tuple[str, ...]:
     return tuple(difference.id for difference in others if aspect.follows(difference, step))
 
 
-def _with_left(change: TableChange, comparison: Comparison) -> TableChange:
+def _with_left_undone(change: TableChange, comparison: Comparison) -> TableChange:
     """The change with what one run cannot finish; that is also a note."""
     if change.refusal is not None:
         return change
     supported = tuple(difference for difference in change.differences if difference.effect is not Effect.UNSUPPORTED)
-    left = next(filter(None, (aspect.left(comparison, _of(aspect, supported)) for aspect in ASPECTS)), None)
-    return replace(change, left=left, notes=(*change.notes, left)) if left else change
+    left = next(filter(None, (aspect.left_undone(comparison, _of(aspect, supported)) for aspect in ASPECTS)), None)
+    return replace(change, left_undone=left, notes=(*change.notes, left)) if left else change
 
 
 def _steps(comparison: Comparison, aspects: Sequence[Aspect], differences: tuple[Difference, ...]) -> Iterator[Step]:
     for aspect in aspects:
         served = _of(aspect, differences)
-        if aspect.left(comparison, served) is None:
+        if aspect.left_undone(comparison, served) is None:
             yield from aspect.steps(comparison, served)
 
 

@@ -42,13 +42,16 @@ def proven(change: TableChange, facts: AccountFacts) -> TableChange:
         "This is a bug of dynatus, so nothing of this table is changed. Please report it, with the definition."
     )
     error = Failure("InternalError", message, reason=FailureReason.INTERNAL_ERROR)
-    return replace(change, action=None, table_id=None, differences=(), steps=(), notes=(), left=None, error=error)
+    return replace(
+        change, action=None, table_id=None, differences=(), steps=(), notes=(), left_undone=None, error=error
+    )
 
 
 def left_over(change: TableChange, facts: AccountFacts) -> tuple[Difference, ...]:
     """The differences that are still there when every step has done what it expects.
 
-    What the plan itself says that it leaves (`TableChange.left`) is not among them, nor what the endpoint cannot keep.
+    What the plan itself says that it leaves (`TableChange.left_undone`) is not among them, nor what the endpoint cannot
+    keep.
 
     Args:
         change: The change of one table, as `planner.change` made it.
@@ -70,7 +73,7 @@ def left_over(change: TableChange, facts: AccountFacts) -> tuple[Difference, ...
             facts = replace(facts, memory=replace(facts.memory, copied=table.info.table_id))
     again = planner.change(change.desired, table, facts)
     served = {id_ for step in change.steps for id_ in step.differences}
-    told = {difference.id for difference in change.differences} - served if change.left else set()
+    told = {difference.id for difference in change.differences} - served if change.left_undone else set()
     return tuple(d for d in again.differences if d.effect is not Effect.UNSUPPORTED and d.id not in told)
 
 

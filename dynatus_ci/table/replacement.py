@@ -94,7 +94,7 @@ def unmentioned(comparison: Comparison) -> Iterator[str]:
     for aspect in ASPECTS:
         actual = comparison.actual_at((aspect.name,))
         described = aspect.reader is None and aspect.service == DYNAMODB
-        shown = described and aspect.name != "WarmThroughput" and not aspect.of_table
+        shown = described and aspect.name != "WarmThroughput" and not aspect.in_every_table
         if shown and not aspect.managed(comparison.desired) and not matches(aspect.initial, actual):
             yield aspect.name
     for member in (GLOBAL, keys.LOCAL):

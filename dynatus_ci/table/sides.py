@@ -43,7 +43,7 @@ def as_made(parameters: Mapping[str, Value], facts: AccountFacts) -> Table:
     """The table that CreateTable makes of its parameters; what they leave out is initial."""
     made = build.desired(parameters)
     comparison = Comparison(made, None, facts)
-    shown = {aspect.name: aspect.shown(comparison, made.values[aspect.name]) for aspect in ASPECTS
+    shown = {aspect.name: aspect.as_aws_shows(comparison, made.values[aspect.name]) for aspect in ASPECTS
              if made.manages(aspect.name)}  # fmt: skip
     return _with_initial_values(replace(made, values={**made.values, **shown}), facts.endpoint.region)
 

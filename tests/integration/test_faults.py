@@ -218,7 +218,7 @@ def begin(world: World, pair: Sequence[Definition]) -> Story:
     world.put_item(first)
     world.pass_time()
     plan = world.plan(second)
-    if plan.tables[0].refusal or plan.tables[0].left:
+    if plan.tables[0].refusal or plan.tables[0].left_undone:
         raise RefusedAlways
     before = world.look()
     world.simulator.start_over()

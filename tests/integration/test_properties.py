@@ -47,7 +47,7 @@ def judge(world: World, definition: Definition) -> Run:
     if run.change.refusal:
         refused_rightly(run, before, definition)
         return run
-    if run.change.left:
+    if run.change.left_undone:
         left_rightly(run, definition)
     else:
         assert run.table.result in {Outcome.APPLIED, Outcome.NOOP}, (run.table.error, run.calls[-3:])

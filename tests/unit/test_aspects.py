@@ -73,7 +73,7 @@ def test_the_property_tests_draw_every_aspect_with_several_values() -> None:
 
 
 def test_the_property_tests_know_the_initial_value_of_every_aspect() -> None:
-    every_table_has = {aspect.name for aspect in ASPECTS if aspect.of_table}
+    every_table_has = {aspect.name for aspect in ASPECTS if aspect.in_every_table}
     assert {aspect.name for aspect in ASPECTS} - strategies.INITIAL.keys() - every_table_has == {WarmThroughput.name}
 
 

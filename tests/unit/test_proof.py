@@ -110,7 +110,7 @@ def test_a_replica_that_waits_for_auto_scaling_is_left_as_the_plan_says() -> Non
                  "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}}  # fmt: skip
     facts = situation()
     change = planned(None, bare(**capacity_, Replicas=[{"RegionName": "eu-central-1"}]), facts)
-    assert change.left
+    assert change.left_undone
     assert proof.proven(change, facts) is change
 
 

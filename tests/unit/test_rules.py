@@ -208,7 +208,7 @@ def test_the_rules_of_every_aspect_run() -> None:
         "WriteCapacityAutoScalingSettings": {"MinCapacity": 1},
     }
     without_rules = {"DeletionProtectionEnabled", "TableClass", "ContributorInsightsSpecification"}
-    of_this_module = {aspect.name for aspect in ASPECTS if aspect.of_table}
+    of_this_module = {aspect.name for aspect in ASPECTS if aspect.in_every_table}
     assert misused.keys() | without_rules | of_this_module == {aspect.name for aspect in ASPECTS}
     for name, value in misused.items():
         assert {finding.path[0] for finding in rules.findings(table() | {name: value})} == {name}

@@ -34,7 +34,7 @@ def live(path: Path) -> tuple[Table, AccountFacts]:
     scaling = targets.registered(listed["ScalableTargets"], listed["ScalingPolicies"])
     facts = AccountFacts(endpoint=Endpoint("eu-west-1", case["emulator"]), scaling=scaling, schedules={})
     table = build.actual(case["table"], case["answers"])
-    return targets.shown(table, scaling, targets.paths(table)), facts
+    return targets.with_registered(table, scaling, targets.paths(table)), facts
 
 
 def read_back(text: str, written: Format = formats.EDN) -> Table:

@@ -117,7 +117,7 @@ class Aspect:
     """What people call it in a sentence; where it has `named` members, what they call one of them."""
     fixed: ClassVar[bool] = False
     """Whether only a new table can have another value."""
-    of_table: ClassVar[bool] = False
+    in_every_table: ClassVar[bool] = False
     """Whether every table has it. CreateTable sets it, so `replacement` treats it as a part of the table itself."""
     named: ClassVar[bool] = False
     """Whether its paths go on with a name: a tag's key, a replica's region."""
@@ -131,7 +131,7 @@ class Aspect:
     """The member of the reader's answer that comes in pages."""
     explainer: ClassVar[str | None] = None
     """The operation that says why a change failed, where the reader does not."""
-    none: ClassVar[str | None] = None
+    not_found_error: ClassVar[str | None] = None
     """The error code by which the reader says that the setting does not exist."""
     service: ClassVar[str] = DYNAMODB
     """The service whose operations change it."""
@@ -148,7 +148,7 @@ class Aspect:
         """A definition's value in the normal form that `read` gives, too."""
         return value
 
-    def written(self, value: Value) -> Value:
+    def to_definition(self, value: Value) -> Value:
         """An actual value as a definition has it; an empty list is left out of the file."""
         return value
 
@@ -251,7 +251,7 @@ class Aspect:
         """The value as a member of CreateTable or UpdateTable."""
         return {self.name: value}
 
-    def shown(self, comparison: Comparison, desired: Value) -> Value:
+    def as_aws_shows(self, comparison: Comparison, desired: Value) -> Value:
         """A desired value as AWS shows it once it is set, so far as that can be known."""
         return desired
 
@@ -263,7 +263,7 @@ class Aspect:
         """Why AWS would never take these differences, of an actual table or a new one; None where it would."""
         return None
 
-    def left(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+    def left_undone(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
         """What remains of these differences after a run that makes the table, and why; None where nothing does."""
         return None
 

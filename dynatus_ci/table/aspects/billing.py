@@ -29,7 +29,7 @@ class BillingMode(Aspect):
     name = "BillingMode"
     title = "billing mode"
     shape = Choice(("PROVISIONED", "PAY_PER_REQUEST"))
-    of_table = True
+    in_every_table = True
 
     def mentioned(self, definition: Mapping[str, Any]) -> bool:
         return True
@@ -104,7 +104,7 @@ def _scaling_notes(comparison: Comparison) -> Iterator[str]:
         if not actual or not desired or actual == desired:
             continue
         what = phrases.owner(owner)
-        mentioned = {member: targets.written(comparison.desired, owner, member) for member in actual}
+        mentioned = {member: targets.settings_in_file(comparison.desired, owner, member) for member in actual}
         if comparison.facts.scaling_denied and None in mentioned.values():
             yield (
                 f"Cannot verify whether auto scaling manages the capacity of {what}: "

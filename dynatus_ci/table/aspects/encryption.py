@@ -93,7 +93,7 @@ class Encryption(Aspect):
         path = (self.name,)
         desired = comparison.desired.at(path)
         actual = OFF if comparison.creating else comparison.actual_at(path)
-        if not matches(actual, self.shown(comparison, desired)):
+        if not matches(actual, self.as_aws_shows(comparison, desired)):
             yield comparison.difference(path, desired, risk=self.risk(actual, desired))
 
     def risk(self, actual: Value, desired: Value) -> Risk:
@@ -125,7 +125,7 @@ class Encryption(Aspect):
                 "UpdateTable",
                 comparison.update_table(SSESpecification=difference.desired),
                 difference,
-                expects={difference.path: self.shown(comparison, difference.desired)},
+                expects={difference.path: self.as_aws_shows(comparison, difference.desired)},
             )
 
     def follows(self, difference: Difference, step: Step) -> bool:
@@ -157,7 +157,7 @@ class Encryption(Aspect):
                 "stays as it is."
             )
 
-    def shown(self, comparison: Comparison, desired: Value) -> Value:
+    def as_aws_shows(self, comparison: Comparison, desired: Value) -> Value:
         """The key by its ARN, and without it where it could not be looked up."""
         key = desired.get("KMSMasterKeyId")
         if key is None:

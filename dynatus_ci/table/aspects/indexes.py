@@ -193,7 +193,7 @@ class GlobalIndexes(Aspect):
     shape = shapes.Sequence(INDEX)
     # The insights and the auto scaling of an index are aspects of their own.
     phrased = keys.KEYED | INDEX.members.keys() - {"IndexName"}
-    of_table = True
+    in_every_table = True
     initial = keys.NONE
 
     def desired(self, definition: Mapping[str, Any]) -> Value:
@@ -209,7 +209,7 @@ class GlobalIndexes(Aspect):
         found = description.get(self.name) or []
         return {index["IndexName"]: _actual(index, types, provisioned=provisioned) for index in found}
 
-    def shown(self, comparison: Comparison, desired: Value) -> Value:
+    def as_aws_shows(self, comparison: Comparison, desired: Value) -> Value:
         """An index without a limit shows -1."""
         return {name: _with_limits(index) for name, index in desired.items()}
 

@@ -109,7 +109,7 @@ class Key(Aspect):
     shape = KEY_SCHEMA
     phrased = KEYED
     fixed = True
-    of_table = True
+    in_every_table = True
 
     def desired(self, definition: Mapping[str, Any]) -> Value:
         return keyed(definition[self.name], types(definition["AttributeDefinitions"]))
@@ -140,7 +140,7 @@ class LocalIndexes(Aspect):
     shape = shapes.Sequence(Structure(INDEX, required=tuple(INDEX)))
     phrased = KEYED | {"Projection"}
     fixed = True
-    of_table = True
+    in_every_table = True
     initial = NONE
 
     def desired(self, definition: Mapping[str, Any]) -> Value:

@@ -30,7 +30,7 @@ class Policy(Aspect):
     shape = policies.PolicyDocument()
     reader = "GetResourcePolicy"
     by_arn = True
-    none = "PolicyNotFoundException"
+    not_found_error = "PolicyNotFoundException"
     writers = ("PutResourcePolicy", "DeleteResourcePolicy")
     in_create = True
     seconds = (1, 3)

@@ -103,7 +103,7 @@ class Replicas(Aspect):
         """The local region is not listed."""
         return {replica["RegionName"]: _members(replica) for replica in description.get("Replicas") or []}
 
-    def written(self, value: Value) -> Value:
+    def to_definition(self, value: Value) -> Value:
         return [{"RegionName": region, **_written(members)} for region, members in sorted(value.items())]
 
     def transitions(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -183,7 +183,7 @@ class Replicas(Aspect):
             )
         return self._unscaled(comparison) if coming and not _made_now(comparison) else None
 
-    def left(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
+    def left_undone(self, comparison: Comparison, differences: tuple[Difference, ...]) -> str | None:
         """What remains of these differences after this run, and why: auto scaling needs the table first."""
         coming = [difference.path[1] for difference in differences if difference.desired is not None]
         unscaled = self._without_scaling(comparison)

@@ -107,7 +107,7 @@ class Tags(Aspect):
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         return self.normalise(answer.get("Tags") or [])
 
-    def written(self, value: Value) -> Value:
+    def to_definition(self, value: Value) -> Value:
         """Without the tags of AWS and of dynatus itself."""
         kept = {key: text for key, text in value.items() if not key.lower().startswith(("aws:", OURS))}
         return [{"Key": key, "Value": text} for key, text in kept.items()]

@@ -129,7 +129,7 @@ def paths(table: Table) -> Iterator[Path]:
             yield (*owner, name)
 
 
-def shown(table: Table, targets: ScalableTargets, at: Iterable[Path]) -> Table:
+def with_registered(table: Table, targets: ScalableTargets, at: Iterable[Path]) -> Table:
     """An actual table with what is registered at some paths: DescribeTable does not show it."""
     values = dict(table.values)
     for path in at:
@@ -162,7 +162,7 @@ def after(targets: ScalableTargets, operation: str, request: Mapping[str, Any]) 
 # --- what they leave to a file ---------------------------------------------------------------------------------------
 
 
-def written(table: Table, owner: Path, units: str) -> Value:
+def settings_in_file(table: Table, owner: Path, units: str) -> Value:
     """The settings that a definition has for a member of a capacity; None where it mentions none."""
     return table.at((*owner, SETTINGS[units]))
 

@@ -59,7 +59,7 @@ def scaling_matters(comparison: Comparison) -> bool:
         (comparison.actual_at((*owner, PROVISIONED)) or {}).get(member) != units
         for owner in (*owners(comparison), *rebuilt)
         for member, units in comparison.desired.at((*owner, PROVISIONED)).items()
-        if targets.written(comparison.desired, owner, member) is None
+        if targets.settings_in_file(comparison.desired, owner, member) is None
     )
 
 
@@ -83,7 +83,7 @@ def differences_at(comparison: Comparison, path: Path) -> Iterator[Difference]:
 def _without_scaled(comparison: Comparison, path: Path, actual: Value) -> Value:
     """The desired capacity, without what auto scaling moves and has inside its bounds: that varies."""
     owner, units = path[:-1], comparison.desired.at(path)
-    scaled = {member for member in units if targets.written(comparison.desired, owner, member)}
+    scaled = {member for member in units if targets.settings_in_file(comparison.desired, owner, member)}
     sent = {**units, **{member: to_send(comparison, path)[member] for member in scaled}}
     stays = {member for member in scaled if sent[member] == (actual or {}).get(member)}
     return {member: count for member, count in sent.items() if member not in stays}
@@ -135,7 +135,7 @@ class _Throughput(Aspect):
     """The capacity or the limits of the table and of each index; the billing mode plans for them."""
 
     phrased = frozenset(phrases.UNITS)
-    of_table = True
+    in_every_table = True
     mode: ClassVar[str]
     """The billing mode that has them."""
 
@@ -198,6 +198,6 @@ class Limits(_Throughput):
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         return indexes.on_demand_limits(description)
 
-    def shown(self, comparison: Comparison, desired: Value) -> Value:
+    def as_aws_shows(self, comparison: Comparison, desired: Value) -> Value:
         """A limit that is not set shows as -1."""
         return {**UNLIMITED, **desired}
