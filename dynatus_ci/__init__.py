@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     )
     from dynatus_ci.engine import Event, Options
     from dynatus_ci.errors import AwsError, DynatusError, Fault, InvalidDefinitions, Refused
-    from dynatus_ci.table.model import Plan, Table
+    from dynatus_ci.table.model import Table
     from dynatus_ci.table.outcome import Result
+    from dynatus_ci.table.plan import Plan
 
 __all__ = [
     "AwsError",
@@ -52,8 +53,9 @@ __all__ = [
 _ELSEWHERE = {
     "dynatus_ci.engine": ("Event", "Options"),
     "dynatus_ci.errors": ("AwsError", "DynatusError", "Fault", "InvalidDefinitions", "Refused"),
-    "dynatus_ci.table.model": ("Plan", "Table"),
+    "dynatus_ci.table.model": ("Table",),
     "dynatus_ci.table.outcome": ("Result",),
+    "dynatus_ci.table.plan": ("Plan",),
 }
 """Where each name is from, if it is not from `dynatus_ci.api`."""
 

@@ -17,8 +17,9 @@ from dynatus_ci.engine import Event, Options
 from dynatus_ci.errors import AwsError, DynatusError, InvalidDefinitions, NoDefinitions, Refused
 from dynatus_ci.inputs import DEFAULT_PATH
 from dynatus_ci.table import build
-from dynatus_ci.table.model import Plan, Table
+from dynatus_ci.table.model import Table
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
+from dynatus_ci.table.plan import Plan
 from dynatus_ci.text import plain
 
 if TYPE_CHECKING:

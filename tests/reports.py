@@ -18,8 +18,9 @@ from dynatus_ci.table import emulators, fit, usage
 from dynatus_ci.table.facts import Emptiness, Endpoint
 from dynatus_ci.table.fit import Answers, Question
 from dynatus_ci.table.item_checks import Extent
-from dynatus_ci.table.model import Failure, Plan, Risk, TableChange, Usage
+from dynatus_ci.table.model import Failure, Risk, TableChange, Usage
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
+from dynatus_ci.table.plan import Plan
 from dynatus_ci.table.usage import ReadMetric
 from dynatus_ci.text import option
 from tests import shop

@@ -17,8 +17,9 @@ from dynatus_ci.interrupt import Stop
 from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.review import Scope
 from dynatus_ci.session import Planning
-from dynatus_ci.table.model import Plan, TableChange
+from dynatus_ci.table.model import TableChange
 from dynatus_ci.table.outcome import Outcome
+from dynatus_ci.table.plan import Plan
 from dynatus_ci.text import code, plain
 
 if TYPE_CHECKING:

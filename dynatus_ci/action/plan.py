@@ -13,7 +13,8 @@ from dynatus_ci.github.plan_comment import NOT_WRITTEN, CommentOutcome, PlanComm
 from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.review import Record
-from dynatus_ci.table.model import Plan, Risk
+from dynatus_ci.table.model import Risk
+from dynatus_ci.table.plan import Plan
 from dynatus_ci.text import input_value, option
 
 _TOO_LARGE = (

@@ -12,7 +12,8 @@ from dynatus_ci.report.quantities import plural
 from dynatus_ci.table import fit
 from dynatus_ci.table.fit import Answers
 from dynatus_ci.table.item_checks import Misfit
-from dynatus_ci.table.model import Plan, Risk, TableChange, Value
+from dynatus_ci.table.model import Risk, TableChange, Value
+from dynatus_ci.table.plan import Plan
 from dynatus_ci.text import code
 
 NOTHING_ASKED = "Nothing to check: there is no new index, no copy and no new time to live."

@@ -9,7 +9,8 @@ from dynatus_ci.report.layout import Alert, AlertLine, ReportContext
 from dynatus_ci.report.quantities import plural
 from dynatus_ci.table import fit
 from dynatus_ci.table.item_checks import Check
-from dynatus_ci.table.model import Plan, TableChange
+from dynatus_ci.table.model import TableChange
+from dynatus_ci.table.plan import Plan
 from dynatus_ci.text import code, visible
 
 

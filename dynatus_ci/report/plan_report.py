@@ -15,7 +15,8 @@ from dynatus_ci.report.quantities import duration, plural
 from dynatus_ci.report.wording import Consequence
 from dynatus_ci.table.aspects.indexes import BUILT_FROM
 from dynatus_ci.table.aspects.keys import LOCAL
-from dynatus_ci.table.model import GLOBAL, Action, Difference, Effect, Failure, Plan, Risk, Step, TableChange
+from dynatus_ci.table.model import GLOBAL, Action, Difference, Effect, Failure, Risk, Step, TableChange
+from dynatus_ci.table.plan import Plan
 from dynatus_ci.text import code, option, span, visible
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.RECREATE: "↻", Action.DELETE: "-", Action.NOOP: " "}

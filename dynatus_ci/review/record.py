@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from dynatus_ci.table.aspects import ASPECTS
-from dynatus_ci.table.model import Difference, Effect, Plan, Risk, TableChange, Value, digest
+from dynatus_ci.table.model import Difference, Effect, Risk, TableChange, Value, digest
+from dynatus_ci.table.plan import Plan
 
 _MARKER = "<!-- dynatus-ci:{} -->"
 _ACCOUNT_NUMBER = re.compile(r"(?<!\d)\d{8}(\d{4})(?!\d)")

@@ -12,7 +12,8 @@ from typing import Any
 
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.item_checks import Check
-from dynatus_ci.table.model import FORMAT, Action, Difference, Failure, Plan, Step
+from dynatus_ci.table.model import Action, Difference, Failure, Step
+from dynatus_ci.table.plan import FORMAT, Plan
 
 
 class Status(StrEnum):

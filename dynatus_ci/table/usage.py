@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dynatus_ci.table.model import GLOBAL, Difference, Effect, Plan, TableChange, Usage
+from dynatus_ci.table.model import GLOBAL, Difference, Effect, TableChange, Usage
+from dynatus_ci.table.plan import Plan
 
 DAYS = 14
 """For how many days the reads are counted."""

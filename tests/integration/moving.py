@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from itertools import count
 
 from dynatus_ci.engine import Event, EventKind
-from dynatus_ci.table.model import Plan
 from dynatus_ci.table.outcome import Outcome
+from dynatus_ci.table.plan import Plan
 from tests.simulator import SECOND_WRITER
 from tests.simulator.tables import Json
 from tests.strategies import Definition

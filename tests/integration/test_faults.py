@@ -26,8 +26,9 @@ from dynatus_ci.engine.steps import MOST_ATTEMPTS
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.review import Gate
 from dynatus_ci.table import emulators
-from dynatus_ci.table.model import Action, Plan, Risk
+from dynatus_ci.table.model import Action, Risk
 from dynatus_ci.table.outcome import Outcome, Status
+from dynatus_ci.table.plan import Plan
 from tests import strategies
 from tests.simulator import HOUR, MINUTE, SECOND_WRITER, Kind, describe, durations
 from tests.simulator.clock import DAY

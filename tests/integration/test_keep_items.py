@@ -17,8 +17,9 @@ from dynatus_ci import engine
 from dynatus_ci.engine import Event, EventKind
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build
-from dynatus_ci.table.model import Action, Plan
+from dynatus_ci.table.model import Action
 from dynatus_ci.table.outcome import Outcome
+from dynatus_ci.table.plan import Plan
 from tests.integration.moving import held, order, written_at, written_to
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.tables import Json

@@ -14,8 +14,9 @@ from dynatus_ci import engine
 from dynatus_ci.engine import EventKind
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build
-from dynatus_ci.table.model import Action, Plan, Risk
+from dynatus_ci.table.model import Action, Risk
 from dynatus_ci.table.outcome import Outcome, Status
+from dynatus_ci.table.plan import Plan
 from tests.integration.moving import at_step, fail_by_denial, held, order, refused
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.clock import DAY

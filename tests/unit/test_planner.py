@@ -27,8 +27,9 @@ from dynatus_ci.table.facts import (
     StagingTable,
     Transfer,
 )
-from dynatus_ci.table.model import Plan, Risk, Step, TableChange, Target
+from dynatus_ci.table.model import Risk, Step, TableChange, Target
 from dynatus_ci.table.origins import copy_from, keep_items, restore_from, through_s3
+from dynatus_ci.table.plan import Plan
 
 FOLDER = Path(__file__).parents[1] / "cases" / "plans"
 CASES = sorted(FOLDER.glob("*.json"))

@@ -15,8 +15,9 @@ from dynatus_ci.errors import FailureReason, Fault, InvalidInput, Place, Refusal
 from dynatus_ci.report import Report, grouping
 from dynatus_ci.report import safe_markdown as words
 from dynatus_ci.table import planner
-from dynatus_ci.table.model import Action, Difference, Failure, Plan, Risk, TableChange
+from dynatus_ci.table.model import Action, Difference, Failure, Risk, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
+from dynatus_ci.table.plan import Plan
 from dynatus_ci.text import code
 from tests import shop
 from tests.reports import (

@@ -12,7 +12,8 @@ from dynatus_ci.github import pull_request
 from dynatus_ci.github.pull_request import PullRequests
 from dynatus_ci.github.review_history import ReviewHistory
 from dynatus_ci.review import Record, Scope
-from dynatus_ci.table.model import Action, Difference, Effect, Plan, TableChange
+from dynatus_ci.table.model import Action, Difference, Effect, TableChange
+from dynatus_ci.table.plan import Plan
 from tests import github_stub
 from tests.github_stub import Fault, GitHubStub
 from tests.scene import HASTE, is_used
