@@ -15,7 +15,7 @@ from dynatus_ci.definitions.nodes import FormKind, Node, Source, Span
 from dynatus_ci.errors import Fault, InvalidDefinitions, NoDefinitions, Place
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Table
-from dynatus_ci.table.validation import members, rules, shapes, value_types
+from dynatus_ci.table.validation import members, rules, unknown, value_types
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.text import code, quoted, shorten
 
@@ -116,7 +116,7 @@ def check(definitions: Sequence[Mapping[str, Any]]) -> tuple[Definition, ...]:
     for number, definition in enumerate(definitions, start=1):
         body, own_faults = _from_python(definition, number)
         faults += own_faults
-        name = shapes.known(body, "TableName")
+        name = unknown.known(body, "TableName")
         if name in checked:
             faults.append(duplicate_table(name))
         if name is not None:
@@ -131,7 +131,7 @@ def _from_python(definition: object, number: int) -> tuple[dict[str, Any], list[
         message = f"definition {number}: A definition is a mapping, not {value_types.kind(definition)}."
         return {}, [Fault(None, "not-a-map", message)]
     body, findings = _checked(definition)
-    name = shapes.known(body, "TableName")
+    name = unknown.known(body, "TableName")
     owner = code(shorten(name)) if name else f"definition {number}"
     return body, [_python_fault(owner, finding) for finding in findings]
 
@@ -140,7 +140,7 @@ def _checked(definition: Mapping[Any, Any], prefix: str = "") -> tuple[dict[str,
     """The body of a definition with its final name, and its findings, whose paths are spelt as in the file."""
     checked = members.check(definition)
     body = checked.body
-    if name := shapes.known(body, "TableName"):
+    if name := unknown.known(body, "TableName"):
         body["TableName"] = prefix + name
     findings = (*checked.findings, *rules.findings(body))
     return body, [replace(finding, path=checked.as_written(finding.path)) for finding in findings]
@@ -222,7 +222,7 @@ class _Loading:
 
     def _duplicate(self, body: Mapping[str, Any], place: Place) -> Iterator[Fault]:
         """The fault of a table that has a definition already. Prefix and environment are in the names."""
-        name = shapes.known(body, "TableName")
+        name = unknown.known(body, "TableName")
         if name is not None and (first := self.places.setdefault(name, place)) is not place:
             yield duplicate_table(name, place, first)
 
@@ -325,7 +325,7 @@ def _plain(node: Node, source: Source) -> Any:  # noqa: ANN401  # whatever the f
     if node.kind is FormKind.PARAMETER:
         return value_types.Parameter.of(*node.value)
     if node.kind is FormKind.BROKEN:
-        return shapes.INVALID
+        return unknown.INVALID
     mark = _MARKS.get(node.kind)
     return mark(node.value) if mark else node.value
 

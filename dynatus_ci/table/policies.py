@@ -14,8 +14,10 @@ from typing import Any
 
 from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation import dialects
-from dynatus_ci.table.validation.findings import At, Finding
-from dynatus_ci.table.validation.shapes import Cursor, Path, Text, Unknown, step
+from dynatus_ci.table.validation.cursor import Cursor
+from dynatus_ci.table.validation.findings import At, DefinitionPath, Finding
+from dynatus_ci.table.validation.shapes import Text, step
+from dynatus_ci.table.validation.unknown import Unknown
 from dynatus_ci.table.validation.value_types import is_text, kind, listed
 from dynatus_ci.text import code, codes, quoted, shorten
 
@@ -134,7 +136,7 @@ def _json_object(value: Mapping[Any, Any], cursor: Cursor) -> Value:
 # --- its grammar -----------------------------------------------------------------------------------------------------
 
 
-def findings(policy: Mapping[str, Any], path: Path) -> Iterator[Finding]:
+def findings(policy: Mapping[str, Any], path: DefinitionPath) -> Iterator[Finding]:
     """What is wrong with a policy that is not empty."""
     functions = tuple(_functions(policy, path))
     if functions:
@@ -156,7 +158,7 @@ def findings(policy: Mapping[str, Any], path: Path) -> Iterator[Finding]:
         yield from _statement(each, where)
 
 
-def _functions(value: Any, path: Path) -> Iterator[Finding]:  # JSON
+def _functions(value: Any, path: DefinitionPath) -> Iterator[Finding]:  # JSON
     """Functions and pseudo parameters of CloudFormation, at any depth: AWS would take them as they are."""
     name = dialects.function(value)
     if name:
@@ -173,7 +175,7 @@ def _functions(value: Any, path: Path) -> Iterator[Finding]:  # JSON
         yield Finding(path, "cloudformation-function", message, "Write the value itself.")
 
 
-def _statement(statement: Any, path: Path) -> Iterator[Finding]:  # JSON
+def _statement(statement: Any, path: DefinitionPath) -> Iterator[Finding]:  # JSON
     if not isinstance(statement, Mapping):
         yield Finding(path, "policy", "A `Statement` must be a map.", f"Write {code(EXAMPLE)}.")
         return
@@ -193,7 +195,7 @@ def _statement(statement: Any, path: Path) -> Iterator[Finding]:  # JSON
             yield Finding((*path, pair[1]), "policy", message, "Leave one out.", At.KEY)
 
 
-def _unknown_elements(holder: Mapping[str, Any], elements: tuple[str, ...], path: Path) -> Iterator[Finding]:
+def _unknown_elements(holder: Mapping[str, Any], elements: tuple[str, ...], path: DefinitionPath) -> Iterator[Finding]:
     for name in holder:
         if name not in elements:
             reading = dialects.read_key(name, elements, None)

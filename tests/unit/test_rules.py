@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.validation import members, rules
-from dynatus_ci.table.validation.shapes import INVALID, UNSURE
+from dynatus_ci.table.validation.unknown import INVALID, UNSURE
 from tests.strategies import definitions
 
 THROUGHPUT = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}

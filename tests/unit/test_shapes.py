@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dynatus_ci.table import policies
-from dynatus_ci.table.validation import members, shapes
+from dynatus_ci.table.validation import cursor, members, shapes, unknown
 from dynatus_ci.table.validation.findings import At
 from dynatus_ci.table.validation.value_types import Character, Keyword, OtherKey, Parameter, Symbol, Unordered
 
@@ -22,7 +22,7 @@ MINIMAL: dict[str, Any] = {
 def taken(**given: object) -> tuple[dict[str, Any], list[tuple[tuple[str | int, ...], str]]]:
     """The wholly valid members of a minimal definition with these members, and the findings."""
     body, findings, _ = members.check({**MINIMAL, **given})
-    taken_whole = {key: body[key] for key in given if key in body and shapes.whole(body[key])}
+    taken_whole = {key: body[key] for key in given if key in body and unknown.whole(body[key])}
     return taken_whole, [(found.path, found.code) for found in findings]
 
 
@@ -194,8 +194,8 @@ def test_a_parameters_value_is_never_repeated() -> None:
 
 def test_a_definition_has_a_largest_number_of_findings() -> None:
     body, findings, _ = members.check({**MINIMAL, "Tags": [{"a": n} for n in range(10_000)]})
-    assert not any(shapes.known(body, member) for member in body)
-    assert len(findings) == shapes.MOST_FINDINGS + 1
+    assert not any(unknown.known(body, member) for member in body)
+    assert len(findings) == cursor.MOST_FINDINGS + 1
     assert findings[-1].code == "too-many-faults"
 
 
@@ -207,14 +207,14 @@ def test_an_absent_table_has_only_its_name() -> None:
 
 def test_invalid_values_become_unknown_and_the_rest_stays() -> None:
     body = members.check({**MINIMAL, "Tags": [5, {"Key": "a", "Value": "b"}], "StreamSpecification": {}}).body
-    assert body["Tags"] == [shapes.INVALID, {"Key": "a", "Value": "b"}]
-    assert body["StreamSpecification"] == {"StreamEnabled": shapes.UNSURE}
+    assert body["Tags"] == [unknown.INVALID, {"Key": "a", "Value": "b"}]
+    assert body["StreamSpecification"] == {"StreamEnabled": unknown.UNSURE}
     assert "BillingMode" not in body
 
 
 def test_an_unknown_key_with_a_collection_may_be_any_member() -> None:
     assert "BillingMode" not in members.check({**MINIMAL, "Colour": "red"}).body
-    assert members.check({**MINIMAL, "Colour": {"a": 1}}).body["BillingMode"] is shapes.UNSURE
+    assert members.check({**MINIMAL, "Colour": {"a": 1}}).body["BillingMode"] is unknown.UNSURE
 
 
 def test_every_shape_is_used_by_a_member() -> None:

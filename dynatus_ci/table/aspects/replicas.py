@@ -20,17 +20,8 @@ from dynatus_ci.table.aspects.table_class import TableClass
 from dynatus_ci.table.aspects.targets import WRITES
 from dynatus_ci.table.model import GLOBAL, Difference, Effect, Path, Phase, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
-from dynatus_ci.table.validation.shapes import (
-    INDEX_NAME,
-    Sequence,
-    Shape,
-    Structure,
-    Text,
-    Whole,
-    known,
-    whole,
-    whole_items,
-)
+from dynatus_ci.table.validation.shapes import INDEX_NAME, Sequence, Shape, Structure, Text, Whole
+from dynatus_ci.table.validation.unknown import known, whole, whole_items
 from dynatus_ci.text import code, codes, quoted
 
 NONE: Value = {}

@@ -21,7 +21,8 @@ from dynatus_ci.table.aspects.targets import OFF, PROVISIONED, READS, TRACKING, 
 from dynatus_ci.table.facts import ScalableTarget
 from dynatus_ci.table.model import GLOBAL, Difference, Path, Phase, Risk, Step, Table, Value
 from dynatus_ci.table.validation.findings import At, Finding
-from dynatus_ci.table.validation.shapes import UNSURE, Flag, Number, Structure, Whole, known, whole
+from dynatus_ci.table.validation.shapes import Flag, Number, Structure, Whole
+from dynatus_ci.table.validation.unknown import UNSURE, known, whole
 from dynatus_ci.text import code, codes
 
 SERVICE = "application-autoscaling"

@@ -17,7 +17,8 @@ from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Path, Step, Value
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
-from dynatus_ci.table.validation.shapes import Sequence, Structure, Text, whole_items
+from dynatus_ci.table.validation.shapes import Sequence, Structure, Text
+from dynatus_ci.table.validation.unknown import whole_items
 from dynatus_ci.text import code, codes, option, quoted
 
 MOST = 50

@@ -14,7 +14,8 @@ from dynatus_ci.table import phrases
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Path, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
-from dynatus_ci.table.validation.shapes import Flag, Structure, Text, known, whole_items
+from dynatus_ci.table.validation.shapes import Flag, Structure, Text
+from dynatus_ci.table.validation.unknown import known, whole_items
 from dynatus_ci.text import code, quoted
 
 OFF: Value = {"Enabled": False}

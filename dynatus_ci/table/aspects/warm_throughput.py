@@ -14,7 +14,8 @@ from dynatus_ci.table.aspects import targets
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import GLOBAL, Difference, Path, Step, Value
 from dynatus_ci.table.validation.findings import Finding
-from dynatus_ci.table.validation.shapes import Structure, Unknown, Whole, known, whole
+from dynatus_ci.table.validation.shapes import Structure, Whole
+from dynatus_ci.table.validation.unknown import Unknown, known, whole
 from dynatus_ci.text import code
 
 MEMBERS = ("ReadUnitsPerSecond", "WriteUnitsPerSecond")

@@ -15,7 +15,8 @@ from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.tags import Tags
 from dynatus_ci.table.model import Difference, Path, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
-from dynatus_ci.table.validation.shapes import Shape, known
+from dynatus_ci.table.validation.shapes import Shape
+from dynatus_ci.table.validation.unknown import known
 
 MOST_TAGS = tags.MOST - 2
 """A table, and its copy, can have so many tags of their own beside those that say how far it is filled."""

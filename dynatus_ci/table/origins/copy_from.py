@@ -24,7 +24,8 @@ from dynatus_ci.table.model import Difference, Effect, Risk, Step, Table, TableI
 from dynatus_ci.table.origins import copying, s3_place, through_s3
 from dynatus_ci.table.origins.base import MOST_TAGS, Origin
 from dynatus_ci.table.validation.findings import Finding
-from dynatus_ci.table.validation.shapes import Structure, Text, TextOrMap, known
+from dynatus_ci.table.validation.shapes import Structure, Text, TextOrMap
+from dynatus_ci.table.validation.unknown import known
 from dynatus_ci.text import code, quoted
 
 NAME = "CopyFrom"

@@ -22,7 +22,8 @@ from dynatus_ci.table.model import GLOBAL, Difference, Effect, Risk, Step, Table
 from dynatus_ci.table.origins.base import Origin
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import Finding
-from dynatus_ci.table.validation.shapes import Text, known
+from dynatus_ci.table.validation.shapes import Text
+from dynatus_ci.table.validation.unknown import known
 from dynatus_ci.text import code, codes, quoted
 
 NAME = "RestoreFrom"

@@ -10,7 +10,7 @@ from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import Path, Table
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
-from dynatus_ci.table.validation.shapes import known
+from dynatus_ci.table.validation.unknown import known
 from dynatus_ci.text import code, quoted
 
 NAME = "Through"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeAlias
+
+DefinitionPath: TypeAlias = tuple[str | int, ...]
+"""Where something stands in a definition: ("GlobalSecondaryIndexes", 0, "KeySchema"), in AWS's spelling."""
 
 
 class At(Enum):
@@ -19,14 +23,14 @@ class Finding:
     """One thing wrong in a definition.
 
     Args:
-        path: Where, inside the definition: ("GlobalSecondaryIndexes", 0, "KeySchema").
+        path: Where.
         code: The kind of fault, for machines.
         message: What is wrong: one sentence, its values in code spans.
         hint: What to write instead, in the same form.
         at: The part of the member that it is about.
     """
 
-    path: tuple[str | int, ...]
+    path: DefinitionPath
     code: str
     message: str
     hint: str | None = None

@@ -12,18 +12,10 @@ from typing import Any, NamedTuple
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.origins import ORIGINS
 from dynatus_ci.table.validation import dialects
-from dynatus_ci.table.validation.findings import At, Finding
-from dynatus_ci.table.validation.shapes import (
-    UNSURE,
-    Choice,
-    Cursor,
-    Flag,
-    Path,
-    Sequence,
-    Structure,
-    Text,
-    TooManyFindings,
-)
+from dynatus_ci.table.validation.cursor import Cursor, TooManyFindings
+from dynatus_ci.table.validation.findings import At, DefinitionPath, Finding
+from dynatus_ci.table.validation.shapes import Choice, Flag, Sequence, Structure, Text
+from dynatus_ci.table.validation.unknown import UNSURE
 from dynatus_ci.table.validation.value_types import OtherKey
 
 TABLE = Structure(
@@ -56,16 +48,16 @@ class Checked(NamedTuple):
 
     Args:
         body: The definition in AWS's spelling: sets are lists, parameters have the type of their place, the policy is
-            an object, and nil is left out. A value that has a finding is `shapes.Unknown`.
+            an object, and nil is left out. A value that has a finding is `unknown.Unknown`.
         findings: What is wrong.
         written: Path → the steps that the file has in place of the path's last step, where it is spelt differently.
     """
 
     body: dict[str, Any]
     findings: list[Finding]
-    written: Mapping[Path, Path]
+    written: Mapping[DefinitionPath, DefinitionPath]
 
-    def as_written(self, path: Path) -> Path:
+    def as_written(self, path: DefinitionPath) -> DefinitionPath:
         """A path as the file spells it."""
         steps = list(self.written.get((), ()))
         for number, step in enumerate(path):

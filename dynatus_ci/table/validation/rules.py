@@ -1,7 +1,7 @@
 """What DynamoDB refuses about a whole definition: rules that relate keys, attributes, indexes and billing.
 
 A rule about one aspect or origin alone is in its method `findings`; `findings` here runs them all. A rule skips values
-that are unknown (`shapes.Unknown`) and checks the rest. A quota that AWS raises on request is a note, not a finding.
+that are unknown (`unknown.Unknown`) and checks the rest. A quota that AWS raises on request is a note, not a finding.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
@@ -21,8 +21,8 @@ from dynatus_ci.table.origins import ORIGINS
 from dynatus_ci.table.origins.copy_from import CopyFrom
 from dynatus_ci.table.origins.keep_items import KeepItems
 from dynatus_ci.table.origins.restore_from import RestoreFrom
-from dynatus_ci.table.validation.findings import At, Finding
-from dynatus_ci.table.validation.shapes import UNSURE, Path, Unknown, known, whole
+from dynatus_ci.table.validation.findings import At, DefinitionPath, Finding
+from dynatus_ci.table.validation.unknown import UNSURE, Unknown, known, whole
 from dynatus_ci.text import code, quoted
 
 Definition: TypeAlias = Mapping[str, Any]
@@ -135,7 +135,7 @@ def _members(holder: Definition) -> Iterator[tuple[int, Definition]]:
             yield number, member
 
 
-def _key_schema(holder: Definition, owner: Path, *, most: int = 1) -> Iterator[Finding]:
+def _key_schema(holder: Definition, owner: DefinitionPath, *, most: int = 1) -> Iterator[Finding]:
     """HASH members come before RANGE members; no attribute is in a key twice; and there are not too many."""
     path = (*owner, "KeySchema")
     seen: set[str] = set()
@@ -216,12 +216,12 @@ def _all_keys_known(definition: Definition) -> bool:
     return all(_all_named(holder["KeySchema"]) for _, holder in _key_holders(definition))
 
 
-def _key_holders(definition: Definition) -> Iterator[tuple[Path, Definition]]:
+def _key_holders(definition: Definition) -> Iterator[tuple[DefinitionPath, Definition]]:
     yield (), definition
     yield from _indexes(definition, LOCAL, GLOBAL)
 
 
-def _key_attributes(definition: Definition) -> Iterator[tuple[Path, str]]:
+def _key_attributes(definition: Definition) -> Iterator[tuple[DefinitionPath, str]]:
     for path, holder in _key_holders(definition):
         for number, name in _attribute_names(holder, "KeySchema"):
             yield (*path, "KeySchema", number, "AttributeName"), name
@@ -230,7 +230,7 @@ def _key_attributes(definition: Definition) -> Iterator[tuple[Path, str]]:
 # --- indexes ---------------------------------------------------------------------------------------------------------
 
 
-def _indexes(definition: Definition, *kinds: str) -> Iterator[tuple[Path, Definition]]:
+def _indexes(definition: Definition, *kinds: str) -> Iterator[tuple[DefinitionPath, Definition]]:
     """The known indexes with their paths. Their members may be unknown."""
     for kind in kinds:
         for number, index in enumerate(known(definition, kind) or ()):
@@ -268,7 +268,7 @@ def _projections(definition: Definition) -> Iterator[Finding]:
             yield Finding((*where, "NonKeyAttributes"), "projection", message, at=At.KEY)
 
 
-def _projection(projection: Definition, where: Path) -> Iterator[Finding]:
+def _projection(projection: Definition, where: DefinitionPath) -> Iterator[Finding]:
     """Only INCLUDE has attributes, and each of them once."""
     kind = known(projection, "ProjectionType")
     if kind == "INCLUDE" and "NonKeyAttributes" not in projection:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation import dialects
-from dynatus_ci.table.validation.dialects import Dialect, Reading
-from dynatus_ci.table.validation.findings import At, Finding
+from dynatus_ci.table.validation.cursor import Cursor
+from dynatus_ci.table.validation.dialects import Reading
+from dynatus_ci.table.validation.findings import At
+from dynatus_ci.table.validation.unknown import INVALID, UNSURE, Unknown
 from dynatus_ci.table.validation.value_types import (
     Character,
     Keyword,
@@ -30,9 +32,6 @@ from dynatus_ci.table.validation.value_types import (
     listed,
 )
 from dynatus_ci.text import code, quoted, series, shorten
-
-MOST_FINDINGS = 100
-"""In one definition. A file that is no definition at all would repeat one message thousands of times."""
 
 INT64 = 2**63
 
@@ -67,80 +66,6 @@ ANSWERED: Mapping[str, str | None] = {
 
 
 # --- parsing ----------------------------------------------------------------------------------------------------------
-
-
-class Unknown:
-    """Stands for a value that has a finding already, so that the rules can say nothing about it."""
-
-
-INVALID = Unknown()
-"""There is a value, and it has a finding, or a fault of its file."""
-UNSURE = Unknown()
-"""There is no value, which is a finding; or the value may be the one of an unknown key."""
-
-
-def known(holder: Mapping[str, Any], member: str) -> Value:
-    """A member's value; None where it is absent or unknown."""
-    value = holder.get(member)
-    return None if isinstance(value, Unknown) else value
-
-
-def whole(value: Value) -> bool:
-    """Whether no part of a value is unknown."""
-    if isinstance(value, Mapping):
-        return all(map(whole, value.values()))
-    if isinstance(value, list):
-        return all(map(whole, value))
-    return not isinstance(value, Unknown)
-
-
-def whole_items(items: Value) -> Iterator[tuple[int, Any]]:
-    """The members of a vector that are wholly known, with their numbers."""
-    yield from ((number, item) for number, item in enumerate(items or ()) if whole(item))
-
-
-class TooManyFindings(Exception):
-    """There are more findings than anybody reads."""
-
-
-Path: TypeAlias = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where parsing is, and the findings so far.
-
-    Args:
-        path: The path to here, in AWS's spelling.
-        findings: What is wrong.
-        written: Path → the steps that the file has in place of the path's last step, where it is spelt differently.
-        dialect: The tool whose names the definition uses.
-    """
-
-    path: Path = ()
-    findings: list[Finding] = field(default_factory=list)
-    written: dict[Path, Path] = field(default_factory=dict)
-    dialect: Dialect | None = None
-
-    def inside(self, step: str | int) -> Cursor:
-        """The cursor at a member."""
-        return Cursor((*self.path, step), self.findings, self.written, self.dialect)
-
-    def refuse(self, code: str, message: str, *, hint: str | None = None, at: At = At.VALUE) -> Unknown:
-        """Add a finding here."""
-        self.findings.append(Finding(self.path, code, message, hint, at))
-        if len(self.findings) >= MOST_FINDINGS:
-            raise TooManyFindings
-        return INVALID
-
-    @property
-    def member(self) -> str:
-        """The member, as the subject of a sentence."""
-        names = [step for step in self.path if isinstance(step, str)]
-        if not names:
-            return "The table"
-        name = code(f":{shorten(names[-1])}")
-        return f"A member of {name}" if isinstance(self.path[-1], int) else name
 
 
 class Shape(Protocol):
