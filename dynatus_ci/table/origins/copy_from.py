@@ -34,7 +34,7 @@ COPYING = "dynatus:copying-from"
 COPIED = "dynatus:copied-from"
 
 
-class Stage(Enum):
+class CopyStage(Enum):
     """How far a table is filled."""
 
     NOT_WANTED = "its definition names no source"
@@ -47,9 +47,9 @@ class Stage(Enum):
     DONE = "its copy is complete"
 
 
-UNFILLED = frozenset({Stage.MISSING, Stage.UNTOUCHED, Stage.COPYING})
+UNFILLED = frozenset({CopyStage.MISSING, CopyStage.UNTOUCHED, CopyStage.COPYING})
 """The stages in which items are to be copied."""
-UNFINISHED = UNFILLED | {Stage.IMPORTED, Stage.COPIED}
+UNFINISHED = UNFILLED | {CopyStage.IMPORTED, CopyStage.COPIED}
 """The stages in which something is to be done."""
 
 
@@ -65,27 +65,28 @@ def done(source: str) -> Value:
     return {COPIED: tags.owner(source, "")}
 
 
-def stage(comparison: Comparison) -> Stage:
+def stage(comparison: Comparison) -> CopyStage:
     """How far the table is."""
     if not comparison.desired.manages(NAME):
-        return Stage.NOT_WANTED
+        return CopyStage.NOT_WANTED
     if comparison.actual is None:
-        return Stage.MISSING
+        return CopyStage.MISSING
     if not comparison.endpoint.keeps_tags:
         # Nobody can say there that a copy is complete, so the tables are compared each time.
         facts, gone = comparison.facts, comparison.desired.at(PATH) in comparison.facts.sources
         done = facts.copied or is_copied(comparison) or (gone and live_source(comparison) is None)
-        return Stage.DONE if done else Stage.COPYING
+        return CopyStage.DONE if done else CopyStage.COPYING
     if not comparison.actual.manages(NAME):
-        return Stage.NOT_KNOWN
-    marked = frozenset(comparison.actual.at(PATH))
-    return _BY_TAGS[marked] if marked else Stage.IMPORTED if through_s3.import_of(comparison) else Stage.UNTOUCHED
+        return CopyStage.NOT_KNOWN
+    if marked := frozenset(comparison.actual.at(PATH)):
+        return _BY_TAGS[marked]
+    return CopyStage.IMPORTED if through_s3.import_of(comparison) else CopyStage.UNTOUCHED
 
 
-_BY_TAGS: Mapping[frozenset[str], Stage] = {
-    frozenset({COPYING}): Stage.COPYING,
-    frozenset({COPYING, COPIED}): Stage.COPIED,
-    frozenset({COPIED}): Stage.DONE,
+_BY_TAGS: Mapping[frozenset[str], CopyStage] = {
+    frozenset({COPYING}): CopyStage.COPYING,
+    frozenset({COPYING, COPIED}): CopyStage.COPIED,
+    frozenset({COPIED}): CopyStage.DONE,
 }
 
 
@@ -113,7 +114,7 @@ def unread_source(comparison: Comparison) -> str | None:
 
 def must_look_for_exports(comparison: Comparison) -> bool:
     """Whether what AWS has exported and imported must be known before the change can be planned."""
-    matters = through_s3.wanted(comparison) and stage(comparison) in {Stage.MISSING, Stage.UNTOUCHED}
+    matters = through_s3.wanted(comparison) and stage(comparison) in {CopyStage.MISSING, CopyStage.UNTOUCHED}
     return matters and comparison.facts.transfer is None and live_source(comparison) is not None
 
 
@@ -131,13 +132,13 @@ def left_to_read(comparison: Comparison) -> Table | None:
 
 def must_compare(comparison: Comparison) -> bool:
     """Whether the items must be compared before the change can be planned: only where no tag can say it."""
-    untagged = not comparison.endpoint.keeps_tags and stage(comparison) is Stage.COPYING
+    untagged = not comparison.endpoint.keeps_tags and stage(comparison) is CopyStage.COPYING
     return untagged and comparison.facts.copied is None and live_source(comparison) is not None
 
 
 def must_prove_empty(comparison: Comparison) -> bool:
     """Whether it matters if the table is empty: only an empty one is filled."""
-    return stage(comparison) is Stage.UNTOUCHED and not through_s3.wanted(comparison)
+    return stage(comparison) is CopyStage.UNTOUCHED and not through_s3.wanted(comparison)
 
 
 def own_items(source: str) -> Refusal:
@@ -149,15 +150,15 @@ def own_items(source: str) -> Refusal:
 def refusal(comparison: Comparison) -> Refusal | None:
     """Why the table is not filled; None where it may be."""
     where, name = stage(comparison), comparison.desired.at(PATH)
-    if where in {Stage.NOT_WANTED, Stage.NOT_KNOWN, Stage.COPIED, Stage.DONE} or name not in comparison.facts.sources:
+    if where not in UNFILLED | {CopyStage.IMPORTED} or name not in comparison.facts.sources:
         return None
     found = _wrong_source(comparison, where) or _no_room(comparison)
     if found:
         return Refusal(found)
     source = live_source(comparison)
-    if where is not Stage.COPYING and source and (refused := through_s3.refusal(comparison, source)):
+    if where is not CopyStage.COPYING and source and (refused := through_s3.refusal(comparison, source)):
         return refused
-    if where is Stage.UNTOUCHED and comparison.facts.emptiness is Emptiness.ITEMS:
+    if where is CopyStage.UNTOUCHED and comparison.facts.emptiness is Emptiness.ITEMS:
         return own_items(name)
     return None
 
@@ -174,11 +175,11 @@ def _no_room(comparison: Comparison) -> str | None:
     )
 
 
-def _wrong_source(comparison: Comparison, where: Stage) -> str | None:
+def _wrong_source(comparison: Comparison, where: CopyStage) -> str | None:
     name, source = comparison.desired.at(PATH), live_source(comparison)
     if name == comparison.name:
         return f"{code(':CopyFrom')} names the table itself."
-    begun = comparison.actual_at((NAME, COPYING)) if where is Stage.COPYING else None
+    begun = comparison.actual_at((NAME, COPYING)) if where is CopyStage.COPYING else None
     if begun and (source is None or begun != mark(comparison)):
         return (
             f"A copy of {code(begun)} was begun and is not complete, and {code(name)} is "
@@ -205,18 +206,18 @@ def notes(comparison: Comparison) -> Iterator[str]:
     """What people must know before the table is filled."""
     name, source = comparison.desired.at(PATH), live_source(comparison)
     where = stage(comparison)
-    if where is Stage.DONE and comparison.endpoint.keeps_tags:
+    if where is CopyStage.DONE and comparison.endpoint.keeps_tags:
         copied = comparison.actual_at((NAME, COPIED))
         if copied.rpartition("@")[0] != tags.owner(name, "").rpartition("@")[0]:
             yield f"The table was filled from {code(copied)}, and a table is filled only once."
     if where not in UNFILLED or source is None:
         return
-    if where is not Stage.COPYING and through_s3.wanted(comparison):
+    if where is not CopyStage.COPYING and through_s3.wanted(comparison):
         yield from through_s3.notes(comparison, source)
         return
     yield from filter(None, (through_s3.ignored(comparison),))
     yield from _copy_notes(comparison, source)
-    if where is Stage.UNTOUCHED and comparison.facts.emptiness is Emptiness.UNKNOWN:
+    if where is CopyStage.UNTOUCHED and comparison.facts.emptiness is Emptiness.UNKNOWN:
         yield "No permission to check whether the table is empty. Apply fills it only if it is."
 
 
@@ -304,7 +305,7 @@ class CopyFrom(Origin):
         where = stage(comparison)
         if where in UNFINISHED:
             begun, wanted = comparison.actual_at((NAME, COPYING)), asked(comparison.desired)
-            risk = Risk.SAFE if where is Stage.IMPORTED else Risk.DISRUPTIVE
+            risk = Risk.SAFE if where is CopyStage.IMPORTED else Risk.DISRUPTIVE
             yield Difference(comparison.name, PATH, begun, wanted, effect=Effect.COPY, risk=risk)
 
     def with_mark(self, comparison: Comparison, create: Step) -> Step:

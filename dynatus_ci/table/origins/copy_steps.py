@@ -11,7 +11,7 @@ from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.model import Difference, ItemWork, Step, Table, TableChange
 from dynatus_ci.table.origins import copy_from, import_count, through_s3
-from dynatus_ci.table.origins.copy_from import COPIED, COPYING, NAME, PATH, Stage
+from dynatus_ci.table.origins.copy_from import COPIED, COPYING, NAME, PATH, CopyStage
 from dynatus_ci.text import code
 
 OPERATION = "BatchExecuteStatement"
@@ -20,14 +20,14 @@ OPERATION = "BatchExecuteStatement"
 def steps(comparison: Comparison, difference: Difference) -> Iterator[Step]:
     """What is left to do: mark the table, copy, mark it as complete, and take the first mark off."""
     where, tagged = copy_from.stage(comparison), comparison.endpoint.keeps_tags
-    if where is Stage.IMPORTED:
+    if where is CopyStage.IMPORTED:
         if not copy_from.is_copied(comparison):
             yield import_count.step(comparison, difference)
         yield _tag(comparison, difference, COPIED, "note in a tag that the table is filled")
         return
-    if where is Stage.UNTOUCHED and tagged:
+    if where is CopyStage.UNTOUCHED and tagged:
         yield _tag(comparison, difference, COPYING, "note in a tag that the table is being filled")
-    if where is not Stage.COPIED:
+    if where is not CopyStage.COPIED:
         if not copy_from.is_copied(comparison):
             yield _copy(comparison, difference)
         if tagged:
@@ -35,7 +35,7 @@ def steps(comparison: Comparison, difference: Difference) -> Iterator[Step]:
             yield step.not_before(tags.LOCKED)
     if tagged:
         untag = _untag(comparison, difference)
-        yield untag if where is Stage.COPIED else untag.not_before(tags.LOCKED)
+        yield untag if where is CopyStage.COPIED else untag.not_before(tags.LOCKED)
 
 
 def import_steps(comparison: Comparison, created: Iterable[Difference], served: tuple[str, ...]) -> Iterator[Step]:
