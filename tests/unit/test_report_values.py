@@ -6,7 +6,9 @@ import pytest
 
 from dynatus_ci.report import quantities, wording
 from dynatus_ci.table import phrases
-from dynatus_ci.table.model import Difference, Value
+from dynatus_ci.table.model import Action, Difference, Effect, Risk, TableChange, Value
+from dynatus_ci.table.origins import ORIGINS
+from dynatus_ci.table.origins.base import Origin
 from tests.shop import change, creation
 
 
@@ -197,3 +199,13 @@ def test_a_policy_is_compared_line_by_line() -> None:
         '+        "dynamodb:Query"',
         "+      ],",
     ]
+
+
+@pytest.mark.parametrize("origin", ORIGINS, ids=lambda origin: origin.name)
+def test_a_risky_difference_of_each_origin_has_words(origin: Origin) -> None:
+    """A plan file of another release may call one risky that is safe here."""
+    difference = Difference("orders", origin.path, None, "customers", Effect.CREATE, Risk.DISRUPTIVE)
+    change = TableChange("orders", Action.UPDATE, differences=(difference,))
+    (risky,) = wording.disruptive(change)
+    assert "orders" in wording.consequence([risky])
+    assert wording.overview(change)

@@ -71,12 +71,12 @@ class Origin:
 
     def overview(self, difference: Difference) -> str:
         """What the overview of a plan says of its difference: a sentence."""
-        raise NotImplementedError
+        return self.title
 
     def phrase(self, value: Value) -> str:
         """A value in a few words, as plain text."""
         return str(value)
 
     def consequence(self, difference: Difference) -> str:
-        """What it means to who uses the tables. A sentence with the place {table}, as that of an aspect."""
-        raise NotImplementedError
+        """What a risky difference means to who uses the tables: a sentence with places, as that of an aspect."""
+        return "{name} of {table} will change."
