@@ -326,6 +326,8 @@ def word(text: str, words: Sequence[str]) -> str | None:
 
 def wrapper(value: Mapping[Any, Any]) -> tuple[Wrapper, Any] | None:
     """The wrapper that a map is, and its key to name in the message; None if the map may be a table."""
+    if "TableName" in value:  # as almost always
+        return None
     keys = _by_letters(value)
     if "tablename" in keys:
         return None

@@ -278,8 +278,9 @@ class Structure:
         if not isinstance(value, Mapping):
             return cursor.refuse("wrong-type", f"{cursor.member} must be a map, not {kind(value)}.", hint=self._keys())
         given = {key: value[key] for key in value if key in self.members and value[key] is not None}
-        given |= self._respelt(value, given, cursor)
-        unknown = any(key not in self.members for key in value)
+        unknown = [key for key in value if key not in self.members]
+        if unknown:
+            given |= self._respelt({key: value[key] for key in unknown}, given, cursor)
         if cursor.path and unknown and not given:  # what is missing may be there, under names that have an error
             return dict.fromkeys(self.members, UNSURE)
         parsed = {key: _parse_value(item, cursor.inside(key), shape=self.members[key]) for key, item in given.items()}
@@ -288,7 +289,7 @@ class Structure:
                 parsed[key] = UNSURE
                 message = f"{cursor.member} has no `:{key}`."
                 cursor.refuse("missing-key", message, hint=self._addition(key), at=At.OPENER)
-        if any(self._hides(key, value[key], cursor) for key in value):
+        if any(self._hides(key, value[key], cursor) for key in unknown):
             parsed |= dict.fromkeys(self.members.keys() - parsed.keys(), UNSURE)
         return parsed
 
@@ -299,12 +300,11 @@ class Structure:
     def _hides(self, key: Value, value: Value, cursor: Cursor) -> bool:
         """Whether the value of an unknown key may be meant as any member."""
         holds = isinstance(value, Mapping) or listed(value) is not None
-        known = key in self.members or key in ANSWERED or key in UNMANAGED
+        known = key in ANSWERED or key in UNMANAGED
         return holds and not known and dialects.read_key(key, self.members, cursor.dialect).hint is None
 
-    def _respelt(self, value: Mapping[Any, Any], given: Mapping[str, Value], cursor: Cursor) -> dict[str, Value]:
+    def _respelt(self, unknown: Mapping[Any, Any], given: Mapping[str, Value], cursor: Cursor) -> dict[str, Value]:
         """Refuse the unknown keys. Returns the values of those that were meant as a member."""
-        unknown = [key for key in value if key not in self.members]
         answered = [key for key in unknown if key in ANSWERED]
         if answered:
             _refuse_answered(answered, cursor)
@@ -314,7 +314,7 @@ class Structure:
             reading = self._refuse_key(key, cursor) if key not in ANSWERED else NO_READING
             if reading.member is None or reading.member in given or reading.member in found:
                 continue
-            found[reading.member] = value[key] if reading.same_shape else INVALID
+            found[reading.member] = unknown[key] if reading.same_shape else INVALID
             cursor.written[(*cursor.path, reading.member)] = (step(key),)
         return {member: item for member, item in found.items() if item is not None}
 
