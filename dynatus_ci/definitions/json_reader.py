@@ -280,8 +280,8 @@ def _advice(text: str) -> str | None:
     instead = _INSTEAD.get(text) or (_INSTEAD.get(text.capitalize()) if text.isalpha() else None)
     if instead:
         return f"Write `{instead}`."
-    if re.fullmatch("[+-]?0*[0-9]{1,18}", text):
-        return f"Write `{int(text)}`."
+    if number := re.fullmatch("([+-]?)0*([0-9]{1,18})", text):
+        return f"Write `{int(number[1] + number[2])}`."
     if re.fullmatch(r"-?(?:NaN|Infinity)", text):
         return "Write a number."
     odd = next((letter for letter in text if not letter.isprintable()), None)

@@ -327,6 +327,7 @@ BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9
         ("t.json", "[" + "1," * 200_000, "too-long"),
         ("t.json", "9" * 1_000_000, "bad-number"),
         ("t.json", "1." + "9" * 500_000 + "e99999", "bad-number"),
+        ("t.json", "0" * 1_000_000 + "1", "bad-number"),
         ("t.json", '"' + "\\" * 1_000_000, "unterminated-string"),
         ("t.json", '"' * 999_999, "too-long"),
         ("t.json", '["' + "\\u" * 400_000 + '"]', "bad-escape"),
