@@ -153,10 +153,16 @@ def _removed(before: Mapping[str, Table], tables: Sequence[Table]) -> Iterator[s
 
 
 def _files(tables: Iterable[Table]) -> dict[str, str]:
-    """Each table's file, below the folder that all of them are in."""
+    """Each table's file, below the folder that all of them are in.
+
+    Files outside the working directory have absolute names, and share a folder of their own.
+    """
     paths = {table.name: PurePosixPath(table.file or table.name) for table in tables}
-    shared = os.path.commonpath([path.parent for path in paths.values()]) if paths else ""
-    return {name: str(path.relative_to(shared)) for name, path in paths.items()}
+    folders: dict[str, list[PurePosixPath]] = {}
+    for path in paths.values():
+        folders.setdefault(path.anchor, []).append(path.parent)
+    shared = {anchor: os.path.commonpath(parents) for anchor, parents in folders.items()}
+    return {name: str(path.relative_to(shared[path.anchor])) for name, path in paths.items()}
 
 
 def _plan_table(desired: Table, cache: observe.FactCache, fitting: Fitting | None) -> TableChange:

@@ -186,6 +186,21 @@ TABLE = (
 )
 
 
+def test_files_inside_and_outside_the_working_directory_are_compared_with_a_baseline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside, outside, before = tmp_path / "inside", tmp_path / "outside.edn", tmp_path / "before.edn"
+    inside.mkdir()
+    monkeypatch.chdir(inside)
+    Path("users.edn").write_text(TABLE.format("id").replace("sessions", "users"), encoding="utf-8")
+    outside.write_text(TABLE.format("id").replace("sessions", "orders"), encoding="utf-8")
+    before.write_text(TABLE.format("id"), encoding="utf-8")
+    assert cli.main(["validate", "users.edn", str(outside), "--baseline", str(before)]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Plan: 2 to create" in printed
+    assert "The definition of sessions is gone." in printed
+
+
 @pytest.mark.parametrize(
     ("arguments", "status"), [([], 0), (["--detailed-exitcode"], 3), (["--allow-destructive", "sessions"], 0)]
 )
