@@ -51,8 +51,8 @@ def look(aws: Aws, table: str) -> FoundProbe:
     return FoundProbe(ProbeState.OURS if probe.is_of(table, tags) else ProbeState.FOREIGN, status)
 
 
-def explained(failed: CallFailed, table: str) -> CallFailed:
-    """The same error, with a hint about what it means for the table."""
+def explain(failed: CallFailed, table: str) -> None:
+    """Let the hint of a failed call of the probe say what it means for the table."""
     refused = failed.operation == "CreateTable" and (
         failed.kind is ErrorKind.PERMANENT or failed.code == "InternalFailure"
     )
@@ -63,7 +63,6 @@ def explained(failed: CallFailed, table: str) -> CallFailed:
         failed.hint,
     ]
     failed.hint = " ".join(filter(None, hints))
-    return failed
 
 
 def table(aws: Aws, of: str) -> Table | None:

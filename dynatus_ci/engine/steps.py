@@ -130,7 +130,8 @@ def _send_to_probe(table: TableRun, step: Step) -> dict[str, Any]:
         table.memory = replace(table.memory, probing=True)
         return table.aws.write(step.operation, table=probe.probe_name(name), parameters=step.parameters)
     except CallFailed as failed:
-        raise probes.explained(failed, name) from failed
+        probes.explain(failed, name)
+        raise
 
 
 def _probe_needs(table: TableRun, step: Step) -> bool:

@@ -5,6 +5,7 @@ Chance faults, crashes and cancels at any call, a second writer, quotas, cooldow
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,9 +20,10 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from dynatus_ci import logs
 from dynatus_ci.aws import client
 from dynatus_ci.aws.client import Aws
-from dynatus_ci.engine import Options
+from dynatus_ci.engine import Event, EventKind, Options
 from dynatus_ci.engine.steps import MOST_ATTEMPTS
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.review import Gate
@@ -901,6 +903,23 @@ def test_what_the_credentials_may_not_do_with_the_probe_is_named_and_nothing_is_
     assert (PROBE in world.simulator.tables) is made
     story.ends_well()
     assert PROBE not in world.simulator.tables
+
+
+def test_a_bug_while_a_failed_call_of_the_probe_is_handled_is_logged(world: World) -> None:
+    """The failed call is the context of the bug, and the log follows these to the first one."""
+
+    def broken(event: Event) -> None:
+        if event.kind is EventKind.RETRY:
+            raise ZeroDivisionError
+
+    story, shown = begin(world, REPLACED), list[str]()
+    world.simulator.faults.add(Kind.THROTTLE, operations=["CreateTable"], tables=[PROBE])
+    with logs.shown(lambda _, text: shown.append(text), level=logging.WARNING):
+        run = world.apply(REPLACED[1], plan=story.plan, on_event=broken)
+    assert run.result.failure_reason is FailureReason.INTERNAL_ERROR
+    (text,) = shown
+    assert "dynatus_ci.aws.call_errors.CallFailed\nwhich was followed by\n" in text
+    assert text.endswith("builtins.ZeroDivisionError")
 
 
 def test_a_plan_whose_role_may_not_look_for_a_probe_shows_the_same_steps(world: World) -> None:
