@@ -36,8 +36,8 @@ PROBE = (
     "deletes it. You may also delete it yourself."
 )
 COPY = (
-    "No file was written: dynatus keeps the items of another table here while that one gets another key. The next "
-    "apply of that one deletes it, when all items are back."
+    "No file was written: this is a copy of the items of {table}, from a change of its key that has not ended. The "
+    "next apply of {table} ends the change, and deletes the copy."
 )
 
 
@@ -134,8 +134,8 @@ def _working_table(table: Table, *, keeps_tags: bool) -> str | None:
     tags = table.at((Tags.name,)) or {}
     if probe.TAG in tags:
         return PROBE
-    untagged = not keeps_tags and table.name.endswith(keep_items.SUFFIX)
-    return COPY if keep_items.COPY_OF in tags or untagged else None
+    copied = keep_items.copied_name(table, keeps_tags=keeps_tags)
+    return COPY.format(table=code(copied)) if copied else None
 
 
 def _observed(aws: Aws, name: str) -> Table:

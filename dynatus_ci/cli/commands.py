@@ -20,6 +20,7 @@ from dynatus_ci.interrupt import INTERRUPTED, Stop
 from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.review import Gate
 from dynatus_ci.session import Planning
+from dynatus_ci.table import fit
 from dynatus_ci.table.fit import Answers
 from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Risk, Table
@@ -165,7 +166,8 @@ def check(options: argparse.Namespace) -> int:
     _print(options, planned.to_dict(), report.check(planned, _context(planning.inputs), answers=shown))
     checks = [check for change in planned.tables for check in change.checks]
     fits = not any(check.refuses or check.reason is Misfit.DENIED for check in checks)
-    return 0 if fits and not any(change.error for change in planned.tables) else 1
+    known = not any(change.error or fit.is_unknown(change) for change in planned.tables)
+    return 0 if fits and known else 1
 
 
 def _reporting(told: OnEvent) -> OnRead:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from dynatus_ci.report import finishing, item_findings, layout, plan_report
 from dynatus_ci.report.layout import Report, ReportContext, Row, Section
@@ -28,11 +29,16 @@ def build(plan: Plan, context: ReportContext, *, answers: Mapping[str, Sequence[
         answers: Table → answers with the keys of items that do not fit: for a terminal, and nothing else.
     """
     checked = [change for change in plan.tables if change.checks]
+    refused = [change for change in plan.tables if fit.is_unknown(change)]
     verdict = _verdict(plan)
     return Report(
         title=finishing.title("check", context, verdict),
-        intro="" if checked else NOTHING_ASKED,
-        alerts=(*plan_report.unreadable(plan), *item_findings.caution(plan, context, named=bool(answers))),
+        intro="" if checked or refused else NOTHING_ASKED,
+        alerts=(
+            *plan_report.unreadable(plan),
+            *plan_report.refusals(replace(plan, tables=tuple(refused)), "Not checked: apply would refuse this"),
+            *item_findings.caution(plan, context, named=bool(answers)),
+        ),
         next=tuple(_next(plan)),
         columns=("Table", "Items"),
         rows=tuple(Row((change.table,), _state(change), "") for change in checked),
@@ -50,6 +56,8 @@ def _verdict(plan: Plan) -> str:
         return item_findings.do_not_fit(number)
     if denied:
         return f"not known, Scan is denied for {plural(denied, 'table')}"
+    if refused := sum(map(fit.is_unknown, plan.tables)):
+        return f"not known, {plural(refused, 'table')} refused"
     return "all items fit" if any(change.checks for change in plan.tables) else "nothing to check"
 
 

@@ -33,7 +33,7 @@ def build(plan: Plan, context: ReportContext) -> Report:
         title=finishing.title("drift", context, "not known" if unread and not changed else verdict),
         intro=_counts(plan) if changed or unread else plan_report.agreeing(plan),
         legend="A difference reads: account → files." if changed else "",
-        alerts=tuple(plan_report.unreadable(plan)),
+        alerts=(*plan_report.unreadable(plan), *plan_report.refusals(plan, "Apply would refuse this")),
         next=tuple(_repair(changed, context)),
         columns=("Table", "What differs"),
         rows=grouping.rows(Row((change.table,), difference(change), "") for change in changed),
@@ -79,4 +79,5 @@ def _repair(changed: Sequence[TableChange], context: ReportContext) -> Iterator[
         command = " ".join(["dynatus import", *(there if len(there) <= wording.LISTED_TABLES else ()), "--out DIR"])
         yield f"To keep what the account has, change the files ({code(command)} shows how)."
     apply = "plan with `out` and apply with `reviewed`" if context.in_github else "run `dynatus apply`"
-    yield f"To restore what the files say, {apply}."
+    first = "first resolve what apply would refuse, then " if all(change.refusal for change in changed) else ""
+    yield f"To restore what the files say, {first}{apply}."

@@ -263,13 +263,7 @@ def _verdict(plan: Plan, lost: _Losses) -> str:
 
 def _alerts(plan: Plan, context: ReportContext, lost: _Losses) -> Iterator[Alert]:
     yield from unreadable(plan)
-    refused = tuple(
-        AlertLine(change.refusal.about(change.table).message)
-        for change in plan.tables
-        if change.refusal and not item_findings.misfits([change])
-    )
-    if refused:
-        yield Alert("CAUTION", "Refused: an approval cannot change this", refused)
+    yield from refusals(plan, "Refused: an approval cannot change this")
     yield from item_findings.caution(plan, context)
     if lost.unapproved:
         title = f"{plural(len(lost.unapproved), 'destructive change')}, not approved"
@@ -298,6 +292,17 @@ def _too_slow(plan: Plan, context: ReportContext) -> Iterator[Alert]:
         f"builds ({option('detach')})."
     )
     yield Alert("WARNING", "Longer than apply may take", (AlertLine(sentence),))
+
+
+def refusals(plan: Plan, title: str) -> Iterator[Alert]:
+    """The tables that apply would refuse, and why; but for those whose items do not fit."""
+    lines = tuple(
+        AlertLine(change.refusal.about(change.table).message)
+        for change in plan.tables
+        if change.refusal and not item_findings.misfits([change])
+    )
+    if lines:
+        yield Alert("CAUTION", title, lines)
 
 
 def unreadable(plan: Plan) -> Iterator[Alert]:

@@ -139,6 +139,11 @@ def _of(difference: Difference, actual: Table, desired: Table, now: int) -> Iter
             yield Question(path, reason, (AttributeTest(difference.desired["AttributeName"], reason, most=now),))
 
 
+def is_unknown(change: TableChange) -> bool:
+    """Whether it is not known if the items fit: nobody asks them for a change that is refused anyway."""
+    return bool(change.refusal and not change.checks and change.action not in {Action.NOOP, Action.DELETE})
+
+
 def of_copy(change: TableChange, *, whole: bool) -> Asked | None:
     """What a change asks of the items that are to be copied into the table; None where it asks nothing.
 
@@ -354,6 +359,8 @@ def _fit(items: str, read: Extent, count: int, parts: Sequence[str]) -> str:
     """That all items fit, as a sentence."""
     if not count and read is Extent.ALL:
         return f"There are no {items}, so there is nothing to check."
+    if count == 1:
+        return f"The one {items.replace('items', 'item')} fits {series(parts)}."
     return f"{'All ' if read is Extent.ALL else ''}{count:,} {items} fit {series(parts)}."
 
 

@@ -198,6 +198,11 @@ def test_check_counts_the_items_that_do_not_fit_and_names_five_where_it_is_asked
     mended = dynatus("check", *spoilt)
     assert (mended.returncode, "Check: all items fit." in mended.stdout) == (0, True)
     assert dynatus("apply", *spoilt, "--yes").returncode == 0
+    text = (spoilt[0] / "users.edn").read_text("utf-8")
+    (spoilt[0] / "people.edn").write_text(text.replace('"users"', '"people" :CopyFrom "nobody"'), "utf-8")
+    refused = dynatus("check", *spoilt)
+    assert (refused.returncode, "Check: not known, 1 table refused." in refused.stdout) == (1, True), refused
+    assert "There is no table nobody to copy from." in refused.stdout
 
 
 def test_a_plan_and_an_apply_are_refused_unless_nobody_is_to_look(spoilt: tuple[Path, str, str]) -> None:

@@ -530,6 +530,22 @@ def test_a_table_with_another_key_drifts_by_that_alone() -> None:
     assert "stream" not in shown
 
 
+def test_drift_that_apply_would_refuse_says_so() -> None:
+    refused = replace(change("orders"), refusal=Refusal("It has replicas. Remove them first."))
+    shown = report.text(report.drift(plan(refused), TERMINAL))
+    assert "Apply would refuse this\n  - orders: It has replicas. Remove them first." in shown
+    assert "first resolve what apply would refuse, then run dynatus apply." in shown
+    assert "would refuse, then" not in report.text(report.drift(plan(refused, change("users")), TERMINAL))
+
+
+def test_a_check_of_a_table_that_apply_would_refuse_is_not_known() -> None:
+    refused = replace(change("orders"), refusal=Refusal("It has replicas. Remove them first."))
+    shown = report.text(report.check(plan(refused), TERMINAL))
+    assert "Not checked: apply would refuse this\n  - orders: It has replicas. Remove them first." in shown
+    assert "Check: not known, 1 table refused." in shown
+    assert "Nothing to check" not in shown
+
+
 def test_a_table_that_is_proven_empty_has_no_items_at_stake() -> None:
     assert "items, 2.1 GB" in report.markdown(report.plan(UNPROVEN, GITHUB))
     assert "items, 2.1 GB" not in report.markdown(report.plan(EMPTY, GITHUB))

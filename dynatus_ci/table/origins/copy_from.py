@@ -322,7 +322,8 @@ class CopyFrom(Origin):
 
     def phrase(self, value: Value) -> str:
         if not isinstance(value, Mapping):
-            return str(value)
+            begun, is_tag, _ = str(value).rpartition("@")
+            return f"{begun}, not complete" if is_tag else str(value)
         return f"{value['TableName']}, through {value[s3_place.NAME]}"
 
     def consequence(self, difference: Difference) -> str:

@@ -124,6 +124,13 @@ def copy_of(copy: Table | None) -> str:
     return _tag(copy, COPY_OF)
 
 
+def copied_name(table: Table, *, keeps_tags: bool) -> str | None:
+    """The table whose items a copy holds; None where a table is no copy. Where no tags are kept its name says it."""
+    if not keeps_tags:
+        return table.name.removesuffix(SUFFIX) if table.name.endswith(SUFFIX) else None
+    return copy_of(table).rpartition("@")[0] or None
+
+
 def _ours(comparison: Comparison, copy: Table) -> bool:
     """Whether this is a copy of this table, or of an earlier one of its name.
 
