@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dynatus_ci.errors import AwsError, DynatusError, Fault, InvalidDefinitions, Refused
     from dynatus_ci.table.model import Table
     from dynatus_ci.table.outcome import Result
-    from dynatus_ci.table.plan import Plan
+    from dynatus_ci.table.plans import Plan
 
 __all__ = [
     "AwsError",
@@ -55,7 +55,7 @@ _ELSEWHERE = {
     "dynatus_ci.errors": ("AwsError", "DynatusError", "Fault", "InvalidDefinitions", "Refused"),
     "dynatus_ci.table.model": ("Table",),
     "dynatus_ci.table.outcome": ("Result",),
-    "dynatus_ci.table.plan": ("Plan",),
+    "dynatus_ci.table.plans": ("Plan",),
 }
 """Where each name is from, if it is not from `dynatus_ci.api`."""
 

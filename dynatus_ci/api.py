@@ -19,7 +19,7 @@ from dynatus_ci.inputs import DEFAULT_PATH
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Table
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import plain
 
 if TYPE_CHECKING:

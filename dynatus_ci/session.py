@@ -19,7 +19,7 @@ from dynatus_ci.definitions.loader import Loaded
 from dynatus_ci.errors import Fault, InvalidDefinitions, InvalidInput
 from dynatus_ci.inputs import Checking, Inputs, Mode
 from dynatus_ci.table.model import Table
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import option
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from moto.server import ThreadedMotoServer
 
 from dynatus_ci import cli, report
 from dynatus_ci.report import ReportContext
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

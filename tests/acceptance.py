@@ -27,7 +27,7 @@ from dynatus_ci.aws.waits import Clock, SystemClock
 from dynatus_ci.errors import DynatusError
 from dynatus_ci.table.model import Action, Table
 from dynatus_ci.table.outcome import TableResult
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import plain
 from tests.integration.test_matrix import JOURNEYS
 from tests.strategies import Definition

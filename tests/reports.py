@@ -20,7 +20,7 @@ from dynatus_ci.table.fit import Answers, Question
 from dynatus_ci.table.item_checks import Extent
 from dynatus_ci.table.model import Failure, Risk, TableChange, Usage
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.table.usage import ReadMetric
 from dynatus_ci.text import option
 from tests import shop

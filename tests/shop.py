@@ -16,7 +16,7 @@ from dynatus_ci.errors import Place
 from dynatus_ci.table import build, planner
 from dynatus_ci.table.facts import AccountFacts, Emptiness, Endpoint
 from dynatus_ci.table.model import Table, TableChange, digest
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 
 FOLDER = "resources/dynamo"
 SHOP = Path(__file__).parent / "cases" / "shop"

@@ -23,7 +23,7 @@ from dynatus_ci.engine import Event, Fitting, Options
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Table, TableChange
 from dynatus_ci.table.outcome import Result, TableResult
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from tests import strategies
 from tests.simulator import SECOND_WRITER, Clock, Simulator
 from tests.simulator.clock import DAY

@@ -24,7 +24,7 @@ from dynatus_ci.report import ReportContext
 from dynatus_ci.review import Files, Gate, Unfinished
 from dynatus_ci.table.model import Risk, Step, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import code, input_value, option, plain, pull_request
 
 MOST_REQUESTS = 48

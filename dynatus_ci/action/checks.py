@@ -10,7 +10,7 @@ from dynatus_ci.errors import FailureReason, InvalidDefinitions
 from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.report import Report
 from dynatus_ci.table.outcome import Outcome
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import code
 
 

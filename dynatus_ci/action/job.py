@@ -19,7 +19,7 @@ from dynatus_ci.review import Scope
 from dynatus_ci.session import Planning
 from dynatus_ci.table.model import TableChange
 from dynatus_ci.table.outcome import Outcome
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import code, plain
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.review import Record
 from dynatus_ci.table.model import Risk
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import input_value, option
 
 _TOO_LARGE = (

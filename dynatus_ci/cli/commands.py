@@ -25,7 +25,7 @@ from dynatus_ci.table.fit import Answers
 from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Risk, Table
 from dynatus_ci.table.outcome import Outcome, Result
-from dynatus_ci.table.plan import FORMAT, Plan
+from dynatus_ci.table.plans import FORMAT, Plan
 from dynatus_ci.terminal import say, show
 from dynatus_ci.text import code, input_value
 

@@ -26,7 +26,7 @@ from dynatus_ci.table.facts import AccountFacts, Endpoint, PlanOptions
 from dynatus_ci.table.model import Failure, Table, TableChange
 from dynatus_ci.table.origins import copy_order
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import code
 
 __all__ = [

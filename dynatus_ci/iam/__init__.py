@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dynatus_ci.iam import items, replacing, settings, statements
+from dynatus_ci.iam import item_permissions, replacing, settings, statements
 from dynatus_ci.iam.grants import Grant, Mode, PolicyScope
 from dynatus_ci.table.model import Table
 from dynatus_ci.table.origins import copy_from, keep_items
@@ -75,10 +75,10 @@ def _grants(table: Table, scope: PolicyScope, *, mode: Mode) -> Iterator[Grant]:
     yield from settings.scaling_reads(table)
     if not table.absent:
         yield from settings.reads(table, scope)
-        yield from items.reads(table, scope)
+        yield from item_permissions.reads(table, scope)
     if table.at(keep_items.PATH):
         yield from replacing.recreation(table, scope, mode=mode)
-        yield from items.kept(table, scope, mode=mode)
+        yield from item_permissions.kept(table, scope, mode=mode)
     if mode == "apply" or (mode == "check" and not table.absent):
         yield Grant("Read", "dynamodb:Scan", scope.table(table), topic="Items")
     if mode == "check":
@@ -90,5 +90,5 @@ def _grants(table: Table, scope: PolicyScope, *, mode: Mode) -> Iterator[Grant]:
             yield from replacing.deletion(table, scope)
         else:
             yield from settings.changes(table, scope)
-            yield from items.changes(table, scope)
+            yield from item_permissions.changes(table, scope)
         yield from settings.scaling_changes(table, scope)

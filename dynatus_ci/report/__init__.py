@@ -31,7 +31,7 @@ from dynatus_ci.report.safe_markdown import hide_accounts
 from dynatus_ci.table.fit import Answers
 from dynatus_ci.table.model import TableChange
 from dynatus_ci.table.outcome import Result
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import visible
 
 if TYPE_CHECKING:

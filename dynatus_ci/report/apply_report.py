@@ -17,7 +17,7 @@ from dynatus_ci.table import fit
 from dynatus_ci.table.model import Action, TableChange
 from dynatus_ci.table.origins import keep_items, keep_steps
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import code, option, span, visible
 
 _MARKS = {

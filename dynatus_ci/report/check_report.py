@@ -14,7 +14,7 @@ from dynatus_ci.table import fit
 from dynatus_ci.table.fit import Answers
 from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Risk, TableChange, Value
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import code
 
 NOTHING_ASKED = "Nothing to check: there is no new index, no copy and no new time to live."

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from dynatus_ci.report.layout import Alert, AlertLine, FileLink, FooterItem, Report, ReportContext
 from dynatus_ci.report.safe_markdown import hide_accounts, link
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import as_options, code
 
 PRODUCT = "Dynatus CI"

@@ -10,7 +10,7 @@ from dynatus_ci.report.quantities import plural
 from dynatus_ci.table import fit
 from dynatus_ci.table.item_checks import Check
 from dynatus_ci.table.model import TableChange
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import code, visible
 
 

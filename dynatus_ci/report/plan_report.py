@@ -16,7 +16,7 @@ from dynatus_ci.report.wording import Consequence
 from dynatus_ci.table.aspects.indexes import BUILT_FROM
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import GLOBAL, Action, Difference, Effect, Failure, Risk, Step, TableChange
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import code, option, span, visible
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.RECREATE: "↻", Action.DELETE: "-", Action.NOOP: " "}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.review.record import Record, Scope, new_record, reviewed_ids
 from dynatus_ci.table.model import Difference, Risk
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import code, codes, option, pull_request
 
 

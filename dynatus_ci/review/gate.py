@@ -12,7 +12,7 @@ from dynatus_ci.errors import Refusal
 from dynatus_ci.review import record as records
 from dynatus_ci.review.counting import OpenReview, Review, Reviews, plan_file
 from dynatus_ci.table.model import Difference, Risk, Step, TableChange, Target
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import code, option
 
 LABEL = "dynatus:allow-destructive"

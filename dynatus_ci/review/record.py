@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.model import Difference, Effect, Risk, TableChange, Value, digest
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 
 _MARKER = "<!-- dynatus-ci:{} -->"
 _ACCOUNT_NUMBER = re.compile(r"(?<!\d)\d{8}(\d{4})(?!\d)")

@@ -12,7 +12,7 @@ from dynatus_ci.review import record as records
 from dynatus_ci.review.record import Record
 from dynatus_ci.table.model import Risk
 from dynatus_ci.table.outcome import Outcome
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import code
 
 Files: TypeAlias = Mapping[str, str]

@@ -1,4 +1,4 @@
-"""The nouns of this product: a table, a difference, a step, a table's change. `plan` has the plan of all tables.
+"""The nouns of this product: a table, a difference, a step, a table's change. `plans` has the plan of all tables.
 
 All are frozen and compare by value. A definition file and a table of the account become the same `Table`. The report,
 the gate and the engine read the same `Difference` and `Step`. This module holds no rule of DynamoDB.

@@ -13,7 +13,7 @@ from typing import Any
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table.item_checks import Check
 from dynatus_ci.table.model import Action, Difference, Failure, Step
-from dynatus_ci.table.plan import FORMAT, Plan
+from dynatus_ci.table.plans import FORMAT, Plan
 
 
 class Status(StrEnum):

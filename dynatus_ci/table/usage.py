@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dynatus_ci.table.model import GLOBAL, Difference, Effect, TableChange, Usage
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 
 DAYS = 14
 """For how many days the reads are counted."""

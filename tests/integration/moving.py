@@ -8,7 +8,7 @@ from itertools import count
 
 from dynatus_ci.engine import Event, EventKind
 from dynatus_ci.table.outcome import Outcome
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from tests.simulator import SECOND_WRITER
 from tests.simulator.tables import Json
 from tests.strategies import Definition

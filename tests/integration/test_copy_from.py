@@ -19,7 +19,7 @@ from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Action
 from dynatus_ci.table.outcome import Outcome
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from tests import world as worlds
 from tests.integration.moving import at_step, held, order, written_to
 from tests.simulator import SECOND_WRITER, Kind

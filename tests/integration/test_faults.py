@@ -30,7 +30,7 @@ from dynatus_ci.review import Gate
 from dynatus_ci.table import emulators
 from dynatus_ci.table.model import Action, Risk
 from dynatus_ci.table.outcome import Outcome, Status
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from tests import strategies
 from tests.simulator import HOUR, MINUTE, SECOND_WRITER, Kind, describe, durations
 from tests.simulator.clock import DAY

@@ -19,7 +19,7 @@ from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Action
 from dynatus_ci.table.outcome import Outcome
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from tests.integration.moving import held, order, written_at, written_to
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.tables import Json

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.model import Action, Effect, Path, Risk, Step
 from dynatus_ci.table.outcome import Outcome, Status
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from tests import strategies
 from tests.integration.test_faults import BUSY
 from tests.simulator import HOUR

@@ -16,7 +16,7 @@ from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Action, Risk
 from dynatus_ci.table.outcome import Outcome, Status
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from tests.integration.moving import at_step, fail_by_denial, held, order, refused
 from tests.simulator import SECOND_WRITER, Kind
 from tests.simulator.clock import DAY

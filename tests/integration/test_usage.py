@@ -9,7 +9,7 @@ import pytest
 from dynatus_ci import engine
 from dynatus_ci.aws import connection, metrics
 from dynatus_ci.table.model import Usage
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.table.usage import ReadMetric
 from tests.simulator import Kind
 from tests.small_tables import indexed

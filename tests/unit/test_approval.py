@@ -19,7 +19,7 @@ from dynatus_ci.review.codec import COMMENT_BUDGET, encode
 from dynatus_ci.review.gate import covered
 from dynatus_ci.table.model import Action, Difference, Effect, Failure, Risk, Step, TableChange, Value
 from dynatus_ci.table.outcome import Outcome
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from tests.scene import is_used
 
 SAFE, DISRUPTIVE, DESTRUCTIVE = Risk.SAFE, Risk.DISRUPTIVE, Risk.DESTRUCTIVE

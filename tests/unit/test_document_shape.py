@@ -13,7 +13,7 @@ from dynatus_ci import report
 from dynatus_ci.errors import InvalidInput
 from dynatus_ci.report import ReportContext
 from dynatus_ci.table import document_shape
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from tests import reports
 from tests.unit.test_planner import CASES, planned
 

@@ -14,7 +14,7 @@ from dynatus_ci.table.fit import Answers
 from dynatus_ci.table.item_checks import Check, Extent, Misfit
 from dynatus_ci.table.items import KeyAttribute
 from dynatus_ci.table.model import Table, TableChange
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 
 NOW = 1_800_000_000
 TTL = {"Enabled": True, "AttributeName": "expires_at"}

@@ -29,7 +29,7 @@ from dynatus_ci.table.facts import (
 )
 from dynatus_ci.table.model import Risk, Step, TableChange, Target
 from dynatus_ci.table.origins import copy_from, keep_items, restore_from, through_s3
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 
 FOLDER = Path(__file__).parents[1] / "cases" / "plans"
 CASES = sorted(FOLDER.glob("*.json"))

@@ -17,7 +17,7 @@ from dynatus_ci.report import safe_markdown as words
 from dynatus_ci.table import planner
 from dynatus_ci.table.model import Action, Difference, Failure, Risk, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.text import code
 from tests import shop
 from tests.reports import (

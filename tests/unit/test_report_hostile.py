@@ -20,7 +20,7 @@ from dynatus_ci.report import finishing
 from dynatus_ci.report import safe_markdown as words
 from dynatus_ci.table.model import Action, Difference, Effect, Failure, Risk, Step, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, Status
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from tests.reports import (
     GITHUB,
     TERMINAL,

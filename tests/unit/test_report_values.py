@@ -8,7 +8,7 @@ from dynatus_ci.report import quantities, wording
 from dynatus_ci.table import phrases
 from dynatus_ci.table.model import Action, Difference, Effect, Risk, TableChange, Value
 from dynatus_ci.table.origins import ORIGINS
-from dynatus_ci.table.origins.base import Origin
+from dynatus_ci.table.origins.origin import Origin
 from tests.shop import change, creation
 
 

@@ -13,7 +13,7 @@ from dynatus_ci.github.pull_request import PullRequests
 from dynatus_ci.github.review_history import ReviewHistory
 from dynatus_ci.review import Record, Scope
 from dynatus_ci.table.model import Action, Difference, Effect, TableChange
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from tests import github_stub
 from tests.github_stub import Fault, GitHubStub
 from tests.scene import HASTE, is_used

@@ -11,7 +11,7 @@ from dynatus_ci.errors import Refusal
 from dynatus_ci.report import wording
 from dynatus_ci.table import usage
 from dynatus_ci.table.model import Usage
-from dynatus_ci.table.plan import Plan
+from dynatus_ci.table.plans import Plan
 from dynatus_ci.table.usage import ReadMetric
 from tests import shop
 from tests.reports import RED

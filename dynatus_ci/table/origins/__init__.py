@@ -6,9 +6,9 @@ A definition has at most one origin.
 from __future__ import annotations
 
 from dynatus_ci.table.model import Path
-from dynatus_ci.table.origins.base import Origin
 from dynatus_ci.table.origins.copy_from import CopyFrom
 from dynatus_ci.table.origins.keep_items import KeepItems
+from dynatus_ci.table.origins.origin import Origin
 from dynatus_ci.table.origins.restore_from import RestoreFrom
 
 ORIGINS: tuple[Origin, ...] = (CopyFrom(), RestoreFrom(), KeepItems())

@@ -22,7 +22,7 @@ from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import Emptiness
 from dynatus_ci.table.model import Difference, Effect, Risk, Step, Table, TableInfo, Value
 from dynatus_ci.table.origins import copying, s3_place, through_s3
-from dynatus_ci.table.origins.base import MOST_TAGS, Origin
+from dynatus_ci.table.origins.origin import MOST_TAGS, Origin
 from dynatus_ci.table.validation.findings import Finding
 from dynatus_ci.table.validation.shapes import Structure, Text, TextOrMap
 from dynatus_ci.table.validation.unknown import known

@@ -19,8 +19,8 @@ from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import Emptiness, StagingTable, TableIds
 from dynatus_ci.table.model import Difference, Effect, Risk, Step, Table, Value
 from dynatus_ci.table.origins import copy_from, copying
-from dynatus_ci.table.origins.base import Origin
 from dynatus_ci.table.origins.keep_stages import ENDS_EARLIER, IDLE, KEEPS, REFUSALS, KeepStage
+from dynatus_ci.table.origins.origin import Origin
 from dynatus_ci.table.validation.shapes import Flag
 from dynatus_ci.text import code, option, span
 

@@ -19,7 +19,7 @@ from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
 from dynatus_ci.table.facts import Backup
 from dynatus_ci.table.model import GLOBAL, Difference, Effect, Risk, Step, TableInfo, Value
-from dynatus_ci.table.origins.base import Origin
+from dynatus_ci.table.origins.origin import Origin
 from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import Finding
 from dynatus_ci.table.validation.shapes import Text
