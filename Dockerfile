@@ -34,7 +34,7 @@ COPY entrypoint.py /app/
 # no library of the workspace is loaded.
 RUN cp -L /usr/local/bin/python /opt/dynatus/bin/python \
  && /opt/dynatus/bin/python -I -c "import dynatus_ci.action.apply, dynatus_ci.action.plan, dynatus_ci.aws.connection, dynatus_ci.cli, \
-dynatus_ci.definitions.edn, dynatus_ci.definitions.json_reader, dynatus_ci.definitions.yaml_reader, dynatus_ci.iam, \
+dynatus_ci.definitions.edn, dynatus_ci.definitions.json_reader, dynatus_ci.definitions.yaml_reader, dynatus_ci.engine.table_loop, dynatus_ci.iam, \
 dynatus_ci.importer, dynatus_ci.report.drawing, dynatus_ci.table.validation.json_schema, boto3, jinja2" \
  && chgrp nogroup /opt/dynatus/bin/python \
  && chmod g+s /opt/dynatus/bin/python

@@ -91,13 +91,15 @@ def import_tables(
         The patterns that match no table, then the tables in name order. A failed table does not stop the others.
 
     Raises:
-        CallFailed: The tables could not be listed.
-        InvalidInput: The folder cannot be created.
+        CallFailed: The tables could not be listed, or CloudFormation may not be asked.
+        InvalidInput: The folder cannot be created, or the endpoint has no CloudFormation.
     """
     listed = (name for page in pages(aws.read, "ListTables") for name in page["TableNames"])
     names = sorted(name for name in listed if name.startswith(table_prefix) and name != table_prefix)
     matching = [name for name in names if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)]
     unmatched = [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names)]
+    if ask_owner and matching:
+        owners.owner(aws, matching[0])  # before any file is written: who cannot ask this cannot ask about any table
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as broken:

@@ -326,7 +326,19 @@ def policy(options: argparse.Namespace) -> int:
     tables = planning.tables()
     if region is None and any(table.at(("Replicas",)) for table in tables):
         say("Without --region, an entry of :Replicas for the table's own region counts as a replica.")
-    terminal.show_json(iam.policy(tables, mode=options.role, region=region, account=account, recreate=options.recreate))
+    document = iam.policy(
+        tables,
+        mode=options.role,
+        region=region,
+        account=account,
+        recreate=options.recreate,
+        any_table=planning.inputs.table_prefix if options.any_table else None,
+    )
+    terminal.show_json(document)
+    if (size := iam.characters(document)) > iam.MOST_CHARACTERS:
+        shorter = "" if options.any_table else " With --any-table it is shorter."
+        most = f"a managed policy of IAM can have {iam.MOST_CHARACTERS:,}"
+        say(f"This policy has {size:,} characters, and {most}.{shorter}")
     return 0
 
 

@@ -201,7 +201,8 @@ class _Once(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def _add(parser: argparse.ArgumentParser, *names: str) -> None:
+def _add(parser: argparse.ArgumentParser, *names: str, texts: Mapping[str, str] | None = None) -> None:
+    """Add these options; `texts` says what some of them mean for this subcommand alone."""
     for name in names:
         if name == "path":
             text = f"file or folder with definitions (default: {_DEFAULTS.path})"
@@ -213,7 +214,7 @@ def _add(parser: argparse.ArgumentParser, *names: str) -> None:
             metavar, text = _HELP[name]
             action = "append" if name in _REPEATABLE else _Once
             flag = _REPEATABLE.get(name, f"--{name}")
-            parser.add_argument(flag, dest=name, metavar=metavar, help=text, action=action)
+            parser.add_argument(flag, dest=name, metavar=metavar, help=(texts or {}).get(name, text), action=action)
 
 
 # --- the commands ----------------------------------------------------------------------------------------------------
@@ -248,7 +249,9 @@ def _check(parser: argparse.ArgumentParser) -> None:
 
 def _show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="PLAN.json", help="a file that `dynatus plan --out` wrote")
-    _add(parser, "allow-destructive")
+    _add(
+        parser, "allow-destructive", texts={"allow-destructive": "show this table, or table/index, as approved; globs"}
+    )
 
 
 def _import(parser: argparse.ArgumentParser) -> None:
@@ -260,7 +263,8 @@ def _import(parser: argparse.ArgumentParser) -> None:
     text = f"the format of the files (default: {names[0]})"
     parser.add_argument("--format", dest="written", choices=names, default=names[0], help=text)
     parser.add_argument("--owner", action="store_true", help="ask CloudFormation which stack owns each table")
-    _add(parser, *_ACCOUNT, "table-prefix")
+    prefix = "only tables whose name begins so; the files leave this beginning out"
+    _add(parser, *_ACCOUNT, "table-prefix", texts={"table-prefix": prefix})
 
 
 def _policy(parser: argparse.ArgumentParser) -> None:
@@ -269,6 +273,8 @@ def _policy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", dest="role", choices=modes, required=True, help="what the role is for")
     text = "also allow what it takes to give these tables another key"
     parser.add_argument("--recreate", action="store_true", help=text)
+    text = "allow to read and change every table that begins with --table-prefix, also those that are defined later"
+    parser.add_argument("--any-table", action="store_true", help=text)
 
 
 def _schema(_: argparse.ArgumentParser) -> None:

@@ -12,21 +12,30 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondy
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dynatus_ci.iam import item_permissions, replacing, settings, statements
-from dynatus_ci.iam.grants import Grant, Mode, PolicyScope
+from dynatus_ci.iam.grants import Grant, Mode, PolicyScope, for_any_table
 from dynatus_ci.table.model import Table
 from dynatus_ci.table.origins import copy_from, keep_items
 
 VERSION = "2012-10-17"
+MOST_CHARACTERS = 6_144
+"""Of a managed policy: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 OWNER = "DescribeStackResources"
 """What `dynatus import --owner` asks CloudFormation."""
 
 
 def policy(
-    tables: Sequence[Table], *, mode: Mode, region: str | None, account: str | None, recreate: bool = False
+    tables: Sequence[Table],
+    *,
+    mode: Mode,
+    region: str | None,
+    account: str | None,
+    recreate: bool = False,
+    any_table: str | None = None,
 ) -> dict[str, Any]:
     """The policy document. The order of the definitions does not matter.
 
@@ -36,6 +45,8 @@ def policy(
         region: The region of the tables. None for any region.
         account: The account of the tables. None for any account.
         recreate: Allow to delete the tables and create them again, for another key.
+        any_table: The beginning of a name: every such table may be read and changed, also one that is defined later.
+            None for the tables of the definitions alone.
 
     Raises:
         InvalidInput: A definition has a KMS key in a form that AWS does not know.
@@ -46,7 +57,15 @@ def policy(
         grants |= {
             grant for table in tables if not table.absent for grant in replacing.recreation(table, scope, mode=mode)
         }
+    if any_table is not None:
+        names = {table.name for table in tables}
+        grants = {for_any_table(grant, names, any_table) for grant in grants}
     return {"Version": VERSION, "Statement": list(statements.statements(grants))}
+
+
+def characters(document: Mapping[str, Any]) -> int:
+    """The size of a policy as IAM counts it: without spaces and line breaks."""
+    return len(json.dumps(document, separators=(",", ":")))
 
 
 def import_policy(*, region: str | None, account: str | None, table_prefix: str = "") -> dict[str, Any]:

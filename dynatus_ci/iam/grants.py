@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from dynatus_ci.errors import InvalidInput
@@ -32,6 +32,8 @@ TABLES = "Tables"
 TRANSFERS = "ExportsAndImports"
 KINESIS_STREAMS = "KinesisDataStreams"
 AUTO_SCALING = "AutoScaling"
+WITH_ANY_TABLE = frozenset({"Read", "Change"})
+"""The purposes that `for_any_table` widens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,18 @@ class PolicyScope:
     def source(self, table: Table) -> str:
         """The table whose items are copied into this one."""
         return self.arn("dynamodb", f"table/{table.at(copy_from.PATH)}")
+
+
+def for_any_table(grant: Grant, names: Collection[str], prefix: str) -> Grant:
+    """The grant for every table whose name begins with the prefix, if it reads or changes one of the named tables.
+
+    What deletes, fills or replicates a table stays with that table.
+    """
+    arn, part, rest = grant.resource.partition("table/")
+    name = rest.partition("/")[0].removesuffix("-*")  # without its index, and without the end of its alarms
+    if grant.purpose not in WITH_ANY_TABLE or name not in names:
+        return grant
+    return replace(grant, resource=f"{arn}{part}{prefix}*")
 
 
 def topic_of(aspect: str) -> str:

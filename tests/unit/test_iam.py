@@ -523,7 +523,42 @@ def test_a_region_is_in_its_partition() -> None:
             assert resource == f"arn:{partition['id']}:dynamodb:{region}:*:table/orders"
 
 
+def test_any_table_with_the_prefix_may_be_read_and_changed_and_only_named_ones_deleted_and_filled() -> None:
+    prefix = TABLE.removesuffix("orders")
+    tables = [EVERYTHING, ABSENT, FILLED]
+    where: dict[str, Any] = {"region": "eu-west-1", "account": "111122223333"}
+    exact = iam.policy(tables, mode="apply", **where)
+    wide = allowed(iam.policy(tables, mode="apply", any_table="", **where))
+    for operation in ("DescribeTable", "CreateTable", "UpdateTable", "UpdateContributorInsights"):
+        assert f"{prefix}*" in wide[f"dynamodb:{operation}"]
+        assert f"{prefix}orders" not in wide[f"dynamodb:{operation}"]
+    assert wide["cloudwatch:PutMetricAlarm"] == {
+        "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:TargetTracking-table/*"
+    }
+    for action in ("dynamodb:DeleteTable", "dynamodb:CreateBackup", "dynamodb:PutItem", "dynamodb:CreateTableReplica"):
+        assert wide[action] == allowed(exact)[action]
+    assert set(wide) == set(allowed(exact))
+
+
 # --- the command -----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_says_that_a_policy_is_too_long_for_iam_and_any_table_makes_it_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = '"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "BillingMode": "PAY_PER_REQUEST"'
+    attributes = '"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]'
+    tables = (f'{{"TableName": "orders-{number}", {key}, {attributes}}}' for number in range(60))
+    (tmp_path / "tables.json").write_text(f"[{','.join(tables)}]", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    command = ["policy", "tables.json", "--mode", "apply", "--account", "111122223333", "--table-prefix", "prod-"]
+    assert cli.main(command) == 0
+    assert "a managed policy of IAM can have 6,144. With --any-table" in capsys.readouterr().err
+    assert cli.main([*command, "--any-table"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "orders-" not in printed.out
+    assert "table/prod-*" in printed.out
 
 
 def test_the_command_prints_the_policy_for_import_where_there_is_no_definition(

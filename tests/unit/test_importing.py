@@ -462,18 +462,27 @@ def test_a_stack_that_no_longer_has_the_table_is_not_its_owner(tmp_path: Path, s
 
 def test_a_table_is_not_imported_if_its_owner_cannot_be_read(tmp_path: Path) -> None:
     account = Account([case("orders"), case("users")])
-    account.denied = {("orders", "DescribeStackResources")}
+    account.denied = {("users", "DescribeStackResources")}
     imported = importer.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
-    assert "cloudformation:DescribeStackResources" in errors(imported)["orders"]
-    assert [path.name for path in tmp_path.iterdir()] == ["users.edn"]
+    assert "cloudformation:DescribeStackResources" in errors(imported)["users"]
+    assert [path.name for path in tmp_path.iterdir()] == ["orders.edn"]
+
+
+def test_who_may_not_ask_for_owners_hears_it_once_and_not_for_each_table(tmp_path: Path) -> None:
+    account = Account([case("orders"), case("users")])
+    account.denied = {(name, "DescribeStackResources") for name in ("orders", "users")}
+    with pytest.raises(CallFailed, match="cloudformation:DescribeStackResources"):
+        importer.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_endpoint_without_cloudformation_is_an_error_with_a_hint(tmp_path: Path) -> None:
     account = Account([case("orders")])
     account.aws.endpoint = "http://localhost:8000"
     account.denied = {("orders", "DescribeStackResources")}
-    imported = importer.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
-    assert errors(imported)["orders"].endswith("Leave out `--owner` there.")
+    with pytest.raises(InvalidInput) as refused:
+        importer.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True)
+    assert refused.value.sentence.endswith("Leave out `--owner` there.")
 
 
 def test_cloudformation_is_called_only_for_the_owner(tmp_path: Path) -> None:
