@@ -63,6 +63,21 @@ def series(words: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(most)} {last} {end}" if most else end
 
 
+def plural(count: int, noun: str) -> str:
+    """A count and its noun: `1 table`, `1,204 tables`, `2 indexes`."""
+    return f"{count:,} {noun}{by_number(count, '', 'es' if noun.endswith('x') else 's')}"
+
+
+def all_of(count: int, noun: str) -> str:
+    """All of some things, at the start of a sentence: `All 1,204 items`, `The one item`."""
+    return f"The one {noun}" if count == 1 else f"All {plural(count, noun)}"
+
+
+def by_number(count: int, one: str, several: str) -> str:
+    """The word that agrees with a count, such as `is` or `are`."""
+    return one if count == 1 else several
+
+
 def span(seconds: float) -> str:
     """A length of time in one unit: `45 s`, `9 min`, `3.5 h`."""
     if seconds < _MINUTE:

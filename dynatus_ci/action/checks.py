@@ -11,7 +11,7 @@ from dynatus_ci.github.workflow_commands import Level
 from dynatus_ci.report import Report
 from dynatus_ci.table.outcome import Outcome
 from dynatus_ci.table.plans import Plan
-from dynatus_ci.text import code
+from dynatus_ci.text import code, plural
 
 
 def validate(job: Job) -> ActionResult:
@@ -19,7 +19,7 @@ def validate(job: Job) -> ActionResult:
     tables = job.planning.tables()
     plan = job.planning.plan(tables) if job.inputs.baseline else None
     view = report.faults((), job.context(), definitions=len(tables))
-    job.show("Definitions", view, log=f"{report.plural(len(tables), 'definition')}, no errors.")
+    job.show("Definitions", view, log=f"{plural(len(tables), 'definition')}, no errors.")
     if plan:
         view = report.plan(plan, job.context())
         job.show("Plan", view)

@@ -27,7 +27,7 @@ from dynatus_ci.table.model import Risk, Table
 from dynatus_ci.table.outcome import Outcome, Result
 from dynatus_ci.table.plans import FORMAT, Plan
 from dynatus_ci.terminal import say, show
-from dynatus_ci.text import code, input_value
+from dynatus_ci.text import by_number, code, input_value, plural
 
 if TYPE_CHECKING:
     from dynatus_ci.aws.client import Aws
@@ -60,7 +60,7 @@ def validate(options: argparse.Namespace) -> int:
     if planning.inputs.baseline and options.format != "json" and not faults:
         _print(options, {}, report.plan(planning.plan(tables), context))
     if not faults:
-        say(f"{report.plural(len(tables), 'definition')} {'is' if len(tables) == 1 else 'are'} valid.")
+        say(f"{plural(len(tables), 'definition')} {by_number(len(tables), 'is', 'are')} valid.")
     for error in errors:
         terminal.say_error(error)
     return 1 if faults or errors else 0
@@ -247,7 +247,7 @@ def _confirmed(planned: Plan, gate: Gate) -> bool:
     refused = [c for c in changes if gate.refusal(c, next(iter(c.steps), None))]
     if refused:
         names = ", ".join(change.table for change in refused)
-        say(f"Not approved, so {'this table' if len(refused) == 1 else 'these tables'} will be left unchanged: {names}")
+        say(f"Not approved, so {by_number(len(refused), 'this table', 'these tables')} will be left unchanged: {names}")
     return len(refused) == len(changes) or terminal.confirm("Type `yes` to apply:")
 
 
@@ -307,9 +307,7 @@ def _summary_of_import(imported: Sequence[Imported], *, folder: str, ask_owner: 
     elif ask_owner and written:
         yield "No CloudFormation stack owns these tables."
     left_out = len(imported) - len(written)
-    yield f"{report.plural(len(written), 'file')} written to {folder}" + (
-        f", {left_out} left out." if left_out else "."
-    )
+    yield f"{plural(len(written), 'file')} written to {folder}" + (f", {left_out} left out." if left_out else ".")
 
 
 def policy(options: argparse.Namespace) -> int:

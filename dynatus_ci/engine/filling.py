@@ -23,7 +23,7 @@ from dynatus_ci.table.model import Failure, ItemWork, Step, Table, TableChange, 
 from dynatus_ci.table.origins import copy_from, copy_steps, copying, import_count, keep_items, keep_steps
 from dynatus_ci.table.origins.copying import Compared
 from dynatus_ci.table.outcome import Outcome, Status
-from dynatus_ci.text import code
+from dynatus_ci.text import all_of, by_number, code, plural
 
 ROUNDS = 3
 """How often the items that are not in the new table yet are copied: each round finds those written during the last."""
@@ -170,7 +170,7 @@ def _until_all_are_there(table: TableRun, copier: Copier) -> Compared:
         copier.copy(unless=found)
         compared, found = copier.compare()
     if compared.missing:
-        raise _written(table, copier, f"{compared.missing:,} of {compared.items:,} items")
+        raise _written(table, copier, f"{compared.missing:,} of {plural(compared.items, 'item')}")
     return compared
 
 
@@ -185,7 +185,7 @@ def _until_equal(table: TableRun, copier: Copier) -> Compared:
             _check_copy(table, copier)
             return Compared(items=found.count)
         copier.copy(unless=found)
-    raise _written(table, copier, f"{different:,} items")
+    raise _written(table, copier, plural(different, "item"))
 
 
 def _check_copy(table: TableRun, copier: Copier) -> None:
@@ -270,30 +270,34 @@ def _refused_item(copier: Copier, failed: CallFailed) -> str:
 
 def _took(copier: Copier, seconds: float) -> str:
     tally = copier.tally
-    return f"That took {seconds:,.0f} s, {tally.read_units:,.0f} read units and {tally.write_units:,.0f} write units."
+    read, write = plural(round(tally.read_units), "read unit"), plural(round(tally.write_units), "write unit")
+    return f"That took {seconds:,.0f} s, {read} and {write}."
 
 
 def _copied(copier: Copier, compared: Compared) -> str:
     """What a copy did, as sentences."""
     source, target = code(copier.job.source), code(copier.job.target)
-    other = (
-        f" {compared.different:,} items differ and {compared.only_new:,} are only in {target}: an application wrote "
-        "them there."
-        if compared.different or compared.only_new
-        else ""
-    )
-    return f"Copied {copier.tally.written:,} items of {source}. All {compared.items:,} items are in {target}.{other}"
+    differ = f"{plural(compared.different, 'item')} {by_number(compared.different, 'differs', 'differ')}"
+    only_new = f"{compared.only_new:,} {by_number(compared.only_new, 'is', 'are')} only in {target}"
+    written = compared.different or compared.only_new
+    other = f" {differ} and {only_new}: an application wrote them there." if written else ""
+    there = f"{all_of(compared.items, 'item')} {by_number(compared.items, 'is', 'are')} in {target}."
+    return f"Copied {plural(copier.tally.written, 'item')} of {source}. {there}{other}"
 
 
 def _aligned(copier: Copier, compared: Compared) -> str:
     source, target, tally = code(copier.job.source), code(copier.job.target), copier.tally
     changed = tally.written or tally.removed
-    since = f" {tally.written:,} were copied again, and {tally.removed:,} deleted there." if changed else ""
-    return f"All {compared.items:,} items of {source} are in {target}, all of them equal.{since}"
+    again = f" {tally.written:,} {by_number(tally.written, 'was', 'were')} copied again"
+    since = f"{again}, and {tally.removed:,} deleted there." if changed else ""
+    there = f"{by_number(compared.items, 'is', 'are')} in {target}"
+    equal = by_number(compared.items, "and is equal", "all of them equal")
+    return f"{all_of(compared.items, 'item')} of {source} {there}, {equal}.{since}"
 
 
 def _found_all(copier: Copier, compared: Compared) -> str:
-    return f"All {compared.items:,} items of {code(copier.job.source)} were found in {code(copier.job.target)}."
+    source, target = code(copier.job.source), code(copier.job.target)
+    return f"{all_of(compared.items, 'item')} of {source} {by_number(compared.items, 'was', 'were')} found in {target}."
 
 
 _WAYS: Mapping[ItemWork, tuple[Callable[[TableRun, Copier], Compared], Callable[[Copier, Compared], str]]] = {

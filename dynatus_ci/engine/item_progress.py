@@ -7,6 +7,7 @@ from collections.abc import Callable
 from threading import Lock
 
 from dynatus_ci.engine.run import EventKind
+from dynatus_ci.text import plural
 
 SECONDS_BETWEEN_LOOKS = 1
 SECONDS_BETWEEN_LINES = 60
@@ -55,6 +56,6 @@ def progress(what: str, count: int, total: int, seconds: float) -> str:
     rate = count / seconds if seconds > 0 else 0
     speed = f", {rate:,.0f} a second" if rate else ""
     if count >= total:
-        return f"{what} {count:,} items{speed}"
+        return f"{what} {plural(count, 'item')}{speed}"
     left = f", about {(total - count) / rate:,.0f} s left" if rate else ""
-    return f"{what} {count:,} of about {total:,} items ({100 * count // total} %){speed}{left}"
+    return f"{what} {count:,} of about {plural(total, 'item')} ({100 * count // total} %){speed}{left}"

@@ -19,7 +19,7 @@ from threading import RLock
 from typing import Final, TextIO, TypeAlias
 
 from dynatus_ci.errors import Place
-from dynatus_ci.text import visible
+from dynatus_ci.text import plural, visible
 
 SUMMARY_LIMIT: Final = 1024 * 1024
 """Bytes. The runner shows nothing of a larger job summary of one step (docs: job summaries)."""
@@ -103,7 +103,7 @@ class Runner:
             self.annotate(Level.NOTICE, f"The {file} could not be written: {why}.")
         left = {level: self._annotated[level] - most for level, most in _SHOWN.items() if self._annotated[level] > most}
         if left:
-            counts = ", ".join(f"{number} {level}{'s' if number > 1 else ''}" for level, number in left.items())
+            counts = ", ".join(plural(number, level) for level, number in left.items())
             message = f"GitHub does not show all messages here; hidden: {counts}. The job summary and the log have all."
             self._command(Level.NOTICE, message)
 

@@ -20,19 +20,17 @@ from dynatus_ci.report import (
     fault_report,
     finishing,
     plan_report,
-    quantities,
     safe_markdown,
     wording,
 )
 from dynatus_ci.report.cutting import SUMMARY, Size, characters
 from dynatus_ci.report.layout import Report, ReportContext
-from dynatus_ci.report.quantities import plural
 from dynatus_ci.report.safe_markdown import hide_accounts
 from dynatus_ci.table.fit import Answers
 from dynatus_ci.table.model import TableChange
 from dynatus_ci.table.outcome import Result
 from dynatus_ci.table.plans import Plan
-from dynatus_ci.text import visible
+from dynatus_ci.text import plural, visible
 
 if TYPE_CHECKING:
     import jinja2
@@ -58,7 +56,6 @@ __all__ = [
     "losses",
     "markdown",
     "plan",
-    "plural",
     "result",
     "text",
 ]
@@ -159,5 +156,5 @@ def _templates() -> jinja2.Environment:
     )
     names = ("code", "cell", "prose", "visible", "fence", "quoted", "summary", "summary_prose")
     environment.filters.update({name: getattr(safe_markdown, name) for name in names})
-    environment.filters["plural"] = quantities.plural
+    environment.filters["plural"] = plural
     return environment

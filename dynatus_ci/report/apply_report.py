@@ -10,7 +10,6 @@ from dataclasses import replace
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.report import finishing, grouping, plan_report, wording
 from dynatus_ci.report.layout import Alert, AlertLine, FooterItem, Report, ReportContext, Row, Section, StepLine
-from dynatus_ci.report.quantities import plural
 from dynatus_ci.report.safe_markdown import link
 from dynatus_ci.report.wording import Consequence
 from dynatus_ci.table import fit
@@ -18,7 +17,7 @@ from dynatus_ci.table.model import Action, TableChange
 from dynatus_ci.table.origins import keep_items, keep_steps
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
 from dynatus_ci.table.plans import Plan
-from dynatus_ci.text import code, option, span, visible
+from dynatus_ci.text import code, option, plural, span, visible
 
 _MARKS = {
     Outcome.FAILED: "🔴",

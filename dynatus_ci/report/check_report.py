@@ -9,13 +9,12 @@ from dataclasses import replace
 
 from dynatus_ci.report import finishing, item_findings, layout, plan_report
 from dynatus_ci.report.layout import Report, ReportContext, Row, Section
-from dynatus_ci.report.quantities import plural
 from dynatus_ci.table import fit
 from dynatus_ci.table.fit import Answers
 from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Risk, TableChange, Value
 from dynatus_ci.table.plans import Plan
-from dynatus_ci.text import code
+from dynatus_ci.text import by_number, code, plural
 
 NOTHING_ASKED = "Nothing to check: there is no new index, no copy and no new time to live."
 
@@ -71,7 +70,7 @@ def _state(change: TableChange) -> str:
     if any(check.reason is Misfit.DENIED for check in change.checks):
         return "not read"
     if number:
-        return f"{plural(items, 'item')} read, {number:,} of them {'does' if number == 1 else 'do'} not fit"
+        return f"{plural(items, 'item')} read, {number:,} of them {by_number(number, 'does', 'do')} not fit"
     return f"{plural(items, 'item')} read{'' if any(check.misfits for check in change.checks) else ', all fit'}"
 
 

@@ -8,10 +8,9 @@ from dataclasses import replace
 
 from dynatus_ci.report import finishing, grouping, plan_report, wording
 from dynatus_ci.report.layout import Report, ReportContext, Row, Section
-from dynatus_ci.report.quantities import plural
 from dynatus_ci.table.model import Action, Risk, TableChange
 from dynatus_ci.table.plans import Plan
-from dynatus_ci.text import code, visible
+from dynatus_ci.text import code, plural, visible
 
 _DRIFTED: dict[str, str] = {
     Action.CREATE: "missing",

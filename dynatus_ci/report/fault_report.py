@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dynatus_ci.errors import DynatusError, Fault, Place
 from dynatus_ci.report import finishing
 from dynatus_ci.report.layout import Alert, AlertLine, Excerpt, Report, ReportContext, Section
-from dynatus_ci.report.quantities import plural
-from dynatus_ci.text import visible
+from dynatus_ci.text import by_number, plural, visible
 
 _UNTOUCHED = "Nothing was changed: dynatus checks all files before it calls AWS."
 
@@ -27,7 +26,7 @@ def build(
         sections=tuple(_sections(found, sources, context, width)),
         brief=True,
         unit="fault",
-        next=(f"Correct {'it' if len(found) == 1 else 'them'}, and run this again. {_UNTOUCHED}",) if found else (),
+        next=(f"Correct {by_number(len(found), 'it', 'them')}, and run this again. {_UNTOUCHED}",) if found else (),
         verdict=f"{number}." if found else "",
     )
 

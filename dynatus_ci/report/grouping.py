@@ -10,8 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from dynatus_ci.report.layout import Row, Section, StepLine
-from dynatus_ci.report.quantities import plural
-from dynatus_ci.text import rewritten
+from dynatus_ci.text import plural, rewritten
 
 T = TypeVar("T")
 _FEWEST = 3

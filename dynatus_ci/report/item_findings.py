@@ -6,12 +6,11 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator
 
 from dynatus_ci.report.layout import Alert, AlertLine, ReportContext
-from dynatus_ci.report.quantities import plural
 from dynatus_ci.table import fit
 from dynatus_ci.table.item_checks import Check
 from dynatus_ci.table.model import TableChange
 from dynatus_ci.table.plans import Plan
-from dynatus_ci.text import code, visible
+from dynatus_ci.text import by_number, code, plural, visible
 
 
 def misfits(changes: Iterable[TableChange]) -> int:
@@ -21,7 +20,7 @@ def misfits(changes: Iterable[TableChange]) -> int:
 
 def do_not_fit(number: int) -> str:
     """The start of a title: `3 items do not fit`."""
-    return f"{plural(number, 'item')} {'does' if number == 1 else 'do'} not fit"
+    return f"{plural(number, 'item')} {by_number(number, 'does', 'do')} not fit"
 
 
 def caution(plan: Plan, context: ReportContext, *, named: bool = False) -> Iterator[Alert]:

@@ -11,13 +11,11 @@ from typing import Self
 from dynatus_ci import review
 from dynatus_ci.report import finishing, grouping, item_findings, layout, timing, wording
 from dynatus_ci.report.layout import Alert, AlertLine, Report, ReportContext, Row, Section, StepLine, ValueChange
-from dynatus_ci.report.quantities import duration, plural
 from dynatus_ci.report.wording import Consequence
-from dynatus_ci.table.aspects.indexes import BUILT_FROM
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import GLOBAL, Action, Difference, Effect, Failure, Risk, Step, TableChange
 from dynatus_ci.table.plans import Plan
-from dynatus_ci.text import code, option, span, visible
+from dynatus_ci.text import by_number, code, option, plural, span, visible
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.RECREATE: "↻", Action.DELETE: "-", Action.NOOP: " "}
 _ACCOUNT = re.compile(r"(?<!\d)\d{8}(?=\d{4}(?!\d))")
@@ -100,7 +98,7 @@ def section(change: TableChange, context: ReportContext) -> Section:
         access_paths=wording.access_paths(change) if differences[1:] else (),
         steps=tuple(step_line(step) for step in change.steps),
         notes=(
-            *(change.notes if context.running else wording.other_notes(change)),
+            *(change.all_notes if context.running else wording.other_notes(change)),
             *item_findings.notes(change.checks),
         ),
     )
@@ -109,16 +107,15 @@ def section(change: TableChange, context: ReportContext) -> Section:
 def step_line(step: Step, *, status: str = "", took: float | None = None) -> StepLine:
     """A step. Of an apply it has a status, and how many seconds it took."""
     pause = [f"after a pause of {span(step.cooldown)}"] if step.cooldown else []
-    waits_for, built_from, items = (step.waits_for or "").partition(BUILT_FROM)
     return StepLine(
         operation=step.operation,
         reason=step.reason,
-        waits="; ".join([*pause, *([f"until {waits_for}"] if waits_for else [])]),
-        takes=duration(*step.seconds_itself),
+        waits="; ".join([*pause, *([f"until {step.waits_for}"] if step.waits_for else [])]),
+        takes=timing.duration(*step.seconds_itself),
         mark=layout.MARKS[step.risk],
         status=status,
         took=span(took) if took is not None else "",
-        size=f"{built_from}{items}",
+        size=step.size,
     )
 
 
@@ -210,7 +207,7 @@ class _Losses:
 def agreeing(plan: Plan) -> str:
     """That nothing differs, as a sentence."""
     number = plan.summary()["noop"]
-    return f"{plural(number, 'table')} match{'es' if number == 1 else ''} the files."
+    return f"{plural(number, 'table')} {by_number(number, 'matches', 'match')} the files."
 
 
 def counted(plan: Plan, labels: Mapping[str, str], *, unchanged: str) -> str:
@@ -226,7 +223,9 @@ def _intro(plan: Plan, context: ReportContext, *, counted: bool) -> str:
         return agreeing(plan)
     numbers = "" if counted else counts(plan)
     several = sum(bool(change.steps) for change in plan.tables) > 1
-    total = f"takes {duration(*timing.total_seconds(plan.tables, context.max_parallel))} in all" if several else ""
+    total = (
+        f"takes {timing.duration(*timing.total_seconds(plan.tables, context.max_parallel))} in all" if several else ""
+    )
     sentence = " · ".join(filter(None, [numbers, total]))
     return sentence[:1].upper() + sentence[1:]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Sequence
 
-from dynatus_ci.report.quantities import duration
 from dynatus_ci.table import order
 from dynatus_ci.table.model import Step, TableChange
+from dynatus_ci.text import span
 
 
 def takes(steps: Iterable[Step]) -> str:
@@ -37,3 +37,14 @@ def _finished(tables: Iterable[Sequence[Step]], max_parallel: int, seconds: Call
         heapq.heappush(free, start + sum(copies))
         end = max(end, start + sum(durations))
     return end
+
+
+def duration(least: int, most: int | None) -> str:
+    """A range of time: `9 min or more`, `up to 30 s`, `1 to 5 min`. `most` is None where it grows with the data."""
+    if most is None:
+        return f"{span(least)} or more" if least else "grows with the data"
+    low, high = span(least), span(most)
+    if least == 0 or low == high:
+        return f"up to {high}" if most > 1 else "1 s"
+    number, unit = low.split(" ")
+    return f"{number if unit in high.split(' ') else low} to {high}"

@@ -11,13 +11,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dynatus_ci.report.quantities import plural
-from dynatus_ci.table import aspects, origins, phrases, replacement, usage
+from dynatus_ci.table import aspects, origins, phrases, usage
 from dynatus_ci.table.aspects import keys, targets
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import GLOBAL, Action, Difference, Effect, Path, Risk, Table, TableChange, Value
 from dynatus_ci.table.origins import keep_items
-from dynatus_ci.text import code
+from dynatus_ci.text import code, plural
 
 
 def name(path: Path) -> str:
@@ -118,7 +117,7 @@ def is_deleted(change: TableChange) -> bool:
 def other_notes(change: TableChange) -> tuple[str, ...]:
     """The notes that no alert shows."""
     in_alert = is_deleted(change) and not change.refusal
-    return tuple(note for note in change.notes if not in_alert or note == replacement.NEVER_KEPT)
+    return change.background if in_alert else change.all_notes
 
 
 def tables(names: Sequence[str]) -> str:
@@ -157,9 +156,8 @@ def _consequences(change: TableChange, risk: Risk) -> tuple[Consequence, ...]:
     again = created if change.action is Action.RECREATE else ""
     # AWS counts items every six hours. A table that is proven empty holds none, whatever the last count was.
     held = "{held}" if risk is Risk.DESTRUCTIVE else ""
-    notes = tuple(note for note in change.notes if note != replacement.NEVER_KEPT)
     template = f"{{whole_table}}{held} will be deleted{again}."
-    return tuple(Consequence(change, difference, template, notes) for difference in risky[:1])
+    return tuple(Consequence(change, difference, template, change.notes) for difference in risky[:1])
 
 
 def _held(changes: Sequence[TableChange]) -> str:

@@ -22,7 +22,7 @@ from dynatus_ci.table.item_checks import OF_KEYS, Check, Extent, Misfit
 from dynatus_ci.table.items import KeyAttribute, key_names, may_repeat, unproven
 from dynatus_ci.table.model import GLOBAL, Action, Difference, Effect, Path, Table, TableChange, Value
 from dynatus_ci.table.origins import copy_from, keep_items
-from dynatus_ci.text import code, codes, option, series
+from dynatus_ci.text import all_of, by_number, code, codes, option, plural, series
 
 OLDEST_SECONDS = 5 * 365 * 86_400
 """Items whose time is past for longer than five years do not expire."""
@@ -344,43 +344,44 @@ def findings(found: Iterable[Check]) -> Iterator[str]:
     for path, group in groupby(found, lambda check: check.path):
         first, *_ = same = list(group)
         if first.reason is None and first.read is not Extent.NONE:
-            fitting.setdefault((_items(first), first.read, first.items), []).append(part(path))
+            fitting.setdefault((_which(first), first.read, first.items), []).append(part(path))
         else:
             yield _finding(path, same)
-    for (items, read, count), parts in fitting.items():
-        yield _fit(items, read, count, parts)
+    for (which, read, count), parts in fitting.items():
+        yield _fit(which, read, count, parts)
 
 
-def _items(check: Check) -> str:
-    return f"items{' to copy' if _is_copied(check) else ''}{' in a sample' if check.read is Extent.SAMPLE else ''}"
+def _which(check: Check) -> str:
+    """Which items were read, after the word `items`."""
+    return f"{' to copy' if _is_copied(check) else ''}{' in a sample' if check.read is Extent.SAMPLE else ''}"
 
 
-def _fit(items: str, read: Extent, count: int, parts: Sequence[str]) -> str:
+def _fit(which: str, read: Extent, count: int, parts: Sequence[str]) -> str:
     """That all items fit, as a sentence."""
     if not count and read is Extent.ALL:
-        return f"There are no {items}, so there is nothing to check."
-    if count == 1:
-        return f"The one {items.replace('items', 'item')} fits {series(parts)}."
-    return f"{'All ' if read is Extent.ALL else ''}{count:,} {items} fit {series(parts)}."
+        return f"There are no items{which}, so there is nothing to check."
+    items = all_of(count, "item") if read is Extent.ALL else plural(count, "item")
+    return f"{items}{which} {by_number(count, 'fits', 'fit')} {series(parts)}."
 
 
 def _finding(path: Path, same: Sequence[Check]) -> str:
     first, misfits = same[0], sum(check.misfits for check in same)
-    items = _items(first)
+    items = f"{plural(first.items, 'item')}{_which(first)}"
     if first.reason is Misfit.DENIED or first.read is Extent.NONE:
         return f"It was not checked whether the items fit {part(path)}: {first.note or NOT_READ}."
     if path == (TimeToLive.name,):
         others = "".join(f"; in {check.misfits:,} {check.note}" for check in same[1:])
-        return f"In {first.misfits:,} of {first.items:,} {items} {first.note}{others}."
+        return f"In {first.misfits:,} of {items} {first.note}{others}."
     why = str(first.note) if not same[1:] else "; ".join(f"in {c.misfits:,} of them {c.note}" for c in same)
-    fit = "does not fit" if misfits == 1 else "do not fit"
-    return f"{misfits:,} of {first.items:,} {items} {fit} {part(path)}: {why}.{_then(path)}"
+    fit = by_number(misfits, "does not fit", "do not fit")
+    return f"{misfits:,} of {items} {fit} {part(path)}: {why}.{_then(path, misfits)}"
 
 
-def _then(path: Path) -> str:
+def _then(path: Path, misfits: int) -> str:
     if path[:1] == (GLOBAL,):
-        return " AWS would leave them out of the index, and refuse every later write of them."
-    return " They cannot be copied."
+        them = by_number(misfits, "it", "them")
+        return f" AWS would leave {them} out of the index, and refuse every later write of {them}."
+    return f" {by_number(misfits, 'It', 'They')} cannot be copied."
 
 
 def part(path: Path) -> str:

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from dynatus_ci.errors import FailureReason, Place, Refusal
 from dynatus_ci.table.item_checks import Check
-from dynatus_ci.text import plain
+from dynatus_ci.text import plain, plural
 
 Value: TypeAlias = Any
 """A JSON value in AWS's own shape, normalised; treated as immutable. None means absent."""
@@ -271,6 +271,8 @@ class Step:
         differences: The ids of the differences that it serves.
         expects: Path → value afterwards; done = all of them hold and nothing at those paths is under way.
         waits_for: `expects` in words.
+        built_from: How many items an index is built from, as DescribeTable counts them; 0 where that is not known, and
+            for other steps. In the document it stands in `waits_for`.
         seconds: [least, most], with the pause before it; most is None where it grows with the data.
         aspect: The name of the aspect that it belongs to; empty for a step of the table as a whole.
         cooldown: Seconds that AWS lets pass between this step and the one before it of the same aspect and phase, or
@@ -287,6 +289,7 @@ class Step:
     differences: tuple[str, ...] = ()
     expects: Mapping[Path, Value] = field(default_factory=dict)
     waits_for: str | None = None
+    built_from: int = 0
     risk: Risk = Risk.SAFE
     seconds: tuple[int, int | None] = (0, 1)
     aspect: str = ""
@@ -308,6 +311,11 @@ class Step:
         least, most = self.seconds
         return least - self.cooldown, None if most is None else most - self.cooldown
 
+    @property
+    def size(self) -> str:
+        """How much an index is built from, to be said after `waits_for`; empty where there is nothing to say."""
+        return f", built from about {plural(self.built_from, 'item')}" if self.built_from else ""
+
     def not_before(self, cooldown: int) -> Step:
         """The same step with a pause before it."""
         least, most = self.seconds
@@ -319,7 +327,7 @@ class Step:
         return {
             "operation": self.operation,
             "parameters": dict(self.parameters),
-            "waits_for": self.waits_for and plain(self.waits_for),
+            "waits_for": self.waits_for and plain(f"{self.waits_for}{self.size}"),
             "risk": self.risk.value,
             "reason": plain(self.reason),
             "seconds": list(self.seconds),
@@ -353,6 +361,9 @@ class TableChange:
 
     Args:
         table_id: The actual TableId where a difference is destructive or deletes the table, else None.
+        notes: What people must know. Where the table is deleted, its alert says them.
+        background: What is the same for every table that is created again: for the details, not for an alert. In the
+            document it is the end of `notes`.
         checks: What was found out about the items. Not part of what is approved.
         refusal: Why the change never runs (docs/architecture.md#what-never-runs); None where it may.
         left_undone: What remains after the run that makes the table, and why; None where nothing does. Not in the
@@ -372,6 +383,7 @@ class TableChange:
     differences: tuple[Difference, ...] = ()
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
+    background: tuple[str, ...] = ()
     error: Failure | None = None
     checks: tuple[Check, ...] = ()
     refusal: Refusal | None = None
@@ -392,6 +404,11 @@ class TableChange:
         """Whether something would be done to the table."""
         return self.action not in {Action.NOOP, None}
 
+    @property
+    def all_notes(self) -> tuple[str, ...]:
+        """Its notes, and after them those of the background."""
+        return (*self.notes, *self.background)
+
     def served_by(self, step: Step) -> tuple[Difference, ...]:
         """The differences that a step serves."""
         return tuple(difference for difference in self.differences if difference.id in step.differences)
@@ -406,7 +423,7 @@ class TableChange:
             "table_id": self.table_id,
             "differences": [difference.to_dict() for difference in self.differences],
             "steps": [step.to_dict() for step in self.steps],
-            "notes": [plain(note) for note in self.notes],
+            "notes": [plain(note) for note in self.all_notes],
             "checks": [check.to_dict() for check in self.checks],
             "error": self.error.to_dict() if self.error else None,
             "refusal": self.refusal and {"reason": self.refusal.reason.value, "message": plain(self.refusal.message)},

@@ -95,7 +95,8 @@ def _recreation(comparison: Comparison) -> TableChange:
     never = next(filter(None, (origin.never_recreated(comparison) for origin in ORIGINS)), None)
     if never:
         return replace(change, steps=(), notes=(), refusal=never)
-    return replace(change, steps=(*keep_steps.ending_earlier(comparison), *change.steps)) if change.steps else change
+    ending = tuple(keep_steps.ending_earlier(comparison)) if change.steps else ()
+    return replace(change, steps=(*ending, *change.steps), background=(replacement.NEVER_KEPT,))
 
 
 def _replacing(

@@ -42,9 +42,8 @@ def proven(change: TableChange, facts: AccountFacts) -> TableChange:
         "This is a bug of dynatus, so nothing of this table is changed. Please report it, with the definition."
     )
     error = Failure("InternalError", message, reason=FailureReason.INTERNAL_ERROR)
-    return replace(
-        change, action=None, table_id=None, differences=(), steps=(), notes=(), left_undone=None, error=error
-    )
+    wrong = replace(change, action=None, table_id=None, differences=(), steps=(), notes=(), background=())
+    return replace(wrong, left_undone=None, error=error)
 
 
 def left_over(change: TableChange, facts: AccountFacts) -> tuple[Difference, ...]:

@@ -194,7 +194,6 @@ def notes(comparison: Comparison) -> Iterator[str]:
     lost = list(unmentioned(comparison))
     if lost:
         yield f"The new table will not have these, because the file does not mention them: {codes(lost)}."
-    yield NEVER_KEPT
 
 
 def _items_notes(comparison: Comparison) -> Iterator[str]:

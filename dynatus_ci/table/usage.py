@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from dynatus_ci.table.model import GLOBAL, Difference, Effect, TableChange, Usage
 from dynatus_ci.table.plans import Plan
+from dynatus_ci.text import plural
 
 DAYS = 14
 """For how many days the reads are counted."""
@@ -39,8 +40,7 @@ def words(usage: Usage) -> str:
     """The usage as a sentence, such as `1,204 read units in 14 days, last on 2026-11-26`."""
     if usage.last is None:
         return f"Not read in {DAYS} days."
-    unit = "read unit" if usage.read_units == 1 else "read units"
-    return f"{usage.read_units:,} {unit} in {DAYS} days, last on {usage.last}."
+    return f"{plural(usage.read_units, 'read unit')} in {DAYS} days, last on {usage.last}."
 
 
 def _with_usage(change: TableChange, known: Mapping[ReadMetric, Usage]) -> TableChange:

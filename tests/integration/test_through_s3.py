@@ -84,7 +84,7 @@ def test_what_people_approve_has_the_place_in_it(world: World) -> None:
     (copied,) = (difference for difference in change.differences if difference.path == ("CopyFrom",))
     assert (copied.desired, copied.risk) == ({"TableName": OLD, "Through": PLACE}, Risk.DISRUPTIVE)
     assert f"`{PLACE}/{NEW}`" in change.notes[0]
-    assert "stop its writers" in change.notes[1]
+    assert "Let nobody write" in change.notes[1]
     other = {**PLAIN, "CopyFrom": {"TableName": OLD, "Through": "s3://elsewhere"}}
     assert world.apply(other, plan=world.plan(PLAIN)).table.result is Outcome.REFUSED
     assert not world.simulator.exports

@@ -213,6 +213,16 @@ def test_a_plan_has_the_same_fingerprint_whatever_the_items_say() -> None:
     assert Plan.from_dict(document).to_dict() == document
 
 
+def test_one_item_is_spoken_of_as_one() -> None:
+    index = Check(("GlobalSecondaryIndexes", "by-email"), None, Extent.ALL, 1)
+    wrong = replace(index, reason=Misfit.TYPE, misfits=1, note="`email` is no string")
+    assert list(fit.findings([index])) == ["The one item fits index `by-email`."]
+    assert list(fit.findings([replace(index, read=Extent.SAMPLE)])) == ["1 item in a sample fits index `by-email`."]
+    (told,) = fit.findings([wrong])
+    assert told.startswith("1 of 1 item does not fit index `by-email`: `email` is no string. ")
+    assert told.endswith("AWS would leave it out of the index, and refuse every later write of it.")
+
+
 def test_all_parts_that_fit_are_one_sentence() -> None:
     index, other = (("GlobalSecondaryIndexes", name) for name in ("by-email", "by-day"))
     every, expiry = Check(index, None, Extent.ALL, 12), Check(("TimeToLiveSpecification",), None, Extent.ALL, 12)

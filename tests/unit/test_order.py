@@ -7,7 +7,6 @@ import json
 import pytest
 
 from dynatus_ci.report import plan_report, timing
-from dynatus_ci.report.quantities import duration
 from dynatus_ci.table import order
 from dynatus_ci.table.model import Phase, Step
 from tests.unit.test_planner import FOLDER, planned
@@ -56,4 +55,4 @@ def test_expiry_that_moves_takes_half_an_hour_to_an_hour_and_is_shown_so() -> No
     assert (least, most) == (31 * MINUTE, 60 * MINUTE + 1)
     line = plan_report.step_line(change.steps[-1])
     assert line.waits.startswith("after a pause of 31 min")
-    assert line.takes == duration(0, 29 * MINUTE)
+    assert line.takes == timing.duration(0, 29 * MINUTE)

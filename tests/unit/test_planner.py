@@ -109,7 +109,7 @@ def shown(change: TableChange) -> dict[str, Any]:
             for difference in change.differences
         ],
         "steps": [step(one) for one in change.steps],
-        "notes": list(change.notes),
+        "notes": list(change.all_notes),
     }
 
 

@@ -24,8 +24,6 @@ from dynatus_ci.text import code
 INSIGHTS = Insights()
 SCALING = (scaling.Reads(), scaling.Writes())
 BACKFILL_SECONDS = 540
-BUILT_FROM = ", built from about "
-"""Between what a new index waits for, and how many items it is built from."""
 THROUGHPUT: dict[str, Shape] = {
     "ProvisionedThroughput": Structure(
         {"ReadCapacityUnits": Whole(1), "WriteCapacityUnits": Whole(1)},
@@ -161,7 +159,8 @@ def _create(comparison: Comparison, difference: Difference) -> Step:
         reason=f"create index {code(name)}",
         differences=(difference.id,),
         expects={difference.path: {member: index[member] for member in FIXED_IN_INDEX}},
-        waits_for=f"index {code(name)} ACTIVE{_backfill(comparison)}",
+        waits_for=f"index {code(name)} ACTIVE",
+        built_from=comparison.info.items if comparison.info else 0,
         seconds=(BACKFILL_SECONDS, None),
         aspect=GLOBAL,
         phase=Phase.BUILD,
@@ -176,12 +175,6 @@ def _kept(comparison: Comparison, name: str, index: Mapping[str, Value]) -> Valu
         warm = warm_throughput.at_least(units, index.get(WarmThroughput.name) or {})
         return {**index, targets.PROVISIONED: units, **({WarmThroughput.name: warm} if warm else {})}
     return {**index, **({"OnDemandThroughput": limits} if limits else {})}
-
-
-def _backfill(comparison: Comparison) -> str:
-    """How much there is to read, as DescribeTable counts it."""
-    info = comparison.info
-    return f"{BUILT_FROM}{info.items:,} items" if info and info.items else ""
 
 
 class GlobalIndexes(Aspect):

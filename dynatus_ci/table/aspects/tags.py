@@ -19,7 +19,7 @@ from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Sequence, Structure, Text
 from dynatus_ci.table.validation.unknown import whole_items
-from dynatus_ci.text import code, codes, option, quoted
+from dynatus_ci.text import by_number, code, codes, option, plural, quoted
 
 MOST = 50
 LOCKED = 2
@@ -128,8 +128,9 @@ class Tags(Aspect):
         ]
         if not differences or len(desired) + len(ignored) <= MOST:
             return None
+        tags, others = plural(len(desired), "tag"), plural(len(ignored), "other")
         return Refusal(
-            f"The file has {len(desired)} tags and {option('ignore-tags')} leaves {len(ignored)} others alone. "
+            f"The file has {tags} and {option('ignore-tags')} leaves {others} alone. "
             f"A table can have at most {MOST}: {codes(ignored)}."
         )
 
@@ -158,7 +159,7 @@ class Tags(Aspect):
         return self._call("UntagResource", {"ResourceArn": arn, "TagKeys": keys}, "remove", going)
 
     def _call(self, operation: str, parameters: dict[str, Value], verb: str, served: tuple[Difference, ...]) -> Step:
-        reason = f"{verb} tag{'s' if len(served) > 1 else ''} {codes(d.path[1] for d in served)}"
+        reason = f"{verb} {by_number(len(served), 'tag', 'tags')} {codes(d.path[1] for d in served)}"
         return replace(self.step(operation, parameters, *served), reason=reason, waits_for="tags set")
 
     def _left_alone(self, comparison: Comparison, key: str) -> bool:

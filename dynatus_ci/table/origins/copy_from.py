@@ -26,7 +26,7 @@ from dynatus_ci.table.origins.origin import MOST_TAGS, Origin
 from dynatus_ci.table.validation.findings import Finding
 from dynatus_ci.table.validation.shapes import Structure, Text, TextOrMap
 from dynatus_ci.table.validation.unknown import known
-from dynatus_ci.text import code, quoted
+from dynatus_ci.text import code, plural, quoted
 
 NAME = "CopyFrom"
 PATH = (NAME,)
@@ -170,8 +170,8 @@ def _no_room(comparison: Comparison) -> str | None:
     if len(others) <= MOST_TAGS:
         return None
     return (
-        f"The table has {len(others)} tags, and a copy sets two of its own. A table can have at most {tags.MOST}: "
-        "remove some first, in a change of its own."
+        f"The table has {plural(len(others), 'tag')}, and a copy sets two of its own. A table can have at most "
+        f"{tags.MOST}: remove some first, in a change of its own."
     )
 
 
@@ -225,13 +225,10 @@ def _copy_notes(comparison: Comparison, source: Table) -> Iterator[str]:
     """What people must know before the run copies the items."""
     name, cost = code(source.name), estimate(comparison, source)
     yield (
-        f"{name} has {cost.items:,} items, counted up to six hours ago. The copy uses about "
-        f"{cost.read_units:,} read units and {cost.write_units:,} write units, and as many write units again for each "
-        "index. It never changes the source, and overwrites nothing."
-    )
-    yield (
-        f"New items of {name} are copied too while apply runs. Changes and deletions there may be missed: "
-        "let the application write to both tables, or stop its writers, until apply has ended."
+        f"{name} has {plural(cost.items, 'item')}, counted up to six hours ago. The copy uses about "
+        f"{plural(cost.read_units, 'read unit')} and {plural(cost.write_units, 'write unit')}, and as many write units "
+        "again for each index. It never changes the source, and overwrites nothing. New items of "
+        f"{name} are copied too while apply runs."
     )
     if cost.items > copying.LARGE:
         memory = f"{cost.memory / 1e9:.1f} GB of memory"
@@ -336,5 +333,5 @@ class CopyFrom(Origin):
             )
         return (
             f"{{table}} will be filled with all items of {source}. That uses its read capacity. Let its writers write "
-            "to both tables, or stop them: apply may miss what they change or delete."
+            "to both tables, or stop them, until apply has ended: it may miss what they change or delete."
         )

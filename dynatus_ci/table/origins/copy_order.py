@@ -9,7 +9,7 @@ from dynatus_ci.errors import Refusal
 from dynatus_ci.table.aspects import tags
 from dynatus_ci.table.model import Action, Effect, Table, TableChange
 from dynatus_ci.table.origins import copy_from, copying
-from dynatus_ci.text import code
+from dynatus_ci.text import all_of, by_number, code, plural
 
 
 def unfilled(tables: Iterable[Table], changes: Iterable[TableChange], *, tagged: bool) -> dict[str, str]:
@@ -76,11 +76,13 @@ def is_copy_of(change: TableChange, source: Table) -> bool:
 def compared(copy: str, found: copying.Compared) -> str:
     """What to say of a table that is to go, after its items were compared with those of a copy."""
     where = f"{code(copy)}, which was filled from this table"
-    differ = f" {found.different:,} of them have other values there." if found.different else ""
-    if found.missing:
-        lost = f"{found.missing:,} of {found.items:,} items are not in {where}"
-        return f"{lost}: they were written later, or deleted there.{differ}"
-    return f"All {found.items:,} items are in {where}.{differ}"
+    missing, different = found.missing, found.different
+    others = f" {plural(different, 'item')} {by_number(different, 'has', 'have')} other values there."
+    differ = others if different else ""
+    if missing:
+        lost = f"{missing:,} of {plural(found.items, 'item')} {by_number(missing, 'is', 'are')} not in {where}"
+        return f"{lost}: {by_number(missing, 'it was', 'they were')} written later, or deleted there.{differ}"
+    return f"{all_of(found.items, 'item')} {by_number(found.items, 'is', 'are')} in {where}.{differ}"
 
 
 def not_compared(copy: str, why: str) -> str:

@@ -9,7 +9,7 @@ from dynatus_ci.table import items
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.model import Difference, ItemWork, Step
 from dynatus_ci.table.origins import copy_from, s3_place, through_s3
-from dynatus_ci.text import code
+from dynatus_ci.text import all_of, by_number, code, plural
 
 
 def step(comparison: Comparison, copy: Difference) -> Step:
@@ -53,23 +53,26 @@ def miscounted(comparison: Comparison, found: int) -> str | None:
     source, again = comparison.facts.sources.get(named), f"delete {name}, and run apply again."
     lost = count - min(found, made.items)  # AWS does not say whether it counts what is overwritten then
     if lost > 0 and source and items.may_repeat(source, comparison.desired):
+        were, them = by_number(lost, "was", "were"), by_number(lost, "it", "them")
         why = (
-            f"{lost:,} items had the same new key as another one and were overwritten, or somebody has deleted them. "
-            f"`dynatus check` finds the former in {code(named)}. Correct them, {again}"
+            f"{plural(lost, 'item')} had the same new key as another one and {were} overwritten, or somebody has "
+            f"deleted {them}. `dynatus check` finds the former in {code(named)}. Correct them, {again}"
         )
     elif made.items != count:
         log = f" Look for the others in its log group {code(made.log)}." if made.log else ""
-        why = f"The import has written {made.items:,} items.{log} Then {again}"
+        why = f"The import has written {plural(made.items, 'item')}.{log} Then {again}"
     else:
-        what = f"deleted {count - found:,} items from" if found < count else f"written {found - count:,} items to"
+        number = plural(abs(count - found), "item")
+        what = f"deleted {number} from" if found < count else f"written {number} to"
         why = (
             f"Somebody has {what} {name}. If the changes there may be lost, stop the writers, {again} Else remove "
             f"{code(':CopyFrom')}: that keeps the table as it is."
         )
-    return f"The export has {count:,} items, and {name} has {found:,}. {why}"
+    return f"The export has {plural(count, 'item')}, and {name} has {found:,}. {why}"
 
 
 def counted(comparison: Comparison) -> str:
     """What was found, as a sentence."""
     source = code(comparison.desired.at(copy_from.PATH))
-    return f"All {exported(comparison):,} items of the export of {source} are in {code(comparison.name)}."
+    count, target = exported(comparison), code(comparison.name)
+    return f"{all_of(count, 'item')} of the export of {source} {by_number(count, 'is', 'are')} in {target}."

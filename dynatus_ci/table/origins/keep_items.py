@@ -22,7 +22,7 @@ from dynatus_ci.table.origins import copy_from, copying
 from dynatus_ci.table.origins.keep_stages import ENDS_EARLIER, IDLE, KEEPS, REFUSALS, KeepStage
 from dynatus_ci.table.origins.origin import Origin
 from dynatus_ci.table.validation.shapes import Flag
-from dynatus_ci.text import code, option, span
+from dynatus_ci.text import by_number, code, option, plural, span
 
 NAME = "KeepItems"
 PATH = (NAME,)
@@ -211,8 +211,8 @@ def _duration(comparison: Comparison, cost: Cost) -> Iterator[str]:
         return
     index = ", and as many write units again for each index" if comparison.desired.indexes() else ""
     yield (
-        f"{copied} That takes about {span(cost.seconds)} or more, and uses about {cost.read_units:,} read units and "
-        f"{cost.write_units:,} write units{index}."
+        f"{copied} That takes about {span(cost.seconds)} or more, and uses about "
+        f"{plural(cost.read_units, 'read unit')} and {plural(cost.write_units, 'write unit')}{index}."
     )
     yield f"For about {span(AWAY[0] + cost.back)} or more of that time, the table does not exist or is incomplete."
 
@@ -265,8 +265,9 @@ def left_in_copy(table: str, of: str, found: copying.Compared) -> str:
         found: How many items are not there, or not as they are.
     """
     copy, itself = code(staging_name(table)), code(table)
-    lacking = f"{found.missing:,} of {found.items:,} items of {copy} are not in {itself}"
-    changed = f"{found.different:,} of {found.items:,} items of {copy} have other values in {itself}"
+    of_all = f"of {plural(found.items, 'item')} of {copy}"
+    lacking = f"{found.missing:,} {of_all} {by_number(found.missing, 'is', 'are')} not in {itself}"
+    changed = f"{found.different:,} {of_all} {by_number(found.different, 'has', 'have')} other values in {itself}"
     parts = [text for text, count in ((lacking, found.missing), (changed, found.different)) if count]
     again = f", or give {itself} the tag {code(ITEMS_FROM)} with the value {code(of)}: then apply copies them back"
     return (
@@ -280,8 +281,9 @@ def _too_slow(comparison: Comparison) -> str | None:
     cost, most = estimate(comparison), comparison.facts.options.wait_seconds
     if most is None or cost.seconds <= most or stage(comparison) is not KeepStage.TO_COPY:
         return None
+    them = by_number(cost.items, "it", "them")
     return (
-        f"To copy its {cost.items:,} items and to copy them back takes about {span(cost.seconds)}, and apply "
+        f"To copy its {plural(cost.items, 'item')} and to copy {them} back takes about {span(cost.seconds)}, and apply "
         f"may take {span(int(most))} ({option('wait-minutes')}). Raise that, for plan and apply, or give the new table "
         f"another name and fill it by {code(':CopyFrom')}: then the old table is there all the time."
     )

@@ -24,7 +24,7 @@ from dynatus_ci.table.validation import dialects
 from dynatus_ci.table.validation.findings import Finding
 from dynatus_ci.table.validation.shapes import Text
 from dynatus_ci.table.validation.unknown import known
-from dynatus_ci.text import code, codes, quoted
+from dynatus_ci.text import code, codes, plural, quoted
 
 NAME = "RestoreFrom"
 PATH = (NAME,)
@@ -241,9 +241,9 @@ def notes(comparison: Comparison) -> Iterator[str]:
         yield "The backup was not looked at. It is assumed to have the key and the indexes of the file."
         return
     yield (
-        f"The backup is of {code(found.table)}, from {found.made}: {found.items:,} items, {phrases.size(found.bytes)}. "
-        "AWS charges a restore by the gigabyte, indexes included. Most take some minutes, large ones hours: AWS does "
-        "not say how long."
+        f"The backup is of {code(found.table)}, from {found.made}: {plural(found.items, 'item')}, "
+        f"{phrases.size(found.bytes)}. AWS charges a restore by the gigabyte, indexes included. Most take some "
+        "minutes, large ones hours: AWS does not say how long."
     )
     yield (
         "A restore brings back items and indexes. All other settings (stream, time to live, recovery, tags, policy, "

@@ -23,7 +23,7 @@ from dynatus_ci.table.facts import AccountFacts, TableExport, TableImport, Trans
 from dynatus_ci.table.model import GLOBAL, Difference, Step, Table, Target, Value, digest
 from dynatus_ci.table.origins import s3_place
 from dynatus_ci.table.origins.s3_place import NAME
-from dynatus_ci.text import code
+from dynatus_ci.text import by_number, code, plural
 
 EXPORT, IMPORT = "ExportTableToPointInTime", "ImportTable"
 RUNNING = "IN_PROGRESS"
@@ -222,10 +222,12 @@ def failed(found: TableExport | TableImport) -> str:
     text = f"The {'export' if isinstance(found, TableExport) else 'import'} is {code(found.status)}{why}."
     if isinstance(found, TableExport):
         return f"{text} Look whether the role may write to the bucket, then run apply again."
+    were = by_number(found.items, "was", "were")
     if not found.errors:
-        return f"{text} {found.items:,} items were written."
+        return f"{text} {plural(found.items, 'item')} {were} written."
     log = f" The log group {code(found.log)} names them." if found.log else ""
-    return f"{text} {found.errors:,} items could not be written, and {found.items:,} were.{log} Correct them."
+    unwritten = f"{plural(found.errors, 'item')} could not be written, and {found.items:,} {were}."
+    return f"{text} {unwritten}{log} Correct {by_number(found.errors, 'it', 'them')}."
 
 
 # --- steps -----------------------------------------------------------------------------------------------------------
@@ -331,7 +333,7 @@ def notes(comparison: Comparison, source: Table) -> Iterator[str]:
     name, found = code(source.name), usable_export(comparison)
     count, size = (source.info.items, source.info.bytes) if source.info else (0, 0)
     yield (
-        f"AWS exports {name} to {_place(comparison)} ({count:,} items, {phrases.size(size)}, counted up to six "
+        f"AWS exports {name} to {_place(comparison)} ({plural(count, 'item')}, {phrases.size(size)}, counted up to six "
         "hours ago), then creates the table from that export. Neither uses read or write capacity. A scan of the new "
         "table then counts its items. AWS charges export and import by the gigabyte, and the objects in the bucket "
         "until you delete them."
@@ -343,10 +345,7 @@ def notes(comparison: Comparison, source: Table) -> Iterator[str]:
             f"AWS imports at most {phrases.size(largest)} of compressed objects at a time in {code(region)}. If that "
             "may be too little, ask AWS first to raise the quota: the export is paid for even if the import fails."
         )
-    yield (
-        f"What the application writes to {name} after the export has begun is not in the table: stop its writers "
-        f"until apply has ended. Let nobody write to {code(comparison.name)} either: the count would include that."
-    )
+    yield f"Let nobody write to {code(comparison.name)} until apply has ended: the count would include that."
     if items.may_repeat(source, comparison.desired):
         yield (
             "A plan cannot see whether two items have the same new key. `dynatus check` does, and so does the count "

@@ -23,7 +23,7 @@ from dynatus_ci.table.origins.keep_items import KeepItems
 from dynatus_ci.table.origins.restore_from import RestoreFrom
 from dynatus_ci.table.validation.findings import At, DefinitionPath, Finding
 from dynatus_ci.table.validation.unknown import UNSURE, Unknown, known, whole
-from dynatus_ci.text import code, quoted
+from dynatus_ci.text import by_number, code, quoted
 
 Definition: TypeAlias = Mapping[str, Any]
 Rule: TypeAlias = Callable[[Definition], Iterator[Finding]]
@@ -145,7 +145,7 @@ def _key_schema(holder: Definition, owner: DefinitionPath, *, most: int = 1) -> 
         if kind is not None:
             counts[kind] += 1
             if counts[kind] == most + 1:
-                message = f"This key can have at most {most} `{kind}` attribute{'s' if most > 1 else ''}."
+                message = f"This key can have at most {most} `{kind}` {by_number(most, 'attribute', 'attributes')}."
                 yield Finding((*path, number), "key-schema", message)
         if kind == "HASH" and counts["RANGE"]:
             yield Finding((*path, number, "KeyType"), "key-schema", "`HASH` comes before `RANGE`.", "Write it first.")
