@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dynatus_ci.report import quantities, wording
+from dynatus_ci.report import timing, wording
 from dynatus_ci.table import phrases
 from dynatus_ci.table.model import Action, Difference, Effect, Risk, TableChange, Value
 from dynatus_ci.table.origins import ORIGINS
@@ -25,7 +25,7 @@ from tests.shop import change, creation
     ],
 )
 def test_a_duration_is_a_range_in_words(least: int, most: int | None, expected: str) -> None:
-    assert quantities.duration(least, most) == expected
+    assert timing.duration(least, most) == expected
 
 
 @pytest.mark.parametrize(
