@@ -103,8 +103,10 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrustedComment:
-    """A comment, and who stands behind its text: one answer of GitHub, so that both belong together.
+class AuthoredComment:
+    """A comment, its author and its last editor: one answer of GitHub, so that they belong together.
+
+    It may be anybody's: `review.untouched` says whether only we have written it.
 
     Args:
         author: Its author; None where the account was deleted.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dynatus_ci.github.answers import Discussion, MergedPage, TrustedComment
+from dynatus_ci.github.answers import AuthoredComment, Discussion, MergedPage
 from dynatus_ci.github.pull_request import MOST_COMMENTS, PullRequests
 from dynatus_ci.github.request_budget import RequestBudget
 
@@ -114,9 +114,9 @@ class OurComments:
         self._github = github
         self._budget = budget
         self._pull_requests = pull_requests
-        self._fetched: dict[str, TrustedComment | None] = {}
+        self._fetched: dict[str, AuthoredComment | None] = {}
 
-    def at(self, discussion: Discussion) -> Iterator[TrustedComment]:
+    def at(self, discussion: Discussion) -> Iterator[AuthoredComment]:
         """The comments at one pull request, oldest first. Pages are read as they are needed.
 
         Raises:
@@ -144,7 +144,7 @@ class OurComments:
                 break
             ids += more
         self._budget.check_reading(1)
-        comments = self._github.trusted_comments(ids)
+        comments = self._github.authored_comments(ids)
         self._fetched |= {id_: comments.get(id_) for id_ in ids}
 
     def _not_fetched(self, discussion: Discussion) -> list[str]:

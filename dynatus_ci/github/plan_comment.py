@@ -13,7 +13,7 @@ from typing import Final
 
 from dynatus_ci import review
 from dynatus_ci.errors import GitHubError, NotAllowed
-from dynatus_ci.github.answers import Comment, PullRequest, TrustedComment, Unwritten
+from dynatus_ci.github.answers import AuthoredComment, Comment, PullRequest, Unwritten
 from dynatus_ci.github.pull_request import PullRequests
 from dynatus_ci.review import Record, Scope, Unfinished
 
@@ -34,17 +34,17 @@ class FoundRecord:
     record: Record | None
 
     @classmethod
-    def of(cls, trusted: TrustedComment | None) -> FoundRecord | None:
+    def of(cls, answer: AuthoredComment | None) -> FoundRecord | None:
         """The record in a comment; None if the comment is gone, or somebody else wrote it."""
-        if trusted is None or not trusted.viewer_did_author:
+        if answer is None or not answer.viewer_did_author:
             return None
         untouched = review.untouched(
-            viewer_did_author=trusted.viewer_did_author,
-            author=trusted.author,
-            editor=trusted.editor,
-            edited=trusted.edited,
+            viewer_did_author=answer.viewer_did_author,
+            author=answer.author,
+            editor=answer.editor,
+            edited=answer.edited,
         )
-        return cls(trusted.comment, untouched, review.decode(trusted.comment.body) if untouched else None)
+        return cls(answer.comment, untouched, review.decode(answer.comment.body) if untouched else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class PlanComment:
         self.found = self._read(comment) if comment else None
 
     def _read(self, comment: Comment) -> FoundRecord | None:
-        return FoundRecord.of(self._github.trusted_comments([comment.node_id]).get(comment.node_id))
+        return FoundRecord.of(self._github.authored_comments([comment.node_id]).get(comment.node_id))
 
     # --- what plan does ----------------------------------------------------------------------------------------------
 

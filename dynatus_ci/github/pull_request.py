@@ -16,13 +16,13 @@ from dynatus_ci.errors import GitHubError
 from dynatus_ci.github import queries
 from dynatus_ci.github.answers import (
     Actor,
+    AuthoredComment,
     Comment,
     Discussion,
     GitObject,
     MergedPage,
     PullRequest,
     Tip,
-    TrustedComment,
     Unwritten,
 )
 from dynatus_ci.github.transport import FAILURES, NOTHING, Client, Pace, asking, renamed, unexpected
@@ -182,11 +182,11 @@ class PullRequests:
         found = self.our_comments(number, starting=marker)
         return next((comment for comment in found if comment.first_line == marker), None)
 
-    def trusted_comments(self, node_ids: Sequence[str]) -> dict[str, TrustedComment]:
+    def authored_comments(self, node_ids: Sequence[str]) -> dict[str, AuthoredComment]:
         """Comments' texts with their authors and last editors, by node id; one that is gone is left out. Read-only."""
         with asking("read comments", needs=BOTH):
             nodes = self._client.query(queries.COMMENTS, {"ids": list(node_ids)})["nodes"]
-            return {node["id"]: _trusted_comment(node) for node in nodes if node}
+            return {node["id"]: _authored_comment(node) for node in nodes if node}
 
     def write_plan(
         self,
@@ -334,9 +334,9 @@ def _more(connection: dict[str, Any]) -> str | None:
     return str(page["endCursor"]) if page["hasNextPage"] else None
 
 
-def _trusted_comment(node: dict[str, Any]) -> TrustedComment:
+def _authored_comment(node: dict[str, Any]) -> AuthoredComment:
     author, editor = _actor(node["author"]), _actor(node["editor"])
-    return TrustedComment(
+    return AuthoredComment(
         comment=Comment(
             id=int(node["fullDatabaseId"]),
             node_id=node["id"],

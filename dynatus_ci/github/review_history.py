@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from dynatus_ci import review
 from dynatus_ci.errors import GitHubError
-from dynatus_ci.github.answers import Discussion, TrustedComment
+from dynatus_ci.github.answers import AuthoredComment, Discussion
 from dynatus_ci.github.merged_pull_requests import MergedPullRequests, OurComments
 from dynatus_ci.github.plan_comment import FoundRecord, PlanComment
 from dynatus_ci.github.pull_request import PullRequests
@@ -133,7 +133,7 @@ class ReviewHistory:
 
     def _read_at(self, discussion: Discussion) -> _Read:
         read, own = self._without_comment(discussion), self._pull_requests.is_own(discussion)
-        ours: list[TrustedComment] = []
+        ours: list[AuthoredComment] = []
         for comment in self._our_comments.at(discussion):
             ours.append(comment)
             if comment.comment.first_line == self._scope.marker:
@@ -149,7 +149,7 @@ class ReviewHistory:
         return _Read(_facts(discussion, contained=own, own=own), comment)
 
     @staticmethod
-    def _other_scopes(comments: Collection[TrustedComment]) -> Iterator[Scope]:
+    def _other_scopes(comments: Collection[AuthoredComment]) -> Iterator[Scope]:
         """The scopes of our other records at a pull request, so that a message can say in which part they differ."""
         for comment in comments:
             found = FoundRecord.of(comment)

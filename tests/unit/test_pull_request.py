@@ -12,7 +12,7 @@ import pytest
 
 from dynatus_ci.errors import GitHubError, NotAllowed
 from dynatus_ci.github import pull_request
-from dynatus_ci.github.answers import Actor, Comment, GitObject, PullRequest, Tip, TrustedComment, Unwritten
+from dynatus_ci.github.answers import Actor, AuthoredComment, Comment, GitObject, PullRequest, Tip, Unwritten
 from dynatus_ci.github.pull_request import PullRequests
 from dynatus_ci.github.transport import Pace
 from tests import github_stub
@@ -175,7 +175,7 @@ def test_an_enterprise_server_is_asked_under_its_prefix() -> None:
         write(pulls)
         ours = pulls.find_comment(7, MARKER)
         assert ours is not None
-        assert trusted_comment(pulls, ours).comment.body == BODY
+        assert authored_comment(pulls, ours).comment.body == BODY
     assert "POST /api/graphql" in stub.calls
     assert "POST /api/v3/repos/octocat/hello-world/issues/7/comments" in stub.calls
 
@@ -380,8 +380,8 @@ def test_pygithub_prints_nothing(github: GitHubStub, capfd: pytest.CaptureFixtur
 # ---- who wrote it ----------------------------------------------------------------------------------------------------
 
 
-def trusted_comment(pulls: PullRequests, comment: Comment) -> TrustedComment:
-    (found,) = pulls.trusted_comments([comment.node_id]).values()
+def authored_comment(pulls: PullRequests, comment: Comment) -> AuthoredComment:
+    (found,) = pulls.authored_comments([comment.node_id]).values()
     return found
 
 
@@ -390,18 +390,18 @@ def test_a_comments_text_comes_with_its_author_and_editor(github: GitHubStub) ->
     write(pulls)
     ours = pulls.find_comment(7, MARKER)
     assert ours is not None
-    trusted = trusted_comment(pulls, ours)
-    assert (trusted.edited, trusted.editor, trusted.comment) == (False, None, replace(ours, author="github-actions"))
+    found = authored_comment(pulls, ours)
+    assert (found.edited, found.editor, found.comment) == (False, None, replace(ours, author="github-actions"))
     write(pulls, body=f"{MARKER}\nedited by us")
-    trusted = trusted_comment(pulls, ours)
-    assert (trusted.viewer_did_author, trusted.edited) == (True, True)
-    assert trusted.author == trusted.editor == Actor(type="Bot", id="Bot_github-actions[bot]")
+    found = authored_comment(pulls, ours)
+    assert (found.viewer_did_author, found.edited) == (True, True)
+    assert found.author == found.editor == Actor(type="Bot", id="Bot_github-actions[bot]")
     github.editors[ours.id] = "github-actions"
     github.comments[ours.id]["body"] = f"{MARKER}\nforged"
-    trusted = trusted_comment(pulls, ours)
-    assert (trusted.editor, trusted.comment.body) == (Actor(type="User", id="User_github-actions"), f"{MARKER}\nforged")
+    found = authored_comment(pulls, ours)
+    assert (found.editor, found.comment.body) == (Actor(type="User", id="User_github-actions"), f"{MARKER}\nforged")
     github.editors[ours.id] = None
-    assert (trusted_comment(pulls, ours).edited, trusted_comment(pulls, ours).editor) == (True, None)
+    assert (authored_comment(pulls, ours).edited, authored_comment(pulls, ours).editor) == (True, None)
 
 
 def test_somebody_elses_comment_is_told_apart(github: GitHubStub) -> None:
@@ -410,14 +410,14 @@ def test_somebody_elses_comment_is_told_apart(github: GitHubStub) -> None:
     theirs = pulls.find_comment(7, MARKER)
     assert theirs is not None
     github.comments[theirs.id]["user"] = None
-    trusted = trusted_comment(pulls, theirs)
-    assert (trusted.viewer_did_author, trusted.author, trusted.editor) == (False, None, None)
+    found = authored_comment(pulls, theirs)
+    assert (found.viewer_did_author, found.author, found.editor) == (False, None, None)
 
 
 def test_a_comment_that_is_gone_is_left_out(github: GitHubStub) -> None:
     gone, there, also_gone = (github.add_comment(7, BODY)["id"] for _ in range(3))
     del github.comments[gone], github.comments[also_gone]
-    found = client(github).trusted_comments([f"IC_{id_}" for id_ in (gone, there, also_gone)])
+    found = client(github).authored_comments([f"IC_{id_}" for id_ in (gone, there, also_gone)])
     assert list(found) == [f"IC_{there}"]
 
 
@@ -436,7 +436,7 @@ def test_a_comment_that_is_gone_is_left_out(github: GitHubStub) -> None:
 def test_a_part_of_an_answer_or_odd_json_is_an_error_of_ours(github: GitHubStub, answer: Any) -> None:
     github.faults.append(Fault("POST /graphql", status=200, body=answer))
     with pytest.raises(GitHubError, match="could not read comments"):
-        client(github).trusted_comments(["IC_1"])
+        client(github).authored_comments(["IC_1"])
 
 
 # ---- labels ----------------------------------------------------------------------------------------------------------
