@@ -12,10 +12,9 @@ from dynatus_ci import engine, review
 from dynatus_ci.aws import connection, observe, waits
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.aws.waits import WaitOutcome
-from dynatus_ci.definitions import loader
+from dynatus_ci.definitions import DEFAULT_PATH, loader
 from dynatus_ci.engine import Event, Options
 from dynatus_ci.errors import AwsError, DynatusError, InvalidDefinitions, NoDefinitions, Refused
-from dynatus_ci.inputs import DEFAULT_PATH
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Table
 from dynatus_ci.table.outcome import Outcome, Result, TableResult

@@ -13,6 +13,7 @@ from typing import Any, Final, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from dynatus_ci.aws import endpoints
+from dynatus_ci.definitions import DEFAULT_PATH
 from dynatus_ci.errors import InvalidInput
 from dynatus_ci.text import code, codes, option
 
@@ -39,8 +40,6 @@ class Checking(StrEnum):
     AUTO = "auto"
     NONE = "none"
 
-
-DEFAULT_PATH: Final = "resources/dynamo"
 
 Text: TypeAlias = str | Sequence[str]
 """The text of an input. An option of the command that can be repeated has a list of texts."""

@@ -22,8 +22,8 @@ from dynatus_ci.aws import connection, emulation
 from dynatus_ci.aws.call_errors import CallFailed
 from dynatus_ci.aws.client import Aws
 from dynatus_ci.aws.endpoints import is_aws_endpoint
+from dynatus_ci.definitions import DEFAULT_PATH
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.inputs import DEFAULT_PATH
 from dynatus_ci.table import build
 from dynatus_ci.table.model import Step, Table
 from dynatus_ci.text import code, shorten

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 
+from dynatus_ci.definitions import DEFAULT_PATH
 from dynatus_ci.report.layout import Alert, AlertLine, ReportContext
 from dynatus_ci.table import fit
 from dynatus_ci.table.item_checks import Check
@@ -57,6 +58,6 @@ def _lines(plan: Plan, chosen: Callable[[Check], bool]) -> tuple[AlertLine, ...]
 def _command(plan: Plan, context: ReportContext) -> str:
     """The command that finds the items; what it needs beside this, such as a parameter, its user knows."""
     given = {"environment": context.environment, "region": plan.region, "endpoint-url": plan.endpoint}
-    path = [] if context.path == ReportContext().path else [shlex.quote(visible(context.path))]
+    path = [] if context.path == DEFAULT_PATH else [shlex.quote(visible(context.path))]
     options = [f"--{name} {shlex.quote(visible(value))}" for name, value in given.items() if value]
     return " ".join(["dynatus check", *path, *options, "--show-keys"])

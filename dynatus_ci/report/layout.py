@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from dynatus_ci.definitions import DEFAULT_PATH
 from dynatus_ci.table.model import Risk
 
 SHOWN_ROWS = 20
@@ -51,7 +52,7 @@ class ReportContext:
     """
 
     mode: str = "plan"
-    path: str = "resources/dynamo"
+    path: str = DEFAULT_PATH
     environment: str | None = None
     baseline: str | None = None
     commit: str | None = None

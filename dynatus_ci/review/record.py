@@ -31,7 +31,7 @@ class Scope:
     account: str | None = None
     region: str | None = None
     endpoint: str | None = None
-    path: str = "resources/dynamo"
+    path: str = "."
     prefix: str | None = None
 
     @property
