@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -33,9 +32,6 @@ MOST_REQUESTS_OF_NOOP = 10
 """All requests to GitHub that a run with nothing to do may make."""
 
 _log = logging.getLogger(__name__)
-_EARLIER = "A backup that an earlier run made: "
-# Only lines that begin with our own words count: elsewhere a stranger's value may look like a backup.
-_BACKUP = re.compile(rf"^(?:>   --backup-arn |- {_EARLIER}`)(arn:\S+:table/[\w.-]+/backup/[\w-]+)`?$", re.MULTILINE)
 
 
 def run(job: Job) -> ActionResult:
@@ -75,7 +71,7 @@ def _withdraw_all(job: Job) -> None:
     policy.look_at_tip(patient=True)
     if policy.superseded is None:
         policy.read_reviews()
-    failed = ApplyRun(job, aws, loaded=Loaded(()), plan=plan, policy=policy).mark_used(Result(plan))
+    failed = _mark_used(job, policy, Result(plan))
     if failed:
         raise failed
 
@@ -302,31 +298,20 @@ class ApplyRun:
                 )
             self._policy.history.write_progress(text)
 
+    def _context(self, *, running: bool = False) -> ReportContext:
+        return _context(self._job, self._plan, self._policy, running=running)
+
     def _markdown(self, result: Result, *, running: bool = False) -> str:
         history = self._policy.history
         room = history.room() if history else review.remaining_characters(None)
         return report.markdown(report.result(result, self._context(running=running)), size=report.characters(room))
 
-    def _context(self, *, running: bool = False) -> ReportContext:
-        gate, history = self._policy.gate, self._policy.history
-        approved_by = gate.approved_by(self._plan)
-        named = {arn.partition(":table/")[2]: arn for arn in _BACKUP.findall(history.text_before if history else "")}
-        return replace(
-            self._job.context(),
-            approval=self._policy.approval,
-            comment_url=history.url if history else None,
-            label_on=" and ".join(map(pull_request, gate.sources(self._plan, unapproved=True))),
-            approved_by=approved_by,
-            unreviewed=frozenset(id_ for change in self._plan.tables for id_ in gate.unreviewed(change)),
-            superseded=self._policy.superseded,
-            running=running,
-            notes=tuple(f"{_EARLIER}{code(arn)}" for arn in named.values()),
-        )
-
     # --- when it has ended -------------------------------------------------------------------------------------------
 
     def _end(self, result: Result) -> ActionResult:
-        failed = self.mark_used(result)  # This comes first: a record must be closed even if no report can be written.
+        failed = _mark_used(
+            self._job, self._policy, result
+        )  # This comes first: a record must be closed even if no report can be written.
         view = report.result(result, self._context())
         self._job.show("Result", view)
         ending = ActionResult(
@@ -347,27 +332,47 @@ class ApplyRun:
             if table.error and table.result is result.result:
                 yield ErrorAnnotation(table.error.reason, table.error.message, places.get(table.table))
 
-    def mark_used(self, result: Result) -> GitHubError | None:
-        """Mark the records as used, and write the result into the comment."""
-        history = self._policy.history
-        if history is None:
-            return None
-        left = self._left(result)
-        try:
-            is_open = history.find_open(left)
-        except GitHubError as error:  # The records that were read are closed all the same, and so are all older ones.
-            self._job.annotate(Level.WARNING, error.sentence)
-            is_open = True
-        size = report.characters(history.room(left))
-        text = report.markdown(report.result(result, self._context()), size=size)
-        unchanged = result.result is Outcome.NOOP and not is_open
-        marked = history.mark_used(left, text=None if unchanged else text)
-        for warning in marked.warnings:
-            self._job.annotate(Level.WARNING, warning)
-        return marked.failed
 
-    def _left(self, result: Result) -> Unfinished:
-        """What this run still wants and has not finished."""
-        unread = [change.table for change in self._plan.tables if change.error]
-        differences = (difference for table in result.tables for difference in table.unfinished)
-        return review.unfinished(differences, unread=unread)
+# --- what the run leaves in the comment ------------------------------------------------------------------------------
+
+
+def _context(job: Job, plan: Plan, policy: ApplyPolicy, *, running: bool = False) -> ReportContext:
+    gate, history = policy.gate, policy.history
+    return replace(
+        job.context(),
+        approval=policy.approval,
+        comment_url=history.url if history else None,
+        label_on=" and ".join(map(pull_request, gate.sources(plan, unapproved=True))),
+        approved_by=gate.approved_by(plan),
+        unreviewed=frozenset(id_ for change in plan.tables for id_ in gate.unreviewed(change)),
+        superseded=policy.superseded,
+        running=running,
+        notes=report.earlier_backups(history.text_before) if history else (),
+    )
+
+
+def _mark_used(job: Job, policy: ApplyPolicy, result: Result) -> GitHubError | None:
+    """Mark the records as used, and write the result into the comment."""
+    history = policy.history
+    if history is None:
+        return None
+    left = _left(result)
+    try:
+        is_open = history.find_open(left)
+    except GitHubError as error:  # The records that were read are closed all the same, and so are all older ones.
+        job.annotate(Level.WARNING, error.sentence)
+        is_open = True
+    size = report.characters(history.room(left))
+    text = report.markdown(report.result(result, _context(job, result.plan, policy)), size=size)
+    unchanged = result.result is Outcome.NOOP and not is_open
+    marked = history.mark_used(left, text=None if unchanged else text)
+    for warning in marked.warnings:
+        job.annotate(Level.WARNING, warning)
+    return marked.failed
+
+
+def _left(result: Result) -> Unfinished:
+    """What a run still wants and has not finished."""
+    unread = [change.table for change in result.plan.tables if change.error]
+    differences = (difference for table in result.tables for difference in table.unfinished)
+    return review.unfinished(differences, unread=unread)

@@ -151,7 +151,11 @@ def ids(change: TableChange) -> set[str]:
 
 
 def key(step: Step) -> str:
-    """What a step has in common with the same step of the next plan."""
+    """What a step has in common with the same step of the next plan.
+
+    The reason is part of it: several steps of one operation can serve the same difference, such as the stream off, then
+    on with another view.
+    """
     return f"{step.operation} {sorted(step.differences)} {step.reason}"
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dynatus_ci.errors import DynatusError, Fault
 from dynatus_ci.report import (
     apply_report,
+    backups,
     check_report,
     console,
     cutting,
@@ -49,6 +50,7 @@ __all__ = [
     "check",
     "difference",
     "drift",
+    "earlier_backups",
     "error",
     "faults",
     "faults_text",
@@ -69,6 +71,11 @@ def plan(plan: Plan, context: ReportContext) -> Report:
 def result(result: Result, context: ReportContext) -> Report:
     """What an apply did, or how far it has come (`context.running`)."""
     return finishing.finish(apply_report.build(result, context), result.plan, context)
+
+
+def earlier_backups(comment: str) -> tuple[str, ...]:
+    """The backups that our comment names, as notes for the report that takes its place."""
+    return backups.earlier(comment)
 
 
 def check(plan: Plan, context: ReportContext, *, answers: Mapping[str, Sequence[Answers]] | None = None) -> Report:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.report import finishing, grouping, plan_report, wording
+from dynatus_ci.report import backups, finishing, grouping, plan_report, wording
 from dynatus_ci.report.layout import Alert, AlertLine, FooterItem, Report, ReportContext, Row, Section, StepLine
 from dynatus_ci.report.safe_markdown import link
 from dynatus_ci.report.wording import Consequence
@@ -17,7 +16,7 @@ from dynatus_ci.table.model import Action, TableChange
 from dynatus_ci.table.origins import keep_items, keep_steps
 from dynatus_ci.table.outcome import Outcome, Result, Status, StepResult, TableResult
 from dynatus_ci.table.plans import Plan
-from dynatus_ci.text import code, option, plural, span, visible
+from dynatus_ci.text import code, option, plural, span
 
 _MARKS = {
     Outcome.FAILED: "🔴",
@@ -77,7 +76,7 @@ def _running(result: Result, context: ReportContext) -> Report:
         plan_report.build(result.plan, context),
         title=finishing.title("apply", context, f"running, {number}"),
         intro=plan_report.counts(result.plan),
-        alerts=tuple(_backups(result, context)),
+        alerts=tuple(backups.alert(result, context)),
         verdict="",
         next=("Nothing to do: apply is running.",),
         next_link=FooterItem("Open the run", url=link(context.run_url or "")),
@@ -139,7 +138,7 @@ def _alerts(result: Result, context: ReportContext) -> Iterator[Alert]:
     waiting = [_pending(table) for table in result.tables if table.result is Outcome.PENDING]
     if waiting:
         yield Alert("WARNING", "Pending", tuple(map(AlertLine, waiting)))
-    yield from _backups(result, context)
+    yield from backups.alert(result, context)
 
 
 def _items_in_copies(result: Result) -> Iterator[Alert]:
@@ -223,31 +222,6 @@ def _took(table: TableResult) -> str:
 
 def _until(table: TableResult) -> str:
     return f" It can resume at {_moment(table.resume_at)}." if table.resume_at else ""
-
-
-def _backups(result: Result, context: ReportContext) -> Iterator[Alert]:
-    """The backups that this run made, with the command that restores each under another name."""
-    lines = tuple(
-        AlertLine(
-            f"{code(table.table)}: {code(table.backup)}",
-            (_restore(table.table, table.backup, result.plan, context=context),),
-        )
-        for table in result.tables
-        if table.backup
-    )
-    hidden_account = any("${ACCOUNT}" in copied for line in lines for copied in line.copy)
-    head = ("ACCOUNT=$(aws sts get-caller-identity --query Account --output text)",) if hidden_account else ()
-    if lines:
-        yield Alert("IMPORTANT", "Backups", lines, ask="To restore:", language="sh", copy_head=head)
-
-
-def _restore(table: str, backup: str, plan: Plan, *, context: ReportContext) -> str:
-    arn = shlex.quote(visible(backup))
-    if context.in_github and not arn.startswith("'"):
-        arn = re.sub(r":\d{12}:", ":${ACCOUNT}:", arn)
-    options = {"region": plan.region, "endpoint-url": plan.endpoint, "target-table-name": f"{table}-restored"}
-    arguments = [f"--{name} {shlex.quote(visible(value))}" for name, value in options.items() if value]
-    return " \\\n  ".join(["aws dynamodb restore-table-from-backup", *arguments, f"--backup-arn {arn}"])
 
 
 def _next(result: Result, context: ReportContext) -> Iterator[str]:

@@ -421,6 +421,16 @@ def test_a_running_apply_names_its_backup_before_anything_goes() -> None:
     assert "--backup-arn arn:aws:dynamodb:eu-west-1:${ACCOUNT}:table/orders/backup/" in shown
 
 
+def test_the_next_apply_finds_every_backup_that_a_comment_names_and_names_it_again() -> None:
+    first = report.markdown(report.result(running(), replace(APPLY, running=True)))
+    notes = report.earlier_backups(first)
+    assert len(notes) == first.count("--backup-arn ")
+    assert all("table/orders/backup/" in note for note in notes)
+    second = report.markdown(report.result(Result(RED, (), Outcome.SUPERSEDED), replace(APPLY, notes=notes)))
+    assert report.earlier_backups(second) == notes
+    assert report.earlier_backups(f"- `users`: {notes[0]}\n> - {notes[0]}") == ()  # where a stranger's value may stand
+
+
 def test_a_superseded_apply_names_the_commit_that_applies() -> None:
     why = review.superseded("c" * 40, tip="abcdef0123456", read={"a": "1"}, there={}, here={"a": "1"})
     shown = report.markdown(report.result(Result(RED, (), Outcome.SUPERSEDED), replace(APPLY, superseded=why)))
