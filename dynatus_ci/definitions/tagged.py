@@ -46,7 +46,7 @@ class Budget:
 
     left: int = MOST_TEXT
 
-    def parse(self, size: int) -> bool:
+    def spend(self, size: int) -> bool:
         """Use some of it; False where there is not enough."""
         self.left -= size
         return self.left >= 0
@@ -192,7 +192,7 @@ class _Resolver:
         return Node(FormKind.STRING, "".join(texts), node.start, node.end)
 
     def _spend(self, node: Node, size: int) -> None:
-        if not self._scope.budget.parse(size):
+        if not self._scope.budget.spend(size):
             message = f"All `#join` and `#param` together make more than {MOST_TEXT:,} characters."
             raise _Wrong(node.value, message, code="too-large")
 

@@ -343,6 +343,5 @@ def _explained(problem: str, context: str, character: str) -> tuple[str, str | N
     for part, message, hint in _EXPLAINED:
         if part in problem:
             return message, hint
-    return "This is not YAML.", f"The parser says {code(shorten(problem, 80))} {shorten(context, 80)}.".replace(
-        " .", "."
-    )
+    where = f" {shorten(context, 80)}" if context else ""
+    return "This is not YAML.", f"The parser says {code(shorten(problem, 80))}{where}."

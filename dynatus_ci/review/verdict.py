@@ -56,7 +56,7 @@ def verdict(plan: Plan, approved: Collection[str], *, recorded: bool) -> Verdict
         recorded: Whether a comment holds its record, so that the label can approve it. Only then is a plan red because
             something destructive is not approved.
     """
-    errors = {change.table: Refusal(c.message, c.reason) for change in plan.tables if (c := change.error)}
+    errors = {change.table: Refusal(error.message, error.reason) for change in plan.tables if (error := change.error)}
     if errors:
         return Verdict(Outcome.FAILED, errors)
     blocked = {change.table: refusal for change in plan.tables if (refusal := gate.always_refused(change))}

@@ -127,11 +127,11 @@ class Digests:
 
     def repeated(self) -> int:
         """How many digests stand beside one that is equal."""
-        count = 0
-        for keys_, values in zip(self._keys, self._values, strict=True):
-            pairs = list(zip(keys_, values, strict=True))
-            count += sum(before == after for before, after in pairwise(pairs))
-        return count
+        return sum(
+            before == after
+            for bucket in zip(self._keys, self._values, strict=True)
+            for before, after in pairwise(zip(*bucket, strict=True))
+        )
 
     def mark(self, digest: Digest) -> Match:
         """Note that the other table has an item, and say how it compares."""

@@ -44,8 +44,8 @@ def missing_facts(desired: Table, actual: Table | None, facts: AccountFacts) -> 
     comparison = sides.of(desired, actual, facts)
     goes = comparison.actual is not None and (desired.absent or any(recreating(comparison)))
     base = sides.missing(comparison) if goes else comparison
-    if restore_from.unread_backup(comparison):
-        return MissingFacts(backup=restore_from.unread_backup(comparison))
+    if backup := restore_from.unread_backup(comparison):
+        return MissingFacts(backup=backup)
     if restore_from.wanted(comparison):
         base = sides.restored(comparison)
     before = base  # of a table that is only expected, nothing more has to be known of its source

@@ -17,8 +17,6 @@ from dynatus_ci.table.validation.shapes import Choice, Flag, Structure, Text
 from dynatus_ci.text import code
 
 OFF: Value = {"Enabled": False}
-
-
 MANAGED_KEY = "alias/aws/dynamodb"
 """The alias of the key that AWS manages. Its policy lets everybody in the account use it through DynamoDB."""
 

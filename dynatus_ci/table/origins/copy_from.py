@@ -73,9 +73,8 @@ def stage(comparison: Comparison) -> CopyStage:
         return CopyStage.MISSING
     if not comparison.endpoint.keeps_tags:
         # Nobody can say there that a copy is complete, so the tables are compared each time.
-        facts, gone = comparison.facts, comparison.desired.at(PATH) in comparison.facts.sources
-        done = facts.copied or is_copied(comparison) or (gone and live_source(comparison) is None)
-        return CopyStage.DONE if done else CopyStage.COPYING
+        has_all = comparison.facts.copied or is_copied(comparison) or _source_is_gone(comparison)
+        return CopyStage.DONE if has_all else CopyStage.COPYING
     if not comparison.actual.manages(NAME):
         return CopyStage.NOT_KNOWN
     if marked := frozenset(comparison.actual.at(PATH)):
@@ -120,9 +119,13 @@ def must_look_for_exports(comparison: Comparison) -> bool:
 
 def is_imported(comparison: Comparison) -> bool:
     """Whether AWS makes the table, which is missing, of an export. Not of a source that is known to be gone."""
-    sources, name = comparison.facts.sources, comparison.desired.at(PATH)
-    gone = name in sources and sources[name] is None
-    return comparison.actual is None and through_s3.wanted(comparison) and not gone
+    return comparison.actual is None and through_s3.wanted(comparison) and not _source_is_gone(comparison)
+
+
+def _source_is_gone(comparison: Comparison) -> bool:
+    """Whether the source was looked up, and is not there."""
+    name, sources = comparison.desired.at(PATH), comparison.facts.sources
+    return name in sources and sources[name] is None
 
 
 def left_to_read(comparison: Comparison) -> Table | None:
@@ -208,7 +211,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
     where = stage(comparison)
     if where is CopyStage.DONE and comparison.endpoint.keeps_tags:
         copied = comparison.actual_at((NAME, COPIED))
-        if copied.rpartition("@")[0] != tags.owner(name, "").rpartition("@")[0]:
+        if not tags.is_owner(copied, name):
             yield f"The table was filled from {code(copied)}, and a table is filled only once."
     if where not in UNFILLED or source is None:
         return

@@ -163,10 +163,12 @@ def estimate(source: Table, target: Table, *, checked: bool, rate: int | None = 
 
 
 def _a_second(table: Table, kind: str, on_demand: int) -> int:
+    """The units that a table has in a second; `on_demand` is what one on demand takes at once."""
     units = table.at(("ProvisionedThroughput", f"{kind}CapacityUnits"))
-    provisioned = table.provisioned and units
-    limit = table.at(("OnDemandThroughput", f"Max{kind}RequestUnits"))
-    return int(units if provisioned else min(on_demand, limit) if limit and limit > 0 else on_demand)
+    if table.provisioned and units:
+        return int(units)
+    limit = table.at(("OnDemandThroughput", f"Max{kind}RequestUnits")) or -1  # -1 is no limit
+    return min(on_demand, limit) if limit > 0 else on_demand
 
 
 # --- what was found --------------------------------------------------------------------------------------------------

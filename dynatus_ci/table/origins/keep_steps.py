@@ -68,7 +68,8 @@ def into_copy(comparison: Comparison, create: Step, ids: tuple[str, ...]) -> Ite
     if where is KeepStage.TO_COPY:
         yield replace(_create(comparison, create), after=ids)
     if _is_of_an_earlier_run(comparison):
-        yield replace(_untag(comparison, COMPLETE, "note that the copy may not be complete any more"), after=ids)
+        reason = "note that the copy may not be complete any more"
+        yield replace(_set_tag(comparison, COMPLETE, None, reason), after=ids)
     if memory.staged != keep_items.both(comparison):
         yield replace(_copy(comparison, back=False), after=ids)
 
@@ -100,7 +101,7 @@ def align(comparison: Comparison, ids: tuple[str, ...]) -> Iterator[Step]:
     marked = keep_items.is_complete(comparison) and not _is_of_an_earlier_run(comparison)
     if comparison.endpoint.keeps_tags and not marked:
         reason = f"note in a tag that {copy} has all items"
-        yield replace(_tagged(comparison, "TagResource", reason, {COMPLETE: _mark(comparison)}), after=ids)
+        yield replace(_set_tag(comparison, COMPLETE, keep_items.mark(comparison), reason), after=ids)
 
 
 def _create(comparison: Comparison, create: Step) -> Step:
@@ -113,8 +114,9 @@ def _create(comparison: Comparison, create: Step) -> Step:
     expects: dict[Path, Value] = {(): {}}
     if comparison.endpoint.keeps_tags:
         own = [tag for tag in taken.get(tags.Tags.name, []) if tag["Key"] != ITEMS_FROM]
-        taken[tags.Tags.name] = [*own, {"Key": COPY_OF, "Value": _mark(comparison)}]
-        expects[tags.Tags.name, COPY_OF] = _mark(comparison)
+        mark = keep_items.mark(comparison)
+        taken[tags.Tags.name] = [*own, {"Key": COPY_OF, "Value": mark}]
+        expects[tags.Tags.name, COPY_OF] = mark
     return Step(
         operation="CreateTable",
         parameters={"TableName": copy, **_schema(comparison), "BillingMode": "PAY_PER_REQUEST", **taken},
@@ -175,7 +177,7 @@ def ending(comparison: Comparison, others: tuple[str, ...] = ()) -> Iterator[Ste
     where, copy = keep_items.stage(comparison), keep_items.staging_name(comparison.name)
     if where in {*KEEPS, KeepStage.TO_BUILD, KeepStage.FILLING}:
         if comparison.endpoint.keeps_tags:
-            step = _untag(comparison, ITEMS_FROM, "note that the table has all items")
+            step = _set_tag(comparison, ITEMS_FROM, None, "note that the table has all items")
             yield replace(step, after=others)
     elif where is not KeepStage.LEFT_OVER:
         return
@@ -208,10 +210,6 @@ def _ids(comparison: Comparison) -> tuple[str, ...]:
     return served(KeepItems().differences(comparison))
 
 
-def _mark(comparison: Comparison) -> str:
-    return keep_items.mark(comparison)
-
-
 def _copy(comparison: Comparison, *, back: bool) -> Step:
     table, copy = comparison.name, keep_items.staging_name(comparison.name)
     cost = keep_items.estimate(comparison)
@@ -228,19 +226,14 @@ def _copy(comparison: Comparison, *, back: bool) -> Step:
     )
 
 
-def _untag(comparison: Comparison, key: str, reason: str) -> Step:
-    return _tagged(comparison, "UntagResource", reason, {key: None})
-
-
-def _tagged(comparison: Comparison, operation: str, reason: str, wanted: Mapping[str, str | None]) -> Step:
-    """A step that sets or removes a tag of the copy, or the mark of the table."""
-    ((key, value),) = wanted.items()
+def _set_tag(comparison: Comparison, key: str, value: str | None, reason: str) -> Step:
+    """Set a tag of the copy, or the mark of the table; None removes it."""
     of_table = key == ITEMS_FROM
     change = {"TagKeys": [key]} if value is None else {"Tags": [{"Key": key, "Value": value}]}
     arn = _arn(comparison, comparison.name if of_table else keep_items.staging_name(comparison.name))
     path: Path = (NAME, key) if of_table else (tags.Tags.name, key)
     return Step(
-        operation=operation,
+        operation="UntagResource" if value is None else "TagResource",
         parameters={"ResourceArn": arn, **change},
         reason=reason,
         differences=_ids(comparison),

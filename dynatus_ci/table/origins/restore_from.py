@@ -29,7 +29,10 @@ from dynatus_ci.text import code, codes, plural, quoted
 NAME = "RestoreFrom"
 PATH = (NAME,)
 OPERATION = "RestoreTableFromBackup"
-ARN = r"arn:(aws[a-z-]*):dynamodb:([a-z0-9-]+):(\d{12}):table/([a-zA-Z0-9_.-]{3,255})/backup/([0-9a-z-]+)"
+ARN = (
+    r"arn:(?P<partition>aws[a-z-]*):dynamodb:[a-z0-9-]+:(?P<account>\d{12}):"
+    r"table/[a-zA-Z0-9_.-]{3,255}/backup/[0-9a-z-]+"
+)
 SECONDS = (80, None)
 """How long a restore takes: the fastest that was measured, of a table with one item. Nobody knows the most."""
 UNDER_WAY = "The table is being restored from the backup now. Apply waits for that, then it does the rest."
@@ -201,9 +204,8 @@ def info(comparison: Comparison) -> TableInfo:
     if comparison.info:
         return replace(comparison.info, status="ACTIVE")
     found = comparison.facts.backup or Backup()
-    partition, _, account, *_ = (
-        match.groups() if (match := re.fullmatch(ARN, comparison.desired.at(PATH))) else [""] * 3
-    )
+    match = re.fullmatch(ARN, comparison.desired.at(PATH))
+    partition, account = match.group("partition", "account") if match else ("", "")
     arn = f"arn:{partition}:dynamodb:{comparison.endpoint.region}:{account}:table/{comparison.name}"
     return TableInfo(table_id="", arn=arn, status="ACTIVE", items=found.items, bytes=found.bytes)
 
