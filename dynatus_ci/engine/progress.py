@@ -136,6 +136,10 @@ class RetryState:
         """Put a step's differences off until a moment."""
         self.deferred |= dict.fromkeys(step.differences, until)
 
+    def has_deferred(self, step: Step) -> bool:
+        """Whether a step was put off."""
+        return any(identity in self.deferred for identity in step.differences)
+
     def rest(self, step: Step, now: float) -> float:
         """For how many seconds from now a step must not be sent; 0 if it may be."""
         return max([0, *(self.deferred[identity] - now for identity in step.differences if identity in self.deferred)])

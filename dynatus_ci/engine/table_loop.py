@@ -36,7 +36,6 @@ class TableLoop:
 
     def __init__(self, run: EngineRun, desired: Table, planned: TableChange, cache: observe.FactCache) -> None:
         self._table = TableRun(run, desired, planned, cache)
-        self._cache = cache
 
     def run(self) -> TableResult:
         """Make the table agree with its definition, or say why not."""
@@ -107,9 +106,9 @@ class TableLoop:
         """What there is to do now; ends the table where the plan has an error or a refusal."""
         table = self._table
         read = table.take_answers()
-        actual, facts = self._cache.observe(table.desired, table.memory, read)
+        actual, facts = table.cache.observe(table.desired, table.memory, read)
         if waiting.for_staging(table, facts) or waiting.for_transfer(table, actual, facts):
-            actual, facts = self._cache.observe(table.desired, table.memory)
+            actual, facts = table.cache.observe(table.desired, table.memory)
         table.facts = facts
         change = copy_order.in_order(planner.change(table.desired, actual, facts), table.run.copies)
         if actual:
@@ -179,7 +178,7 @@ class TableLoop:
             return {}
         table = self._table
         managed = {path: status for path, status in actual.transitions.items() if _managed(table.desired, path)}
-        ready = (step for step in change.steps if not table.retries.rest(step, 0))
+        ready = (step for step in change.steps if not table.retries.has_deferred(step))
         blocking = (order.in_the_way(step, actual.transitions) for step in ready)
         return {path: status for transitions in (managed, *blocking) for path, status in transitions.items()}
 
