@@ -1,4 +1,4 @@
-"""The parameters of CreateTable.
+"""The parameters of CreateTable, and how long it takes to create a table and to delete one.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
 """
@@ -9,6 +9,11 @@ from dynatus_ci.table import model
 from dynatus_ci.table.aspects import indexes, keys, throughput
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.model import GLOBAL, Value
+
+SECONDS = (2, 22)
+"""[least, most] until a new table is ACTIVE."""
+SECONDS_TO_DELETE = (4, 6)
+"""[least, most] until a deleted table is gone."""
 
 
 def bare(comparison: Comparison) -> dict[str, Value]:

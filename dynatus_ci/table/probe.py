@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dynatus_ci.errors import Refusal
-from dynatus_ci.table import names
+from dynatus_ci.table import create_table, names
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.policy import Policy
 from dynatus_ci.table.aspects.tags import MOST, OURS, Tags, is_owner, owner
@@ -100,7 +100,7 @@ def _delete(comparison: Comparison, reason: str, differences: tuple[str, ...]) -
         differences=differences,
         expects=gone,
         waits_for="it is gone",
-        seconds=(4, 6),
+        seconds=create_table.SECONDS_TO_DELETE,
         target=Target.PROBE,
     )
 

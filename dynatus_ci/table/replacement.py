@@ -76,7 +76,7 @@ def create_step(comparison: Comparison, differences: tuple[Difference, ...], uns
         differences=tuple(difference.id for difference in served),
         expects={(): {}, **{(GLOBAL, name): {} for name in comparison.desired.indexes()}},
         waits_for="table and indexes ACTIVE",
-        seconds=(2, 22),
+        seconds=create_table.SECONDS,
     )
 
 
@@ -170,7 +170,7 @@ def steps(comparison: Comparison, differences: tuple[Difference, ...], *, new: t
         differences=ids,
         expects={(): None},
         waits_for="table gone",
-        seconds=(4, 6),
+        seconds=create_table.SECONDS_TO_DELETE,
         after=keep_steps.served(differences),
     )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from dynatus_ci.errors import Refusal
-from dynatus_ci.table import items, names
+from dynatus_ci.table import create_table, items, names
 from dynatus_ci.table.aspects import keys, recreating, tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.facts import Emptiness, StagingTable, TableIds
@@ -33,8 +33,8 @@ COMPLETE = "dynatus:copy-complete"
 ITEMS_FROM = "dynatus:items-from"
 READ_AGAIN = 4
 """How often the second comparison reads all items, in eventually consistent scans: both tables, consistently."""
-AWAY = (6, 28)
-"""Seconds, [least, most], that it takes to delete a table and create it again."""
+AWAY = create_table.SECONDS_TO_DELETE[0] + create_table.SECONDS[0]
+"""The fewest seconds that it takes to delete a table and create it again."""
 
 
 # --- names and tags --------------------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ def _duration(comparison: Comparison, cost: Cost) -> Iterator[str]:
         f"{copied} That takes about {span(cost.seconds)} or more, and uses about "
         f"{plural(cost.read_units, 'read unit')} and {plural(cost.write_units, 'write unit')}{index}."
     )
-    yield f"For about {span(AWAY[0] + cost.back)} or more of that time, the table does not exist or is incomplete."
+    yield f"For about {span(AWAY + cost.back)} or more of that time, the table does not exist or is incomplete."
 
 
 def left_notes(comparison: Comparison) -> Iterator[str]:
@@ -315,7 +315,7 @@ class Cost:
     @property
     def seconds(self) -> int:
         """Seconds of the whole change: copy, compare, replace, and copy back."""
-        return self.there + self.again + AWAY[0] + self.back
+        return self.there + self.again + AWAY + self.back
 
 
 def estimate(comparison: Comparison) -> Cost:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import takewhile
 
-from dynatus_ci.table import arns
+from dynatus_ci.table import arns, create_table
 from dynatus_ci.table.aspects import keys, tags
 from dynatus_ci.table.aspects.base import Comparison
 from dynatus_ci.table.aspects.encryption import Encryption
@@ -124,7 +124,7 @@ def _create(comparison: Comparison, create: Step) -> Step:
         differences=_ids(comparison),
         expects=expects,
         waits_for="it is ACTIVE",
-        seconds=(2, 22),
+        seconds=create_table.SECONDS,
         aspect=NAME,
         target=Target.STAGING,
     )
@@ -189,7 +189,7 @@ def ending(comparison: Comparison, others: tuple[str, ...] = ()) -> Iterator[Ste
         differences=_ids(comparison),
         expects=gone,
         waits_for="it is gone",
-        seconds=(4, 6),
+        seconds=create_table.SECONDS_TO_DELETE,
         aspect=NAME,
         after=others,
         target=Target.STAGING,
