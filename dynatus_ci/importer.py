@@ -64,7 +64,7 @@ class _Import:
     out_dir: Path
     table_prefix: str
     ask_owner: bool
-    written: Format
+    file_format: Format
 
 
 def import_tables(
@@ -74,7 +74,7 @@ def import_tables(
     out_dir: Path,
     table_prefix: str = "",
     ask_owner: bool = False,
-    written: Format = formats.EDN,
+    file_format: Format = formats.EDN,
 ) -> tuple[Imported, ...]:
     """Write a file for each actual table whose name matches a pattern.
 
@@ -85,7 +85,7 @@ def import_tables(
         table_prefix: Only tables whose name begins with this. The files have the rest of the name, so that a plan with
             the same prefix finds their tables.
         ask_owner: Ask CloudFormation which stack owns each table, and say so in its file, if the format has comments.
-        written: The format of the files.
+        file_format: The format of the files.
 
     Returns:
         The patterns that match no table, then the tables in name order. A failed table does not stop the others.
@@ -110,7 +110,7 @@ def import_tables(
         out_dir=out_dir,
         table_prefix=table_prefix,
         ask_owner=ask_owner,
-        written=written,
+        file_format=file_format,
     )
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
         imported = list(pool.map(lambda name: _import(how, name), matching))
@@ -211,16 +211,16 @@ def _path(name: str, how: _Import) -> Path:
     """The path of the table's file. A leading dot gets a `_` before it: hidden files are not read."""
     if not re.fullmatch(r"[a-zA-Z0-9_.-]+", name):
         raise InvalidInput(f"{code(quoted(name))} is not a table name of DynamoDB, so it cannot be the name of a file.")
-    return how.out_dir / f"{'_' * name.startswith('.')}{name}{how.written.suffixes[0]}"
+    return how.out_dir / f"{'_' * name.startswith('.')}{name}{how.file_format.suffixes[0]}"
 
 
 def _write(how: _Import, table: Table, owner: Owner | None, facts: AccountFacts) -> Path:
     """Write the table's file, and delete it again if it does not describe the table exactly."""
     named = replace(table, name=table.name.removeprefix(how.table_prefix))
     path = _path(named.name, how)
-    _refuse_other_format(path, how.written)
-    comment = f"{how.written.comment} Owned by {owner}.\n" if owner and how.written.comment else ""
-    text = comment + writer.text(named, how.written)
+    _refuse_other_format(path, how.file_format)
+    comment = f"{how.file_format.comment} Owned by {owner}.\n" if owner and how.file_format.comment else ""
+    text = comment + writer.text(named, how.file_format)
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -236,12 +236,12 @@ def _write(how: _Import, table: Table, owner: Owner | None, facts: AccountFacts)
     return path
 
 
-def _refuse_other_format(path: Path, written: Format) -> None:
+def _refuse_other_format(path: Path, file_format: Format) -> None:
     """Refuse to define a table twice: there is a file with its name in another format."""
     for suffix in SUFFIXES:
-        other = path.with_name(path.name.removesuffix(written.suffixes[0]) + suffix)
+        other = path.with_name(path.name.removesuffix(file_format.suffixes[0]) + suffix)
         if other != path and os.path.lexists(other):
-            raise InvalidInput(f"{code(str(other))} exists, so no {written.name} was written beside it.")
+            raise InvalidInput(f"{code(str(other))} exists, so no {file_format.name} was written beside it.")
 
 
 def _verify(how: _Import, table: Table, path: Path, facts: AccountFacts) -> None:

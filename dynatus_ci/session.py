@@ -118,13 +118,13 @@ def useless_patterns(plan: Plan, patterns: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def sources(faults: Iterable[Fault], root: Path = Path()) -> dict[str, str]:
+def texts(faults: Iterable[Fault], root: Path = Path()) -> dict[str, str]:
     """File with a fault → its text. A file that `files.read` does not accept any more is left out."""
-    texts = {}
+    found = {}
     for name in dict.fromkeys(fault.place.file for fault in faults if fault.place):
         with suppress(InvalidDefinitions):
-            texts[name] = files.read(files.File(name, root / name)).decode("utf-8", "replace")
-    return texts
+            found[name] = files.read(files.File(name, root / name)).decode("utf-8", "replace")
+    return found
 
 
 def read(path: PurePath, *, name: str, root: Path | None = None) -> Plan:

@@ -175,13 +175,13 @@ def progress() -> Iterator[OnEvent]:
     with Progress(*columns, console=console, transient=True) as shown:
         tasks: dict[str, TaskID] = {}
 
-        def told(event: Event) -> None:
+        def show_event(event: Event) -> None:
             if event.table not in tasks:
                 tasks[event.table] = shown.add_task("", total=None)
             drawn = "" if event.done is None else f"  {_bar(event.done)}"
             shown.update(tasks[event.table], description=visible(f"{event.table}{drawn}  {spoken(event.text)}"))
 
-        yield told
+        yield show_event
 
 
 def _lines(event: Event) -> None:

@@ -269,7 +269,7 @@ class ApplyRun:
     def _announce(self, plan: Plan) -> None:
         """Let the comment say that the run is under way. If GitHub refuses that, nothing runs."""
         if history := self._policy.history:
-            history.set_main(self._policy.gate.sources(plan))
+            history.set_main(self._policy.gate.pull_requests(plan))
         self._write_progress(Result(plan))
         self._policy.use_new_records()
         self._announced = True
@@ -342,7 +342,7 @@ def _context(job: Job, plan: Plan, policy: ApplyPolicy, *, running: bool = False
         job.context(),
         approval=policy.approval,
         comment_url=history.url if history else None,
-        label_on=" and ".join(map(pull_request, gate.sources(plan, unapproved=True))),
+        label_on=" and ".join(map(pull_request, gate.pull_requests(plan, unapproved=True))),
         approved_by=gate.approved_by(plan),
         unreviewed=frozenset(id_ for change in plan.tables for id_ in gate.unreviewed(change)),
         superseded=policy.superseded,

@@ -54,6 +54,6 @@ def show_faults(job: Job, invalid: InvalidDefinitions) -> Report:
     """Show all faults: as annotations, in the log and in the summary; the report of them, for a comment too."""
     for fault in invalid.faults:
         job.annotate(Level.ERROR, fault.sentence, place=fault.place, title=fault.code)
-    view = report.faults(invalid.faults, job.context(), sources=session.sources(invalid.faults, job.run.workspace))
+    view = report.faults(invalid.faults, job.context(), texts=session.texts(invalid.faults, job.run.workspace))
     job.show("Faults in the definitions", view, log=report.faults_text(invalid.faults, job.context()))
     return view

@@ -52,8 +52,8 @@ def validate(options: argparse.Namespace) -> int:
     if options.format == "json":
         terminal.show_json({"format": FORMAT, "faults": [fault.to_dict() for fault in faults]})
     elif options.format == "markdown":
-        sources = session.sources(faults)
-        view = report.faults(faults, context, sources=sources, definitions=len(tables))
+        texts = session.texts(faults)
+        view = report.faults(faults, context, texts=texts, definitions=len(tables))
         show(report.markdown(view))
     else:
         show_faults(options, faults, stream=sys.stdout)
@@ -71,7 +71,7 @@ def show_faults(options: argparse.Namespace, faults: Sequence[Fault], *, stream:
     if not faults:
         return
     width = terminal.look(stream, options.color).width or 0
-    view = report.faults(faults, ReportContext(path=""), sources=session.sources(faults), width=width)
+    view = report.faults(faults, ReportContext(path=""), texts=session.texts(faults), width=width)
     if width:
         _write(options, view, stream)
     else:
@@ -153,12 +153,12 @@ def check(options: argparse.Namespace) -> int:
     planning = _planning(options, mode="plan")
     tables, aws, stop = planning.tables(), planning.connect(), Stop(impatient=True)
     answers: defaultdict[str, list[Answers]] = defaultdict(list)
-    with terminal.progress() as told, stop.listening():
+    with terminal.progress() as on_event, stop.listening():
         fitting = engine.Fitting(
             aws,
             limits=ScanLimits(keys=options.show_keys),
             stop=stop.flag,
-            on_read=_reporting(told),
+            on_read=_reporting(on_event),
             on_answers=lambda table, found: answers[table].append(found),
         )
         planned = engine.plan(aws, tables, options=planning.options, fitting=fitting)
@@ -170,7 +170,7 @@ def check(options: argparse.Namespace) -> int:
     return 0 if fits and known else 1
 
 
-def _reporting(told: OnEvent) -> OnRead:
+def _reporting(on_event: OnEvent) -> OnRead:
     """Say how far the reading of each table has come."""
     from dynatus_ci.engine import Event, ItemProgress  # noqa: PLC0415  # see the top
 
@@ -178,7 +178,7 @@ def _reporting(told: OnEvent) -> OnRead:
 
     def read(table: str, items: int, about: int) -> None:
         if table not in tables:
-            tables[table] = ItemProgress(lambda kind, text, done: told(Event(kind, table, text, done=done)), about)
+            tables[table] = ItemProgress(lambda kind, text, done: on_event(Event(kind, table, text, done=done)), about)
         tables[table]("read", items)
 
     return read
@@ -256,14 +256,14 @@ def _run(planning: Planning, tables: Sequence[Table], *, aws: Aws, planned: Plan
 
     stop = Stop(impatient=True)
     stop.applying = True
-    with terminal.progress() as told, stop.listening():
+    with terminal.progress() as on_event, stop.listening():
         return engine.apply(
             aws,
             tables,
             plan=planned,
             refusal=gate.refusal,
             options=planning.options,
-            on_event=told,
+            on_event=on_event,
             stop=stop.flag,
         )
 
@@ -282,7 +282,7 @@ def import_(options: argparse.Namespace) -> int:
         out_dir=Path(options.folder),
         table_prefix=planning.inputs.table_prefix,
         ask_owner=options.owner,
-        written=formats.named(options.written),
+        file_format=formats.named(options.file_format),
     )
     for table in imported:
         if table.error:

@@ -261,7 +261,7 @@ def _import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", dest="folder", metavar="DIR", required=True, help=text)
     names = [each.name.lower() for each in formats.FORMATS]
     text = f"the format of the files (default: {names[0]})"
-    parser.add_argument("--format", dest="written", choices=names, default=names[0], help=text)
+    parser.add_argument("--format", dest="file_format", choices=names, default=names[0], help=text)
     parser.add_argument("--owner", action="store_true", help="ask CloudFormation which stack owns each table")
     prefix = "only tables whose name begins so; the files leave this beginning out"
     _add(parser, *_ACCOUNT, "table-prefix", texts={"table-prefix": prefix})

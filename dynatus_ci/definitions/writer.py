@@ -19,14 +19,14 @@ INSIGHTS = indexes.INSIGHTS.name
 UNWRITTEN = frozenset({"WarmThroughput"})
 
 
-def text(table: Table, written: Format = EDN) -> str:
+def text(table: Table, file_format: Format = EDN) -> str:
     """An actual table as the text of a definition file in a format.
 
     Args:
         table: The table from `build.actual`, with all aspects that were read.
-        written: The format.
+        file_format: The format.
     """
-    return written.write(definition(table)) + "\n"
+    return file_format.write(definition(table)) + "\n"
 
 
 def definition(table: Table) -> dict[str, Value]:

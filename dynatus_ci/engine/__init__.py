@@ -94,7 +94,7 @@ def plan(
         conflicts = emulation.case_conflicts(table.name for table in tables)
         changes = [_case_conflict(change, conflicts) for change in changes]
     copies = _copies(aws, tables, changes)
-    changes = source_deletion.told([copy_order.in_order(change, copies) for change in changes], fitting)
+    changes = source_deletion.with_notes([copy_order.in_order(change, copies) for change in changes], fitting)
     planned = Plan(
         tables=tuple(sorted(changes, key=lambda change: change.table)),
         account=aws.account,
@@ -128,7 +128,7 @@ def plan_against(
         facts = replace(known, scaling=targets.as_targets(actual) if actual else {})
         return proof.proven(planner.change(table, sides.as_actual(actual, region or "REGION"), facts), facts)
 
-    changes = source_deletion.told([planned(table) for table in tables], None)
+    changes = source_deletion.with_notes([planned(table) for table in tables], None)
     return Plan(
         tables=tuple(sorted(changes, key=lambda change: change.table)),
         region=region,

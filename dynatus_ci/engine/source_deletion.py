@@ -23,17 +23,17 @@ class _TooSlow(Exception):
     """The comparison took longer than a plan may take for it."""
 
 
-def told(changes: Sequence[TableChange], fitting: Fitting | None) -> list[TableChange]:
+def with_notes(changes: Sequence[TableChange], fitting: Fitting | None) -> list[TableChange]:
     """The changes. One that deletes the source of a copy says whether all of its items are in the copy.
 
     Args:
         changes: What all tables of the definitions need.
         fitting: How items are asked; None where nobody may ask them.
     """
-    return [_told(change, changes, fitting) for change in changes]
+    return [_with_notes(change, changes, fitting) for change in changes]
 
 
-def _told(change: TableChange, changes: Iterable[TableChange], fitting: Fitting | None) -> TableChange:
+def _with_notes(change: TableChange, changes: Iterable[TableChange], fitting: Fitting | None) -> TableChange:
     if change.action is not Action.DELETE or change.refusal or change.actual is None:
         return change
     source = change.actual

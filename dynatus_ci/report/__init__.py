@@ -104,7 +104,7 @@ def faults(
     found: Sequence[Fault],
     context: ReportContext,
     *,
-    sources: Mapping[str, str] | None = None,
+    texts: Mapping[str, str] | None = None,
     definitions: int = 0,
     width: int = 110,
 ) -> Report:
@@ -113,12 +113,12 @@ def faults(
     Args:
         found: The faults, file by file.
         context: The run.
-        sources: File → its text.
+        texts: File → its text.
         definitions: How many tables the files define.
         width: The columns for a line of a file, its number included.
     """
     excerpt = max(width - _GUTTER, _NARROWEST)
-    report = fault_report.build(found, context, sources=sources or {}, definitions=definitions, width=excerpt)
+    report = fault_report.build(found, context, texts=texts or {}, definitions=definitions, width=excerpt)
     return finishing.finish(report, None, context)
 
 

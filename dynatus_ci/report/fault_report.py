@@ -15,7 +15,7 @@ _UNTOUCHED = "Nothing was changed: dynatus checks all files before it calls AWS.
 
 
 def build(
-    found: Sequence[Fault], context: ReportContext, *, sources: Mapping[str, str], definitions: int, width: int
+    found: Sequence[Fault], context: ReportContext, *, texts: Mapping[str, str], definitions: int, width: int
 ) -> Report:
     """All faults, file by file. Lines of files are cut to `width` columns."""
     files = len({_file(fault) for fault in found})
@@ -23,7 +23,7 @@ def build(
     return Report(
         title=finishing.title("definitions", context, number if found else "valid"),
         intro="" if found else f"{plural(definitions, 'definition')}, no errors.",
-        sections=tuple(_sections(found, sources, context, width)),
+        sections=tuple(_sections(found, texts, context, width)),
         brief=True,
         unit="fault",
         next=(f"Correct {by_number(len(found), 'it', 'them')}, and run this again. {_UNTOUCHED}",) if found else (),
@@ -40,10 +40,10 @@ def error(failure: DynatusError, context: ReportContext) -> Report:
 
 
 def _sections(
-    faults: Sequence[Fault], sources: Mapping[str, str], context: ReportContext, width: int
+    faults: Sequence[Fault], texts: Mapping[str, str], context: ReportContext, width: int
 ) -> Iterator[Section]:
     """One section for each fault, so that a file with many can be cut. The first one of a file names it."""
-    lines = {name: re.split(r"\r\n|\r|\n", source) for name, source in sources.items()}
+    lines = {name: re.split(r"\r\n|\r|\n", text) for name, text in texts.items()}
     last = None
     for fault in faults:
         name = _file(fault)

@@ -94,7 +94,7 @@ class Gate:
             for difference in records.to_do(change)
         )
 
-    def sources(self, plan: Plan, *, unapproved: bool = False) -> tuple[int, ...]:
+    def pull_requests(self, plan: Plan, *, unapproved: bool = False) -> tuple[int, ...]:
         """The pull requests whose records hold what a plan does, or only what is destructive and not approved."""
         numbers = {
             review.pull_request.number

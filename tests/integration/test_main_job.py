@@ -205,8 +205,8 @@ def test_what_is_no_plan_document_is_refused(
 
 def test_nothing_that_is_printed_reaches_the_terminal_as_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["plan", "no\x1b[2Jwhere", "--endpoint-url", "http://127.0.0.1:9"]) == 1
-    with terminal.progress() as told:
-        told(Event(EventKind.STEP, "users", "a key \x1b]0;title\x07"))
+    with terminal.progress() as on_event:
+        on_event(Event(EventKind.STEP, "users", "a key \x1b]0;title\x07"))
     printed = capsys.readouterr().err
     assert "\x1b" not in printed
     assert "users: a key" in printed

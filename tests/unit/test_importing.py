@@ -122,27 +122,27 @@ def test_all_tables_become_files_that_plan_as_noop(tmp_path: Path) -> None:
     assert len(plan.tables) == len(AWS_CASES)
 
 
-@pytest.mark.parametrize("written", formats.FORMATS, ids=lambda written: written.name)
+@pytest.mark.parametrize("file_format", formats.FORMATS, ids=lambda file_format: file_format.name)
 def test_files_in_any_format_plan_as_noop_and_name_the_owner_where_they_can(
-    written: formats.Format, tmp_path: Path
+    file_format: formats.Format, tmp_path: Path
 ) -> None:
     account = Account(AWS_CASES)
     name = min(account.cases)
     account.stacks[name] = [resource(name, "Table")]
-    imported = importer.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True, written=written)
-    assert {one.file.suffix for one in imported if one.file} == {written.suffixes[0]}
+    imported = importer.import_tables(account.aws, [], out_dir=tmp_path, ask_owner=True, file_format=file_format)
+    assert {one.file.suffix for one in imported if one.file} == {file_format.suffixes[0]}
     plan = engine.plan(account.aws, loader.load(".", root=tmp_path).tables)
     assert {change.action for change in plan.tables} == {Action.NOOP}
     assert len(plan.tables) == len(AWS_CASES)
-    first = (tmp_path / f"{name}{written.suffixes[0]}").read_text(encoding="utf-8").splitlines()[0]
+    first = (tmp_path / f"{name}{file_format.suffixes[0]}").read_text(encoding="utf-8").splitlines()[0]
     owned = "Owned by the CloudFormation stack shop (resource Table, AWS::DynamoDB::Table)."
-    assert first == (f"{written.comment} {owned}" if written.comment else "{")
+    assert first == (f"{file_format.comment} {owned}" if file_format.comment else "{")
 
 
 def test_no_file_is_written_beside_one_in_another_format(tmp_path: Path) -> None:
     account = Account([case("orders"), case("users")])
     importer.import_tables(account.aws, ["orders"], out_dir=tmp_path)
-    imported = importer.import_tables(account.aws, [], out_dir=tmp_path, written=formats.YAML)
+    imported = importer.import_tables(account.aws, [], out_dir=tmp_path, file_format=formats.YAML)
     assert errors(imported) == {"orders": f"`{tmp_path / 'orders.edn'}` exists, so no YAML was written beside it."}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["orders.edn", "users.yaml"]
 

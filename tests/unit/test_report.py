@@ -104,7 +104,7 @@ CASES: dict[str, Callable[[], Report | str]] = {
     "running-apply.md": lambda: report.result(running(), replace(APPLY, running=True)),
     "applied.md": lambda: report.result(applied(), APPLY),
     "drift.md": lambda: report.drift(RED, replace(GITHUB, mode="drift")),
-    "faults.md": lambda: report.faults(FAULTS, GITHUB, sources=SOURCES),
+    "faults.md": lambda: report.faults(FAULTS, GITHUB, texts=SOURCES),
     "error.md": lambda: report.error(InvalidInput("`mode` is `paln`.", hint="Write `plan` or `apply`."), GITHUB),
     "first-plan.txt": lambda: report.plan(FIRST, TERMINAL),
     "red-plan.txt": lambda: report.plan(RED, TERMINAL),
@@ -498,7 +498,7 @@ def test_faults_are_lines_for_programs() -> None:
 )
 def test_a_caret_stands_below_the_fault(line: str, place: tuple[int, int, int, int], expected: str) -> None:
     fault = Fault(Place("x.edn", *place), "c", "m")
-    shown = report.markdown(report.faults([fault], GITHUB, sources={"x.edn": line}))
+    shown = report.markdown(report.faults([fault], GITHUB, texts={"x.edn": line}))
     assert expected in shown.replace("\n  ", "\n")
 
 

@@ -205,7 +205,7 @@ def hostile_reports(value: str) -> Iterator[str]:
     )
     yield report.markdown(report.result(Result(planned, (), Outcome.SUPERSEDED), replace(seen, superseded=value)))
     fault = Fault(Place(value, 1, 1, 1, 3), value, value, value)
-    yield report.markdown(report.faults((fault,), seen, sources={value: value}))
+    yield report.markdown(report.faults((fault,), seen, texts={value: value}))
     yield report.markdown(report.error(AwsError(value, operation=value, code=value, missing_permission=value), seen))
 
 
@@ -234,7 +234,7 @@ def test_a_terminal_gets_no_escape_that_is_not_ours(value: str) -> None:
         report.plan(planned, TERMINAL),
         report.drift(planned, TERMINAL),
         report.result(Result(planned, (table,), Outcome.FAILED), TERMINAL),
-        report.faults((Fault(Place(value, 1, 1, 1, 3), value, value, value),), TERMINAL, sources={value: value}),
+        report.faults((Fault(Place(value, 1, 1, 1, 3), value, value, value),), TERMINAL, texts={value: value}),
         report.error(AwsError(value, operation=value, code=value), TERMINAL),
     ):
         bare = report.text(view)
