@@ -14,6 +14,7 @@ from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import Difference, Risk, Step, Value
 from dynatus_ci.table.validation.findings import At, Finding
 from dynatus_ci.table.validation.shapes import Flag, Structure, Whole
+from dynatus_ci.text import plural
 
 LONGEST_PERIOD = 35
 STARTING = 8
@@ -90,4 +91,4 @@ class PointInTimeRecovery(Aspect):
 
 
 def _days(count: Value) -> str:
-    return f"{count} day{'' if count == 1 else 's'}"
+    return plural(count, "day")

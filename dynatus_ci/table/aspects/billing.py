@@ -11,14 +11,13 @@ from typing import Any
 
 from dynatus_ci.errors import Refusal
 from dynatus_ci.table import phrases
-from dynatus_ci.table.aspects import billing_steps, targets, throughput, warm_throughput
+from dynatus_ci.table.aspects import billing_mode, billing_steps, targets, throughput, warm_throughput
 from dynatus_ci.table.aspects.base import Aspect, Comparison
-from dynatus_ci.table.aspects.indexes import billing_mode
 from dynatus_ci.table.aspects.targets import PROVISIONED
 from dynatus_ci.table.aspects.throughput import LIMITS, MODE, WARM
 from dynatus_ci.table.model import GLOBAL, Difference, Path, Risk, Step, Value
 from dynatus_ci.table.validation.shapes import Choice
-from dynatus_ci.text import code, codes
+from dynatus_ci.text import by_number, code, codes
 
 DECREASES_A_DAY = 4
 
@@ -35,10 +34,10 @@ class BillingMode(Aspect):
         return True
 
     def desired(self, definition: Mapping[str, Any]) -> Value:
-        return definition.get(self.name) or "PROVISIONED"
+        return billing_mode.asked(definition)
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
-        return billing_mode(description)
+        return billing_mode.described(description)
 
     def serves(self, path: Path) -> bool:
         return throughput.member_of(path) is not None
@@ -134,5 +133,5 @@ def _decrease_note(comparison: Comparison, owner: Path) -> Iterator[str]:
     used = info.decreases_today.get(owner) if info else None
     if used is not None:
         left = max(DECREASES_A_DAY - used, 0)
-        decreases = f"{left or 'no'} more decrease{'' if left == 1 else 's'}"
+        decreases = f"{left or 'no'} more {by_number(left, 'decrease', 'decreases')}"
         yield f"AWS allows {decreases} of {phrases.owner(owner)} today (UTC), then one per hour."

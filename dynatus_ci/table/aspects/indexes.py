@@ -12,7 +12,7 @@ from typing import Any
 
 from dynatus_ci.errors import Refusal
 from dynatus_ci.table import model, unmanaged
-from dynatus_ci.table.aspects import keys, scaling, targets, warm_throughput
+from dynatus_ci.table.aspects import billing_mode, keys, scaling, targets, warm_throughput
 from dynatus_ci.table.aspects.base import FIXED_IN_INDEX, Aspect, Comparison
 from dynatus_ci.table.aspects.insights import Insights
 from dynatus_ci.table.aspects.warm_throughput import WarmThroughput
@@ -110,12 +110,6 @@ def _actual(index: Mapping[str, Any], types_by_name: Mapping[str, str], *, provi
     }
 
 
-def billing_mode(description: Mapping[str, Any]) -> str:
-    """The summary is absent on a table that was never on demand."""
-    mode: str = (description.get("BillingModeSummary") or {}).get("BillingMode", "PROVISIONED")
-    return mode
-
-
 def provisioned_units(description: Mapping[str, Any]) -> Value:
     """The provisioned units of a table's or an index's description."""
     throughput = description.get("ProvisionedThroughput") or {}
@@ -191,14 +185,14 @@ class GlobalIndexes(Aspect):
 
     def desired(self, definition: Mapping[str, Any]) -> Value:
         types = keys.types(definition["AttributeDefinitions"])
-        provisioned = definition.get("BillingMode") != "PAY_PER_REQUEST"
+        provisioned = billing_mode.asked(definition) != billing_mode.ON_DEMAND
         ordered = sorted(definition[self.name], key=lambda index: str(index["IndexName"]))
         return {index["IndexName"]: _desired(index, types, provisioned=provisioned) for index in ordered}
 
     def read(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Value:
         """Read-only members are left out, and a missing limit is -1."""
         types = keys.types(description.get("AttributeDefinitions") or [])
-        provisioned = billing_mode(description) == "PROVISIONED"
+        provisioned = billing_mode.described(description) != billing_mode.ON_DEMAND
         found = description.get(self.name) or []
         return {index["IndexName"]: _actual(index, types, provisioned=provisioned) for index in found}
 

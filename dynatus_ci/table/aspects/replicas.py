@@ -13,7 +13,7 @@ from typing import Any
 
 from dynatus_ci.errors import Refusal
 from dynatus_ci.table import phrases
-from dynatus_ci.table.aspects import targets
+from dynatus_ci.table.aspects import billing_mode, targets
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.aspects.encryption import MANAGED_KEY, Encryption
 from dynatus_ci.table.aspects.table_class import TableClass
@@ -269,7 +269,7 @@ def _override_findings(
     definition: Mapping[str, Any], owner: Mapping[str, Any], *, path: tuple[str | int, ...]
 ) -> Iterator[Finding]:
     """An override is of what the table has."""
-    mode = known(definition, "BillingMode") or "PROVISIONED"
+    mode = billing_mode.asked(definition)
     wrong = "OnDemandThroughputOverride" if mode == "PROVISIONED" else "ProvisionedThroughputOverride"
     if wrong in owner and whole(definition.get("BillingMode")):
         yield Finding((*path, wrong), "billing-mode", f"`{mode}` takes no `:{wrong}`.", "Leave it out.", At.KEY)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from dynatus_ci.errors import Refusal
 from dynatus_ci.table import phrases
-from dynatus_ci.table.aspects import targets
+from dynatus_ci.table.aspects import billing_mode, targets
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
 from dynatus_ci.table.aspects.targets import OFF, PROVISIONED, READS, TRACKING, WRITES
 from dynatus_ci.table.facts import ScalableTarget
@@ -96,7 +96,7 @@ class _Scaling(Aspect):
 
     def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
         """Settings are complete, with bounds in order, and belong to a table that is provisioned."""
-        mode = known(definition, "BillingMode") or "PROVISIONED"
+        mode = billing_mode.asked(definition)
         yield from self._findings(definition, (), mode=mode)
         for number, index in enumerate(known(definition, GLOBAL) or ()):
             if isinstance(index, Mapping):
@@ -106,7 +106,7 @@ class _Scaling(Aspect):
         settings, where = known(owner, self.name), (*path, self.name)
         if not settings:
             return
-        if mode == "PAY_PER_REQUEST":
+        if mode == billing_mode.ON_DEMAND:
             hint = "Leave it out, or write `{}`: then the table has none."
             yield Finding(where, "billing-mode", f"`{mode}` takes no `:{self.name}`.", hint, At.KEY)
         missing = [code(f":{member}") for member in self.shape.members if member not in settings]

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from dynatus_ci.table import emulators, phrases
-from dynatus_ci.table.aspects import indexes, targets, warm_throughput
+from dynatus_ci.table.aspects import billing_mode, indexes, targets, warm_throughput
 from dynatus_ci.table.aspects.base import Aspect, Comparison, matches
-from dynatus_ci.table.aspects.indexes import THROUGHPUT, billing_mode
+from dynatus_ci.table.aspects.indexes import THROUGHPUT
 from dynatus_ci.table.aspects.targets import PROVISIONED
 from dynatus_ci.table.model import GLOBAL, Difference, Effect, Path, Risk, Step, Value, finite_limits
 
@@ -140,10 +140,10 @@ class _Throughput(Aspect):
     """The billing mode that has them."""
 
     def mentioned(self, definition: Mapping[str, Any]) -> bool:
-        return (definition.get("BillingMode") or "PROVISIONED") == self.mode and bool(definition.get(self.name))
+        return billing_mode.asked(definition) == self.mode and bool(definition.get(self.name))
 
     def observe(self, description: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[tuple[Path, Value]]:
-        if billing_mode(description) == self.mode:
+        if billing_mode.described(description) == self.mode:
             yield from super().observe(description, answer)
 
     def owns(self, path: Path) -> bool:

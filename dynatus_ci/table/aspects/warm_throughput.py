@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dynatus_ci.table import phrases
-from dynatus_ci.table.aspects import targets
+from dynatus_ci.table.aspects import billing_mode, targets
 from dynatus_ci.table.aspects.base import Aspect, Comparison
 from dynatus_ci.table.model import GLOBAL, Difference, Path, Step, Value
 from dynatus_ci.table.validation.findings import Finding
@@ -19,7 +19,6 @@ from dynatus_ci.table.validation.unknown import Unknown, known, whole
 from dynatus_ci.text import code
 
 MEMBERS = ("ReadUnitsPerSecond", "WriteUnitsPerSecond")
-ON_DEMAND = "PAY_PER_REQUEST"
 LEAST_ON_DEMAND = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000}
 """What every table on demand takes at once."""
 CAPACITY = {"ReadUnitsPerSecond": "ReadCapacityUnits", "WriteUnitsPerSecond": "WriteCapacityUnits"}
@@ -40,7 +39,7 @@ def warm_floor(comparison: Comparison, owner: Path) -> Value:
     """The warm throughput that the table `()` or an index has after the changes of billing mode and capacity."""
     actual = comparison.actual_at((*owner, "WarmThroughput")) or {}
     capacity = targets.units_to_send(comparison, owner) or {}
-    brought = LEAST_ON_DEMAND if comparison.desired.at(("BillingMode",)) == ON_DEMAND else {}
+    brought = LEAST_ON_DEMAND if comparison.desired.at((billing_mode.NAME,)) == billing_mode.ON_DEMAND else {}
     return {
         member: max(actual.get(member, 0), brought.get(member, 0), capacity.get(CAPACITY[member], 0))
         for member in MEMBERS
@@ -93,7 +92,7 @@ class WarmThroughput(Aspect):
 
     def findings(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
         """Of the table and of its indexes: a value below what any such table has cannot be reached."""
-        on_demand = definition.get("BillingMode") == ON_DEMAND
+        on_demand = billing_mode.asked(definition) == billing_mode.ON_DEMAND
         yield from _findings(definition, path=(self.name,), on_demand=on_demand)
         for number, index in enumerate(known(definition, GLOBAL) or ()):
             if not isinstance(index, Unknown):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from dynatus_ci.table import names
-from dynatus_ci.table.aspects import ASPECTS
+from dynatus_ci.table.aspects import ASPECTS, billing_mode
 from dynatus_ci.table.aspects.keys import LOCAL
 from dynatus_ci.table.model import GLOBAL, Value
 from dynatus_ci.table.origins import ORIGINS
@@ -306,7 +306,7 @@ def _billing(definition: Definition) -> Iterator[Finding]:
             hint = 'Write `:BillingMode "PAY_PER_REQUEST"`, or a `:ProvisionedThroughput`.'
             yield Finding((), "no-billing-mode", message, hint, At.OPENER)
             return
-        mode = "PROVISIONED"
+        mode = billing_mode.DEFAULT
     if mode is None:
         return
     wrong, right = "ProvisionedThroughput", "OnDemandThroughput"
