@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dynatus_ci.errors import DynatusError, Fault
 from dynatus_ci.report import (
     apply_report,
-    backups,
+    backup_alert,
     check_report,
     console,
     cutting,
@@ -75,7 +75,7 @@ def result(result: Result, context: ReportContext) -> Report:
 
 def earlier_backups(comment: str) -> tuple[str, ...]:
     """The backups that our comment names, as notes for the report that takes its place."""
-    return backups.earlier(comment)
+    return backup_alert.earlier(comment)
 
 
 def check(plan: Plan, context: ReportContext, *, answers: Mapping[str, Sequence[Answers]] | None = None) -> Report:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dynatus_ci.errors import FailureReason
-from dynatus_ci.report import backups, finishing, grouping, plan_report, wording
+from dynatus_ci.report import backup_alert, finishing, grouping, plan_report, wording
 from dynatus_ci.report.layout import Alert, AlertLine, FooterItem, Report, ReportContext, Row, Section, StepLine
 from dynatus_ci.report.safe_markdown import link
 from dynatus_ci.report.wording import Consequence
@@ -76,7 +76,7 @@ def _running(result: Result, context: ReportContext) -> Report:
         plan_report.build(result.plan, context),
         title=finishing.title("apply", context, f"running, {number}"),
         intro=plan_report.counts(result.plan),
-        alerts=tuple(backups.alert(result, context)),
+        alerts=tuple(backup_alert.alert(result, context)),
         verdict="",
         next=("Nothing to do: apply is running.",),
         next_link=FooterItem("Open the run", url=link(context.run_url or "")),
@@ -138,7 +138,7 @@ def _alerts(result: Result, context: ReportContext) -> Iterator[Alert]:
     waiting = [_pending(table) for table in result.tables if table.result is Outcome.PENDING]
     if waiting:
         yield Alert("WARNING", "Pending", tuple(map(AlertLine, waiting)))
-    yield from backups.alert(result, context)
+    yield from backup_alert.alert(result, context)
 
 
 def _items_in_copies(result: Result) -> Iterator[Alert]:
