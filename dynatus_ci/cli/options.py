@@ -223,7 +223,7 @@ def _add(parser: argparse.ArgumentParser, *names: str, texts: Mapping[str, str] 
 def _validate(parser: argparse.ArgumentParser) -> None:
     text = f"files or folders with definitions (default: {_DEFAULTS.path})"
     parser.add_argument("paths", nargs="*", metavar="PATH", help=text)
-    _add(parser, *_DEFINITIONS, "baseline")
+    _add(parser, *_DEFINITIONS, "baseline", texts={"baseline": "also show what differs from these definitions"})
 
 
 def _plan(parser: argparse.ArgumentParser) -> None:

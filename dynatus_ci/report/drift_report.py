@@ -77,6 +77,7 @@ def _repair(changed: Sequence[TableChange], context: ReportContext) -> Iterator[
     if there:
         command = " ".join(["dynatus import", *(there if len(there) <= wording.LISTED_TABLES else ()), "--out DIR"])
         yield f"To keep what the account has, change the files ({code(command)} shows how)."
-    apply = "plan with `out` and apply with `reviewed`" if context.in_github else "run `dynatus apply`"
+    by_file = "plan with `out` and apply with `reviewed`, as the recipe `drift-repair.yml` does"
+    apply = by_file if context.in_github else "run `dynatus apply`"
     first = "first resolve what apply would refuse, then " if all(change.refusal for change in changed) else ""
     yield f"To restore what the files say, {first}{apply}."

@@ -317,6 +317,8 @@ def _next(plan: Plan, context: ReportContext, lost: _Losses) -> Iterator[str]:
         yield f"The label {label} was removed, because what is destructive has changed since somebody added it."
     if unread(plan) or _refused(plan):
         yield f"Plan again when {_what_first(plan)}."
+        if lost.unapproved:
+            yield "The destructive changes must be approved, too."
     elif not plan.changes or context.mode == "apply":
         return
     elif context.baseline:
