@@ -10,7 +10,7 @@ from dynatus_ci.report import finishing, grouping, plan_report, wording
 from dynatus_ci.report.layout import Report, ReportContext, Row, Section
 from dynatus_ci.table.model import Action, Risk, TableChange
 from dynatus_ci.table.plans import Plan
-from dynatus_ci.text import code, plural, visible
+from dynatus_ci.text import code, option, plural, visible
 
 _DRIFTED: dict[str, str] = {
     Action.CREATE: "missing",
@@ -33,7 +33,7 @@ def build(plan: Plan, context: ReportContext) -> Report:
         intro=_counts(plan) if changed or unread else plan_report.agreeing(plan),
         legend="A difference reads: account → files." if changed else "",
         alerts=(*plan_report.unreadable(plan), *plan_report.refusals(plan, "Apply would refuse this")),
-        next=tuple(_repair(changed, context)),
+        next=(*_nothing_there(plan), *_repair(changed, context)),
         columns=("Table", "What differs"),
         rows=grouping.rows(Row((change.table,), difference(change), "") for change in changed),
         sections=(
@@ -68,6 +68,11 @@ def _section(change: TableChange, context: ReportContext) -> Section:
         steps=(),
         notes=() if wording.is_deleted(change) else change.notes,
     )
+
+
+def _nothing_there(plan: Plan) -> Iterator[str]:
+    if len(plan.tables) > 1 and all(change.action is Action.CREATE for change in plan.tables):
+        yield f"None of these tables exists there. Are the account, the region and {option('table-prefix')} right?"
 
 
 def _repair(changed: Sequence[TableChange], context: ReportContext) -> Iterator[str]:

@@ -539,6 +539,13 @@ def test_a_table_with_another_key_drifts_by_that_alone() -> None:
     assert "stream" not in shown
 
 
+def test_drift_asks_for_the_region_where_no_table_is_there() -> None:
+    asked = "None of these tables exists there. Are the account, the region and --table-prefix right?"
+    assert asked in report.text(report.drift(FIRST, TERMINAL))
+    assert "None of these" not in report.text(report.drift(RED, TERMINAL))
+    assert "None of these" not in report.text(report.drift(plan(change("carts")), TERMINAL))
+
+
 def test_drift_that_apply_would_refuse_says_so() -> None:
     refused = replace(change("orders"), refusal=Refusal("It has replicas. Remove them first."))
     shown = report.text(report.drift(plan(refused), TERMINAL))
