@@ -180,7 +180,7 @@ def test_what_an_application_wrote_to_both_is_never_overwritten(world: World) ->
     run = world.apply(TARGET, plan=planned)
     assert run.table.error is None
     assert held(world, NEW) == items | {"00007": mine}
-    assert "1 items differ" in run.table.notes[0]
+    assert "1 item differs" in run.table.notes[0]
 
 
 def test_a_source_that_never_stands_still_ends_the_copy_and_the_next_run_goes_on(world: World) -> None:

@@ -344,7 +344,7 @@ def test_what_an_application_writes_into_the_new_table_is_never_overwritten(worl
     world.simulator.fill(NAME, [mine])
     run = world.apply(AFTER, plan=planned)
     assert run.table.error is None
-    assert "1 items differ" in run.table.notes[0]
+    assert "1 item differs" in run.table.notes[0]
     all_is_well(world, items | {"00007": mine})
 
 
