@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from dynatus_ci.table.model import Value
 from dynatus_ci.table.validation import dialects
@@ -60,7 +60,7 @@ class PolicyDocument:
 
     def _parse(self, text: str, cursor: Cursor) -> Value:
         try:
-            policy = json.loads(text, object_pairs_hook=_json_members, parse_constant=_no_json)
+            policy = json.loads(text, object_pairs_hook=_json_members, parse_constant=_no_json, parse_float=_finite)
         except (ValueError, RecursionError) as why:
             where = f" at character {why.pos + 1}" if isinstance(why, json.JSONDecodeError) else ""
             twice = f": it has {code(quoted(why.name))} twice" if isinstance(why, _Twice) else ""
@@ -89,9 +89,15 @@ def _json_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _no_json(name: str) -> Value:
+def _no_json(name: str) -> NoReturn:
     """Refuse NaN and Infinity, which Python's parser accepts."""
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    """A number with a fraction or an exponent. Python would read a too large one as Infinity."""
+    number = float(text)
+    return number if math.isfinite(number) else _no_json(text)
 
 
 def _deeper_than(most: int, value: Value) -> bool:
