@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -24,14 +23,12 @@ from dynatus_ci.review import Files, Gate, Unfinished
 from dynatus_ci.table.model import Risk, Step, TableChange
 from dynatus_ci.table.outcome import Outcome, Result, TableResult
 from dynatus_ci.table.plans import Plan
-from dynatus_ci.text import code, input_value, option, plain, pull_request
+from dynatus_ci.text import code, input_value, option, pull_request
 
 MOST_REQUESTS = 48
 """Requests to GitHub that a run may make to read records. With those that write, it stays below 60."""
 MOST_REQUESTS_OF_NOOP = 10
 """All requests to GitHub that a run with nothing to do may make."""
-
-_log = logging.getLogger(__name__)
 
 
 def run(job: Job) -> ActionResult:
@@ -115,11 +112,8 @@ class ApplyPolicy:
             step: What would run next; None where no step can run now, or ever.
         """
         refusal = self.gate.refusal(change, step)
-        if refusal:
-            _log.info("Not allowed: %s", plain(refusal.message))
         if refusal or step is None:
             return refusal
-        _log.info("%s: %s is allowed.", change.table, step.operation)
         if step.risk is Risk.DESTRUCTIVE:
             self.look_at_tip(patient=False)
         if self.superseded is None:

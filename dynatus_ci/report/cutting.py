@@ -36,4 +36,6 @@ def shrink_to_fit(report: Report, render: Callable[[Report], str], *, size: Size
     if size.fits(whole):
         return whole
     amounts = range(1, report.parts + 1)
-    return render(report.cut(bisect.bisect_left(amounts, 1, key=lambda keep: not size.fits(render(report.cut(keep))))))
+    # Those that fit stand before those that do not: the index of the first that does not fit is the most that fits.
+    most = bisect.bisect_left(amounts, 1, key=lambda keep: not size.fits(render(report.cut(keep))))
+    return render(report.cut(most))

@@ -63,7 +63,7 @@ def before_and_after(difference: Difference) -> str:
 
 def diff(actual: Value, desired: Value) -> tuple[str, ...]:
     """Both values as JSON, as the lines of a unified diff without its headers."""
-    before, after = ([] if side is None else _json(side, indent=2).split("\n") for side in (actual, desired))
+    before, after = ([] if side is None else _json(side).split("\n") for side in (actual, desired))
     signed = list(difflib.unified_diff(before, after, n=3, lineterm=""))[3:]
     return tuple("  …" if line.startswith("@@") else line for line in signed)
 
@@ -381,5 +381,5 @@ def _table_phrase(value: Mapping[str, Value]) -> str:
 _TABLE_MEMBERS = keys.KEYED | {"BillingMode", "ProvisionedThroughput", "OnDemandThroughput", LOCAL, keep_items.NAME}
 
 
-def _json(value: Value, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _json(value: Value) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
