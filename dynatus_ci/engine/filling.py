@@ -5,7 +5,8 @@ docs/dynamodb.md#copying-items
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from dynatus_ci.aws import observe
@@ -77,27 +78,20 @@ def take(table: TableRun, step: Step, work: ItemWork) -> None:
         StopTable: The source was written to all the time, an item does not fit, or the run must end.
         CallFailed: A call did not succeed.
     """
-    table.notify(EventKind.STEP, f"{step.operation}: {step.reason}", step=step)
-    table.progress.began(step)
     began, (way, said) = table.now(), _WAYS[work]
-    source, target = (_live(table, step.parameters[role]) for role in (keep_steps.SOURCE, "TableName"))
-    copier = _copier(table, source, target)
-    before = _ids(table, copier)
-    try:
-        found = way(table, copier)
+    with _shown(table, step):
+        source, target = (_live(table, step.parameters[role]) for role in (keep_steps.SOURCE, "TableName"))
+        copier = _copier(table, source, target)
+        before = _ids(table, copier)
+        try:
+            found = way(table, copier)
+        except CallFailed as failed:
+            if failed.code in _REFUSES_ITEM and failed.operation in _PUTS:
+                raise refused(Refusal(_refused_item(copier, failed), FailureReason.ITEMS_DO_NOT_FIT)) from failed
+            raise
         _check_ids(table, copier, before)
-    except CallFailed as failed:
-        table.progress.ended(Status.FAILED)
-        if failed.code in _REFUSES_ITEM and failed.operation in _PUTS:
-            raise refused(Refusal(_refused_item(copier, failed), FailureReason.ITEMS_DO_NOT_FIT)) from failed
-        raise
-    except StopTable:
-        table.progress.ended(Status.FAILED)
-        raise
     _remember(table, step, before)
-    table.progress.notes.append(f"{said(copier, found)} {_took(copier, table.now() - began)}")
-    table.progress.ended(Status.DONE, table.now() - began)
-    table.notify(EventKind.DONE, table.progress.notes[-1], step=step)
+    _ended(table, step, f"{said(copier, found)} {_took(copier, table.now() - began)}", began=began)
 
 
 def count(table: TableRun, step: Step, actual: Table | None) -> None:
@@ -107,25 +101,36 @@ def count(table: TableRun, step: Step, actual: Table | None) -> None:
         StopTable: It has not.
         CallFailed: A call did not succeed.
     """
-    table.notify(EventKind.STEP, f"{step.operation}: {step.reason}", step=step)
-    table.progress.began(step)
-    began, imported = table.now(), _live(table, step.parameters["TableName"])
-    copier = _copier(table, imported, imported)
-    comparison = Comparison(table.desired, actual, table.facts)
+    began, comparison = table.now(), Comparison(table.desired, actual, table.facts)
     seen = comparison.table_id
-    try:
+    with _shown(table, step):
+        imported = _live(table, step.parameters["TableName"])
+        copier = _copier(table, imported, imported)
         wrong = import_count.miscounted(comparison, copier.count())
         _check_ids(table, copier, (seen, seen))
+        if wrong:
+            raise refused(Refusal(wrong, FailureReason.ITEMS_DO_NOT_FIT))
+    table.memory = replace(table.memory, copied=seen)
+    _ended(table, step, f"{import_count.counted(comparison)} {_took(copier, table.now() - began)}", began=began)
+
+
+@contextmanager
+def _shown(table: TableRun, step: Step) -> Iterator[None]:
+    """Say that a step begins. Where it does not come to its end, it has failed."""
+    table.notify(EventKind.STEP, f"{step.operation}: {step.reason}", step=step)
+    table.progress.began(step)
+    try:
+        yield
     except (CallFailed, StopTable):
         table.progress.ended(Status.FAILED)
         raise
-    if wrong:
-        table.progress.ended(Status.FAILED)
-        raise refused(Refusal(wrong, FailureReason.ITEMS_DO_NOT_FIT))
-    table.memory = replace(table.memory, copied=seen)
-    table.progress.notes.append(f"{import_count.counted(comparison)} {_took(copier, table.now() - began)}")
+
+
+def _ended(table: TableRun, step: Step, note: str, *, began: float) -> None:
+    """Say what a step has done, at once and in the report."""
+    table.progress.notes.append(note)
     table.progress.ended(Status.DONE, table.now() - began)
-    table.notify(EventKind.DONE, table.progress.notes[-1], step=step)
+    table.notify(EventKind.DONE, note, step=step)
 
 
 def _remember(table: TableRun, step: Step, ids: tuple[str, str]) -> None:

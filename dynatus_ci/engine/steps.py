@@ -102,9 +102,9 @@ def _done(table: TableRun, change: TableChange, step: Step, *, took: float) -> N
     elif step.target is Target.STAGING:
         table.memory = replace(table.memory, staging=table.memory.staging or step.operation == "CreateTable")
     elif not table.aws.emulator:  # emulators have no cooldowns
-        for later in change.steps[change.steps.index(step) + 1 :]:
-            if order.pauses(step, later):
-                table.retries.defer(later, table.now() + later.cooldown)
+        following = change.steps[change.steps.index(step) + 1 :]
+        for later in (later for later in following if order.pauses(step, later)):
+            table.retries.defer(later, table.now() + later.cooldown)
 
 
 def _send(table: TableRun, step: Step) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from dynatus_ci.engine import EventKind, Fitting
 from dynatus_ci.errors import FailureReason, Refusal
 from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.model import Action
-from dynatus_ci.table.outcome import Outcome
+from dynatus_ci.table.outcome import Outcome, Status
 from dynatus_ci.table.plans import Plan
 from tests import world as worlds
 from tests.integration.moving import at_step, held, order, written_to
@@ -395,6 +395,21 @@ def test_a_source_that_becomes_another_table_during_the_copy_is_noticed(world: W
     assert run.table.result is Outcome.REFUSED
     assert run.table.error
     assert "is another table now" in run.table.error.message
+
+
+def test_a_source_that_is_gone_when_its_copy_begins_fails_that_step_and_leaves_none_running(world: World) -> None:
+    begun(world, 20)
+
+    def delete_source() -> None:
+        del world.simulator.tables[OLD]
+
+    run = world.apply(TARGET, on_event=at_step(EventKind.STEP, "BatchExecuteStatement", delete_source))
+    assert run.table.result is Outcome.REFUSED
+    assert run.table.error
+    assert f"Table `{OLD}`, the source of the items of `{NEW}`, no longer exists." in run.table.error.message
+    statuses = {each.step.operation: each.status for each in run.table.steps}
+    assert statuses["BatchExecuteStatement"] is Status.FAILED
+    assert Status.RUNNING not in statuses.values()
 
 
 def test_a_table_that_is_deleted_after_its_copy_is_filled_again_before_it_is_marked(world: World) -> None:
