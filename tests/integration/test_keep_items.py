@@ -395,7 +395,7 @@ def test_a_copy_with_newer_values_than_a_restored_table_stays(world: World) -> N
     stranger = world.simulator.client(caller=SECOND_WRITER)
     stranger.restore_table_from_backup(TargetTableName=NAME, BackupArn=next(iter(world.simulator.backups)))
     world.pass_time(3600)
-    refused(world, "1 of 12 items", "have other values", f"delete `{COPY}`")
+    refused(world, "1 of 12 items", "has other values", f"delete `{COPY}`")
     assert held(world, COPY) == items
     stranger.close()
 
