@@ -148,7 +148,7 @@ def _observed(aws: Aws, name: str) -> Table:
     status = description.get("TableStatus", "ACTIVE")
     if status != "ACTIVE":
         raise InvalidInput(f"The table is {code(status)}.", hint="Import it when it is `ACTIVE`.")
-    table = build.actual(description, observe.answers(aws, description, ASPECTS))
+    table = build.actual(description, observe.readings(aws, description, ASPECTS))
     if table.transitions:
         parts = sorted({code("/".join(path)) + f" is {code(status)}" for path, status in table.transitions.items()})
         changing = ", ".join(parts)

@@ -41,7 +41,7 @@ class Checking(StrEnum):
     NONE = "none"
 
 
-Text: TypeAlias = str | Sequence[str]
+InputText: TypeAlias = str | Sequence[str]
 """The text of an input. An option of the command that can be repeated has a list of texts."""
 
 
@@ -95,7 +95,7 @@ class Inputs:
         return cls.from_texts({name: text for name, text in sent.items() if text.strip()})
 
     @classmethod
-    def from_texts(cls, texts: Mapping[str, Text]) -> Self:
+    def from_texts(cls, texts: Mapping[str, InputText]) -> Self:
         """The inputs with these texts, by name (`endpoint-url`).
 
         Raises:
@@ -116,8 +116,8 @@ class Inputs:
 # --- parsing of each input --------------------------------------------------------------------------------------------
 
 
-def _choice(kind: type[StrEnum]) -> Callable[[Text], StrEnum]:
-    def read(text: Text) -> StrEnum:
+def _choice(kind: type[StrEnum]) -> Callable[[InputText], StrEnum]:
+    def read(text: InputText) -> StrEnum:
         value = _one(text)
         if value not in list(kind):
             raise ValueError(f"{code(value)} is not one of {codes(kind)}")
@@ -126,15 +126,15 @@ def _choice(kind: type[StrEnum]) -> Callable[[Text], StrEnum]:
     return read
 
 
-def _flag(text: Text) -> bool:
+def _flag(text: InputText) -> bool:
     value = _one(text)
     if value not in {"true", "false"}:
         raise ValueError(f"{code(value)} is not one of `true`, `false`")
     return value == "true"
 
 
-def _matching(pattern: str, meaning: str) -> Callable[[Text], str]:
-    def read(text: Text) -> str:
+def _matching(pattern: str, meaning: str) -> Callable[[InputText], str]:
+    def read(text: InputText) -> str:
         value = _one(text)
         if not re.fullmatch(pattern, value):
             raise ValueError(f"{code(value)} is not {meaning}")
@@ -143,43 +143,43 @@ def _matching(pattern: str, meaning: str) -> Callable[[Text], str]:
     return read
 
 
-def _whole(text: Text) -> int:
+def _whole(text: InputText) -> int:
     return int(_matching(r"[1-9][0-9]{0,8}", "a positive whole number, such as 10")(text))
 
 
-def _minutes(text: Text) -> float:
+def _minutes(text: InputText) -> float:
     value = float(_matching(r"[0-9]{1,9}(\.[0-9]{1,9})?", "a positive number of minutes, such as 60 or 0.5")(text))
     if not value:
         raise ValueError("0 is not a positive number of minutes, such as 60 or 0.5")
     return value
 
 
-def _line(text: Text) -> str:
+def _line(text: InputText) -> str:
     value = _one(text)
     if not value.isprintable():
         raise ValueError(f"{code(value)} is more than one line, or has invisible characters")
     return value
 
 
-def _path(text: Text) -> str:
+def _path(text: InputText) -> str:
     value = _one(text)
     if "\0" in value or "\n" in value:
         raise ValueError(f"{code(value)} is not one path")
     return value
 
 
-def _endpoint(text: Text) -> str:
+def _endpoint(text: InputText) -> str:
     value = _line(text)
     endpoints.check(value)
     return value
 
 
-def _entries(text: Text) -> tuple[str, ...]:
+def _entries(text: InputText) -> tuple[str, ...]:
     lines = text.split("\n") if isinstance(text, str) else text
     return tuple(line.strip() for line in lines if line.strip())
 
 
-def _params(text: Text) -> dict[str, str]:
+def _params(text: InputText) -> dict[str, str]:
     params: dict[str, str] = {}
     lines = [line.removesuffix("\r") for line in text.split("\n")] if isinstance(text, str) else text
     for number, line in enumerate(lines, start=1):
@@ -194,13 +194,13 @@ def _params(text: Text) -> dict[str, str]:
     return params
 
 
-def _one(text: Text) -> str:
+def _one(text: InputText) -> str:
     if not isinstance(text, str):
         raise TypeError("only some options of the command can be repeated")
     return text.strip()
 
 
-_READERS: Final[Mapping[str, Callable[[Text], object]]] = {
+_READERS: Final[Mapping[str, Callable[[InputText], object]]] = {
     "mode": _choice(Mode),
     "path": _path,
     "region": _matching(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", "a region, such as `eu-west-1`"),
@@ -236,7 +236,7 @@ _ONLY_IN: Final[Mapping[str, tuple[Mode, ...]]] = {
 }
 
 
-def _parse(texts: Mapping[str, Text]) -> dict[str, Any]:
+def _parse(texts: Mapping[str, InputText]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     faults: list[str] = []
     for name, text in texts.items():

@@ -19,7 +19,7 @@ from threading import Event, Lock
 from dynatus_ci.aws import item_pages
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.aws.client import Aws
-from dynatus_ci.aws.item_pages import Key, Page, PageReader
+from dynatus_ci.aws.item_pages import ItemKey, Page, PageReader
 from dynatus_ci.aws.scan_budget import PAGE_UNITS, SHARE_SECONDS, PageSize, ReadUnits, ScanLimits, ScanPace, usable_rate
 from dynatus_ci.aws.waits import Clock
 from dynatus_ci.table.fit import Answers, Question
@@ -97,7 +97,7 @@ class AnswersSoFar:
         self._most_keys = KEYS if wants_keys else 0
         self._items = 0
         self._misfits: Counter[Question] = Counter()
-        self._keys: dict[Question, list[Key]] = {}
+        self._keys: dict[Question, list[ItemKey]] = {}
         self._new_keys = Digests()
         self._lock = Lock()
 

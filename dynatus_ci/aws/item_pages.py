@@ -18,7 +18,7 @@ from dynatus_ci.table.item_checks import Misfit
 from dynatus_ci.table.items import Digest
 from dynatus_ci.table.model import Path, Table, Value
 
-Key = Mapping[str, Value]
+ItemKey = Mapping[str, Value]
 """The key attributes of an item, as AWS writes them."""
 
 
@@ -27,15 +27,15 @@ class Page:
     """A page of one segment: where it begins, what was read of it, where the next one begins, and what that cost."""
 
     segment: int
-    start: Key | None
+    start: ItemKey | None
     scanned: int = 0
-    following: Key | None = None
+    following: ItemKey | None = None
     units: float = 0.0
     """Read units of the Scan call that read the page first."""
     used: float = 0.0
     """Read units of all Scan calls of the page."""
     misfits: Counter[Question] = field(default_factory=Counter)
-    keys: dict[Question, list[Key]] = field(default_factory=dict)
+    keys: dict[Question, list[ItemKey]] = field(default_factory=dict)
     digests: list[Digest] = field(default_factory=list)
     """Hashes of the new keys of its items."""
 

@@ -39,11 +39,11 @@ from dynatus_ci.text import code
 NOTHING_YET = Memory()
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 DESCRIBE = "DescribeTable"
-Answers = dict[str, dict[str, Any]]
+Readings = dict[str, dict[str, Any]]
 """Operation → what it returned about one table; of DescribeTable its `Table`."""
 
 
-def table(aws: Aws, desired: Table, read: Answers | None = None) -> Table | None:
+def table(aws: Aws, desired: Table, read: Readings | None = None) -> Table | None:
     """The actual table of a definition, with the aspects that the definition mentions; None where it is missing.
 
     Args:
@@ -67,7 +67,7 @@ def table(aws: Aws, desired: Table, read: Answers | None = None) -> Table | None
     filled = [origin.name for origin in ORIGINS if origin.tagged and desired.manages(origin.name)]
     if filled and not desired.manages(Tags.name):
         managed.append(Tags())  # they say whether all items were copied
-    read |= answers(aws, description, [aspect for aspect in managed if aspect.reader not in read])
+    read |= readings(aws, description, [aspect for aspect in managed if aspect.reader not in read])
     unread = [it.name for it in managed if it.reader and it.reader not in read and it.name not in aws.cannot_keep]
     if Tags.name in unread:
         unread += filled
@@ -84,12 +84,12 @@ def staging(aws: Aws, name: str) -> Table | None:
     description = aws.describe(keep_items.staging_name(name))
     if description is None or description.get("TableStatus") in {"CREATING", "DELETING"}:
         return build.actual(description, {}) if description else None
-    return build.actual(description, answers(aws, description, [Tags()]))
+    return build.actual(description, readings(aws, description, [Tags()]))
 
 
-def answers(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Aspect]) -> Answers:
+def readings(aws: Aws, description: Mapping[str, Any], wanted: Iterable[Aspect]) -> Readings:
     """What the reading calls of some aspects return, by operation, without those that the endpoint does not know."""
-    read: Answers = {}
+    read: Readings = {}
     for aspect in wanted:
         if aspect.reader is None or aspect.name in aws.cannot_keep:
             continue
@@ -155,7 +155,7 @@ class FactCache:
         return replace(self._known, endpoint=endpoint)
 
     def observe(
-        self, desired: Table, memory: Memory = NOTHING_YET, read: Answers | None = None
+        self, desired: Table, memory: Memory = NOTHING_YET, read: Readings | None = None
     ) -> tuple[Table | None, AccountFacts]:
         """The actual table, and all that must be known to plan its change.
 
@@ -234,7 +234,7 @@ class FactCache:
     def _described(self, name: str) -> Table | None:
         """A table as DescribeTable shows it, and by its tags whether it is filled itself."""
         description = self._aws.describe(name)
-        return build.actual(description, answers(self._aws, description, [Tags()])) if description else None
+        return build.actual(description, readings(self._aws, description, [Tags()])) if description else None
 
     def _backup(self, arn: str, desired: Table) -> Backup | None:
         """The backup that a table is to be restored from; None at an endpoint that has no backups."""

@@ -15,7 +15,7 @@ from dynatus_ci import report, review, session, terminal
 from dynatus_ci.cli import options as cli_options
 from dynatus_ci.definitions import formats, loader
 from dynatus_ci.errors import DynatusError, FailureReason, Fault, InvalidDefinitions, InvalidInput
-from dynatus_ci.inputs import NAMES, Inputs, Text
+from dynatus_ci.inputs import NAMES, Inputs, InputText
 from dynatus_ci.interrupt import INTERRUPTED, Stop
 from dynatus_ci.report import Report, ReportContext
 from dynatus_ci.review import Gate
@@ -381,7 +381,7 @@ RUN: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
 def _planning(options: argparse.Namespace, *, mode: str | None = None) -> Planning:
     """The options as the action's inputs, by the same names and rules."""
     named = {**vars(options), "mode": mode}
-    given: dict[str, Text] = {name: value for name, value in named.items() if name in NAMES and value}
+    given: dict[str, InputText] = {name: value for name, value in named.items() if name in NAMES and value}
     return Planning(
         inputs=Inputs.from_texts(given),
         on_warning=lambda fault: say(report.faults_text([fault]).rstrip("\n")),

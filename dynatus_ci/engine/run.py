@@ -10,7 +10,7 @@ from threading import Semaphore
 
 from dynatus_ci.aws import observe, waits
 from dynatus_ci.aws.client import Aws
-from dynatus_ci.aws.observe import Answers
+from dynatus_ci.aws.observe import Readings
 from dynatus_ci.aws.waits import Clock, Poll
 from dynatus_ci.engine.progress import RetryState, TableProgress
 from dynatus_ci.errors import FailureReason, Refusal
@@ -135,8 +135,8 @@ class TableRun:
         self.asked_items = False
         """Whether the items were checked: once, before the first step."""
         self._has_slot = False
-        self._answers: Answers = {}
-        self._answered_at = 0.0
+        self._readings: Readings = {}
+        self._read_at = 0.0
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -159,17 +159,17 @@ class TableRun:
         asked = tuple(paths)
         names = {name for path in asked if path for name in (path[0], path[-1])}
         values = {name: value for name, value in self.desired.values.items() if name in names}
-        self._answers, self._answered_at = {}, self.now()
-        actual = observe.table(self.aws, replace(self.desired, values=values), self._answers)
+        self._readings, self._read_at = {}, self.now()
+        actual = observe.table(self.aws, replace(self.desired, values=values), self._readings)
         scaled = self.forget_scaling(asked)
         if actual is None or not scaled:
             return actual
         return targets.with_registered(actual, self.cache.scaling.targets(self.desired.name), scaled)
 
-    def take_answers(self) -> Answers:
+    def take_readings(self) -> Readings:
         """What the last look has read, if that was just now. Given once, so that no call lies between."""
-        answers, self._answers = self._answers, {}
-        return answers if self.now() - self._answered_at <= FRESH else {}
+        readings, self._readings = self._readings, {}
+        return readings if self.now() - self._read_at <= FRESH else {}
 
     def forget_scaling(self, paths: Iterable[Path]) -> list[Path]:
         """The paths about auto scaling. What is registered there is read again before anybody sees it."""

@@ -105,7 +105,7 @@ class TableLoop:
     def _observe(self) -> tuple[Table | None, TableChange]:
         """What there is to do now; ends the table where the plan has an error or a refusal."""
         table = self._table
-        read = table.take_answers()
+        read = table.take_readings()
         actual, facts = table.cache.observe(table.desired, table.memory, read)
         if waiting.for_staging(table, facts) or waiting.for_transfer(table, actual, facts):
             actual, facts = table.cache.observe(table.desired, table.memory)

@@ -172,9 +172,9 @@ def nothing_is_backed_up(patch: Patch) -> None:
 
 
 def what_is_not_mentioned_is_read(patch: Patch) -> None:
-    real = observe.answers
+    real = observe.readings
     everything = list(ASPECTS)
-    patch.setattr(observe, "answers", lambda aws, description, _wanted: real(aws, description, everything))
+    patch.setattr(observe, "readings", lambda aws, description, _wanted: real(aws, description, everything))
 
 
 def a_call_is_sent_again_blindly(patch: Patch) -> None:
