@@ -218,5 +218,4 @@ def _warning(fault: Fault) -> str:
 
 def add_summary(runner: Runner, view: Report) -> None:
     """Add a report to the job summary, as far as there is room for it and its line's end."""
-    size = replace(report.SUMMARY, limit=runner.summary_room - 1)
-    runner.add_summary(report.markdown(view, size=size) + "\n")
+    runner.add_summary(report.markdown(view, size=report.utf8_bytes(runner.summary_room - 1)) + "\n")

@@ -37,7 +37,7 @@ class Copier:
         now: Seconds since the epoch.
         pause: Lets so many seconds pass.
         check_time: Raises where the run must end. It is called before each call.
-        on_progress: Called after each page with what is done ("checked", "copied", "compared"), and to how many items.
+        on_progress: Called after each page with what is done, such as "copied", and to how many items.
         on_answer: Called after each call: with what AWS said where that must be sent again, else with nothing.
     """
 

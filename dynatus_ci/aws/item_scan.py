@@ -25,7 +25,7 @@ class ItemScan:
     Args:
         calls: Makes the calls.
         segments: In how many segments a table is read.
-        on_progress: Called after each page with what is done ("checked", "copied", "compared"), and to how many items.
+        on_progress: Called after each page with what is done, such as "copied", and to how many items.
     """
 
     def __init__(self, calls: ItemCalls, segments: int, on_progress: Callable[[str, int], None]) -> None:

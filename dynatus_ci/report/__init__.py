@@ -24,7 +24,7 @@ from dynatus_ci.report import (
     safe_markdown,
     wording,
 )
-from dynatus_ci.report.cutting import SUMMARY, Size, characters
+from dynatus_ci.report.cutting import Size, characters, utf8_bytes
 from dynatus_ci.report.layout import Report, ReportContext
 from dynatus_ci.report.safe_markdown import hide_accounts
 from dynatus_ci.table.fit import Answers
@@ -42,7 +42,6 @@ _NARROWEST = 20
 """The fewest columns of a line of a file."""
 
 __all__ = [
-    "SUMMARY",
     "Report",
     "ReportContext",
     "Size",
@@ -60,6 +59,7 @@ __all__ = [
     "plan",
     "result",
     "text",
+    "utf8_bytes",
 ]
 
 

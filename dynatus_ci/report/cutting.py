@@ -21,13 +21,14 @@ class Size:
         return self.measure(report) <= self.limit
 
 
-SUMMARY = Size(1_048_576, lambda report: len(report.encode()))
-"""1 MiB a step: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands"""
-
-
 def characters(limit: int) -> Size:
     """So many characters, such as a comment has left beside its record."""
     return Size(limit, len)
+
+
+def utf8_bytes(limit: int) -> Size:
+    """So many bytes, such as a job summary can still take."""
+    return Size(limit, lambda report: len(report.encode()))
 
 
 def shrink_to_fit(report: Report, render: Callable[[Report], str], *, size: Size) -> str:
