@@ -17,7 +17,7 @@ from dynatus_ci.aws.waits import Clock, SystemClock
 from dynatus_ci.engine import source_deletion
 from dynatus_ci.engine.fitting import Fitting, OnRead
 from dynatus_ci.engine.item_progress import ItemProgress
-from dynatus_ci.engine.run import EngineRun, Event, EventKind, OnEvent, Refuse
+from dynatus_ci.engine.run import EngineRun, Event, EventKind, OnEvent, Refuse, TableRun
 from dynatus_ci.errors import FailureReason
 from dynatus_ci.table import emulators, planner, proof, sides, usage
 from dynatus_ci.table.aspects import targets
@@ -220,7 +220,7 @@ def apply(
     cache = _cache(aws, options)
 
     def applied(table: Table) -> TableResult:
-        return TableLoop(run, table, planned[table.name], cache).run()
+        return TableLoop(TableRun(run, table, planned[table.name], cache)).run()
 
     with ThreadPoolExecutor(max_workers=max(1, min(len(tables), MOST_THREADS))) as pool:
         results = list(pool.map(applied, tables))

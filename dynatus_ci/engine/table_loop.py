@@ -9,11 +9,11 @@ import logging
 from dataclasses import replace
 from math import inf
 
-from dynatus_ci.aws import call_errors, observe
+from dynatus_ci.aws import call_errors
 from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.engine import filling, progress, steps, waiting
 from dynatus_ci.engine.fitting import Fitting
-from dynatus_ci.engine.run import EngineRun, EventKind, StopTable, TableRun, refused
+from dynatus_ci.engine.run import EventKind, StopTable, TableRun, refused
 from dynatus_ci.errors import Bug, DynatusError, FailureReason, Refusal
 from dynatus_ci.table import aspects, order, planner
 from dynatus_ci.table.model import Failure, ItemWork, Path, Step, Table, TableChange
@@ -25,17 +25,10 @@ _log = logging.getLogger(__name__)
 
 
 class TableLoop:
-    """The loop of one table.
+    """The loop of one table."""
 
-    Args:
-        run: What it shares with the other tables.
-        desired: The definition.
-        planned: The change that was planned, and shown.
-        cache: What the run knows of the account.
-    """
-
-    def __init__(self, run: EngineRun, desired: Table, planned: TableChange, cache: observe.FactCache) -> None:
-        self._table = TableRun(run, desired, planned, cache)
+    def __init__(self, table: TableRun) -> None:
+        self._table = table
 
     def run(self) -> TableResult:
         """Make the table agree with its definition, or say why not."""
