@@ -123,7 +123,7 @@ def texts(faults: Iterable[Fault], root: Path = Path()) -> dict[str, str]:
     found = {}
     for name in dict.fromkeys(fault.place.file for fault in faults if fault.place):
         with suppress(InvalidDefinitions):
-            found[name] = files.read(files.File(name, root / name)).decode("utf-8", "replace")
+            found[name] = files.read(files.File(name, root / name)).decode("utf-8-sig", "replace")
     return found
 
 

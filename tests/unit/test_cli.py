@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,18 @@ def test_a_change_that_needs_an_approval_is_exit_3_where_it_is_asked_for(
     if "--allow-destructive" in arguments:
         assert cli.main(["plan", str(after), "--baseline", str(before), *arguments, "--detailed-exitcode"]) == 2
     assert capsys.readouterr().out
+
+
+def test_a_byte_order_mark_is_no_part_of_the_line_that_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = TABLE.format("id").replace(":BillingMode", ":BillngMode")
+    Path("users.edn").write_text(text, encoding="utf-8-sig")
+    assert cli.main(["validate", "users.edn", "--format", "markdown"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    shown, carets = next(pair for pair in pairwise(lines) if "^^^" in pair[1])
+    assert shown[carets.index("^") : carets.rindex("^") + 1] == ":BillngMode"
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
