@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from dynatus_ci import report, review, session, terminal
 from dynatus_ci.cli import options as cli_options
 from dynatus_ci.definitions import formats, loader
-from dynatus_ci.errors import DynatusError, FailureReason, Fault, InvalidDefinitions, InvalidInput
+from dynatus_ci.errors import DynatusError, FailureReason, Fault, InvalidDefinitions, InvalidInput, Place
 from dynatus_ci.inputs import NAMES, Inputs, InputText
 from dynatus_ci.interrupt import INTERRUPTED, Stop
 from dynatus_ci.report import Report, ReportContext
@@ -80,17 +80,21 @@ def show_faults(options: argparse.Namespace, faults: Sequence[Fault], *, stream:
 
 
 def _load_all(planning: Planning, paths: Sequence[str]) -> tuple[list[Table], list[Fault], list[DynatusError]]:
-    """The tables of some paths and all faults; one path without definitions hides no other's."""
-    tables: list[Table] = []
-    faults: list[Fault] = []
+    """The tables of some paths and all faults; one path without definitions hides no other's.
+
+    A file that two of the paths lead to counts once.
+    """
+    by_place: dict[Place | None, Table] = {}
+    faults: dict[Fault, None] = {}
     errors: list[DynatusError] = []
     for path in paths:
         try:
-            tables += planning.tables(path)
+            by_place |= {table.place: table for table in planning.tables(path)}
         except InvalidDefinitions as invalid:
-            faults += invalid.faults
+            faults |= dict.fromkeys(invalid.faults)
         except DynatusError as error:
             errors.append(error)
+    tables = list(by_place.values())
     return tables, [*faults, *_defined_twice(tables)], errors
 
 

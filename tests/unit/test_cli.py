@@ -123,6 +123,15 @@ def test_validate_says_which_paths_it_has_read(tmp_path: Path, capsys: pytest.Ca
     assert f"path `{EXAMPLES}, {wrong}`" in capsys.readouterr().out
 
 
+def test_a_file_that_two_paths_lead_to_is_validated_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["validate", str(EXAMPLES / "users.edn"), str(EXAMPLES / "users.edn")]) == 0
+    assert capsys.readouterr().err == "1 definition is valid.\n"
+    wrong = tmp_path / "wrong.edn"
+    wrong.write_text("{", encoding="utf-8")
+    assert cli.main(["validate", str(tmp_path), str(wrong), "--format", "json"]) == 1
+    assert len(json.loads(capsys.readouterr().out)["faults"]) == 1
+
+
 def test_a_path_that_leads_out_is_called_as_the_command_calls_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
