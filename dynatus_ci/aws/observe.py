@@ -179,31 +179,29 @@ class FactCache:
         with self._lock:
             if missing.key and missing.key not in self._known.kms_keys:
                 self._known = _with_key(self._aws, missing.key, self._known)
-        emptiness = emptiness_of(self._aws, name) if missing.emptiness else facts.emptiness
-        found = probes.seen(self._aws, name) if missing.probe else facts.probe
         if missing.emptiness:
+            facts = replace(facts, emptiness=emptiness_of(self._aws, name))
             _check_backups(self._aws)
+        if missing.probe:
+            facts = replace(facts, probe=probes.seen(self._aws, name))
         if missing.scaling or missing.schedules:
             facts = self._with_scaling(name, facts, managed=missing.schedules)
-        asked = {missing.source: self._described(missing.source)} if missing.source else {}
-        copied = self._is_copied(desired, facts) if missing.copied else facts.copied
-        restored = self._backup(missing.backup, desired) if missing.backup else facts.backup
-        copy = self._staging(desired) if missing.staging else facts.staging
-        transfer = self._transfer(desired, facts) if missing.transfer else facts.transfer
-        return replace(
-            self.facts(),
-            emptiness=emptiness,
-            probe=found,
-            sources={**facts.sources, **asked},
-            copied=copied,
-            backup=restored,
-            staging=copy,
-            transfer=transfer,
-            memory=facts.memory,
-            scaling=facts.scaling,
-            scaling_denied=facts.scaling_denied,
-            schedules=facts.schedules,
-        )
+        facts, now = self._with_origin(missing, desired, facts), self.facts()
+        return replace(facts, endpoint=now.endpoint, kms_keys=now.kms_keys, unusable_kms_keys=now.unusable_kms_keys)
+
+    def _with_origin(self, missing: MissingFacts, desired: Table, facts: AccountFacts) -> AccountFacts:
+        """The facts with what is missing about where the table's items come from."""
+        if missing.source:
+            facts = replace(facts, sources={**facts.sources, missing.source: self._described(missing.source)})
+        if missing.copied:
+            facts = replace(facts, copied=self._is_copied(desired, facts))
+        if missing.backup:
+            facts = replace(facts, backup=self._backup(missing.backup, desired))
+        if missing.staging:
+            facts = replace(facts, staging=self._staging(desired))
+        if missing.transfer:
+            facts = replace(facts, transfer=self._transfer(desired, facts))
+        return facts
 
     def _with_scaling(self, table: str, facts: AccountFacts, *, managed: bool) -> AccountFacts:
         """The facts with what is registered; `managed` where the file has settings: then it must be known."""
