@@ -76,11 +76,10 @@ def _report(report: Report) -> Iterator[TextLine]:
 
 
 def _sections(report: Report) -> Iterator[TextLine]:
-    line = _BLANK
-    for section in report.sections:
-        for line in _fault(section.excerpt) if section.excerpt else _table(section, brief=report.brief):
-            yield line
-    if line is not _BLANK:
+    parts = (_fault(it.excerpt) if it.excerpt else _table(it, brief=report.brief) for it in report.sections)
+    lines = [line for part in parts for line in part]
+    yield from lines
+    if lines and lines[-1] is not _BLANK:
         yield _BLANK
 
 

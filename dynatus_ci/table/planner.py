@@ -6,7 +6,7 @@ docs/dynamodb.md#the-order-of-steps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from dynatus_ci.errors import Refusal
@@ -157,7 +157,7 @@ def _restoration(comparison: Comparison) -> TableChange:
         change = _table_change(comparison, Action.CREATE, differences=created)
         return replace(change, refusal=refused)
     later = _update(sides.restored(comparison))
-    change = _made_by_aws(comparison, created, later, lambda served: (restore_from.step(comparison, served),))
+    change = _made_by_aws(comparison, created, [restore_from.step(comparison)], later)
     return replace(change, notes=tuple(dict.fromkeys((*restore_from.notes(comparison), *change.notes))))
 
 
@@ -165,24 +165,19 @@ def _importing(comparison: Comparison) -> TableChange:
     """A table that AWS makes of an export, and the steps from that to what the file says."""
     created = _created(comparison)
     later = _update(sides.imported(comparison))
-    return _made_by_aws(
-        comparison, created, later, lambda served: tuple(copy_steps.import_steps(comparison, created, served))
-    )
+    return _made_by_aws(comparison, created, list(copy_steps.import_steps(comparison, created)), later)
 
 
 def _made_by_aws(
-    comparison: Comparison,
-    created: tuple[Difference, ...],
-    later: TableChange,
-    making: Callable[[tuple[str, ...]], tuple[Step, ...]],
+    comparison: Comparison, created: tuple[Difference, ...], making: Sequence[Step], later: TableChange
 ) -> TableChange:
     """A table that does not begin empty.
 
     Args:
         comparison: The two sides; the table is missing.
         created: The differences of a table that is created.
+        making: The steps by which AWS makes it. The last one serves all differences that are gone then.
         later: The change of the table that AWS has made.
-        making: The steps that make it. It takes the ids of the differences that are gone then.
     """
     found = {difference.id: difference for difference in later.differences}
     # Its items are there before the other steps run: so these risk what they risk for any table.
@@ -190,13 +185,14 @@ def _made_by_aws(
     supported, unsupported = support.split(comparison, tuple(risked))
     known = {difference.id for difference in created}
     more = tuple(difference for difference in later.differences if difference.id not in known)
-    first = making(tuple(d.id for d in supported if d.id not in found))
+    gone = tuple(difference.id for difference in supported if difference.id not in found)
+    last = [replace(step, differences=gone) for step in making[-1:]]
     refusal = _refusal(comparison, supported) or later.refusal
     change = _table_change(
         comparison,
         Action.CREATE,
         differences=(*supported, *more, *unsupported),
-        steps=() if refusal else (*first, *_following(later.steps, first[-1:])),
+        steps=() if refusal else (*making[:-1], *last, *_following(later.steps, last)),
         notes=later.notes,
     )
     return replace(change, refusal=refusal, left_undone=None if refusal else later.left_undone)

@@ -151,7 +151,7 @@ def tags_come_before_others_go(patch: Patch) -> None:
 
 
 def an_alias_is_not_looked_up(patch: Patch) -> None:
-    patch.setattr(encryption.Encryption, "shown", lambda _self, _context, desired: desired)
+    patch.setattr(encryption.Encryption, "as_aws_shows", lambda _self, _context, desired: desired)
 
 
 def lost_indexes_are_called_safe(patch: Patch) -> None:

@@ -38,19 +38,18 @@ def steps(comparison: Comparison, difference: Difference) -> Iterator[Step]:
         yield untag if where is CopyStage.COPIED else untag.not_before(tags.LOCKED)
 
 
-def import_steps(comparison: Comparison, created: Iterable[Difference], served: tuple[str, ...]) -> Iterator[Step]:
-    """The steps by which AWS makes the table, which is missing, of an export.
+def import_steps(comparison: Comparison, created: Iterable[Difference]) -> Iterator[Step]:
+    """The steps by which AWS makes the table, which is missing, of an export. The last one is the import.
 
     Args:
         comparison: The two sides.
         created: The differences of a table that is created.
-        served: The ids of those that are gone after that.
     """
     # A plan without an account knows only the source's name.
     source = copy_from.live_source(comparison) or Table(comparison.desired.at(PATH))
     copy = next((difference for difference in created if difference.path == PATH), None)
     if copy:
-        yield from through_s3.steps(comparison, source, copy, served)
+        yield from through_s3.steps(comparison, source, copy)
 
 
 def begins(change: TableChange) -> bool:

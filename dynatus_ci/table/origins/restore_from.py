@@ -179,20 +179,14 @@ def _kept(comparison: Comparison, kind: str) -> list[Value]:
     return [{k: v for k, v in one(name, index).items() if k != "WarmThroughput"} for name, index in same.items()]
 
 
-def step(comparison: Comparison, served: tuple[str, ...]) -> Step:
-    """RestoreTableFromBackup.
-
-    Args:
-        comparison: The two sides.
-        served: The ids of the differences that are gone after it.
-    """
+def step(comparison: Comparison) -> Step:
+    """RestoreTableFromBackup."""
     parameters = _parameters(comparison)
     kept = [index["IndexName"] for index in restored(comparison).get(GLOBAL, ())]
     return Step(
         operation=OPERATION,
         parameters=parameters,
         reason="restore the table from its backup",
-        differences=served,
         expects={(): {}, **{(GLOBAL, name): {} for name in kept}},
         waits_for="table and indexes ACTIVE",
         seconds=SECONDS,

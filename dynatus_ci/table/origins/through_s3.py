@@ -240,21 +240,20 @@ def parameters(comparison: Comparison) -> dict[str, Value]:
     return made | ({Encryption.name: encryption} if encryption and encryption["Enabled"] else {})
 
 
-def steps(comparison: Comparison, source: Table, copy: Difference, created: tuple[str, ...]) -> Iterator[Step]:
+def steps(comparison: Comparison, source: Table, copy: Difference) -> Iterator[Step]:
     """Export the source, then make the table of that. An export that is there is not made again.
 
     Args:
         comparison: The two sides; the table is missing.
         source: The table that is exported.
         copy: The difference that the items are not there.
-        created: The ids of the differences that an import serves.
     """
     found = running_import(comparison) or usable_export(comparison)
     if found is None:
         yield _export(comparison, source, copy)
     # Nobody knows the export's own folder before it is made.
     data = found.folder if found else s3_place.folder_of_data(s3_place.folder(comparison.desired), "EXPORT")
-    yield replace(_import(comparison, source, data), differences=created, after=(copy.id,))
+    yield replace(_import(comparison, source, data), after=(copy.id,))
 
 
 def after_import(facts: AccountFacts) -> AccountFacts:
