@@ -33,6 +33,8 @@ NOTHING: Final = object()
 
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "PATCH", "DELETE"})
 
+_log = logging.getLogger(__name__)
+
 # On import PyGithub makes its logger print every request to standard error.
 for _handler in list(logging.getLogger("github").handlers):
     logging.getLogger("github").removeHandler(_handler)
@@ -153,6 +155,7 @@ def asking(what: str, *, needs: str) -> Iterator[None]:
             f"dynatus could not {what}: {code(str(error))}.", hint="Is `GITHUB_API_URL` right?"
         ) from error
     except (LookupError, TypeError, AttributeError, ValueError) as error:
+        _log.info("dynatus could not read what GitHub answered.", exc_info=error)
         message = f"dynatus could not {what}: GitHub's answer is not what its API describes."
         raise GitHubError(message, hint="Is there a proxy in between, or is `GITHUB_API_URL` wrong?") from error
 

@@ -7,7 +7,8 @@ import logging
 import pytest
 
 from dynatus_ci import logs
-from dynatus_ci.errors import Bug
+from dynatus_ci.errors import Bug, GitHubError
+from dynatus_ci.github import transport
 
 SECRET = "hunter2"
 LOG = logging.getLogger("dynatus_ci.some.module")
@@ -64,3 +65,20 @@ def test_a_bug_is_named_by_its_place() -> None:
     assert bug.startswith("This is a bug of dynatus: `RuntimeError` at `test_logs.py:")
     assert "` in `failing`. " in bug
     assert SECRET not in bug
+
+
+def test_an_answer_of_github_that_cannot_be_read_leaves_its_place_in_the_log() -> None:
+    """It may be a bug of dynatus as well, and without its place nobody could find that."""
+    shown: list[str] = []
+    with (
+        logs.shown(lambda _, text: shown.append(text), level=logging.INFO),
+        pytest.raises(GitHubError, match="is not what its API describes"),
+        transport.asking("read the comment", needs="pull-requests: read"),
+    ):
+        failing_to_read({})
+    assert "in failing_to_read" in shown[0]
+    assert shown[0].endswith("builtins.KeyError")
+
+
+def failing_to_read(answer: dict[str, str]) -> str:
+    return answer["body"]
