@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import boto3
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-Definition = Table | Mapping[str, Any]
+TableOrMapping = Table | Mapping[str, Any]
 """A `Table`, or a mapping with CreateTable's parameters and the settings that CreateTable lacks."""
 
 
@@ -87,7 +87,7 @@ FAILED = "Exception while executing DynamoDB sync."
 
 def execute_tables_sync(
     client: DynamoDBClient,
-    definitions: Sequence[Definition],
+    definitions: Sequence[TableOrMapping],
     *,
     allow_destructive: Sequence[str] = (),
     session: boto3.Session | None = None,
@@ -148,7 +148,7 @@ def load_definitions(
 
 def plan_tables(
     client: DynamoDBClient,
-    definitions: Iterable[Definition],
+    definitions: Iterable[TableOrMapping],
     *,
     options: Options = Options(),  # noqa: B008  # frozen
     session: boto3.Session | None = None,
@@ -164,7 +164,7 @@ def plan_tables(
 
 def apply_tables(
     client: DynamoDBClient,
-    definitions: Iterable[Definition],
+    definitions: Iterable[TableOrMapping],
     *,
     reviewed: Plan | None = None,
     allow_destructive: Sequence[str] = (),
@@ -221,7 +221,7 @@ def raise_for(result: Result) -> None:
             )
 
 
-def _tables(definitions: Iterable[Definition]) -> tuple[Table, ...]:
+def _tables(definitions: Iterable[TableOrMapping]) -> tuple[Table, ...]:
     given = list(definitions)
     mappings = [definition for definition in given if not isinstance(definition, Table)]
     checked = iter(loader.check(mappings))

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dynatus_ci.iam import item_permissions, replacing, settings, statements
-from dynatus_ci.iam.grants import Grant, Mode, PolicyScope, for_any_table
+from dynatus_ci.iam.grants import Grant, PolicyMode, PolicyScope, for_any_table
 from dynatus_ci.table.model import Table
 from dynatus_ci.table.origins import copy_from, keep_items
 
@@ -31,7 +31,7 @@ OWNER = "DescribeStackResources"
 def policy(
     tables: Sequence[Table],
     *,
-    mode: Mode,
+    mode: PolicyMode,
     region: str | None,
     account: str | None,
     recreate: bool = False,
@@ -89,7 +89,7 @@ def import_policy(*, region: str | None, account: str | None, table_prefix: str 
     return {"Version": VERSION, "Statement": list(statements.statements(grants))}
 
 
-def _grants(table: Table, scope: PolicyScope, *, mode: Mode) -> Iterator[Grant]:
+def _grants(table: Table, scope: PolicyScope, *, mode: PolicyMode) -> Iterator[Grant]:
     yield Grant("Read", "dynamodb:DescribeTable", scope.table(table))
     yield from settings.scaling_reads(table)
     if not table.absent:

@@ -14,7 +14,7 @@ from dynatus_ci.table.model import Table
 from dynatus_ci.table.origins import copy_from, keep_items
 from dynatus_ci.text import code, quoted
 
-Mode: TypeAlias = Literal["plan", "check", "drift", "apply"]
+PolicyMode: TypeAlias = Literal["plan", "check", "drift", "apply"]
 """The modes whose policy depends on the definitions. Drift reads what plan reads, and check reads items, too."""
 PARTITIONS = {
     "cn-": "aws-cn",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dynatus_ci.iam.grants import (
     TRANSFERS,
     Grant,
-    Mode,
+    PolicyMode,
     PolicyScope,
     topic_of,
 )
@@ -98,7 +98,7 @@ def _restored(table: Table, scope: PolicyScope) -> Iterator[Grant]:
         yield Grant("Restore", f"dynamodb:{operation}", scope.table(table))
 
 
-def kept(table: Table, scope: PolicyScope, *, mode: Mode) -> Iterator[Grant]:
+def kept(table: Table, scope: PolicyScope, *, mode: PolicyMode) -> Iterator[Grant]:
     """Copy the items of a table that is recreated, and copy them back. Items are deleted from the copy alone."""
     copy = scope.staging(table)
     yield Grant("Read", f"dynamodb:{Tags.reader}", scope.table(table), topic=topic_of(Tags.name))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dynatus_ci.iam.grants import (
     Grant,
-    Mode,
+    PolicyMode,
     PolicyScope,
 )
 from dynatus_ci.table.aspects.policy import Policy
@@ -23,7 +23,7 @@ def deletion(table: Table, scope: PolicyScope) -> Iterator[Grant]:
     yield Grant("List", "dynamodb:ListBackups", topic="Backups")
 
 
-def recreation(table: Table, scope: PolicyScope, *, mode: Mode) -> Iterator[Grant]:
+def recreation(table: Table, scope: PolicyScope, *, mode: PolicyMode) -> Iterator[Grant]:
     """Delete the table and create it again, after its probe. CreateTable needs the permissions of all that it sets."""
     resource, topic = scope.probe(table), "Probes"
     for operation in ("DescribeTable", "ListTagsOfResource"):

@@ -25,7 +25,7 @@ _RECORD = "<!-- dynatus-ci-record:1 {} -->"
 _RECORD_LINE = re.compile(r"<!-- dynatus-ci-record:1 (\{.*\}) -->")
 _LONGEST_BODY = 262_144
 _UNSAFE_IN_COMMENT = re.compile("(?<=-)-|[<>&@#]")
-_Item = TypeVar("_Item")
+_Listed = TypeVar("_Listed")
 
 
 def fits_comment(record: Record) -> bool:
@@ -163,7 +163,7 @@ def _unpack(packed: _Packed) -> Iterator[tuple[str, Entry | None]]:
         yield name, None if flags & _CLOSED else Entry(_once(differences), table_id)
 
 
-def _once(pairs: Iterable[tuple[str, _Item]]) -> dict[str, _Item]:
+def _once(pairs: Iterable[tuple[str, _Listed]]) -> dict[str, _Listed]:
     listed = list(pairs)
     unique = dict(listed)
     if len(unique) < len(listed):
@@ -206,7 +206,7 @@ def _older(document: dict[str, Any]) -> Unfinished | None:
     return _once([*some, *whole])
 
 
-def _all(text: str, take: Callable[[_Packed], _Item]) -> Iterator[_Item]:
+def _all(text: str, take: Callable[[_Packed], _Listed]) -> Iterator[_Listed]:
     packed = _packed(text)
     while packed:
         yield take(packed)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from dynatus_ci.text import code
 
-Shape: TypeAlias = Any
+DocumentShape: TypeAlias = Any
 """See above. `object` takes any value."""
 
 _TEXT = (str, type(None))
@@ -51,7 +51,7 @@ _CHANGE = {
     "error": ({"code": str, "message": str, "operation": _TEXT, "missing_permission": _TEXT}, type(None)),
     "refusal?": ({"reason": str, "message": str}, type(None)),
 }
-PLAN: Shape = {
+PLAN: DocumentShape = {
     "format": int,
     "account": _TEXT,
     "region": _TEXT,
@@ -101,23 +101,23 @@ _SCALING = {
 }
 
 
-def _scaling(value: object) -> Shape:
+def _scaling(value: object) -> DocumentShape:
     """Without a target nothing is registered."""
     return dict if value == {} else _SCALING
 
 
-def _replicas_indexes(value: object) -> Shape:
+def _replicas_indexes(value: object) -> DocumentShape:
     """By their names."""
     return dict.fromkeys(value, _OVERRIDES) if isinstance(value, dict) else dict
 
 
-def _time_to_live(value: object) -> Shape:
+def _time_to_live(value: object) -> DocumentShape:
     """On, it has an attribute."""
     on = isinstance(value, dict) and value.get("Enabled")
     return {"Enabled": bool, "AttributeName": str} if on else {"Enabled": bool}
 
 
-VALUES: Mapping[str, Shape] = {
+VALUES: Mapping[str, DocumentShape] = {
     "KeySchema": _KEY,
     "LocalSecondaryIndexes": _INDEX,
     "GlobalSecondaryIndexes": _INDEX,
@@ -170,12 +170,12 @@ def _faults_of_values(document: Any) -> Iterator[str]:
                 yield from _faults(difference["actual"], _shape_at(difference["path"]), where)
 
 
-def _shape_at(path: list[str]) -> Shape:
+def _shape_at(path: list[str]) -> DocumentShape:
     """The shape of an actual value at a path; of an index's member, that of the table's member of the same name."""
     return next((VALUES[name] for name in (*path[2:3], *path[:1]) if name in VALUES), object) if path else _TABLE
 
 
-def _faults(value: object, given: Shape, place: str) -> Iterator[str]:
+def _faults(value: object, given: DocumentShape, place: str) -> Iterator[str]:
     shape = given(value) if isinstance(given, FunctionType) else given
     kind = next((one for one in _either(shape) if _is(value, one)), None)
     if kind is None:
@@ -188,7 +188,7 @@ def _faults(value: object, given: Shape, place: str) -> Iterator[str]:
         yield from _members(value, kind, place)
 
 
-def _members(value: Mapping[str, object], shape: Mapping[str, Shape], place: str) -> Iterator[str]:
+def _members(value: Mapping[str, object], shape: Mapping[str, DocumentShape], place: str) -> Iterator[str]:
     for written, member in shape.items():
         name = written.removesuffix("?")
         where = f"{place}.{name}".removeprefix(".")
@@ -198,14 +198,14 @@ def _members(value: Mapping[str, object], shape: Mapping[str, Shape], place: str
             yield f"It has no {code(where)}."
 
 
-def _either(shape: Shape) -> tuple[Shape, ...]:
+def _either(shape: DocumentShape) -> tuple[DocumentShape, ...]:
     return shape if isinstance(shape, tuple) else (shape,)
 
 
-def _is(value: object, shape: Shape) -> bool:
+def _is(value: object, shape: DocumentShape) -> bool:
     kind = _type(shape)
     return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
 
 
-def _type(shape: Shape) -> type:
+def _type(shape: DocumentShape) -> type:
     return shape if isinstance(shape, type) else type(shape)

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from dynatus_ci import iam
-from dynatus_ci.iam.grants import Mode
+from dynatus_ci.iam.grants import PolicyMode
 from dynatus_ci.table.model import Table
 from tests.unit.test_iam import ABSENT, EVERYTHING, FILLED, KEY, RESTORED, STREAM
 
@@ -118,7 +118,7 @@ def actions(statements: list[dict[str, Any]]) -> set[str]:
     return {action for statement in statements for action in statement["Action"]}
 
 
-def needed(*tables: Table, mode: Mode) -> list[dict[str, Any]]:
+def needed(*tables: Table, mode: PolicyMode) -> list[dict[str, Any]]:
     statements: list[dict[str, Any]] = iam.policy(tables, mode=mode, region=REGION, account=ACCOUNT)["Statement"]
     return statements
 
@@ -145,14 +145,14 @@ FULL_ROLES = [
 
 @pytest.mark.parametrize(("policies", "mode"), FULL_ROLES)
 def test_the_roles_have_exactly_the_actions_that_dynatus_policy_can_print(
-    policies: tuple[str, ...], mode: Mode
+    policies: tuple[str, ...], mode: PolicyMode
 ) -> None:
     there, wanted = actions(Stack(FULL).statements(*policies)), actions(needed(*EVERY_KIND, mode=mode))
     assert there == wanted, f"Write what is needed into both files of examples/aws, and no more: {there ^ wanted}"
 
 
 @pytest.mark.parametrize(("policies", "mode"), FULL_ROLES)
-def test_the_roles_allow_each_action_where_it_is_needed(policies: tuple[str, ...], mode: Mode) -> None:
+def test_the_roles_allow_each_action_where_it_is_needed(policies: tuple[str, ...], mode: PolicyMode) -> None:
     allowed = Stack(FULL | {"KmsKeyArns": [KEY, f"arn:aws:kms:us-east-1:{ACCOUNT}:key/*"]}).statements(*policies)
     missing = [
         (action, resource)

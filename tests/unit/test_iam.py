@@ -17,7 +17,7 @@ import pytest
 import dynatus_ci
 from dynatus_ci import cli, iam
 from dynatus_ci.errors import InvalidInput
-from dynatus_ci.iam.grants import Mode
+from dynatus_ci.iam.grants import PolicyMode
 from dynatus_ci.table import build
 from dynatus_ci.table.aspects import ASPECTS
 from dynatus_ci.table.aspects.base import Aspect
@@ -93,7 +93,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
 """
 
 
-def policy(*tables: Table, mode: Mode = "apply", region: str | None = "eu-west-1") -> dict[str, Any]:
+def policy(*tables: Table, mode: PolicyMode = "apply", region: str | None = "eu-west-1") -> dict[str, Any]:
     return iam.policy(tables, mode=mode, region=region, account="111122223333")
 
 
@@ -481,7 +481,7 @@ def test_every_sid_is_used_once_and_holds_letters_and_digits_alone() -> None:
     assert all(sid.isascii() and sid.isalnum() for sid in sids)
 
 
-def sids(*tables: Table, mode: Mode = "apply") -> list[str]:
+def sids(*tables: Table, mode: PolicyMode = "apply") -> list[str]:
     return [statement["Sid"] for statement in policy(*tables, mode=mode)["Statement"]]
 
 

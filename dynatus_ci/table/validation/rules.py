@@ -25,8 +25,9 @@ from dynatus_ci.table.validation.findings import At, DefinitionPath, Finding
 from dynatus_ci.table.validation.unknown import UNSURE, Unknown, known, whole
 from dynatus_ci.text import by_number, code, quoted
 
-Definition: TypeAlias = Mapping[str, Any]
-Rule: TypeAlias = Callable[[Definition], Iterator[Finding]]
+Body: TypeAlias = Mapping[str, Any]
+"""A definition as `members.check` returns it, or a map inside."""
+Rule: TypeAlias = Callable[[Body], Iterator[Finding]]
 
 MOST_KEY_ATTRIBUTES = 4
 """For each key type, in a global secondary index."""
@@ -36,7 +37,7 @@ MOST_PROJECTED = 100
 """Attributes in all INCLUDE projections of a table together."""
 
 
-def findings(definition: Definition) -> Iterator[Finding]:
+def findings(definition: Body) -> Iterator[Finding]:
     """All that DynamoDB would refuse about a definition.
 
     Args:
@@ -55,7 +56,7 @@ def findings(definition: Definition) -> Iterator[Finding]:
             yield from aspect.findings(definition)
 
 
-def notes(definition: Definition) -> Iterator[Finding]:
+def notes(definition: Body) -> Iterator[Finding]:
     """What deserves a warning, although AWS may accept it."""
     indexes = definition.get(GLOBAL, ())
     if len(indexes) > USUAL_GLOBAL_INDEXES:
@@ -67,7 +68,7 @@ def notes(definition: Definition) -> Iterator[Finding]:
 # --- the name --------------------------------------------------------------------------------------------------------
 
 
-def _table_name(definition: Definition) -> Iterator[Finding]:
+def _table_name(definition: Body) -> Iterator[Finding]:
     name = known(definition, "TableName")
     if name is not None and not names.is_valid(name):
         message = f"The table name {code(quoted(name))} must be 3 to 255 characters of `[a-zA-Z0-9_.-]`."
@@ -77,7 +78,7 @@ def _table_name(definition: Definition) -> Iterator[Finding]:
 # --- the items -------------------------------------------------------------------------------------------------------
 
 
-def _one_origin(definition: Definition) -> Iterator[Finding]:
+def _one_origin(definition: Body) -> Iterator[Finding]:
     copied, restored, kept = (known(definition, name) for name in (CopyFrom.name, RestoreFrom.name, KeepItems.name))
     hint = "Leave one of them out."
     if copied and restored:
@@ -91,16 +92,16 @@ def _one_origin(definition: Definition) -> Iterator[Finding]:
 # --- keys ------------------------------------------------------------------------------------------------------------
 
 
-def _table_key(definition: Definition) -> Iterator[Finding]:
+def _table_key(definition: Body) -> Iterator[Finding]:
     yield from _key_schema(definition, ())
 
 
-def _global_keys(definition: Definition) -> Iterator[Finding]:
+def _global_keys(definition: Body) -> Iterator[Finding]:
     for path, index in _indexes(definition, GLOBAL):
         yield from _key_schema(index, path, most=MOST_KEY_ATTRIBUTES)
 
 
-def _local_keys(definition: Definition) -> Iterator[Finding]:
+def _local_keys(definition: Body) -> Iterator[Finding]:
     """A local index has the table's HASH attribute and a RANGE attribute of its own."""
     table = _names(definition)
     if known(definition, LOCAL) and "RANGE" not in table and whole(definition["KeySchema"]):
@@ -121,21 +122,21 @@ def _local_keys(definition: Definition) -> Iterator[Finding]:
             )
 
 
-def _names(holder: Definition) -> dict[str, str]:
+def _names(holder: Body) -> dict[str, str]:
     """Key type → its attribute, in a table or an index, as far as both are known."""
     members = [member for _, member in _members(holder)]
     pairs = [(known(member, "KeyType"), known(member, "AttributeName")) for member in members]
     return {kind: name for kind, name in pairs if kind is not None and name is not None}
 
 
-def _members(holder: Definition) -> Iterator[tuple[int, Definition]]:
+def _members(holder: Body) -> Iterator[tuple[int, Body]]:
     """The known members of a key schema, with their numbers."""
     for number, member in enumerate(known(holder, "KeySchema") or ()):
         if not isinstance(member, Unknown):
             yield number, member
 
 
-def _key_schema(holder: Definition, owner: DefinitionPath, *, most: int = 1) -> Iterator[Finding]:
+def _key_schema(holder: Body, owner: DefinitionPath, *, most: int = 1) -> Iterator[Finding]:
     """HASH members come before RANGE members; no attribute is in a key twice; and there are not too many."""
     path = (*owner, "KeySchema")
     seen: set[str] = set()
@@ -165,7 +166,7 @@ def _key_member(kind: str) -> str:
 # --- attribute definitions -------------------------------------------------------------------------------------------
 
 
-def _definitions(definition: Definition) -> Iterator[Finding]:
+def _definitions(definition: Body) -> Iterator[Finding]:
     """Each attribute is defined once, and a key uses it."""
     used = {name for _, name in _key_attributes(definition)}
     complete = _all_keys_known(definition)
@@ -181,7 +182,7 @@ def _definitions(definition: Definition) -> Iterator[Finding]:
         defined.add(name)
 
 
-def _undefined(definition: Definition) -> Iterator[Finding]:
+def _undefined(definition: Body) -> Iterator[Finding]:
     """Each key attribute has a definition."""
     if not _all_named(definition["AttributeDefinitions"]):
         return
@@ -194,7 +195,7 @@ def _undefined(definition: Definition) -> Iterator[Finding]:
             yield Finding(path, "undefined-attribute", message, hint)
 
 
-def _attribute_names(holder: Definition, member: str) -> Iterator[tuple[int, str]]:
+def _attribute_names(holder: Body, member: str) -> Iterator[tuple[int, str]]:
     """The known attribute names of a key schema or of the definitions, with their numbers."""
     for number, item in enumerate(known(holder, member) or ()):
         if not isinstance(item, Unknown) and (name := known(item, "AttributeName")) is not None:
@@ -208,7 +209,7 @@ def _all_named(items: Value) -> bool:
     )
 
 
-def _all_keys_known(definition: Definition) -> bool:
+def _all_keys_known(definition: Body) -> bool:
     """Whether nothing unknown may hold another key attribute."""
     lists = [definition.get(kind) or () for kind in (GLOBAL, LOCAL)]
     if any(isinstance(indexes, Unknown) or any(isinstance(index, Unknown) for index in indexes) for indexes in lists):
@@ -216,12 +217,12 @@ def _all_keys_known(definition: Definition) -> bool:
     return all(_all_named(holder["KeySchema"]) for _, holder in _key_holders(definition))
 
 
-def _key_holders(definition: Definition) -> Iterator[tuple[DefinitionPath, Definition]]:
+def _key_holders(definition: Body) -> Iterator[tuple[DefinitionPath, Body]]:
     yield (), definition
     yield from _indexes(definition, LOCAL, GLOBAL)
 
 
-def _key_attributes(definition: Definition) -> Iterator[tuple[DefinitionPath, str]]:
+def _key_attributes(definition: Body) -> Iterator[tuple[DefinitionPath, str]]:
     for path, holder in _key_holders(definition):
         for number, name in _attribute_names(holder, "KeySchema"):
             yield (*path, "KeySchema", number, "AttributeName"), name
@@ -230,7 +231,7 @@ def _key_attributes(definition: Definition) -> Iterator[tuple[DefinitionPath, st
 # --- indexes ---------------------------------------------------------------------------------------------------------
 
 
-def _indexes(definition: Definition, *kinds: str) -> Iterator[tuple[DefinitionPath, Definition]]:
+def _indexes(definition: Body, *kinds: str) -> Iterator[tuple[DefinitionPath, Body]]:
     """The known indexes with their paths. Their members may be unknown."""
     for kind in kinds:
         for number, index in enumerate(known(definition, kind) or ()):
@@ -238,7 +239,7 @@ def _indexes(definition: Definition, *kinds: str) -> Iterator[tuple[DefinitionPa
                 yield (kind, number), index
 
 
-def _index_names(definition: Definition) -> Iterator[Finding]:
+def _index_names(definition: Body) -> Iterator[Finding]:
     seen: set[str] = set()
     for path, index in _indexes(definition, GLOBAL, LOCAL):
         name = known(index, "IndexName")
@@ -249,13 +250,13 @@ def _index_names(definition: Definition) -> Iterator[Finding]:
             seen.add(name)
 
 
-def _local_count(definition: Definition) -> Iterator[Finding]:
+def _local_count(definition: Body) -> Iterator[Finding]:
     if len(known(definition, LOCAL) or ()) > MOST_LOCAL_INDEXES:
         message = f"A table can have at most {MOST_LOCAL_INDEXES} local secondary indexes."
         yield Finding((LOCAL, MOST_LOCAL_INDEXES), "too-many-indexes", message, at=At.OPENER)
 
 
-def _projections(definition: Definition) -> Iterator[Finding]:
+def _projections(definition: Body) -> Iterator[Finding]:
     total = 0
     for path, index in _indexes(definition, LOCAL, GLOBAL):
         projection, where = known(index, "Projection"), (*path, "Projection")
@@ -268,7 +269,7 @@ def _projections(definition: Definition) -> Iterator[Finding]:
             yield Finding((*where, "NonKeyAttributes"), "projection", message, at=At.KEY)
 
 
-def _projection(projection: Definition, where: DefinitionPath) -> Iterator[Finding]:
+def _projection(projection: Body, where: DefinitionPath) -> Iterator[Finding]:
     """Only INCLUDE has attributes, and each of them once."""
     kind = known(projection, "ProjectionType")
     if kind == "INCLUDE" and "NonKeyAttributes" not in projection:
@@ -289,7 +290,7 @@ def _projection(projection: Definition, where: DefinitionPath) -> Iterator[Findi
         seen.add(name)
 
 
-def _written(holder: Definition, member: str) -> bool:
+def _written(holder: Body, member: str) -> bool:
     """Whether a member is certainly there, valid or not."""
     return member in holder and holder[member] is not UNSURE
 
@@ -297,7 +298,7 @@ def _written(holder: Definition, member: str) -> bool:
 # --- billing ---------------------------------------------------------------------------------------------------------
 
 
-def _billing(definition: Definition) -> Iterator[Finding]:
+def _billing(definition: Body) -> Iterator[Finding]:
     """Capacity belongs to PROVISIONED, for the table and every index; limits belong to PAY_PER_REQUEST."""
     mode = known(definition, "BillingMode")
     if "BillingMode" not in definition:
@@ -322,7 +323,7 @@ def _billing(definition: Definition) -> Iterator[Finding]:
             yield Finding(path, "missing-throughput", f"`PROVISIONED` needs a `:{right}` for {what}.", hint, At.OPENER)
 
 
-def _on_demand_limits(definition: Definition) -> Iterator[Finding]:
+def _on_demand_limits(definition: Body) -> Iterator[Finding]:
     for path, holder in (((), definition), *_indexes(definition, GLOBAL)):
         where = (*path, "OnDemandThroughput")
         limits = known(holder, "OnDemandThroughput")
