@@ -303,9 +303,8 @@ class ApplyRun:
     # --- when it has ended -------------------------------------------------------------------------------------------
 
     def _end(self, result: Result) -> ActionResult:
-        failed = _mark_used(
-            self._job, self._policy, result
-        )  # This comes first: a record must be closed even if no report can be written.
+        # This comes first: a record must be closed even if no report can be written.
+        failed = _mark_used(self._job, self._policy, result)
         view = report.result(result, self._context())
         self._job.show("Result", view)
         ending = ActionResult(

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, NoReturn
 
 import edn_format
@@ -89,8 +90,9 @@ class _EdnReader(TokenReader):
         """The fault, or a missing quote that is its likely cause."""
         if fault.code in {"too-long", "too-deep"}:
             return fault
-        return self._causes().missing_quote() or fault
+        return self._causes.missing_quote() or fault
 
+    @cached_property
     def _causes(self) -> LikelyCauses:
         return LikelyCauses(self._text, self._source.file, last=self._last)
 
@@ -227,7 +229,7 @@ class _EdnReader(TokenReader):
         self._fail(Token("", at, at + len(escape)), message, code="bad-escape", hint=hint)
 
     def _fail_mismatch(self, token: Token, frame: _Frame) -> NoReturn:
-        closer, hint = self._shown(token), self._causes().missing_delimiter(inside=frame.start)
+        closer, hint = self._shown(token), self._causes.missing_delimiter(inside=frame.start)
         if frame is self._stack[0]:
             self._fail(token, f"{closer} closes nothing.", code="unmatched-delimiter", hint=hint)
         if not frame.closer:
@@ -246,6 +248,6 @@ class _EdnReader(TokenReader):
         if not frame.closer:
             self._fail_dangling(frame)
         opener, end = code(self._text[frame.start : frame.end]), self._at(len(self._text.rstrip()))
-        hint = self._causes().missing_delimiter(inside=frame.start)
+        hint = self._causes.missing_delimiter(inside=frame.start)
         message = f"{opener} is never closed: the file ends at {end} without its {code(frame.closer)}."
         self._fail(frame, message, code="unclosed-delimiter", hint=hint)

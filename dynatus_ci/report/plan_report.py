@@ -223,10 +223,8 @@ def _intro(plan: Plan, context: ReportContext, *, counted: bool) -> str:
         return agreeing(plan)
     numbers = "" if counted else counts(plan)
     several = sum(bool(change.steps) for change in plan.tables) > 1
-    total = (
-        f"takes {timing.duration(*timing.total_seconds(plan.tables, context.max_parallel))} in all" if several else ""
-    )
-    sentence = " · ".join(filter(None, [numbers, total]))
+    takes = timing.duration(*timing.total_seconds(plan.tables, context.max_parallel))
+    sentence = " · ".join(filter(None, [numbers, f"takes {takes} in all" if several else ""]))
     return sentence[:1].upper() + sentence[1:]
 
 

@@ -408,6 +408,33 @@ def test_what_the_architecture_page_says_is_somewhere_is_there() -> None:
     assert missing == []
 
 
+def members_of_classes() -> set[str]:
+    """`Class.member` for every method, field and attribute of the package."""
+    nodes = (
+        node
+        for path in (ROOT / "dynatus_ci").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    return {f"{node.name}.{name}" for node in nodes for name in _names_inside(node)}
+
+
+def _names_inside(node: ast.ClassDef) -> Iterator[str]:
+    for inside in ast.walk(node):
+        match inside:
+            case ast.FunctionDef(name=name) | ast.AnnAssign(target=ast.Name(id=name) | ast.Attribute(attr=name)):
+                yield name
+            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                yield name
+
+
+def test_each_member_that_the_architecture_page_names_is_there() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    named = {f"{owner}.{name}" for owner, name in re.findall(r"`([A-Z]\w+)\.(\w+)(?:\(\))?`", page)}
+    assert len(named) > 10
+    assert named - members_of_classes() == set()
+
+
 def test_the_picture_of_the_layers_is_the_one_that_import_linter_holds() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     layers = next(each["layers"] for each in project["tool"]["importlinter"]["contracts"] if each["type"] == "layers")
