@@ -45,8 +45,8 @@ def handle(table: TableRun, step: Step, failed: CallFailed) -> None:
         CallFailed: The step cannot be done.
     """
     retries, now = table.retries, table.now()
-    retries.failed[progress.key(step)] += 1
-    times = retries.failed[progress.key(step)]
+    retries.failed[progress.key(step), failed.kind] += 1
+    times = retries.failed[progress.key(step), failed.kind]
     if failed.kind in {ErrorKind.QUOTA, ErrorKind.COOLDOWN}:
         retries.quota = failed
         retries.defer(step, max(failed.until, now) + 1 if failed.until else now + (failed.wait or COOLDOWN))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import inf
 
-from dynatus_ci.aws.call_errors import CallFailed
+from dynatus_ci.aws.call_errors import CallFailed, ErrorKind
 from dynatus_ci.table.item_checks import Check
 from dynatus_ci.table.model import Difference, Effect, Failure, Step, Table, TableChange
 from dynatus_ci.table.outcome import Outcome, Status, StepResult, TableResult
@@ -121,7 +121,8 @@ class TableProgress:
 class RetryState:
     """How often steps failed and were accepted, and until when AWS, or a cooldown, has put off which differences."""
 
-    failed: Counter[str] = field(default_factory=Counter)
+    failed: Counter[tuple[str, ErrorKind]] = field(default_factory=Counter)
+    """By step and kind: each kind has its own limit, and a step that is throttled often may lose an answer, too."""
     accepted: Counter[str] = field(default_factory=Counter)
     deferred: dict[str, float] = field(default_factory=dict)
     quota: CallFailed | None = None
@@ -131,6 +132,10 @@ class RetryState:
     def due(self) -> float:
         """When the first of what was put off may go on; infinite if nothing was."""
         return min(self.deferred.values(), default=inf)
+
+    def has_failed(self, key: str) -> bool:
+        """Whether a step has failed, for whatever reason."""
+        return any(failed == key for failed, _ in self.failed)
 
     def defer(self, step: Step, until: float) -> None:
         """Put a step's differences off until a moment."""

@@ -169,7 +169,7 @@ class TableRun:
     def take_readings(self) -> Readings:
         """What the last look has read, if that was just now. Given once, so that no call lies between."""
         readings, self._readings = self._readings, {}
-        return readings if self.now() - self._read_at <= FRESH else {}
+        return readings if 0 <= self.now() - self._read_at <= FRESH else {}  # a clock may be set back
 
     def forget_scaling(self, paths: Iterable[Path]) -> list[Path]:
         """The paths about auto scaling. What is registered there is read again before anybody sees it."""

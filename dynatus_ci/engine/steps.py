@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from dynatus_ci.aws import observe, probes, waits
@@ -145,7 +146,8 @@ def _probe_needs(table: TableRun, step: Step) -> bool:
         untagged = found.what is ProbeState.FOREIGN and table.memory.probing and table.now() - began < waits.SETTLE
         return None if untagged or found.status == ("DELETING" if creates else "CREATING") else WaitOutcome.DONE
 
-    if table.poll().until(settled) is not WaitOutcome.DONE:
+    # It keeps its place: the call follows in the same turn.
+    if table.poll(patience=inf).until(settled) is not WaitOutcome.DONE:
         table.check_time()
     if found.what is ProbeState.FOREIGN:
         raise refused(probe.in_the_way(name))
@@ -154,7 +156,7 @@ def _probe_needs(table: TableRun, step: Step) -> bool:
 
 def _backup_in_doubt(table: TableRun, step: Step) -> str | None:
     """The backup that a call without an answer created after all. A second one would appear in no report."""
-    if step.operation != "CreateBackup" or not table.retries.failed[progress.key(step)]:
+    if step.operation != "CreateBackup" or not table.retries.has_failed(progress.key(step)):
         return None
     return observe.backup(table.aws, table.desired.name, step.parameters["BackupName"], since=table.began)
 

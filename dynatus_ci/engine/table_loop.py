@@ -101,6 +101,7 @@ class TableLoop:
         read = table.take_readings()
         actual, facts = table.cache.observe(table.desired, table.memory, read)
         if waiting.for_staging(table, facts) or waiting.for_transfer(table, actual, facts):
+            table.take_slot()  # the wait has given it away, and this turn goes on
             actual, facts = table.cache.observe(table.desired, table.memory)
         table.facts = facts
         change = copy_order.in_order(planner.change(table.desired, actual, facts), table.run.copies)
